@@ -1,0 +1,54 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both make the virtual environment
+# when it is missing or older than the lock file; nothing is downloaded after that.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := pipelines transforms policies infra tests setup.py
+
+.PHONY: help demo test check unit integration bench format lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Weir needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ..."; exit 2; }
+	@$(PYTHON) -m venv --clear $(VENV) \
+		|| { echo "Python cannot make virtual environments here; on Debian: apt install python3-venv"; exit 2; }
+	@$(BIN)/python -m pip install --quiet "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	@$(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## run the whole pipeline on a sample: broker, screen, judge, BigQuery
+	@$(BIN)/weir demo
+
+test: check unit integration  ## everything CI runs
+
+check: $(READY)  ## formatter, linter, types
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+
+unit: $(READY)  ## tests without servers, seconds
+	$(BIN)/pytest tests/unit
+
+integration: $(READY)  ## tests with a real broker and the BigQuery emulator
+	$(BIN)/pytest tests/integration
+
+bench: $(READY)  ## ratios against the usual choice, as a table and JSON
+	$(BIN)/python -m tests.benchmarks.throughput
+
+format: $(READY)  ## let ruff rewrite the code
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+lock: $(READY)  ## pin the newest allowed versions
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --extra local --extra screen --extra dev \
+		pyproject.toml --output-file requirements.lock
+
+clean:  ## remove the virtual environment and every cache
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What runs Weir elsewhere: BigQuery tables, a local stack."""

@@ -1,0 +1,45 @@
+"""The tables and views of Weir in BigQuery, as the ``.sql`` files beside this one."""
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+
+TABLES = ("screenings", "verdicts", "dead_letters", "runs", "policies", "screens")
+VIEWS = ("labels", "daily_rates", "dead_letter_causes", "conservation")  # each after what it reads
+
+# Stricter than BigQuery, which also allows Unicode: nothing that passes can end its quotes.
+_NAME = re.compile(r"(?:[a-z0-9.-]+:)?[a-z0-9][a-z0-9-]*\.[A-Za-z0-9_]{1,1024}")
+_COLUMN = re.compile(r"^  `?(?P<name>\w+)`? (?P<type>[A-Z].*?)(?: NOT NULL)?(?: OPTIONS .*?)?,?$")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, as its ``.sql`` declares it."""
+
+    name: str
+    type: str
+
+
+def statement(name: str, dataset: str) -> str:
+    """Return the DDL of one table or view; ``dataset`` is ``project.dataset``.
+
+    Raises ValueError for a dataset that is not a plain name.
+    """
+    if not _NAME.fullmatch(dataset):
+        raise ValueError(f"{dataset!r} is not the name of a BigQuery dataset (project.dataset)")
+    return _text(name).replace("{dataset}", dataset)
+
+
+def statements(dataset: str) -> list[str]:
+    """Return the DDL of all tables and views, in the order to run it."""
+    return [statement(name, dataset) for name in (*TABLES, *VIEWS)]
+
+
+def columns(table: str) -> list[Column]:
+    """Return the columns of a table in their order."""
+    matches = map(_COLUMN.match, _text(table).splitlines())
+    return [Column(match["name"], match["type"]) for match in matches if match]
+
+
+def _text(name: str) -> str:
+    return files(__name__).joinpath(f"{name}.sql").read_text("utf-8")

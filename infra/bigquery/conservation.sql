@@ -1,0 +1,63 @@
+-- Whether everything that was screened has its decisions, per run. unaccounted is 0 in a finished
+-- run; in a running one it is what the judge has not answered yet.
+CREATE OR REPLACE VIEW `{dataset}.conservation` AS
+WITH dead AS (
+  SELECT
+    run, stage, topic, `partition`, `offset`, policy_id,
+    COUNT(DISTINCT decision_id) AS letters
+  FROM `{dataset}.dead_letters`
+  GROUP BY run, stage, topic, `partition`, `offset`, policy_id
+),
+dead_pairs AS (
+  SELECT DISTINCT run, topic, `partition`, `offset`, policy_id
+  FROM dead
+  WHERE policy_id IS NOT NULL
+),
+dead_posts AS (
+  SELECT
+    run,
+    SUM(IF(stage = 'decode', letters, 0)) AS dead_before_screen,
+    SUM(IF(stage = 'judge', letters, 0)) AS dead_at_judge,
+    SUM(IF(stage = 'write', letters, 0)) AS dead_at_write
+  FROM dead
+  GROUP BY run
+),
+posts AS (
+  SELECT run, COUNT(*) AS posts
+  FROM (SELECT DISTINCT run, topic, `partition`, `offset` FROM `{dataset}.screenings`) AS positions
+  GROUP BY run
+),
+pairs AS (
+  SELECT
+    l.run,
+    COUNT(*) AS pairs,
+    SUM(IF(l.decided_by = 'screen', 1, 0)) AS cleared,
+    SUM(IF(l.decided_by = 'judge', 1, 0)) AS judged,
+    SUM(IF(l.label = 'undecided' AND l.route = 'deferred', 1, 0)) AS deferred,
+    SUM(IF(l.label = 'undecided' AND l.route != 'deferred' AND d.run IS NULL, 1, 0)) AS unaccounted
+  FROM `{dataset}.labels` AS l
+  LEFT JOIN dead_pairs AS d
+    ON d.run = l.run AND d.topic = l.topic AND d.`partition` = l.`partition`
+    AND d.`offset` = l.`offset` AND d.policy_id = l.policy_id
+  GROUP BY l.run
+),
+every_run AS (
+  SELECT run FROM pairs
+  UNION DISTINCT
+  SELECT run FROM dead_posts
+)
+SELECT
+  r.run,
+  COALESCE(posts.posts, 0) AS posts,
+  COALESCE(dead_posts.dead_before_screen, 0) AS dead_before_screen,
+  COALESCE(pairs.pairs, 0) AS pairs,
+  COALESCE(pairs.cleared, 0) AS cleared,
+  COALESCE(pairs.judged, 0) AS judged,
+  COALESCE(pairs.deferred, 0) AS deferred,
+  COALESCE(dead_posts.dead_at_judge, 0) AS dead_at_judge,
+  COALESCE(dead_posts.dead_at_write, 0) AS dead_at_write,
+  COALESCE(pairs.unaccounted, 0) AS unaccounted
+FROM every_run AS r
+LEFT JOIN posts ON posts.run = r.run
+LEFT JOIN pairs ON pairs.run = r.run
+LEFT JOIN dead_posts ON dead_posts.run = r.run

@@ -1,0 +1,16 @@
+-- One row per policy version that ever decided.
+CREATE TABLE IF NOT EXISTS `{dataset}.policies` (
+  policy_version STRING NOT NULL OPTIONS (description = 'Hash of everything that can change a verdict'),
+  policy_id STRING NOT NULL OPTIONS (description = 'The policy'),
+  title STRING OPTIONS (description = 'For people'),
+  owner STRING OPTIONS (description = 'Who answers for it'),
+  status STRING OPTIONS (description = 'active or shadow, when it was first used'),
+  effort STRING OPTIONS (description = 'low, medium or high'),
+  contract STRING OPTIONS (description = 'Form of the answer: label or json'),
+  text STRING OPTIONS (description = 'What the model reads, verbatim'),
+  labels STRING OPTIONS (description = 'What each label means, as JSON'),
+  rules STRING OPTIONS (description = 'Rule ids and what they forbid, as JSON'),
+  recorded_at TIMESTAMP OPTIONS (description = 'When it was first used')
+)
+CLUSTER BY policy_id
+OPTIONS (description = 'Policy documents, by version')

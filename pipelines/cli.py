@@ -1,0 +1,313 @@
+"""The ``weir`` command: thin over the jobs in this folder."""
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines import demo as demo_job
+from pipelines import moderate
+from pipelines import redrive as redrive_job
+from pipelines import tables as tables_job
+from pipelines.failures import reported
+from policies.check import check as check_policy
+from policies.loading import LIBRARY, load_policies
+from policies.policy import PolicyError
+from transforms.kafka import KafkaSettings
+from transforms.write.bigquery import BigQuerySettings
+
+app = typer.Typer(
+    help="Moderate streams of user content against policies written in plain language.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+policy_app = typer.Typer(help="List, check and show policy documents.", no_args_is_help=True)
+screen_app = typer.Typer(help="Train the screen.", no_args_is_help=True)
+app.add_typer(policy_app, name="policy")
+app.add_typer(screen_app, name="screen")
+console = Console()
+
+Policies = Annotated[str, typer.Option("--policies", help="Folder of policy documents.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command()
+def demo(
+    input_file: Annotated[
+        Path | None,
+        typer.Option("--input", help="CSV or JSON Lines, .gz too. Default: a sample of posts."),
+    ] = None,
+    id_field: Annotated[str, typer.Option(help="Field that holds a post's id.")] = "id",
+    text_field: Annotated[str, typer.Option(help="Field that holds a post's text.")] = "text",
+    policies: Policies = str(LIBRARY),
+    engine: Annotated[str, typer.Option(help="Who judges; exemplar is a stand-in.")] = "exemplar",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the counts to this file.")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the tables out of BigQuery to this folder.")
+    ] = None,
+    keep: Annotated[bool, typer.Option(help="Keep the stack up until Ctrl-C.")] = False,
+) -> None:
+    """Run the whole pipeline on this machine, from a file of posts to answers in BigQuery.
+
+    Starts an embedded Kafka broker and a BigQuery emulator on loopback, fills a topic, moderates
+    it, and prints what happened. Nothing leaves the machine.
+    """
+    with (
+        reported(),
+        console.status("starting the broker and the BigQuery emulator") as status,
+        demo_job.local_stack() as stack,
+    ):
+        status.update("filling the topic")
+        sent = demo_job.fill(stack, input_file, id_field)
+        status.update(f"moderating {sent:,} posts")
+        report = demo_job.moderate_once(
+            stack,
+            [
+                f"--policies={policies}",
+                f"--engine={engine}",
+                f"--id_field={id_field}",
+                f"--text_field={text_field}",
+            ],
+        )
+        if export:
+            status.update("exporting the tables")
+            demo_job.export(stack, export)
+        status.stop()
+        _print_report(report, sent)
+        if json_file:
+            json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", "utf-8")
+        if keep:
+            _print_stack(stack)
+            _wait_for_interrupt()
+    raise typer.Exit(1 if report.problems else 0)
+
+
+@app.command()
+def local() -> None:
+    """Keep a broker and a BigQuery emulator up until Ctrl-C, and print the settings to use."""
+    with reported(), demo_job.local_stack() as stack:
+        _print_stack(stack)
+        _wait_for_interrupt()
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def run(context: typer.Context) -> None:
+    """Moderate Kafka topics; takes every Beam runner's options. See weir run --help."""
+    raise typer.Exit(moderate.main(context.args))
+
+
+@app.command()
+def tables(
+    project: Annotated[str, typer.Option(help="Google Cloud project.")],
+    dataset: Annotated[str, typer.Option(help="Dataset of the tables.")] = "weir",
+    create_dataset: Annotated[bool, typer.Option(help="Make the dataset if missing.")] = False,
+    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
+    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
+) -> None:
+    """Create the tables and views in BigQuery, or add what an older set lacks."""
+    with reported():
+        settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+        tables_job.create_tables(settings, create_dataset=create_dataset)
+    console.print(f"tables and views are ready in {project}.{dataset}", markup=False)
+
+
+@app.command()
+def redrive(
+    brokers: Annotated[str, typer.Option(help="Kafka brokers to start from.")],
+    dead_letter_topic: Annotated[str, typer.Option()] = "weir-dead-letters",
+    max_attempts: Annotated[int, typer.Option(help="Leave what failed this often.")] = 5,
+    limit: Annotated[int | None, typer.Option(help="Stop after this many.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Count only.")] = False,
+) -> None:
+    """Send dead letters back to the topics they came from, byte for byte."""
+    with reported():
+        report = redrive_job.redrive(
+            KafkaSettings(brokers),
+            dead_letter_topic,
+            max_attempts=max_attempts,
+            limit=limit,
+            dry_run=dry_run,
+        )
+    console.print(str(report), markup=False)
+
+
+@policy_app.command("list")
+def list_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -> None:
+    """List the policies in force, with the version that stands on every record."""
+    with reported():
+        loaded = load_policies(policies)
+    rows = [
+        {
+            "id": p.policy_id,
+            "version": p.version,
+            "status": str(p.status),
+            "title": p.title,
+            "rules": len(p.rules),
+            "examples": len(p.examples),
+        }
+        for p in loaded.policies
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        _print_table(None, list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+
+
+@policy_app.command("check")
+def check_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -> None:
+    """Say what would make a policy read badly; exit 1 where there is an error."""
+    with reported():
+        loaded = load_policies(policies)
+    findings = [(p.policy_id, f) for p in loaded.policies for f in check_policy(p)]
+    if as_json:
+        typer.echo(
+            json.dumps(
+                [
+                    {"policy": i, "level": f.level, "line": f.line, "message": f.message}
+                    for i, f in findings
+                ],
+                indent=2,
+            )
+        )
+    else:
+        for policy_id, finding in findings:
+            typer.echo(f"{policy_id}:{finding.line}: {finding.level}: {finding.message}")
+        typer.echo(f"{len(loaded.policies)} policies, {len(findings)} findings")
+    raise typer.Exit(1 if any(f.level == "error" for _, f in findings) else 0)
+
+
+@policy_app.command("show")
+def show_policy(policy_id: str, policies: Policies = str(LIBRARY), as_json: AsJson = False) -> None:
+    """Print one policy: its version, what its labels mean, its rules, and the text that is read."""
+    with reported():
+        loaded = load_policies(policies)
+        try:
+            policy = loaded[policy_id]
+        except KeyError:
+            known = ", ".join(p.policy_id for p in loaded.policies)
+            raise PolicyError(f"there is no policy {policy_id!r}; there are: {known}") from None
+    described: dict[str, Any] = {
+        "id": policy.policy_id,
+        "version": policy.version,
+        "title": policy.title,
+        "owner": policy.owner,
+        "status": str(policy.status),
+        "effort": str(policy.effort),
+        "contract": str(policy.contract),
+        "labels": dict(policy.labels),
+        "rules": dict(policy.rules),
+        "text": policy.text,
+    }
+    if as_json:
+        typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
+        return
+    for name, value in described.items():
+        if isinstance(value, dict):
+            typer.echo(f"{name}:")
+            for key, meaning in value.items():
+                typer.echo(f"  {key}: {meaning}")
+        elif name == "text":
+            typer.echo(f"\n{value}")
+        else:
+            typer.echo(f"{name}: {value}")
+
+
+@screen_app.command("train")
+def train_screen(
+    data: Annotated[Path, typer.Option(help="Folder of the labelled sets.")],
+    out: Annotated[Path, typer.Option(help="Folder to write screen.npz and card.json to.")],
+) -> None:
+    """Train the starter screen from the labelled sets and the policies' golden examples."""
+    from transforms.screen.train import train_starter  # imports scikit-learn: seconds
+
+    with reported():
+        train_starter(data, out)
+    console.print(f"the screen is in {out}", markup=False)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str, width: int) -> str:
+    """Return a post's text as one short line that can neither style nor command a terminal."""
+    line = " ".join(_CONTROL.sub("", text).split())
+    return escape(line if len(line) <= width else line[: width - 1] + "…")
+
+
+def _print_report(report: demo_job.DemoReport, sent: int) -> None:
+    counts = report.counts
+    _print_table(
+        f"{sent:,} posts in {report.seconds:.1f} s ({sent / report.seconds:,.0f} a second)",
+        ["messages", "screened", "to judge", "of them audits", "verdicts", "violations",
+         "indeterminate", "dead letters", "flagged"],
+        [[
+            counts.messages, counts.screenings, counts.escalations, counts.audits, counts.verdicts,
+            counts.violations, counts.indeterminate, counts.dead_letters, counts.flagged_messages,
+        ]],
+    )  # fmt: skip
+    if report.flagged:
+        _print_table(
+            "a few flagged posts",
+            ["policy", "post", "why"],
+            [[r["policy_id"], plain(r["text"], 100), plain(r["rationale"] or "", 120)]
+             for r in report.flagged],
+        )  # fmt: skip
+    if report.rates:
+        console.print("what an analyst asks BigQuery:", style="bold")
+        console.print(demo_job.VIOLATION_RATES.strip(), markup=False, highlight=False)
+        _print_table(None, list(report.rates[0]), [list(row.values()) for row in report.rates])
+    console.print(
+        "The exemplar judge is a stand-in: it compares posts with labelled examples, "
+        "and does not read the policy."
+    )
+    problems = "; ".join(report.problems)
+    console.print(f"conservation: {problems or 'ok'}", markup=False, style="bold")
+
+
+def _print_table(title: str | None, columns: list[str], rows: list[list[Any]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in row))
+    console.print(table)
+
+
+def _print_stack(stack: demo_job.Stack) -> None:
+    console.print("The stack is up; moderate its topic with:\n", style="bold")
+    console.print("weir run " + " \\\n  ".join(stack.arguments()), markup=False, highlight=False)
+    console.print("\nCtrl-C stops it; nothing it holds is kept.")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _wait_for_interrupt() -> None:
+    with _terminable():
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            console.print("stopping")

@@ -1,0 +1,207 @@
+"""``weir demo``: the whole system on one machine, from a file of posts to answers in BigQuery."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
+from google.cloud import bigquery
+
+from infra.local import bigquery_emulator, broker
+from pipelines.moderate import IN_PROCESS, launch
+from pipelines.options import ModerationSettings
+from pipelines.posts import SAMPLE, read_posts
+from pipelines.provenance import record_decider, record_run
+from pipelines.queries import NO_RETRY, execute
+from pipelines.tables import TABLES, create_tables
+from transforms.counts import Counts, counts_of
+from transforms.kafka import KafkaSettings, ensure_topics
+from transforms.read import ReadFromKafka, Start, Stop
+from transforms.write.bigquery import BigQuerySettings
+
+TOPIC = "posts"
+PARTITIONS = 4
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An embedded broker and BigQuery emulator, with the topics and tables made."""
+
+    kafka: KafkaSettings
+    bigquery: BigQuerySettings
+
+    def arguments(self) -> list[str]:
+        """Return the options of ``weir run`` that point at this stack."""
+        return [
+            f"--brokers={self.kafka.bootstrap_servers}",
+            f"--topics={TOPIC}",
+            f"--bigquery_project={self.bigquery.project}",
+            f"--bigquery_dataset={self.bigquery.dataset}",
+            f"--bigquery_rest={self.bigquery.rest_endpoint}",
+            f"--bigquery_grpc={self.bigquery.grpc_endpoint}",
+        ]
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What one run did, counted in the pipeline and again where the results lie."""
+
+    counts: Counts
+    problems: tuple[str, ...]
+    seconds: float  # of the job, start-up of the stack not included
+    flagged: tuple[dict[str, Any], ...]
+    rates: tuple[dict[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts, per policy too, and ``conservation``: "ok" or what does not add up."""
+        return self.counts.to_json() | {
+            "conservation": "; ".join(self.problems) or "ok",
+            "seconds": round(self.seconds, 2),
+        }
+
+
+@contextmanager
+def local_stack() -> Iterator[Stack]:
+    """Start the stack on free loopback ports; it is gone when this process is."""
+    with broker() as bootstrap, bigquery_emulator() as emulator:
+        stack = Stack(
+            KafkaSettings(bootstrap),
+            BigQuerySettings(
+                project=emulator.project,
+                dataset="weir",
+                rest_endpoint=emulator.rest_endpoint,
+                grpc_endpoint=emulator.grpc_endpoint,
+            ),
+        )
+        ensure_topics(stack.kafka, [TOPIC], PARTITIONS)
+        ensure_topics(stack.kafka, ["weir-flagged", "weir-dead-letters"], 1)
+        create_tables(stack.bigquery, create_dataset=True)
+        yield stack
+
+
+def fill(stack: Stack, path: Path | None, id_field: str) -> int:
+    """Send the posts of a file (the sample, where there is none) to the topic; return how many."""
+    producer = stack.kafka.producer(max_request_size=2 << 20)
+    try:
+        acknowledgements = [
+            producer.send(TOPIC, key=key, value=value)
+            for key, value in read_posts(path or SAMPLE, id_field)
+        ]
+        producer.flush()
+        for acknowledgement in acknowledgements:
+            acknowledgement.get(timeout=60)
+    finally:
+        producer.close()
+    return len(acknowledgements)
+
+
+def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> DemoReport:
+    """Run the bounded job over what the topic holds, and check it against its results."""
+    options = PipelineOptions(
+        [*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments]
+    )
+    settings = ModerationSettings.from_options(options)
+    record_decider(settings)
+    started = time.time()
+    result = launch(options, settings)
+    result.wait_until_finish()
+    seconds = time.time() - started
+    counts = counts_of(result)
+    record_run(settings, counts, started)
+    return DemoReport(
+        counts=counts,
+        problems=(*counts.imbalances(), *_against_results(stack, settings, counts)),
+        seconds=seconds,
+        flagged=tuple(query(stack.bigquery, FLAGGED_EXAMPLES, run)),
+        rates=tuple(query(stack.bigquery, VIOLATION_RATES, run)),
+    )
+
+
+FLAGGED_EXAMPLES = """
+SELECT policy_id, content_id, text, rationale, probability
+FROM `{dataset}.verdicts`
+WHERE run = @run AND verdict = 'violates'
+QUALIFY ROW_NUMBER() OVER (PARTITION BY policy_id ORDER BY probability DESC, content_id) = 1
+ORDER BY probability DESC, policy_id LIMIT 5
+"""
+
+VIOLATION_RATES = """
+SELECT policy_id,
+  COUNT(*) AS posts,
+  SUM(IF(decided_by = 'judge', 1, 0)) AS judged,
+  SUM(IF(verdict = 'violates', 1, 0)) AS violations,
+  SUM(IF(verdict = 'indeterminate', 1, 0)) AS indeterminate
+FROM `{dataset}.labels`
+WHERE run = @run
+GROUP BY policy_id ORDER BY violations DESC, policy_id
+"""
+
+_STORED = """
+SELECT
+  (SELECT COUNT(DISTINCT decision_id) FROM `{dataset}.screenings` WHERE run = @run) AS screenings,
+  (SELECT COUNT(DISTINCT decision_id) FROM `{dataset}.verdicts` WHERE run = @run) AS verdicts,
+  (SELECT COUNT(DISTINCT decision_id) FROM `{dataset}.dead_letters` WHERE run = @run)
+    AS dead_letters
+"""
+
+
+def query(settings: BigQuerySettings, sql: str, run: str) -> list[dict[str, Any]]:
+    """Return the rows of a query over the settings' dataset, ``@run`` bound."""
+    dataset = f"{settings.project}.{settings.dataset}"
+    with closing(settings.client()) as client:
+        return execute(
+            client,
+            sql.replace("{dataset}", dataset),
+            [bigquery.ScalarQueryParameter("run", "STRING", run)],
+        )
+
+
+def _against_results(stack: Stack, settings: ModerationSettings, counts: Counts) -> list[str]:
+    """Compare what the job counted with what lies in BigQuery and on the flagged topic."""
+    stored = query(stack.bigquery, _STORED, settings.run)[0]
+    refused = counts.dead_letters_write
+    problems = []
+    for table, counted in (
+        ("screenings", counts.screenings),
+        ("verdicts", counts.verdicts),
+        ("dead_letters", counts.dead_letters),
+    ):
+        if not counted - refused <= stored[table] <= counted:
+            problems.append(f"{counted} {table} were counted, but BigQuery holds {stored[table]}")
+    flagged = topic_length(settings.kafka, settings.flagged_topic)
+    if flagged < counts.flagged_messages:
+        problems.append(
+            f"{counts.flagged_messages} messages were flagged, but the topic holds {flagged}"
+        )
+    return problems
+
+
+def topic_length(kafka: KafkaSettings, topic: str) -> int:
+    """Return how many messages a topic holds, by reading it to its end."""
+    pipeline = beam.Pipeline(runner=IN_PROCESS)
+    _ = pipeline | ReadFromKafka(kafka, (topic,), Start.parse("earliest"), Stop.parse("latest"))
+    result = pipeline.run()
+    result.wait_until_finish()
+    return counts_of(result).messages
+
+
+def export(stack: Stack, folder: Path) -> list[Path]:
+    """Write every table back out of BigQuery as Parquet, one file each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    client = stack.bigquery.client()
+    written = []
+    for table in TABLES:
+        name = f"{stack.bigquery.project}.{stack.bigquery.dataset}.{table}"
+        rows: pa.Table = client.list_rows(name, retry=NO_RETRY, timeout=60).to_arrow(
+            create_bqstorage_client=False
+        )
+        path = folder / f"{table}.parquet"
+        pq.write_table(rows, path)
+        written.append(path)
+    return written

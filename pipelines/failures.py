@@ -1,0 +1,24 @@
+"""What cannot work ends in one or two sentences and exit code 2, not in a traceback."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from infra.local import StackError
+from pipelines.options import OptionError
+from pipelines.tables import TablesError
+from policies.policy import PolicyError
+from transforms.read import SourceError
+from transforms.screen import ScreenError
+
+EXPECTED = (OptionError, SourceError, TablesError, PolicyError, ScreenError, StackError)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn an expected error into its message on stderr and SystemExit(2)."""
+    try:
+        yield
+    except EXPECTED as error:
+        sys.stderr.write(f"weir: {error}\n")
+        raise SystemExit(2) from error

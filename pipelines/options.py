@@ -1,0 +1,275 @@
+"""The options of the moderation job, one class per concern, validated before anything starts."""
+
+import argparse
+import difflib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from policies.loading import LIBRARY, load_policies
+from policies.policy import PolicyError, PolicySet
+from transforms.decode import DecodeSettings
+from transforms.judge.engine import Engine
+from transforms.judge.exemplar import exemplar_engine
+from transforms.kafka import KafkaSettings
+from transforms.read import Start, Stop
+from transforms.records import Mode
+from transforms.screen import STARTER, Screen, ScreenError
+from transforms.write.bigquery import BigQuerySettings
+
+T = TypeVar("T")
+PASSWORD_VARIABLE = "WEIR_KAFKA_SASL_PASSWORD"  # noqa: S105 - the name of the variable
+
+
+class OptionError(ValueError):
+    """An option is wrong; the message names it, the value, and the way out."""
+
+
+class SourceOptions(PipelineOptions):
+    """Where posts come from."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        group = parser.add_argument_group("Kafka source")
+        group.add_argument("--brokers", metavar="HOST:PORT,...", help="Kafka brokers to start from")
+        group.add_argument("--topics", metavar="T,...", help="topics to moderate")
+        group.add_argument(
+            "--start",
+            default="earliest",
+            help='earliest, latest, an ISO 8601 time, or offsets such as {"0": 120}',
+        )
+        group.add_argument(
+            "--stop",
+            default="never",
+            help='never, latest (the end as it stands now), an ISO 8601 time, or {"0": 500}',
+        )
+        group.add_argument(
+            "--accept_loss",
+            action="store_true",
+            help="go on, and count it, when retention removed messages before they were read",
+        )
+        group.add_argument("--security_protocol", default="PLAINTEXT", help="as Kafka names it")
+        group.add_argument("--sasl_mechanism", help="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+        group.add_argument(
+            "--sasl_username", help=f"its password is read from ${PASSWORD_VARIABLE}"
+        )
+        group.add_argument("--ssl_cafile", help="certificate authority of the brokers (PEM)")
+        group.add_argument("--ssl_certfile", help="client certificate (PEM)")
+        group.add_argument("--ssl_keyfile", help="key of the client certificate (PEM)")
+
+
+class DecodeOptions(PipelineOptions):
+    """How a message becomes a post."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        group = parser.add_argument_group("Decoding")
+        group.add_argument("--format", default="json", choices=["json", "text"])
+        group.add_argument("--id_field", default="id", help="path, such as post.id")
+        group.add_argument("--text_field", default="text", help="path, such as post.body")
+        group.add_argument("--time_field", default="created_at", help="ISO 8601 or epoch")
+        group.add_argument("--language_field", default="lang", help="path")
+
+
+class ModerationOptions(PipelineOptions):
+    """What decides, and under which name."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        group = parser.add_argument_group("Policies, screen and judge")
+        group.add_argument(
+            "--policies", default=str(LIBRARY), help="folder or gs:// prefix of policy documents"
+        )
+        group.add_argument("--screen", default=str(STARTER), help="folder of a trained screen")
+        group.add_argument(
+            "--audit_rate",
+            type=float,
+            default=0.01,
+            help="share of cleared posts that is judged all the same, to measure what is missed",
+        )
+        group.add_argument("--engine", default="exemplar", choices=sorted(ENGINES))
+        group.add_argument(
+            "--max_in_flight", type=int, default=256, help="requests at the judge at once"
+        )
+        group.add_argument(
+            "--judge_timeout", type=float, default=120.0, help="seconds one request may take"
+        )
+        group.add_argument("--run_name", default="live", help="stands on every row")
+        group.add_argument("--mode", default="enforce", choices=[str(m) for m in Mode])
+
+
+class SinkOptions(PipelineOptions):
+    """Where decisions go."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        group = parser.add_argument_group("Sinks")
+        group.add_argument("--flagged_topic", default="weir-flagged")
+        group.add_argument("--dead_letter_topic", default="weir-dead-letters")
+        group.add_argument("--bigquery_project", help="Google Cloud project of the tables")
+        group.add_argument("--bigquery_dataset", default="weir")
+        group.add_argument("--bigquery_rest", metavar="URL", help="an emulator's REST endpoint")
+        group.add_argument("--bigquery_grpc", metavar="HOST:PORT", help="an emulator's gRPC one")
+
+
+CONCERNS = (SourceOptions, DecodeOptions, ModerationOptions, SinkOptions)
+
+
+def _exemplar(policies: PolicySet) -> Callable[[], Engine]:
+    return _ExemplarFactory(policies)
+
+
+@dataclass(frozen=True)
+class _ExemplarFactory:
+    policies: PolicySet
+
+    def __call__(self) -> Engine:
+        return exemplar_engine(self.policies)
+
+
+ENGINES: dict[str, Callable[[PolicySet], Callable[[], Engine]]] = {"exemplar": _exemplar}
+
+
+@dataclass(frozen=True)
+class ModerationSettings:
+    """Everything the graph needs, checked."""
+
+    kafka: KafkaSettings
+    topics: tuple[str, ...]
+    start: Start
+    stop: Stop
+    accept_loss: bool
+    decode: DecodeSettings
+    policies: PolicySet
+    screen_path: str
+    screen_version: str
+    audit_rate: float
+    engine: Callable[[], Engine]
+    max_in_flight: int
+    judge_timeout: float
+    run: str
+    mode: Mode
+    flagged_topic: str
+    dead_letter_topic: str
+    bigquery: BigQuerySettings
+    break_fusion: bool
+
+    @classmethod
+    def from_options(cls, options: PipelineOptions) -> "ModerationSettings":
+        """Check every option and return the settings; OptionError names the first wrong one."""
+        source, decode = options.view_as(SourceOptions), options.view_as(DecodeOptions)
+        moderation, sink = options.view_as(ModerationOptions), options.view_as(SinkOptions)
+        runner = options.view_as(StandardOptions).runner or ""
+        in_process = runner in ("", "DirectRunner", "FnApiRunner")
+        _require_known(options, every_option=in_process)
+        topics = tuple(t.strip() for t in (source.topics or "").split(",") if t.strip())
+        _require(source.brokers, "--brokers", "HOST:PORT of a Kafka broker")
+        _require(topics, "--topics", "the topics to moderate, separated by commas")
+        _require(sink.bigquery_project, "--bigquery_project", "the project of the tables")
+        if {sink.flagged_topic, sink.dead_letter_topic} & set(topics):
+            raise OptionError("--topics names an output topic: Weir would moderate its own output")
+        if not 0 <= moderation.audit_rate <= 1:
+            raise OptionError(f"--audit_rate is {moderation.audit_rate}; give a share from 0 to 1")
+        if moderation.max_in_flight < 1:
+            raise OptionError(f"--max_in_flight is {moderation.max_in_flight}; give at least 1")
+        if moderation.judge_timeout <= 0:
+            raise OptionError(
+                f"--judge_timeout is {moderation.judge_timeout}; give seconds above 0"
+            )
+        if not moderation.run_name or "\x00" in moderation.run_name:
+            raise OptionError("--run_name is empty; every row carries it, so give it a name")
+        try:
+            policies = load_policies(moderation.policies)
+            screen = Screen.load(Path(moderation.screen))
+        except (PolicyError, ScreenError) as error:
+            raise OptionError(str(error)) from error
+        return cls(
+            kafka=kafka_settings(source),
+            topics=topics,
+            start=_parse("--start", Start.parse, source.start),
+            stop=_parse("--stop", Stop.parse, source.stop),
+            accept_loss=source.accept_loss,
+            decode=DecodeSettings(
+                format=decode.format,
+                id_field=decode.id_field,
+                text_field=decode.text_field,
+                time_field=decode.time_field,
+                language_field=decode.language_field,
+            ),
+            policies=policies,
+            screen_path=moderation.screen,
+            screen_version=screen.version,
+            audit_rate=moderation.audit_rate,
+            engine=ENGINES[moderation.engine](policies),
+            max_in_flight=moderation.max_in_flight,
+            judge_timeout=moderation.judge_timeout,
+            run=moderation.run_name,
+            mode=Mode(moderation.mode),
+            flagged_topic=sink.flagged_topic,
+            dead_letter_topic=sink.dead_letter_topic,
+            bigquery=BigQuerySettings(
+                project=sink.bigquery_project,
+                dataset=sink.bigquery_dataset,
+                rest_endpoint=sink.bigquery_rest,
+                grpc_endpoint=sink.bigquery_grpc,
+            ),
+            # One process gains nothing from breaking fusion, and its runner would hold every
+            # escalation in memory until the source ends.
+            break_fusion=not in_process,
+        )
+
+
+def kafka_settings(source: SourceOptions) -> KafkaSettings:
+    """Return how to connect; the password comes from the environment, never from an option."""
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if source.sasl_mechanism and not (source.sasl_username and password):
+        raise OptionError(
+            f"--sasl_mechanism needs --sasl_username and a password in ${PASSWORD_VARIABLE}"
+        )
+    return KafkaSettings(
+        bootstrap_servers=source.brokers,
+        security_protocol=source.security_protocol,
+        sasl_mechanism=source.sasl_mechanism,
+        sasl_username=source.sasl_username,
+        sasl_password=password,
+        ssl_cafile=source.ssl_cafile,
+        ssl_certfile=source.ssl_certfile,
+        ssl_keyfile=source.ssl_keyfile,
+    )
+
+
+def _require_known(options: PipelineOptions, *, every_option: bool) -> None:
+    """Raise OptionError for an unknown option; Beam would leave it out without a word.
+
+    A cluster's runner may have options that only its job server knows, so there an unknown one is
+    refused only where it resembles one of Weir's.
+    """
+    parser, ours = argparse.ArgumentParser(add_help=False, allow_abbrev=False), set()
+    for concern in {str(each): each for each in PipelineOptions.__subclasses__()}.values():
+        before = set(parser._option_string_actions)
+        concern._add_argparse_args(parser)
+        if concern in CONCERNS:
+            ours |= set(parser._option_string_actions) - before
+    _, unknown = parser.parse_known_args(options._flags)
+    for flag in unknown:
+        name = flag.split("=")[0]
+        similar = difflib.get_close_matches(name, sorted(ours), 1, 0.8)
+        if similar or every_option:
+            hint = f"did you mean {similar[0]}?" if similar else "see weir run --help"
+            raise OptionError(f"{name} is not an option: {hint}")
+
+
+def _require(value: object, option: str, what: str) -> None:
+    if not value:
+        raise OptionError(f"{option} is missing: {what}")
+
+
+def _parse(option: str, parse: Callable[[str], T], value: str) -> T:
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise OptionError(f"{option} {value!r}: {error}") from error

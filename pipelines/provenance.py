@@ -1,0 +1,102 @@
+"""What stands behind the versions on every record: runs, policies and screens as rows."""
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from google.cloud import bigquery
+
+from pipelines.options import ModerationSettings
+from pipelines.queries import execute
+from transforms.counts import Counts
+from transforms.write.bigquery import BigQuerySettings
+
+
+def record_decider(settings: ModerationSettings) -> None:
+    """Store each policy version and the screen version that this run decides with, once each."""
+    for policy in settings.policies.policies:
+        _insert_once(
+            settings.bigquery,
+            "policies",
+            "policy_version",
+            {
+                "policy_version": policy.version,
+                "policy_id": policy.policy_id,
+                "title": policy.title,
+                "owner": policy.owner,
+                "status": str(policy.status),
+                "effort": str(policy.effort),
+                "contract": str(policy.contract),
+                "text": policy.text,
+                "labels": json.dumps(dict(policy.labels)),
+                "rules": json.dumps(dict(policy.rules)),
+                "recorded_at": datetime.now(UTC),
+            },
+        )
+    card = Path(settings.screen_path) / "card.json"
+    _insert_once(
+        settings.bigquery,
+        "screens",
+        "screen_version",
+        {
+            "screen_version": settings.screen_version,
+            "card": card.read_text("utf-8") if card.is_file() else "{}",
+            "recorded_at": datetime.now(UTC),
+        },
+    )
+
+
+def record_run(settings: ModerationSettings, counts: Counts, started: float) -> None:
+    """Store what a finished run read, decided and counted; ``started`` in epoch seconds."""
+    _insert(
+        settings.bigquery,
+        "runs",
+        {
+            "run": settings.run,
+            "mode": str(settings.mode),
+            "cluster": settings.kafka.cluster,
+            "topics": ",".join(settings.topics),
+            "policy_set": settings.policies.version,
+            "screen_version": settings.screen_version,
+            "audit_rate": settings.audit_rate,
+            "weir_version": version("weir"),
+            "counts": json.dumps(counts.to_json()),
+            "started_at": datetime.fromtimestamp(started, UTC),
+            "ended_at": datetime.now(UTC),
+        },
+    )
+
+
+_TYPES = {str: "STRING", float: "FLOAT64", datetime: "TIMESTAMP"}
+Value = str | float | datetime
+
+
+def _insert_once(settings: BigQuerySettings, table: str, key: str, row: dict[str, Value]) -> None:
+    columns, values = ", ".join(row), ", ".join(f"@{column}" for column in row)
+    name = f"`{settings.project}.{settings.dataset}.{table}`"
+    _execute(
+        settings,
+        f"INSERT INTO {name} ({columns}) SELECT {values} FROM (SELECT 1) "  # noqa: S608 - our names
+        f"WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE {key} = @{key})",
+        row,
+    )
+
+
+def _insert(settings: BigQuerySettings, table: str, row: dict[str, Value]) -> None:
+    columns, values = ", ".join(row), ", ".join(f"@{column}" for column in row)
+    name = f"`{settings.project}.{settings.dataset}.{table}`"
+    _execute(settings, f"INSERT INTO {name} ({columns}) VALUES ({values})", row)  # noqa: S608
+
+
+def _execute(settings: BigQuerySettings, sql: str, row: dict[str, Value]) -> None:
+    with closing(settings.client()) as client:
+        execute(
+            client,
+            sql,
+            [
+                bigquery.ScalarQueryParameter(column, _TYPES[type(value)], value)
+                for column, value in row.items()
+            ],
+        )

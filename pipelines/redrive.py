@@ -1,0 +1,199 @@
+"""Redrive: dead letters go back, byte for byte, to the topics they came from.
+
+Each call takes up where the last one that sent anything left off, by offsets committed for a
+consumer group, and ends where the dead-letter topic ended when it began: letters of posts that
+fail again wait for the next call. A call that is cut short can send what it sent since the last
+commit once more; a redriven post is a new message with an offset of its own, so its decisions
+stand beside the earlier ones.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from transforms.dead_letters import ATTEMPTS_HEADER, attempts
+from transforms.kafka import KafkaSettings
+from transforms.read import SourceError, check_source
+from transforms.records import Stage
+from transforms.write.dead_letter_topic import (
+    OFFSET,
+    PARTITION,
+    REDRIVEN_FROM,
+    STAGE,
+    TOPIC,
+    VALUE,
+    original_headers,
+)
+from transforms.write.outbox import Outbox, ProduceError, Record
+
+GROUP = "weir-redrive"
+_IDLE_MS = 500
+
+
+class RedriveError(SourceError):
+    """Dead letters cannot be sent; the message says where and the way out."""
+
+
+@dataclass(frozen=True)
+class RedriveReport:
+    """What became of the letters that were read; the counts add up to ``read``."""
+
+    read: int = 0
+    redriven: int = 0
+    repeated: int = 0  # another letter of a post that this call had redriven
+    exhausted: int = 0  # failed as often as allowed
+    rows: int = 0  # BigQuery refused a row: sending the post again would not mend it
+    unsendable: int = 0  # the letter holds no whole message, or not where it came from
+    dry_run: bool = False
+
+    def __str__(self) -> str:
+        """Return one sentence a count that is not zero."""
+        would = "would be sent back" if self.dry_run else "sent back to their topics"
+        parts = [
+            (self.redriven, would),
+            (self.repeated, "of posts that were sent back already"),
+            (self.exhausted, "left: failed as often as allowed"),
+            (self.rows, "left: rows that BigQuery refused, to be mended there"),
+            (self.unsendable, "left: the letter holds no whole message"),
+        ]
+        told = "; ".join(f"{count} {what}" for count, what in parts if count)
+        return f"{self.read} dead letters read" + (f": {told}" if told else "")
+
+
+def redrive(
+    settings: KafkaSettings,
+    dead_letter_topic: str,
+    *,
+    max_attempts: int = 5,
+    limit: int | None = None,
+    dry_run: bool = False,
+    again: bool = False,
+) -> RedriveReport:
+    """Send what can be processed anew back to its topic and partition, as often as allowed.
+
+    ``limit`` ends the call after so many messages sent, ``dry_run`` only counts, and ``again``
+    starts at the beginning of the dead-letter topic. SourceError where Kafka does not answer, has
+    no such topic, or does not take the messages.
+    """
+    check_source(settings, (dead_letter_topic,))
+    outbox = Outbox(settings)
+    try:
+        with closing(
+            settings.consumer(
+                group_id=GROUP, auto_offset_reset="earliest", allow_auto_create_topics=False
+            )
+        ) as consumer:
+            letters = _polls(consumer, dead_letter_topic, again)
+            return _send(letters, consumer, outbox, max_attempts, limit, dry_run)
+    except (ProduceError, KafkaError) as error:
+        raise RedriveError(
+            f"Redriving {dead_letter_topic} stopped ({error or type(error).__name__}). What was "
+            "sent is remembered, so run it again once the brokers take messages"
+        ) from error
+    finally:
+        outbox.close()
+
+
+def original(letter: Any, max_attempts: int) -> Record | str:
+    """Return the message that a dead letter holds, or the count of the report that it falls under.
+
+    ``letter`` is a kafka-python ConsumerRecord.
+    """
+    headers = dict(letter.headers)
+    try:
+        topic = headers[TOPIC].decode()
+        partition, offset = int(headers[PARTITION]), int(headers[OFFSET])
+    except (KeyError, ValueError, AttributeError):
+        return "unsendable"
+    if headers.get(STAGE) == Stage.WRITE.encode():
+        return "rows"
+    # Neither key nor value: Kafka's Python client cannot produce it again.
+    if headers.get(VALUE) is not None:
+        return "unsendable"
+    tried = attempts([{"key": name, "value": value} for name, value in letter.headers])
+    if tried >= max_attempts:
+        return "exhausted"
+    return Record(
+        topic=topic,
+        partition=partition,
+        key=letter.key,
+        value=letter.value,
+        headers=(
+            *original_headers(letter.headers),
+            (ATTEMPTS_HEADER, str(tried + 1).encode()),
+            (REDRIVEN_FROM, f"{topic}/{partition}/{offset}".encode()),
+        ),
+    )
+
+
+def _send(
+    polls: Iterator[list[tuple[TopicPartition, Any]]],
+    consumer: KafkaConsumer,
+    outbox: Outbox,
+    max_attempts: int,
+    limit: int | None,
+    dry_run: bool,
+) -> RedriveReport:
+    counts: dict[str, int] = dict.fromkeys(
+        ("read", "redriven", "repeated", "exhausted", "rows", "unsendable"), 0
+    )
+    seen: set[bytes] = set()
+    for letters in polls:
+        done: dict[TopicPartition, int] = {}
+        for partition, letter in letters:
+            if limit is not None and counts["redriven"] >= limit:
+                break
+            done[partition] = letter.offset + 1
+            counts["read"] += 1
+            record = original(letter, max_attempts)
+            if isinstance(record, str):
+                counts[record] += 1
+            elif record.headers[-1][1] in seen:
+                counts["repeated"] += 1
+            else:
+                counts["redriven"] += 1
+                seen.add(record.headers[-1][1])
+                if not dry_run:
+                    outbox.send(record)
+        if not dry_run:
+            outbox.settle()
+            consumer.commit({p: OffsetAndMetadata(at, "", -1) for p, at in done.items()})
+        if limit is not None and counts["redriven"] >= limit:
+            break
+    return RedriveReport(**counts, dry_run=dry_run)
+
+
+def _polls(
+    consumer: KafkaConsumer, topic: str, again: bool
+) -> Iterator[list[tuple[TopicPartition, Any]]]:
+    """Yield what each poll returns until every partition is read to its end as of now."""
+    partitions = [
+        TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))
+    ]
+    consumer.assign(partitions)
+    if again:
+        consumer.seek_to_beginning(*partitions)
+    ends = consumer.end_offsets(partitions)
+    watermarks: dict[TopicPartition, int] = {}
+    while True:
+        polled = consumer.poll(_IDLE_MS)
+        for partition in partitions:
+            mark = consumer.highwater(partition)
+            if mark is not None:
+                watermarks.setdefault(partition, mark)
+        letters = [
+            (partition, letter)
+            for partition, records in polled.items()
+            for letter in records
+            if letter.offset < max(ends[partition], watermarks.get(partition, 0))
+        ]
+        if letters:
+            yield letters
+        # An open transaction ends what can be read before the watermark: an idle poll says so.
+        if not letters and all(consumer.position(p) >= ends[p] for p in partitions):
+            return

@@ -1,0 +1,1 @@
+"""Policies: documents that people write, read into values that the pipeline carries."""

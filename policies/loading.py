@@ -1,0 +1,293 @@
+"""Read policies from a folder of ``<name>/policy.md`` documents, on disk or in an object store."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from policies.policy import Contract, Effort, Example, Policy, PolicyError, PolicySet, Status
+
+LIBRARY = Path(__file__).parent / "library"
+
+_REQUIRED = ("id", "title", "owner", "labels")
+_OPTIONAL = ("status", "effort", "contract", "rules")
+_VERDICTS = ("violates", "safe")
+_COLUMNS = ("text", "label", "rule_id", "note")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def load_policies(path: str | Path) -> PolicySet:
+    """Return the policies under ``path``, a local folder or any prefix Beam's filesystems read.
+
+    Retired policies are checked like the others and left out. PolicyError says what is wrong,
+    where, and what to do.
+    """
+    root = str(path).rstrip("/")
+    found: dict[str, tuple[str, Policy]] = {}
+    for source in _documents(root):
+        examples = source.removesuffix("policy.md") + "examples.csv"
+        policy = parse_policy(_read(source), source, _read_if_there(examples), examples)
+        if policy.policy_id in found:
+            raise PolicyError(
+                f"{source}: the id {policy.policy_id!r} is already that of "
+                f"{found[policy.policy_id][0]}; give each policy an id of its own"
+            )
+        found[policy.policy_id] = (source, policy)
+    if not found:
+        raise PolicyError(f"{root}: no policy here; put each in a folder of its own, as policy.md")
+    in_force = [found[i][1] for i in sorted(found) if found[i][1].status is not Status.RETIRED]
+    if not in_force:
+        raise PolicyError(f"{root}: every policy is retired; set `status: active` in one of them")
+    return PolicySet(tuple(in_force))
+
+
+def parse_policy(
+    document: bytes,
+    source: str = "policy.md",
+    examples: bytes | None = None,
+    examples_source: str = "examples.csv",
+) -> Policy:
+    """Return the policy of a document and, where there is one, its file of examples.
+
+    The sources only name the files in errors. CRLF becomes LF, so that a checkout on
+    Windows gives the same version. Raises PolicyError.
+    """
+    front, text, text_line = _split(_decode(document, source), source)
+    fields = _FrontMatter(front, source)
+    policy_id = fields.text("id")
+    if not _ID.fullmatch(policy_id):
+        fields.fail("id", f"{policy_id!r} is no id; use lower-case letters, digits and hyphens")
+    contract = fields.choice("contract", Contract, Contract.JSON)
+    rules = fields.mapping("rules")
+    for rule_id in rules:
+        if not _RULE_ID.fullmatch(rule_id):
+            fields.fail("rules", f"the rule id {rule_id!r} is not one word; write one like HATE1")
+    policy = Policy(
+        policy_id=policy_id,
+        title=fields.text("title"),
+        owner=fields.text("owner"),
+        text=text.strip("\n"),
+        labels=_labels(fields, contract),
+        rules=rules,
+        status=fields.choice("status", Status, Status.ACTIVE),
+        effort=fields.choice("effort", Effort, Effort.LOW),
+        contract=contract,
+        examples=() if examples is None else tuple(_examples(examples, examples_source, rules)),
+    )
+    if not text.strip():
+        raise PolicyError(
+            f"{source}:{text_line}: the policy has no text; write what the model should read "
+            "under the second `---`"
+        )
+    return policy
+
+
+class _FrontMatter:
+    """The YAML above a policy's text, read as nodes: they know their lines and keep their quotes.
+
+    Every value is text, so `0`, `no` and `1.0` mean what they say.
+    """
+
+    def __init__(self, front: str, source: str) -> None:
+        self._source = source
+        try:
+            root = yaml.compose(front, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or "it cannot be read"
+            # The front matter starts on the document's second line; marks count from 0.
+            line = mark.line + 2 if mark is not None else 2
+            raise PolicyError(
+                f"{source}:{line}: the front matter is not YAML: {problem}; "
+                "write `key: value` lines, and quote a value that has `: ` in it"
+            ) from error
+        if not isinstance(root, yaml.MappingNode):
+            raise PolicyError(
+                f"{source}:2: the front matter is no mapping; write lines like `id: spam`"
+            )
+        self._nodes = self._pairs(root)
+        known = (*_REQUIRED, *_OPTIONAL)
+        for key, (line, _) in self._nodes.items():
+            if key not in known:
+                raise PolicyError(
+                    f"{source}:{line}: unknown key {key!r}; the keys are {', '.join(known)}"
+                )
+        for key in _REQUIRED:
+            if key not in self._nodes:
+                raise PolicyError(f"{source}:2: the front matter has no {key!r}; add a line for it")
+
+    def fail(self, key: str, problem: str) -> None:
+        """Raise PolicyError at the line of ``key``."""
+        raise PolicyError(f"{self._source}:{self._nodes[key][0]}: {problem}")
+
+    def text(self, key: str) -> str:
+        """Return a value that is one piece of text and not empty."""
+        line, node = self._nodes[key]
+        return self._scalar(key, line, node)
+
+    def choice(self, key: str, choices: type[Choice], default: Choice) -> Choice:
+        """Return the member of ``choices`` that is written, or the default."""
+        if key not in self._nodes:
+            return default
+        written = self.text(key)
+        for choice in choices:
+            if choice.value == written:
+                return choice
+        names = ", ".join(choice.value for choice in choices)
+        raise PolicyError(
+            f"{self._source}:{self._nodes[key][0]}: {key} is {written!r}; it is one of {names}"
+        )
+
+    def mapping(self, key: str) -> dict[str, str]:
+        """Return a mapping from text to text; empty where it is not written."""
+        if key not in self._nodes:
+            return {}
+        line, node = self._nodes[key]
+        if not isinstance(node, yaml.MappingNode):
+            raise PolicyError(
+                f"{self._source}:{line}: {key} is no mapping; under it, write one "
+                "indented `key: value` a line"
+            )
+        return {k: self._scalar(k, n, value) for k, (n, value) in self._pairs(node).items()}
+
+    def _pairs(self, mapping: yaml.MappingNode) -> dict[str, tuple[int, yaml.Node]]:
+        pairs: dict[str, tuple[int, yaml.Node]] = {}
+        for key_node, value in mapping.value:
+            line = key_node.start_mark.line + 2
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise PolicyError(f"{self._source}:{line}: a key is not text; write `key: value`")
+            if key_node.value in pairs:
+                raise PolicyError(
+                    f"{self._source}:{line}: {key_node.value!r} is there twice; keep one of them"
+                )
+            pairs[key_node.value] = (line, value)
+        return pairs
+
+    def _scalar(self, key: str, line: int, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
+            raise PolicyError(f"{self._source}:{line}: {key!r} has no text; write some after it")
+        return str(node.value).strip()
+
+
+def _labels(fields: _FrontMatter, contract: Contract) -> Mapping[str, str]:
+    labels = fields.mapping("labels")
+    for label, verdict in labels.items():
+        if verdict not in _VERDICTS:
+            fields.fail("labels", f"the label {label!r} means {verdict!r}; write violates or safe")
+    if set(labels.values()) != set(_VERDICTS):
+        fields.fail("labels", "labels needs at least one that violates and one that is safe")
+    if contract is Contract.JSON and labels != {"1": "violates", "0": "safe"}:
+        fields.fail(
+            "labels",
+            'with `contract: json` the labels are "1": violates and "0": safe; '
+            "for other labels set `contract: label`",
+        )
+    return labels
+
+
+def _split(document: str, source: str) -> tuple[str, str, int]:
+    lines = document.split("\n")
+    if lines[0].rstrip() != "---":
+        raise PolicyError(
+            f"{source}:1: there is no front matter; begin with a line `---`, then `id:`, "
+            "`title:`, `owner:`, `labels:`, and a second `---`"
+        )
+    for number, line in enumerate(lines[1:], start=2):
+        if line.rstrip() == "---":
+            return "\n".join(lines[1 : number - 1]), "\n".join(lines[number:]), number + 1
+    raise PolicyError(
+        f"{source}:{len(lines)}: the front matter never ends; put a line `---` above the text"
+    )
+
+
+def _examples(table: bytes, source: str, rules: Mapping[str, str]) -> Iterator[Example]:
+    reader = csv.reader(io.StringIO(_decode(table, source)), strict=True)
+    try:
+        header = next(reader, [])
+        if tuple(header) != _COLUMNS:
+            raise PolicyError(f"{source}:1: the first line must be {','.join(_COLUMNS)}")
+        for row in reader:
+            if row:
+                yield _example(row, f"{source}:{reader.line_num}", rules)
+    except csv.Error as error:
+        raise PolicyError(
+            f"{source}:{reader.line_num}: {error}; put a text with commas, quotes or line breaks "
+            'in "quotes", and double the quotes inside it'
+        ) from error
+
+
+def _example(row: list[str], place: str, rules: Mapping[str, str]) -> Example:
+    if len(row) != len(_COLUMNS):
+        raise PolicyError(
+            f"{place}: {len(row)} columns where there are {len(_COLUMNS)}; "
+            "put a text that has commas in quotes"
+        )
+    text, label, rule_id, note = row
+    if not text.strip():
+        raise PolicyError(f"{place}: the example has no text; write one or delete the line")
+    if label not in _VERDICTS:
+        raise PolicyError(f"{place}: the label is {label!r}; write violates or safe")
+    if rule_id and rule_id not in rules:
+        known = ", ".join(rules) or "none"
+        raise PolicyError(f"{place}: the policy has no rule {rule_id!r}; its rules: {known}")
+    return Example(text, label == "violates", rule_id or None, note or None)
+
+
+def _decode(content: bytes, source: str) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise PolicyError(f"{source}:{line}: this is not UTF-8; save the file as UTF-8") from error
+    return text.replace("\r\n", "\n")
+
+
+def _documents(root: str) -> list[str]:
+    if "://" not in root:
+        if not Path(root).is_dir():
+            raise PolicyError(f"{root}: there is no such folder; name one that holds policies")
+        return sorted(str(document) for document in Path(root).glob("*/policy.md"))
+    # Beam takes a second to import, and a local folder needs none of it.
+    from apache_beam.io.filesystem import BeamIOError
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        (matched,) = FileSystems.match([f"{root}/*/policy.md"])
+    except (BeamIOError, ValueError) as error:
+        raise PolicyError(
+            f"{root}: the policies cannot be listed; check the prefix and the credentials, and "
+            "for gs:// install weir[dataflow]"
+        ) from error
+    return sorted(document.path for document in matched.metadata_list)
+
+
+def _read_if_there(source: str) -> bytes | None:
+    if "://" not in source:
+        return _read(source) if Path(source).exists() else None
+    from apache_beam.io.filesystems import FileSystems
+
+    return _read(source) if FileSystems.exists(source) else None
+
+
+def _read(source: str) -> bytes:
+    try:
+        if "://" not in source:
+            return Path(source).read_bytes()
+        from apache_beam.io.filesystems import FileSystems
+
+        with FileSystems.open(source) as stream:
+            content: bytes = stream.read()
+            return content
+    except OSError as error:
+        raise PolicyError(
+            f"{source}: it cannot be read ({error.strerror or type(error).__name__}); "
+            "check the path and its permissions"
+        ) from error

@@ -1,0 +1,95 @@
+"""A policy: the text a model reads, what its answers mean, and a version computed from both."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+
+class Status(StrEnum):
+    """Whether a policy's verdicts count."""
+
+    ACTIVE = "active"
+    SHADOW = "shadow"  # judged and recorded, never flagged
+    RETIRED = "retired"  # not judged
+
+
+class Effort(StrEnum):
+    """How long the model may reason."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Contract(StrEnum):
+    """The form of the model's final answer."""
+
+    LABEL = "label"  # one of `labels`, alone
+    JSON = "json"  # {"violation", "policy_category", "rule_ids", "confidence", "rationale"}
+
+
+class PolicyError(ValueError):
+    """A policy document cannot be used; the message names the file, the line and the way out."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A labelled golden case."""
+
+    text: str
+    violates: bool
+    rule_id: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy document. ``labels`` says what each label the model may print means."""
+
+    policy_id: str
+    title: str
+    owner: str
+    text: str
+    labels: Mapping[str, str]  # label -> violates | safe
+    rules: Mapping[str, str]  # rule id -> what it forbids
+    status: Status = Status.ACTIVE
+    effort: Effort = Effort.LOW
+    contract: Contract = Contract.JSON
+    examples: Sequence[Example] = ()
+
+    @cached_property
+    def version(self) -> str:
+        """Return 16 hex digits of the SHA-256 of everything that can change a verdict."""
+        decisive = [
+            self.policy_id,
+            self.text,
+            sorted(self.labels.items()),
+            sorted(self.rules.items()),
+            self.effort,
+            self.contract,
+        ]
+        canonical = json.dumps(decisive, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class PolicySet:
+    """The policies in force, ordered by id; retired ones are left out."""
+
+    policies: tuple[Policy, ...]
+
+    @cached_property
+    def version(self) -> str:
+        """Return 16 hex digits that change when any policy, or the status of one, does."""
+        parts = [f"{p.policy_id}:{p.version}:{p.status}" for p in self.policies]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def __getitem__(self, policy_id: str) -> Policy:
+        """Return the policy of that id; KeyError where there is none."""
+        for policy in self.policies:
+            if policy.policy_id == policy_id:
+                return policy
+        raise KeyError(policy_id)

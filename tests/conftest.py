@@ -1,0 +1,42 @@
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local import Emulator, bigquery_emulator, broker
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # kafka-python reads its own message schemas by a deprecated call as it is imported.
+    quiet = "ignore:(read|open)_text is deprecated:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", quiet)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Bootstrap servers of an embedded broker, one for the whole session."""
+    with broker() as bootstrap_servers:
+        yield bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """The addresses of a BigQuery emulator, one for the whole session."""
+    with bigquery_emulator() as addresses:
+        yield addresses
+
+
+@pytest.fixture(scope="session")
+def bigquery(emulator):
+    """Settings of a dataset with the tables made; give each test a run name of its own."""
+    from pipelines.tables import create_tables
+    from transforms.write.bigquery import BigQuerySettings
+
+    settings = BigQuerySettings(
+        project=emulator.project,
+        dataset=f"weir_{uuid.uuid4().hex[:12]}",
+        rest_endpoint=emulator.rest_endpoint,
+        grpc_endpoint=emulator.grpc_endpoint,
+    )
+    create_tables(settings, create_dataset=True)
+    return settings

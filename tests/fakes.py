@@ -1,0 +1,72 @@
+"""A scripted engine: it answers as the post's text tells it to, at the one seam made for it."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from transforms.judge.engine import Completion, EngineError, Request
+
+
+@dataclass
+class ScriptedEngine:
+    """The first word of a text says what happens to it.
+
+    ``safe``, ``violates``, ``prose``, ``cut`` answer; ``slow N`` answers safe after N seconds;
+    ``fail`` raises EngineError; ``crash`` raises something else; ``hang`` never ends; ``refuse``
+    makes submit itself raise; ``drop`` cancels the future. What does not hang or wait is answered
+    at once, in reverse order.
+    """
+
+    name: str = "scripted"
+    model: str = "scripted-1"
+    capacity: int = 1_000
+    calls: list[int] = field(default_factory=list)
+    in_flight: int = 0
+    most_in_flight: int = 0
+    closed: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def submit(self, requests: Sequence[Request]) -> list["Future[Completion]"]:
+        if any(request.text.startswith("refuse") for request in requests):
+            raise RuntimeError(f"cannot take {requests[0].text}")
+        self.calls.append(len(requests))
+        futures: list[Future[Completion]] = [Future() for _ in requests]
+        with self.lock:
+            self.in_flight += len(requests)
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        for future in futures:
+            future.add_done_callback(self._ended)
+        for request, future in reversed(list(zip(requests, futures, strict=True))):
+            self._answer(request.text.split(), future)
+        return futures
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _ended(self, _) -> None:
+        with self.lock:
+            self.in_flight -= 1
+
+    def _answer(self, words: list[str], future: "Future[Completion]") -> None:
+        match words:
+            case ["hang", *_]:
+                pass
+            case ["slow", seconds, *_]:
+                threading.Timer(float(seconds), self._answer, (["safe"], future)).start()
+            case ["fail", *_]:
+                future.set_exception(EngineError("too_long", "the post has too many tokens"))
+            case ["crash", *_]:
+                future.set_exception(ValueError("secret words of the post"))
+            case ["drop", *_]:
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            case ["prose", *_]:
+                future.set_result(Completion("I'm sorry, but I can't."))
+            case ["cut", *_]:
+                future.set_result(Completion('{"violation": 0}', finish_reason="length"))
+            case ["violates", *_]:
+                final = '{"violation": 1, "rule_ids": ["R1"], "rationale": "it does"}'
+                future.set_result(Completion(final, probability=0.9, tokens_out=7))
+            case _:
+                future.set_result(Completion('{"violation": 0}', probability=0.1))

@@ -1,0 +1,161 @@
+"""The whole job: real broker, real emulator, Beam's in-process runner."""
+
+import json
+import uuid
+from collections.abc import Iterable
+
+import pytest
+from kafka import TopicPartition
+from kafka.admin import NewTopic
+
+from pipelines import moderate
+from pipelines.demo import TOPIC, Stack, moderate_once, query
+from tests.hostile import EITHER, READABLE, UNREADABLE
+from transforms.counts import Counts
+from transforms.kafka import KafkaSettings
+
+
+class Job:
+    """A topic of its own, and the job run over it."""
+
+    def __init__(self, bootstrap: str, bigquery) -> None:
+        self.name = f"job-{uuid.uuid4().hex[:8]}"
+        self.kafka = KafkaSettings(bootstrap)
+        self.bigquery = bigquery
+        admin = self.kafka.admin()
+        names = [self.name, f"{self.name}-flagged", f"{self.name}-dead"]
+        admin.create_topics([NewTopic(n, 2 if n == self.name else 1, 1) for n in names])
+        admin.close()
+
+    def send(self, values: Iterable[bytes | None]) -> None:
+        producer = self.kafka.producer(max_request_size=2 << 20)
+        sent = [
+            producer.send(self.name, value=value, key=b"k%d" % (number % 7))
+            for number, value in enumerate(values)
+        ]
+        producer.flush()
+        for acknowledgement in sent:
+            acknowledgement.get(timeout=30)
+        producer.close()
+
+    def arguments(self) -> list[str]:
+        return [
+            *Stack(self.kafka, self.bigquery).arguments(),
+            f"--topics={self.name}",
+            f"--flagged_topic={self.name}-flagged",
+            f"--dead_letter_topic={self.name}-dead",
+            f"--run_name={self.name}",
+            "--stop=latest",
+        ]
+
+    def run(self) -> Counts:
+        return moderate.run(self.arguments())
+
+    def rows(self, sql: str) -> list[dict]:
+        return query(self.bigquery, sql, self.name)
+
+    def read(self, suffix: str) -> list:
+        consumer = self.kafka.consumer(consumer_timeout_ms=2000)
+        partition = TopicPartition(f"{self.name}-{suffix}", 0)
+        consumer.assign([partition])
+        consumer.seek(partition, 0)
+        records = list(consumer)
+        consumer.close()
+        return records
+
+
+@pytest.fixture
+def job(kafka, bigquery):
+    return Job(kafka, bigquery)
+
+
+def post(number: int, text: str) -> bytes:
+    return json.dumps({"id": f"p{number}", "text": text, "lang": "en"}).encode()
+
+
+POSTS = [post(n, f"what a lovely day for gardening number {n}") for n in range(300)] + [
+    post(1000 + n, f"selling aimbot and wallhack for ranked, undetected, dm me {n}")
+    for n in range(20)
+]
+
+
+def test_every_message_is_screened_or_a_dead_letter_whatever_it_holds(job):
+    hostile = [*UNREADABLE.values(), *READABLE.values(), *EITHER.values()]
+    job.send([*POSTS[:150], *hostile, *POSTS[150:]])
+    counts = job.run()
+    assert counts.imbalances() == []
+    assert counts.messages == len(POSTS) + len(hostile)
+    assert counts.dead_letters_judge == counts.dead_letters_write == 0
+    assert len(UNREADABLE) <= counts.dead_letters <= len(UNREADABLE) + len(EITHER)
+    kept = {record.value for record in job.read("dead")}
+    assert set(UNREADABLE.values()) <= kept
+    stored = job.rows(
+        "SELECT COUNT(*) AS n, COUNT(DISTINCT decision_id) AS ids FROM `{dataset}.screenings` "
+        "WHERE run = @run"
+    )[0]
+    assert stored == {"n": counts.screenings, "ids": counts.screenings}
+
+
+def test_a_bad_message_leaves_its_neighbours_their_own_offsets(job):
+    job.send([POSTS[0], UNREADABLE["two objects, one newline"], POSTS[1], READABLE["HTML"]])
+    job.run()
+    labelled = job.rows(
+        "SELECT content_id FROM `{dataset}.screenings` WHERE run = @run ORDER BY content_id"
+    )
+    assert [row["content_id"] for row in labelled] == ["hostile-10", "p0", "p1"]
+
+
+def test_a_second_run_over_the_same_topic_leaves_the_views_as_they_were(job):
+    job.send(POSTS)
+    labels = (
+        "SELECT topic, `partition`, `offset`, policy_id, decided_by, verdict FROM "
+        "`{dataset}.labels` WHERE run = @run ORDER BY 1, 2, 3, 4"
+    )
+    first_counts = job.run()
+    first = job.rows(labels)
+    second_counts = job.run()
+    assert second_counts == first_counts
+    assert job.rows(labels) == first
+    assert len(first) == len(POSTS) * 8
+
+
+def test_a_violation_reaches_the_flagged_topic_once_with_the_posts_key(job):
+    job.send(POSTS)
+    counts = job.run()
+    flagged = job.read("flagged")
+    assert counts.violations > 0
+    assert len(flagged) == counts.flagged_messages == counts.violations
+    ids = {dict(record.headers)["ce_id"] for record in flagged}
+    assert len(ids) == len(flagged)
+    assert {record.key[:1] for record in flagged} == {b"k"}
+
+
+def test_the_demo_report_agrees_with_what_lies_in_bigquery(kafka, bigquery):
+    stack = Stack(KafkaSettings(kafka), bigquery)
+    job = Job(kafka, bigquery)
+    job.send(POSTS[:50])
+    report = moderate_once(stack, job.arguments()[6:], run=job.name)
+    assert report.problems == ()
+    assert report.counts.messages == 50
+    assert TOPIC not in job.name
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("--topics=no-such-topic", "no-such-topic"),
+        ("--brokers=127.0.0.1:1", "127.0.0.1:1"),
+        ("--bigquery_dataset=no_such_dataset", "no_such_dataset"),
+        ("--policies=no/such/folder", "no/such/folder"),
+        ("--screen=no/such/screen", "no/such/screen"),
+        ("--start=yesterday-ish", "--start"),
+        ("--audit_rate=2", "--audit_rate"),
+    ],
+)
+def test_what_cannot_work_ends_at_start_with_a_sentence_and_exit_code_2(job, capsys, change, said):
+    with pytest.raises(SystemExit) as stopped:
+        moderate.main([*job.arguments(), change])
+    message = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert said in message
+    assert len(message.splitlines()) <= 2

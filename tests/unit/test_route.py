@@ -1,0 +1,84 @@
+"""Who is cleared, who is judged, and who is drawn for the audit."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from policies.policy import Policy, PolicySet
+from transforms.screen.features import BUCKETS
+from transforms.screen.model import Screen
+from transforms.screen.route import (
+    AUDIT,
+    CLEAR,
+    ESCALATE,
+    FORCED,
+    Heads,
+    ScreenSettings,
+    audited,
+    routes,
+)
+
+
+def policy_set(*ids: str) -> PolicySet:
+    return PolicySet(tuple(Policy(i, i, "owner", "text", {"1": "violates"}, {}) for i in ids))
+
+
+@pytest.fixture(scope="module")
+def screen() -> Screen:
+    zeros = np.zeros((BUCKETS, 3), np.float32)
+    return Screen.of(("a", "b", "c"), zeros, zeros[:, 0], np.zeros(3), np.array([0.1, 0.2, 0.3]))
+
+
+def test_heads_follow_the_order_of_the_policy_set(screen: Screen) -> None:
+    heads = Heads.of(screen, policy_set("c", "a"))
+    assert heads.scores(np.array([[1.0, 2.0, 3.0]])).tolist() == [[3.0, 1.0]]
+    assert heads.thresholds.tolist() == [0.3, 0.1]
+
+
+def test_a_policy_without_a_head_is_forced_and_has_no_score(screen: Screen) -> None:
+    heads = Heads.of(screen, policy_set("a", "new"))
+    scores = heads.scores(np.zeros((2, 3)))
+    assert np.isnan(scores[:, 1]).all()
+    codes = routes(scores, heads, np.array([False, True]))
+    assert codes.tolist() == [[CLEAR, FORCED], [AUDIT, FORCED]]
+
+
+def test_a_score_at_the_threshold_escalates(screen: Screen) -> None:
+    heads = Heads.of(screen, policy_set("a"))
+    scores = np.array([[0.1], [np.nextafter(0.1, 0)], [1.0]])
+    codes = routes(scores, heads, np.zeros(3, bool))
+    assert codes[:, 0].tolist() == [ESCALATE, CLEAR, ESCALATE]
+
+
+def test_an_audit_takes_only_what_would_have_been_cleared(screen: Screen) -> None:
+    heads = Heads.of(screen, policy_set("a", "b"))
+    codes = routes(np.array([[0.5, 0.0]]), heads, np.array([True]))
+    assert codes.tolist() == [[ESCALATE, AUDIT]]
+
+
+def test_a_set_without_policies_has_no_routes(screen: Screen) -> None:
+    heads = Heads.of(screen, policy_set())
+    assert routes(heads.scores(np.zeros((2, 3))), heads, np.zeros(2, bool)).shape == (2, 0)
+
+
+def test_the_audit_takes_its_share_and_always_the_same_posts() -> None:
+    ids = pa.array([f"post-{n}" for n in range(20_000)])
+    sample = audited(ids, 0.05, "")
+    assert abs(sample.mean() - 0.05) < 0.01
+    assert np.array_equal(sample[100:], audited(ids.slice(100), 0.05, ""))
+
+
+def test_another_salt_draws_another_sample() -> None:
+    ids = pa.array([f"post-{n}" for n in range(2000)])
+    assert not np.array_equal(audited(ids, 0.5, "one"), audited(ids, 0.5, "two"))
+
+
+@pytest.mark.parametrize(("rate", "share"), [(0.0, 0.0), (1.0, 1.0)])
+def test_no_audit_and_a_full_audit_are_exact(rate: float, share: float) -> None:
+    assert audited(pa.array([f"post-{n}" for n in range(500)]), rate, "").mean() == share
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
+def test_an_audit_rate_that_is_no_share_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="audit rate"):
+        ScreenSettings("run", "cluster", audit_rate=rate)

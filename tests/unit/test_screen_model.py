@@ -1,0 +1,147 @@
+"""The screen's artefact: what it scores, and how it refuses to load."""
+
+import contextlib
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.screen.features import BUCKETS, matrix
+from transforms.screen.model import MODEL_FILE, STARTER, Screen, ScreenError
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+def screen(heads: int = 3) -> Screen:
+    random = np.random.default_rng(7)
+    weights = random.standard_normal((BUCKETS, heads)).astype(np.float32)
+    scale = random.uniform(1, 9, BUCKETS).astype(np.float32)
+    ids = tuple(f"policy-{head}" for head in range(heads))
+    return Screen.of(ids, weights, scale, np.linspace(-1, 1, heads), np.full(heads, 0.5))
+
+
+@pytest.fixture(scope="module")
+def small() -> Screen:
+    return screen()
+
+
+@given(texts=st.lists(TEXT, min_size=1, max_size=6))
+@settings(max_examples=50)
+def test_a_score_is_bit_equal_alone_and_in_any_batch(small: Screen, texts: list[str]) -> None:
+    together = small.score(pa.array(texts, pa.string()))
+    alone = [small.score(pa.array([text], pa.string()))[0] for text in texts]
+    assert np.array_equal(together, np.array(alone))
+
+
+def test_scores_of_a_long_batch_are_bit_equal_one_by_one(small: Screen) -> None:
+    texts = [("spam Spam ｓｐａｍ! " * (n % 23))[n % 7 :] for n in range(400)]
+    alone = [small.score(pa.array([text]))[0] for text in texts]
+    assert np.array_equal(small.score(pa.array(texts)), np.array(alone))
+
+
+def test_a_score_is_the_logistic_of_the_normed_weighted_sum(small: Screen) -> None:
+    counts = matrix(["some post"]).toarray()[0].astype(float)
+    norm = np.sqrt((counts**2 * small.scale).sum())
+    expected = 1 / (1 + np.exp(-(counts @ small.weights.astype(float) / norm + small.bias)))
+    assert small.score(pa.array(["some post"]))[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_empty_text_has_the_score_of_the_bias_alone(small: Screen) -> None:
+    assert small.score(pa.array([""]))[0] == pytest.approx(1 / (1 + np.exp(-small.bias)))
+
+
+def test_no_texts_have_no_scores(small: Screen) -> None:
+    assert small.score(pa.array([], pa.string())).shape == (0, 3)
+
+
+def test_a_saved_screen_loads_as_it_was(small: Screen, tmp_path: Path) -> None:
+    small.save(tmp_path, {"note": "for a person"})
+    loaded = Screen.load(tmp_path)
+    texts = pa.array(["one", "two"])
+    assert (loaded.version, loaded.policy_ids) == (small.version, small.policy_ids)
+    assert np.array_equal(loaded.score(texts), small.score(texts))
+
+
+def test_equal_screens_have_equal_bytes() -> None:
+    assert screen().file == screen().file
+
+
+def test_another_threshold_is_another_version(small: Screen) -> None:
+    assert small.with_thresholds(np.full(3, 0.4)).version != small.version
+
+
+def test_a_pickled_screen_is_built_once_in_a_process(small: Screen) -> None:
+    pickled = pickle.dumps(small)
+    assert pickle.loads(pickled) is pickle.loads(pickled)
+    assert pickle.loads(pickled).version == small.version
+
+
+def test_the_starter_screen_loads_and_tells_a_threat_from_a_greeting() -> None:
+    starter = Screen.load(STARTER)
+    scores = starter.score(pa.array(["I will kill you tonight", "good morning, nice weather"]))
+    violence = starter.policy_ids.index("violence")
+    assert scores[0, violence] > 2 * scores[1, violence]
+    assert scores[0, violence] >= starter.thresholds[violence]
+
+
+def test_a_missing_screen_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ScreenError, match="weir screen train"):
+        Screen.load(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 1000, -100])
+def test_a_truncated_screen_is_refused(small: Screen, tmp_path: Path, kept: int) -> None:
+    (tmp_path / MODEL_FILE).write_bytes(small.file[:kept])
+    with pytest.raises(ScreenError, match="damaged"):
+        Screen.load(tmp_path)
+
+
+@given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
+@settings(max_examples=30, deadline=None)
+def test_a_flipped_bit_is_refused_or_harmless(small: Screen, at: int, bit: int) -> None:
+    damaged = bytearray(small.file)
+    damaged[at * len(damaged) // 10_001] ^= 1 << bit
+    with contextlib.suppress(ScreenError):
+        Screen.parse(bytes(damaged))
+
+
+def rewritten(small: Screen, **arrays: object) -> bytes:
+    with np.load(io.BytesIO(small.file)) as stored:
+        content = dict(stored) | arrays
+    out = io.BytesIO()
+    np.savez(out, **content)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "complaint"),
+    [
+        ({"format": np.array(99)}, "format 99"),
+        ({"features": np.array(99)}, "features 99"),
+        ({"bias": np.array([0, np.nan, 0])}, "not finite"),
+        ({"thresholds": np.array([0.1, 0.2])}, "shapes"),
+        ({"thresholds": np.array([0.1, 0.2, 1.5])}, "outside"),
+        ({"policy_ids": np.array(["a", "b", "a"])}, "twice"),
+        ({"policy_ids": np.array(["a", "b", None], dtype=object)}, "damaged"),
+        ({"weights": np.array(["x"])}, "damaged"),
+    ],
+)
+def test_an_unsound_screen_is_refused_in_one_sentence(
+    small: Screen, arrays: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(ScreenError, match=complaint) as refusal:
+        Screen.parse(rewritten(small, **arrays))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_zip_without_the_arrays_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / MODEL_FILE, "w") as archive:
+        archive.writestr("other.npy", b"")
+    with pytest.raises(ScreenError, match="damaged"):
+        Screen.load(tmp_path)

@@ -1,0 +1,177 @@
+"""An answer decides only where it is complete and in the policy's own contract."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.policy import Contract, Policy
+from transforms.judge.engine import Completion
+from transforms.judge.verdict import Reason, parse
+from transforms.records import Outcome
+
+JSON_POLICY = Policy(
+    policy_id="spam",
+    title="Spam",
+    owner="team",
+    text="No spam.",
+    labels={"1": "violates", "0": "safe"},
+    rules={"SP1": "bulk adverts", "SP2": "chain letters"},
+)
+LABEL_POLICY = Policy(
+    policy_id="spam",
+    title="Spam",
+    owner="team",
+    text="No spam.",
+    labels={"VALID": "safe", "SP1": "violates", "INVALID": "violates"},
+    rules={"SP1": "bulk adverts"},
+    contract=Contract.LABEL,
+)
+
+
+def judged(final, policy=JSON_POLICY, **fields):
+    return parse(Completion(final, **fields), policy)
+
+
+def answer(**fields):
+    return json.dumps({"violation": 1} | fields)
+
+
+@pytest.mark.parametrize("violation", ["1", "true"])
+def test_a_violation_is_one_or_true(violation):
+    assert judged(f'{{"violation": {violation}}}').outcome == Outcome.VIOLATES
+
+
+@pytest.mark.parametrize("violation", ["0", "false"])
+def test_no_violation_is_zero_or_false(violation):
+    assert judged(f'{{"violation": {violation}}}').outcome == Outcome.SAFE
+
+
+def test_category_rules_and_rationale_are_kept():
+    verdict = judged(answer(policy_category="spam", rule_ids=["SP2", "SP1", "SP2"], rationale="ad"))
+    assert verdict.categories == ("spam",)
+    assert verdict.rule_ids == ("SP2", "SP1")
+    assert verdict.rationale == "ad"
+    assert verdict.reason is None
+
+
+def test_confidence_may_have_any_form_because_it_decides_nothing():
+    assert judged(answer(confidence="high")).outcome == Outcome.VIOLATES
+    assert judged(answer(confidence=0.9)).outcome == Outcome.VIOLATES
+
+
+@pytest.mark.parametrize(
+    ("final", "reason"),
+    [
+        (None, Reason.MISSING_FINAL),
+        ("", Reason.MISSING_FINAL),
+        (" \n", Reason.MISSING_FINAL),
+        ("I'm sorry, but I can't help with that.", Reason.NOT_JSON),
+        ('{"violation": 0', Reason.NOT_JSON),
+        ('```json\n{"violation": 0}\n```', Reason.NOT_JSON),
+        ('{"violation": ' + "9" * 5000 + "}", Reason.NOT_JSON),
+        ("[" * 100_000, Reason.NOT_JSON),
+        ('{"violation": 0} as it is harmless', Reason.TRAILING_TEXT),
+        ('{"violation": 0}{"violation": 1}', Reason.TRAILING_TEXT),
+        ('{"violation": 0, "violation": 1}', Reason.DUPLICATE_KEY),
+        ('{"violation": 0, "more": {"a": 1, "a": 2}}', Reason.DUPLICATE_KEY),
+        ("0", Reason.MALFORMED),
+        ("[]", Reason.MALFORMED),
+        ("{}", Reason.MALFORMED),
+        ('{"violation": "0"}', Reason.MALFORMED),
+        ('{"violation": 0.0}', Reason.MALFORMED),
+        ('{"violation": 2}', Reason.MALFORMED),
+        ('{"violation": []}', Reason.MALFORMED),
+        ('{"violation": NaN}', Reason.MALFORMED),
+        ('{"violation": 1, "rule_ids": "SP1"}', Reason.MALFORMED),
+        ('{"violation": 1, "rule_ids": [1]}', Reason.MALFORMED),
+        ('{"violation": 1, "policy_category": 3}', Reason.MALFORMED),
+        ('{"violation": 1, "rationale": {}}', Reason.MALFORMED),
+        ('{"violation": 1, "rule_ids": ["SP9"]}', Reason.UNKNOWN_RULE),
+        ('{"violation": 0, "rule_ids": ["SP9"]}', Reason.UNKNOWN_RULE),
+        ('{"violation": 0, "rule_ids": ["SP1"]}', Reason.CONTRADICTION),
+        ('{"violation": null}', Reason.UNCERTAIN),
+    ],
+)
+def test_any_other_answer_is_indeterminate_with_its_reason(final, reason):
+    verdict = judged(final)
+    assert verdict.outcome == Outcome.INDETERMINATE
+    assert verdict.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("finish", "reason"),
+    [
+        ("length", Reason.CUT_OFF),
+        ("uncertain", Reason.UNCERTAIN),
+        ("content_filter", Reason.UNFINISHED),
+        ("", Reason.UNFINISHED),
+    ],
+)
+def test_an_answer_that_did_not_end_by_itself_decides_nothing(finish, reason):
+    for policy, final in ((JSON_POLICY, '{"violation": 0}'), (LABEL_POLICY, "VALID")):
+        verdict = judged(final, policy, finish_reason=finish, reasoning="because")
+        assert (verdict.outcome, verdict.reason) == (Outcome.INDETERMINATE, reason)
+        assert verdict.reasoning == "because"
+
+
+def test_a_label_means_what_the_policy_says_it_means():
+    assert judged(" VALID\n", LABEL_POLICY).outcome == Outcome.SAFE
+    assert judged("INVALID", LABEL_POLICY).outcome == Outcome.VIOLATES
+
+
+def test_a_violating_label_that_names_a_rule_cites_it():
+    assert judged("SP1", LABEL_POLICY).rule_ids == ("SP1",)
+
+
+@pytest.mark.parametrize("final", ["valid", "VALID.", "INVALID VALID", "I cannot help.", "1"])
+def test_a_label_must_be_exact_and_alone(final):
+    verdict = judged(final, LABEL_POLICY)
+    assert (verdict.outcome, verdict.reason) == (Outcome.INDETERMINATE, Reason.UNKNOWN_LABEL)
+
+
+@pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan"), float("inf")])
+def test_what_is_no_probability_is_left_out(probability):
+    assert judged(answer(), probability=probability).probability is None
+
+
+def test_half_a_surrogate_pair_is_replaced_because_no_table_can_hold_it():
+    verdict = judged('{"violation": 1, "rationale": "\\ud800", "policy_category": "\\udfff"}')
+    assert verdict.rationale == "?"
+    assert verdict.categories == ("?",)
+
+
+def test_an_engines_rationale_serves_where_the_contract_has_no_room_for_one():
+    assert judged("SP1", LABEL_POLICY, rationale="near an example").rationale == "near an example"
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+JSON_LIKE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner),
+    max_leaves=8,
+)
+
+
+@given(ANY_TEXT, st.sampled_from([JSON_POLICY, LABEL_POLICY]), ANY_TEXT)
+def test_any_text_gets_a_verdict_and_never_an_exception(final, policy, finish):
+    for finish_reason in ("stop", finish):
+        verdict = judged(final, policy, finish_reason=finish_reason, reasoning=final)
+        assert (verdict.reason is None) == (verdict.outcome != Outcome.INDETERMINATE)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["violation", "policy_category", "rule_ids", "rationale", "else"]),
+        JSON_LIKE | st.sampled_from([0, 1, ["SP1"], "spam"]),
+    ),
+    ANY_TEXT,
+)
+def test_only_a_well_formed_zero_is_ever_safe(fields, after):
+    verdict = judged(json.dumps(fields) + after)
+    assert verdict.reason in set(Reason) | {None}
+    if verdict.outcome == Outcome.SAFE:
+        assert fields["violation"] in (0, False)
+        assert not after.strip()
+        assert not fields.get("rule_ids")

@@ -1,0 +1,1 @@
+"""What happens to content: one folder per step of the graph."""

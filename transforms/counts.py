@@ -1,0 +1,79 @@
+"""What every run counts, and the law that the counts obey.
+
+The counts are Beam metrics, so a bundle that is retried counts once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from apache_beam.metrics import Metrics
+from apache_beam.metrics.metric import MetricsFilter
+
+NAMESPACE = "weir"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of each kind that one run produced."""
+
+    messages: int = 0
+    screenings: int = 0
+    escalations: int = 0  # post x policy pairs sent to the judge, audits and forced included
+    audits: int = 0
+    verdicts: int = 0
+    violations: int = 0
+    indeterminate: int = 0
+    deferred: int = 0
+    dead_letters: int = 0
+    dead_letters_decode: int = 0
+    dead_letters_judge: int = 0
+    dead_letters_write: int = 0
+    flagged_messages: int = 0
+    policies: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def imbalances(self) -> list[str]:
+        """Return what does not add up, one sentence each; nothing where all is accounted for."""
+        problems = []
+        if self.messages != self.screenings + self.dead_letters_decode:
+            problems.append(
+                f"{self.messages} messages were read, but {self.screenings} were screened and "
+                f"{self.dead_letters_decode} dead-lettered before the screen"
+            )
+        judged = self.verdicts + self.deferred + self.dead_letters_judge
+        if self.escalations != judged:
+            problems.append(
+                f"{self.escalations} escalations, but {self.verdicts} verdicts, {self.deferred} "
+                f"deferred and {self.dead_letters_judge} dead-lettered by the judge"
+            )
+        return problems
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts with ``conservation``: "ok", or what does not add up."""
+        return asdict(self) | {"conservation": "; ".join(self.imbalances()) or "ok"}
+
+
+def counter(name: str) -> Any:
+    """Return the Beam counter of one field of Counts."""
+    return Metrics.counter(NAMESPACE, name)
+
+
+def policy_counter(policy_id: str, name: str) -> Any:
+    """Return the Beam counter ``name`` (escalations, violates, safe, ...) of one policy."""
+    return Metrics.counter(f"{NAMESPACE}.policy.{policy_id}", name)
+
+
+def counts_of(result: Any) -> Counts:
+    """Return the counts of a pipeline result, committed ones where the runner has them."""
+    totals = {f.name: 0 for f in fields(Counts) if f.name != "policies"}
+    policies: dict[str, dict[str, int]] = {}
+    prefix = f"{NAMESPACE}.policy."
+    for counted in result.metrics().query(MetricsFilter())["counters"]:
+        name, namespace = counted.key.metric.name, counted.key.metric.namespace
+        value = counted.committed if counted.committed is not None else counted.attempted
+        if namespace == NAMESPACE and name in totals:
+            totals[name] += value
+        elif namespace.startswith(prefix):
+            per_policy = policies.setdefault(namespace.removeprefix(prefix), {})
+            per_policy[name] = per_policy.get(name, 0) + value
+    return Counts(**totals, policies=policies)

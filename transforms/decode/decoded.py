@@ -1,0 +1,88 @@
+"""What every format ends in: CONTENT rows, and the rows that could not be read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.decode.times import creation_times
+from transforms.records import CONTENT
+
+# Ids and language tags stand in headers, log lines and clustered columns.
+LONGEST_ID = 1024
+LONGEST_LANGUAGE = 35  # the length that RFC 5646 asks implementations to allow for
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A row that is no post. ``error`` is a sentence that holds nothing of the message."""
+
+    row: int
+    reason: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Every row of a MESSAGE batch, once: as CONTENT in the order it came, or as a failure."""
+
+    content: pa.RecordBatch
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class Posts:
+    """The decoded columns of the rows that were read, parallel lists; None where there is none."""
+
+    texts: Sequence[str]
+    ids: Sequence[str | int | None]
+    times: Sequence[str | float | None]
+    languages: Sequence[str | None]
+
+
+def without(batch: pa.RecordBatch, failures: Sequence[Failure]) -> pa.RecordBatch:
+    """Return the batch less the rows that failed."""
+    if not failures:
+        return batch
+    kept = np.ones(batch.num_rows, np.bool_)
+    kept[[failure.row for failure in failures]] = False
+    return batch.filter(pa.array(kept))
+
+
+def content(readable: pa.RecordBatch, posts: Posts) -> pa.RecordBatch:
+    """Return the CONTENT batch of MESSAGE rows and what was decoded from each."""
+    columns = {
+        "content_id": _content_ids(readable, posts.ids),
+        "text": pa.array(posts.texts, pa.string()),
+        "created_at": creation_times(posts.times, readable["timestamp"]),
+        "language": _languages(posts.languages),
+    } | dict(zip(readable.schema.names, readable.columns, strict=True))
+    return pa.RecordBatch.from_arrays([columns[name] for name in CONTENT.names], schema=CONTENT)
+
+
+def _content_ids(readable: pa.RecordBatch, ids: Sequence[str | int | None]) -> pa.Array:
+    try:
+        named = pa.array(ids, pa.string())
+    except pa.ArrowTypeError:
+        named = pa.array([None if i is None else str(i) for i in ids], pa.string())
+    length = pc.utf8_length(named)
+    usable = pc.and_(pc.greater(length, 0), pc.less_equal(length, LONGEST_ID))
+    if pc.all(usable, skip_nulls=False).as_py():
+        return named
+    position = pc.binary_join_element_wise(
+        readable["topic"],
+        readable["partition"].cast(pa.string()),
+        readable["offset"].cast(pa.string()),
+        "/",
+    )
+    return pc.if_else(usable.fill_null(False), named, position)
+
+
+def _languages(languages: Sequence[str | None]) -> pa.Array:
+    tags = pa.array(languages, pa.string())
+    if tags.null_count == len(tags):
+        return tags
+    plausible = pc.less_equal(pc.utf8_length(tags), LONGEST_LANGUAGE)
+    return pc.if_else(plausible, tags, pa.scalar(None, pa.string()))

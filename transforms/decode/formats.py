@@ -1,0 +1,23 @@
+"""The formats by name. Another one is a module with these two functions, and a line here."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from transforms.decode import json_format, text_format
+from transforms.decode.decoded import Decoded
+from transforms.decode.settings import DecodeSettings
+
+_FORMATS = {"json": json_format, "text": text_format}
+
+
+def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
+    """Return the pure function from a MESSAGE batch to its posts and its failures."""
+    decode: Callable[[pa.RecordBatch], Decoded] = _FORMATS[settings.format].decoder(settings)
+    return decode
+
+
+def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
+    """Return each message less the decoded fields, as JSON text; None where nothing is left."""
+    rest: list[str | None] = _FORMATS[settings.format].attributes(values, settings)
+    return rest

@@ -1,0 +1,58 @@
+"""The step of the graph: MESSAGE batches in, CONTENT batches and dead letters out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+
+from transforms.counts import counter
+from transforms.dead_letters import dead_letters
+from transforms.decode.formats import decoder
+from transforms.decode.settings import DecodeSettings
+from transforms.records import Stage
+
+
+class Decode(beam.PTransform):
+    """Reads each message as a post; what cannot be read is dead-lettered alone.
+
+    Returns outputs ``content`` (CONTENT batches) and ``dead`` (DEAD_LETTER batches).
+    """
+
+    def __init__(self, settings: DecodeSettings, run: str, cluster: str) -> None:
+        super().__init__()
+        self._dofn = _DecodeDoFn(settings, run, cluster)
+
+    def expand(self, messages: beam.PCollection) -> Any:
+        """Decode every batch of messages."""
+        decoded = messages | beam.ParDo(self._dofn).with_outputs("dead", main="content")
+        decoded.content.element_type = pa.RecordBatch
+        decoded.dead.element_type = pa.RecordBatch
+        return decoded
+
+
+class _DecodeDoFn(beam.DoFn):
+    def __init__(self, settings: DecodeSettings, run: str, cluster: str) -> None:
+        self._settings = settings
+        self._origin = {"run": run, "cluster": cluster}
+        self._dead = counter("dead_letters")
+        self._dead_here = counter("dead_letters_decode")
+
+    def setup(self) -> None:
+        self._decode = decoder(self._settings)
+
+    def process(self, batch: pa.RecordBatch) -> Iterator[Any]:
+        decoded = self._decode(batch)
+        if decoded.content.num_rows:
+            yield decoded.content
+        if decoded.failures:
+            self._dead.inc(len(decoded.failures))
+            self._dead_here.inc(len(decoded.failures))
+            letters = dead_letters(
+                batch.take(pa.array([failure.row for failure in decoded.failures])),
+                stage=Stage.DECODE,
+                reasons=[failure.reason for failure in decoded.failures],
+                errors=[failure.error for failure in decoded.failures],
+                **self._origin,
+            )
+            yield beam.pvalue.TaggedOutput("dead", letters)

@@ -1,0 +1,34 @@
+"""Plain text: the value is the post, named by its position and dated by Kafka."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from transforms.decode.decoded import Decoded, Failure, Posts, content, without
+from transforms.decode.settings import DecodeSettings
+
+
+def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:  # noqa: ARG001
+    """Return the function that reads a MESSAGE batch; plain text has no fields to find."""
+    return _decoded
+
+
+def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:  # noqa: ARG001
+    """Return None for each message: there is nothing beside the text."""
+    return [None] * len(values)
+
+
+def _decoded(batch: pa.RecordBatch) -> Decoded:
+    texts, failures = [], []
+    for row, value in enumerate(batch["value"].to_pylist()):
+        if value is None:
+            failures.append(Failure(row, "tombstone", "The message has no value."))
+            continue
+        try:
+            texts.append(value.decode())
+        except UnicodeDecodeError as error:
+            message = f"The value is not UTF-8 at byte {error.start}."
+            failures.append(Failure(row, "invalid_utf8", message))
+    nothing = [None] * len(texts)
+    posts = Posts(texts, ids=nothing, times=nothing, languages=nothing)
+    return Decoded(content(without(batch, failures), posts), tuple(failures))

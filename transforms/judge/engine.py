@@ -1,0 +1,79 @@
+"""The seam between Weir and whatever reasons about a post.
+
+An engine takes requests and gives each a completion or a typed error, one by one, as each is
+ready: the slowest never holds up the rest.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from policies.policy import Policy
+
+
+class Finish(StrEnum):
+    """Why an engine stopped. Any other word is an answer that cannot be relied on."""
+
+    STOP = "stop"  # it had said all
+    LENGTH = "length"  # it was cut off
+    UNCERTAIN = "uncertain"  # it declines to decide between violating and safe
+
+
+@dataclass(frozen=True)
+class Request:
+    """One post to be judged under one policy."""
+
+    request_id: str
+    text: str
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the engine answered: ``final`` is text in the policy's output contract, unparsed.
+
+    ``probability`` is that of the violating label, in [0, 1], or None where the engine has none.
+    ``rationale`` is for engines whose contract has no room for one.
+    """
+
+    final: str | None
+    reasoning: str | None = None
+    rationale: str | None = None
+    probability: float | None = None
+    tokens_in: int | None = None
+    tokens_cached: int | None = None
+    tokens_out: int | None = None
+    finish_reason: str = Finish.STOP
+
+
+class EngineError(Exception):
+    """One request failed; ``reason`` is a short code, to group dead letters by.
+
+    The message ends up in the dead letter, so it must not quote the post.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Engine(Protocol):
+    """Answers requests. Safe to share between threads."""
+
+    name: str  # exemplar, vllm, endpoint
+    model: str  # what answers, with its version
+    capacity: int  # requests that may be in flight at once
+
+    def submit(self, requests: Sequence[Request]) -> list["Future[Completion]"]:
+        """Start on the requests and return a future for each, in the order given.
+
+        A future ends with a Completion or raises EngineError; it may also never end, so callers
+        keep a deadline.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop, and give back what the engine holds. Outstanding futures fail."""
+        ...

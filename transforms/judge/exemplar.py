@@ -1,0 +1,181 @@
+"""A judge that needs no GPU and no download: it compares a post with a policy's examples.
+
+It is a stand-in and says so on every verdict: it never reads the policy's text. What it is for is
+trying Weir out, and tests.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+
+from policies.policy import Contract, Example, Policy, PolicySet
+from transforms.judge.engine import Completion, Finish, Request
+from transforms.judge.exemplar_fit import Corpus, Fit, unit_rows
+from transforms.records import Outcome
+from transforms.screen.features import matrix
+
+# Of calibrated probabilities. Between the two it declines to decide: a third of the posts that
+# are judged violate, so "less likely than that" is where safe begins.
+SAFE_BELOW = 0.3
+VIOLATES_FROM = 0.6
+_QUOTED = 100  # characters of an example in a rationale
+
+_STAND_IN = "Stand-in judge: it compared the post with labelled examples and read no policy."
+
+
+def exemplar_engine(policies: PolicySet) -> "ExemplarEngine":
+    """Return the engine, fitted to the policies' examples; needs the extra ``weir[screen]``."""
+    return ExemplarEngine(policies)
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """One policy's examples of one kind."""
+
+    examples: tuple[Example, ...]
+    features: sp.csr_matrix  # (BUCKETS, examples): a product with it would transpose it each time
+
+    def nearest(self, posts: sp.csr_matrix) -> list[tuple[Example, float]]:
+        """Return the example most like each post, and their cosine."""
+        similarity = (posts @ self.features).toarray()
+        best = similarity.argmax(axis=1)
+        return [
+            (self.examples[index], float(similarity[row, index])) for row, index in enumerate(best)
+        ]
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """What answers for one policy; ``fit`` is None where its examples are too few."""
+
+    policy: Policy
+    fit: Fit | None
+    violating: _Examples
+    safe: _Examples
+
+    def answer(self, posts: sp.csr_matrix) -> list[Completion]:
+        """Return a completion for each row."""
+        if self.fit is None:
+            said = f"{_STAND_IN} This policy has too few of them to tell the two kinds apart."
+            return [_uncertain(said)] * posts.shape[0]
+        probabilities = self.fit.probabilities(posts)
+        neighbours = zip(self.violating.nearest(posts), self.safe.nearest(posts), strict=True)
+        return [
+            self._completion(float(probability), violating, safe)
+            for probability, (violating, safe) in zip(probabilities, neighbours, strict=True)
+        ]
+
+    def _completion(
+        self, probability: float, violating: tuple[Example, float], safe: tuple[Example, float]
+    ) -> Completion:
+        rationale = (
+            f"{_STAND_IN} Nearest violating one ({violating[1]:.2f}): {_quoted(violating[0])}. "
+            f"Nearest safe one ({safe[1]:.2f}): {_quoted(safe[0])}."
+        )
+        if SAFE_BELOW <= probability < VIOLATES_FROM:
+            return _uncertain(rationale, probability)
+        violates = probability >= VIOLATES_FROM
+        rule = violating[0].rule_id if violating[0].rule_id in self.policy.rules else None
+        final = _final(self.policy, violates, rule, rationale)
+        if final is None:
+            return _uncertain(rationale, probability)
+        return Completion(final, rationale=rationale, probability=probability)
+
+
+class ExemplarEngine:
+    """Answers at once: what it returns are finished futures."""
+
+    name = "exemplar"
+    capacity = 4096
+
+    def __init__(self, policies: PolicySet) -> None:
+        corpus = Corpus.of(policies)
+        self._inverse_frequency = corpus.inverse_frequency
+        self._judges = {
+            policy.version: _Judge(
+                policy,
+                fit,
+                *(
+                    _Examples(
+                        tuple(e for e in policy.examples if e.violates is violates),
+                        corpus.features[corpus.rows(index, violates)].T.tocsr(),
+                    )
+                    for violates in (True, False)
+                ),
+            )
+            for index, (policy, fit) in enumerate(
+                zip(policies.policies, corpus.fits(), strict=True)
+            )
+        }
+        self.model = f"exemplar-1-{_digest(policies)} (stand-in)"
+
+    def submit(self, requests: Sequence[Request]) -> list["Future[Completion]"]:
+        """Answer the requests, each post's features computed once however many its policies."""
+        texts = list(dict.fromkeys(request.text for request in requests))
+        posts = unit_rows(matrix(pa.array(texts, pa.string())), self._inverse_frequency)
+        row_of = {text: row for row, text in enumerate(texts)}
+        by_version: dict[str, list[int]] = {}
+        for number, request in enumerate(requests):
+            by_version.setdefault(request.policy.version, []).append(number)
+        answers: dict[int, Completion] = {}
+        for version, numbers in by_version.items():
+            rows = np.array([row_of[requests[number].text] for number in numbers])
+            answers |= zip(numbers, self._answers(version, posts[rows]), strict=True)
+        return [_finished(answers[number]) for number in range(len(requests))]
+
+    def close(self) -> None:
+        """Do nothing: there is only memory to give back."""
+
+    def _answers(self, version: str, posts: sp.csr_matrix) -> list[Completion]:
+        judge = self._judges.get(version)
+        if judge is None:
+            said = f"{_STAND_IN} It was not fitted to this version of the policy."
+            return [_uncertain(said)] * posts.shape[0]
+        return judge.answer(posts)
+
+
+def _final(policy: Policy, violates: bool, rule: str | None, rationale: str) -> str | None:
+    if policy.contract is Contract.JSON:
+        return json.dumps(
+            {
+                "violation": int(violates),
+                "policy_category": policy.policy_id if violates else None,
+                "rule_ids": [rule] if violates and rule else [],
+                "rationale": rationale,
+            }
+        )
+    outcome = Outcome.VIOLATES if violates else Outcome.SAFE
+    labels = [label for label, meaning in policy.labels.items() if meaning == outcome]
+    if rule in labels:
+        return rule
+    return labels[0] if labels else None
+
+
+def _uncertain(rationale: str, probability: float | None = None) -> Completion:
+    return Completion(
+        None, rationale=rationale, probability=probability, finish_reason=Finish.UNCERTAIN
+    )
+
+
+def _finished(completion: Completion) -> "Future[Completion]":
+    future: Future[Completion] = Future()
+    future.set_result(completion)
+    return future
+
+
+def _quoted(example: Example) -> str:
+    text = " ".join(example.text.split())
+    short = text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…"
+    return f"“{short}”" + (f" ({example.rule_id})" if example.rule_id else "")
+
+
+def _digest(policies: PolicySet) -> str:
+    """Name the examples, which a policy's version does not cover."""
+    labelled = [[p.policy_id, e.text, e.violates] for p in policies.policies for e in p.examples]
+    return hashlib.sha256(json.dumps(labelled).encode()).hexdigest()[:8]

@@ -1,0 +1,61 @@
+"""One engine a process, however many bundles and threads send it requests.
+
+An engine may hold a GPU and take minutes to start, so it outlives the DoFn instances that use it.
+"""
+
+import atexit
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from transforms.judge.engine import Engine
+
+
+@dataclass
+class SharedEngine:
+    """An engine and the slots for the requests that it may hold at once."""
+
+    engine: Engine
+    slots: threading.BoundedSemaphore
+    users: int = 0
+
+
+@dataclass
+class Engines:
+    """The engines of this process, by the key of the step that asked for them."""
+
+    _shared: dict[str, SharedEngine] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def acquire(self, key: str, factory: Callable[[], Engine], max_in_flight: int) -> SharedEngine:
+        """Return the engine of that key, started if it is not there yet."""
+        with self._lock:
+            shared = self._shared.get(key)
+            if shared is None:
+                # Engines that nobody uses stay until now: Beam drops idle DoFn instances after a
+                # minute, and a quiet stream should not pay for a fresh engine.
+                self._close(lambda other: other.users == 0)
+                engine = factory()
+                slots = max(1, min(max_in_flight, engine.capacity))
+                shared = SharedEngine(engine, threading.BoundedSemaphore(slots))
+                self._shared[key] = shared
+            shared.users += 1
+            return shared
+
+    def release(self, key: str) -> None:
+        """Say that one user is gone."""
+        with self._lock:
+            self._shared[key].users -= 1
+
+    def close(self) -> None:
+        """Close every engine."""
+        with self._lock:
+            self._close(lambda _: True)
+
+    def _close(self, which: Callable[[SharedEngine], bool]) -> None:
+        for key in [key for key, shared in self._shared.items() if which(shared)]:
+            self._shared.pop(key).engine.close()
+
+
+ENGINES = Engines()
+atexit.register(ENGINES.close)

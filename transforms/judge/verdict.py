@@ -1,0 +1,171 @@
+"""From what an engine answered to a verdict: strictly, because a guess would be a decision.
+
+An answer is violating or safe only where it is complete and says so in the policy's own output
+contract. Everything else is indeterminate, with a reason. Nothing here raises, whatever the text.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from policies.policy import Contract, Policy
+from transforms.judge.engine import Completion, Finish
+from transforms.records import Outcome
+
+
+class Reason(StrEnum):
+    """Why a verdict is indeterminate."""
+
+    UNCERTAIN = "uncertain"  # the engine declined to decide
+    CUT_OFF = "cut_off"  # the answer ran into its length limit
+    UNFINISHED = "unfinished"  # it stopped for some other reason
+    MISSING_FINAL = "missing_final"  # nothing, or only reasoning
+    UNKNOWN_LABEL = "unknown_label"  # not one of the policy's labels; a refusal is one of these
+    NOT_JSON = "not_json"  # a refusal, prose, or broken JSON
+    TRAILING_TEXT = "trailing_text"  # more after the JSON object
+    DUPLICATE_KEY = "duplicate_key"  # which of the two is meant?
+    MALFORMED = "malformed"  # JSON, but not in the contract
+    UNKNOWN_RULE = "unknown_rule"  # cites a rule that the policy does not have
+    CONTRADICTION = "contradiction"  # safe, and yet it cites a rule that is broken
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided; ``reason`` is set where, and only where, it is indeterminate."""
+
+    outcome: Outcome
+    probability: float | None = None  # of a violation, in [0, 1]
+    categories: tuple[str, ...] = ()
+    rule_ids: tuple[str, ...] = ()
+    rationale: str | None = None
+    reasoning: str | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class _Final:
+    violates: bool
+    categories: tuple[str, ...] = ()
+    rule_ids: tuple[str, ...] = ()
+    rationale: str | None = None
+
+
+class _UnreadableError(Exception):
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def parse(completion: Completion, policy: Policy) -> Verdict:
+    """Return the verdict that a completion states in the policy's contract."""
+    probability = completion.probability
+    if probability is not None and not 0.0 <= probability <= 1.0:  # NaN fails this as well
+        probability = None
+    try:
+        final = _final(completion, policy)
+    except _UnreadableError as unreadable:
+        return Verdict(
+            Outcome.INDETERMINATE,
+            probability,
+            rationale=_storable(completion.rationale),
+            reasoning=_storable(completion.reasoning),
+            reason=unreadable.reason,
+        )
+    return Verdict(
+        Outcome.VIOLATES if final.violates else Outcome.SAFE,
+        probability,
+        final.categories,
+        final.rule_ids,
+        _storable(final.rationale if final.rationale is not None else completion.rationale),
+        _storable(completion.reasoning),
+    )
+
+
+def _final(completion: Completion, policy: Policy) -> _Final:
+    match completion.finish_reason:
+        case Finish.STOP:
+            pass
+        case Finish.LENGTH:
+            raise _UnreadableError(Reason.CUT_OFF)
+        case Finish.UNCERTAIN:
+            raise _UnreadableError(Reason.UNCERTAIN)
+        case _:
+            raise _UnreadableError(Reason.UNFINISHED)
+    text = (completion.final or "").strip()
+    if not text:
+        raise _UnreadableError(Reason.MISSING_FINAL)
+    match policy.contract:
+        case Contract.LABEL:
+            return _label(text, policy)
+        case Contract.JSON:
+            return _json(text, policy)
+
+
+def _label(text: str, policy: Policy) -> _Final:
+    meaning = policy.labels.get(text)
+    if meaning not in (Outcome.VIOLATES, Outcome.SAFE):
+        raise _UnreadableError(Reason.UNKNOWN_LABEL)
+    violates = meaning == Outcome.VIOLATES
+    return _Final(violates, rule_ids=(text,) if violates and text in policy.rules else ())
+
+
+def _json(text: str, policy: Policy) -> _Final:
+    answer = _object(text)
+    violation = answer.get("violation", "")
+    if violation is None:
+        raise _UnreadableError(Reason.UNCERTAIN)
+    # 1.0 == 1 and "1" would be a guess: only what the contract names.
+    if not (isinstance(violation, bool) or (isinstance(violation, int) and violation in (0, 1))):
+        raise _UnreadableError(Reason.MALFORMED)
+    category, rationale = answer.get("policy_category"), answer.get("rationale")
+    rule_ids = answer.get("rule_ids")
+    if not (_is_text(category) and _is_text(rationale) and _is_text_list(rule_ids)):
+        raise _UnreadableError(Reason.MALFORMED)
+    cited = tuple(dict.fromkeys(rule_ids or ()))
+    if any(rule not in policy.rules for rule in cited):
+        raise _UnreadableError(Reason.UNKNOWN_RULE)
+    if not violation and cited:
+        raise _UnreadableError(Reason.CONTRADICTION)
+    named = _storable(category) if violation else None
+    return _Final(bool(violation), (named,) if named else (), cited, rationale)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        answer, end = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):  # ValueError: not JSON, or a number of 4,300 digits
+        raise _UnreadableError(Reason.NOT_JSON) from None
+    if not isinstance(answer, dict):
+        raise _UnreadableError(Reason.MALFORMED)
+    if end != len(text):
+        raise _UnreadableError(Reason.TRAILING_TEXT)
+    return answer
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    answer = dict(pairs)
+    if len(answer) != len(pairs):
+        raise _UnreadableError(Reason.DUPLICATE_KEY)
+    return answer
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_text_list(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
+
+
+def _storable(text: str | None) -> str | None:
+    """JSON escapes can spell half a surrogate pair, which neither Arrow nor BigQuery stores."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,90 @@
+"""How Weir connects to Kafka: one value, shared by the source, the sinks and the commands."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.admin import NewTopic
+from kafka.errors import TopicAlreadyExistsError
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """Brokers and security. ``extra`` is passed to every kafka-python client as it is."""
+
+    bootstrap_servers: str  # host:port[,host:port...]
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+    ssl_check_hostname: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def cluster(self) -> str:
+        """Return the name of the cluster in decision ids."""
+        return self.bootstrap_servers
+
+    def client_config(self) -> dict[str, Any]:
+        """Return the settings every client shares, as kafka-python names them."""
+        settings: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap_servers.split(","),
+            "security_protocol": self.security_protocol,
+            # With the default of 30 s a consumer woke 35 s after its broker was back.
+            "reconnect_backoff_max_ms": 1000,
+        }
+        if self.sasl_mechanism:
+            settings |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.sasl_username,
+                "sasl_plain_password": self.sasl_password,
+            }
+        if self.security_protocol in ("SSL", "SASL_SSL"):
+            settings |= {
+                "ssl_cafile": self.ssl_cafile,
+                "ssl_certfile": self.ssl_certfile,
+                "ssl_keyfile": self.ssl_keyfile,
+                "ssl_check_hostname": self.ssl_check_hostname,
+            }
+        return settings | dict(self.extra)
+
+    def consumer(self, **overrides: Any) -> KafkaConsumer:
+        """Return a consumer without a group that never jumps over what retention removed."""
+        return KafkaConsumer(
+            **self.client_config()
+            | {
+                "group_id": None,
+                "enable_auto_commit": False,
+                "auto_offset_reset": "none",
+                "isolation_level": "read_committed",
+            }
+            | overrides
+        )
+
+    def producer(self, **overrides: Any) -> KafkaProducer:
+        """Return an idempotent producer (acks=all)."""
+        return KafkaProducer(
+            **self.client_config() | {"linger_ms": 20, "compression_type": "lz4"} | overrides
+        )
+
+    def admin(self) -> KafkaAdminClient:
+        """Return an admin client, for creating and describing topics."""
+        return KafkaAdminClient(**self.client_config())
+
+
+def ensure_topics(settings: KafkaSettings, names: Sequence[str], partitions: int = -1) -> None:
+    """Create the topics that do not exist yet, by default as the broker would by itself."""
+    admin = settings.admin()
+    try:
+        existing = set(admin.list_topics())
+        missing = [name for name in names if name not in existing]
+        if missing:
+            with suppress(TopicAlreadyExistsError):  # another worker was faster
+                admin.create_topics([NewTopic(name, partitions, -1) for name in missing])
+    finally:
+        admin.close()

@@ -1,0 +1,121 @@
+"""Finds the partitions of a topic as they appear.
+
+Partitions are numbered from 0 and never go away, so that the restriction is the range of
+numbers, and what the runner has checkpointed of it is what was already handed out.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration, Timestamp
+from kafka.errors import KafkaError
+
+from transforms.kafka import KafkaSettings
+from transforms.read.bounds import Start, Stop
+from transforms.read.errors import SourceError
+from transforms.read.partitions import NEVER, Slice, find_slices
+
+Find = Callable[[KafkaSettings, tuple[str, ...], Start, Stop], list[Slice]]
+
+_log = logging.getLogger(__name__)
+_NEVER_STOP = Stop("never")
+_PAUSE_SECONDS = 0.05  # for runners that come back at once, whatever the delay asked for
+
+
+class PartitionNumbers(OffsetRestrictionTracker):
+    """Tracks how many partitions were handed out."""
+
+    def is_bounded(self) -> bool:
+        """Return False: more may appear."""
+        return False
+
+    def try_split(self, fraction_of_remainder: float) -> Any:
+        """Split off the rest for a self-checkpoint; refuse any other split."""
+        return super().try_split(0) if fraction_of_remainder == 0 else None
+
+
+class TopicRestrictions(RestrictionProvider):
+    """Makes the restriction of a topic: the numbers of its partitions."""
+
+    def initial_restriction(self, element: str) -> OffsetRange:  # noqa: ARG002
+        """Return all numbers there can be."""
+        return OffsetRange(0, NEVER)
+
+    def create_tracker(self, restriction: OffsetRange) -> PartitionNumbers:
+        """Return the tracker of a restriction."""
+        return PartitionNumbers(restriction)
+
+    def restriction_size(self, element: str, restriction: OffsetRange) -> int:  # noqa: ARG002
+        """Return 1: there is hardly any work in it."""
+        return 1
+
+    def truncate(self, element: str, restriction: OffsetRange) -> None:
+        """On drain, look no further."""
+
+
+class DiscoverPartitions(beam.DoFn):
+    """Gives a slice without an end for each partition of a topic, now and as they appear."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        start: Start,
+        every_seconds: float,
+        find: Find = find_slices,
+    ) -> None:
+        self._settings = settings
+        self._start = start
+        self._every_seconds = every_seconds
+        self._find_slices = find
+        self._due: dict[str, float] = {}
+
+    @beam.DoFn.unbounded_per_element()
+    def process(
+        self,
+        element: str,
+        tracker: Any = beam.DoFn.RestrictionParam(TopicRestrictions()),  # noqa: B008
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
+            ManualWatermarkEstimator.default_provider()  # noqa: B008
+        ),
+    ) -> Iterator[Any]:
+        """Give the partitions that were not given yet; come back for more."""
+        known = tracker.current_restriction().start
+        if known and time.monotonic() < self._due.get(element, 0.0):
+            time.sleep(_PAUSE_SECONDS)
+            found = []
+        else:
+            found = self._find(element, known)
+            self._due[element] = time.monotonic() + self._every_seconds
+        reached = watermark.current_watermark() or MIN_TIMESTAMP
+        for each in found:
+            if not tracker.try_claim(each.partition):
+                return
+            yield TimestampedValue(each, reached)
+        # A partition that appears later holds messages as old as the time since the last look.
+        looked_back = Timestamp.now() - Duration(micros=int(2e6 * self._every_seconds))
+        watermark.set_watermark(max(looked_back, reached))
+        tracker.defer_remainder(Duration(micros=int(self._every_seconds * 1e6)))
+
+    def _find(self, topic: str, known: int) -> list[Slice]:
+        if not known:
+            return self._find_slices(self._settings, (topic,), self._start, _NEVER_STOP)
+        try:
+            # What was written to a new partition before it was found is read as well.
+            return [
+                each
+                for each in self._find_slices(
+                    self._settings, (topic,), Start("earliest"), _NEVER_STOP
+                )
+                if each.partition >= known
+            ]
+        except (KafkaError, SourceError) as error:
+            # The partitions that are known are read on, and the broker may come back.
+            _log.warning("New partitions of %s were not looked for: %s", topic, error)
+            return []

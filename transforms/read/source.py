@@ -1,0 +1,280 @@
+"""The Kafka source: a splittable DoFn whose restriction is a range of one partition's offsets."""
+
+import time
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.runners.direct.direct_runner import SwitchingDirectRunner
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Duration, Timestamp
+from kafka import TopicPartition
+from kafka.errors import OffsetOutOfRangeError
+
+from transforms import coders
+from transforms.counts import counter
+from transforms.kafka import KafkaSettings
+from transforms.read.bounds import Start, Stop
+from transforms.read.consumers import READERS, PartitionReader
+from transforms.read.discovery import DiscoverPartitions
+from transforms.read.partitions import NEVER, Slice, find_slices
+
+coders.register()
+
+# These run a step only when what comes before it has ended, so a search for new partitions that
+# goes on for ever would keep them from reading any.
+_IN_PROCESS = (FnApiRunner, SwitchingDirectRunner)
+_IDLE_DELAY = Duration(micros=200_000)
+# An idle partition's watermark follows the clock at this distance.
+_IDLE_LAG = Duration(seconds=1)
+
+
+class SliceTracker(OffsetRestrictionTracker):
+    """Tracks one slice; it can be cut where it stands, but not in two: one reader a partition."""
+
+    def is_bounded(self) -> bool:
+        """Return whether the slice has an end."""
+        return self.current_restriction().stop != NEVER  # type: ignore[no-any-return]
+
+    def try_split(self, fraction_of_remainder: float) -> Any:
+        """Split off the rest for a self-checkpoint; refuse any other split."""
+        return super().try_split(0) if fraction_of_remainder == 0 else None
+
+
+class SliceRestrictions(RestrictionProvider):
+    """Makes the restriction of a slice: its offsets."""
+
+    def initial_restriction(self, element: Slice) -> OffsetRange:
+        """Return the offsets of the slice."""
+        return OffsetRange(element.start, element.stop)
+
+    def create_tracker(self, restriction: OffsetRange) -> SliceTracker:
+        """Return the tracker of a restriction."""
+        return SliceTracker(restriction)
+
+    def restriction_size(self, element: Slice, restriction: OffsetRange) -> int:  # noqa: ARG002
+        """Return the offsets left; 1 where they have no end."""
+        return 1 if restriction.stop == NEVER else int(restriction.size())
+
+    def truncate(self, element: Slice, restriction: OffsetRange) -> OffsetRange | None:  # noqa: ARG002
+        """On drain, finish what has an end and leave what has none."""
+        return None if restriction.stop == NEVER else restriction
+
+
+class _ReadSlice(beam.DoFn):
+    """Reads a slice, a bundle at a time."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        accept_loss: bool,
+        max_poll_records: int,
+        bundle_rows: int,
+        bundle_seconds: float,
+    ) -> None:
+        self._settings = settings
+        self._accept_loss = accept_loss
+        self._max_poll_records = max_poll_records
+        self._bundle_rows = bundle_rows
+        self._bundle_seconds = bundle_seconds
+        self._messages = counter("messages")
+        self._lost = counter("lost_messages")
+
+    def teardown(self) -> None:
+        READERS.close()
+
+    def _read(self, element: Slice, tracker: Any, watermark: Any) -> Iterator[TimestampedValue]:
+        partition = TopicPartition(element.topic, element.partition)
+        reader = READERS.take(self._settings, partition)
+        goes_on = False
+        try:
+            goes_on = yield from self._read_bundle(reader, tracker, watermark)
+        finally:
+            if goes_on:
+                READERS.give(self._settings, partition, reader)
+            else:
+                reader.close()
+
+    def _read_bundle(
+        self, reader: PartitionReader, tracker: Any, watermark: Any
+    ) -> Generator[TimestampedValue, None, bool]:
+        # Returns whether the slice goes on in another bundle.
+        restriction = tracker.current_restriction()
+        position, stop = restriction.start, restriction.stop
+        deadline, rows = time.monotonic() + self._bundle_seconds, 0
+        reader.seek(position)
+        while position < stop:
+            try:
+                batch, after = reader.poll(self._max_poll_records)
+            except OffsetOutOfRangeError as error:
+                batch, after = None, self._after_loss(reader, error, stop)
+            # Claimed by position, not by the last message: what lies between them (transaction
+            # markers, compacted messages, lost ones) is done with as well.
+            end = min(after, stop)
+            if end > position:
+                if not tracker.try_claim(end - 1):
+                    return True
+                position = end
+            if batch is not None:
+                if after > stop:
+                    batch = batch.filter(pc.less(batch["offset"], stop))
+                if batch.num_rows:
+                    rows += batch.num_rows
+                    self._messages.inc(batch.num_rows)
+                    yield TimestampedValue(batch, _advance(watermark, _latest(batch)))
+            elif reader.caught_up():
+                _advance(watermark, Timestamp.now() - _IDLE_LAG)
+            if position >= stop:
+                break
+            if batch is None:
+                tracker.defer_remainder(_IDLE_DELAY)
+                return True
+            if rows >= self._bundle_rows or time.monotonic() >= deadline:
+                tracker.defer_remainder()
+                return True
+        return False
+
+    def _after_loss(self, reader: PartitionReader, error: OffsetOutOfRangeError, stop: int) -> int:
+        gap = reader.gap(error)
+        if not self._accept_loss:
+            raise gap.error() from error
+        self._lost.inc(min(gap.next, stop) - gap.first)
+        reader.seek(gap.next)
+        return gap.next
+
+
+def _latest(batch: pa.RecordBatch) -> Timestamp | None:
+    latest = pc.max(batch["timestamp"]).cast(pa.int64()).as_py()
+    return None if latest is None else Timestamp(micros=latest)
+
+
+def _advance(watermark: Any, event_time: Timestamp | None) -> Timestamp:
+    """Advance the watermark to the event time, and return the time to stamp a batch with.
+
+    A batch bears the latest time in it, never one in the future (whoever writes to the topic
+    chooses it) and never one before the watermark, so that no batch is ever late.
+    """
+    now, current = Timestamp.now(), watermark.current_watermark()
+    reached = min(event_time, now) if event_time is not None else current or now
+    if current is not None and current > reached:
+        return current
+    watermark.set_watermark(reached)
+    return reached
+
+
+class ReadToStop(_ReadSlice):
+    """Reads slices that end."""
+
+    def process(
+        self,
+        element: Slice,
+        tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),  # noqa: B008
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
+            ManualWatermarkEstimator.default_provider()  # noqa: B008
+        ),
+    ) -> Iterator[Any]:
+        """Give the messages of a slice, one batch a poll."""
+        return self._read(element, tracker, watermark)
+
+
+class ReadForEver(_ReadSlice):
+    """Reads slices that never end."""
+
+    @beam.DoFn.unbounded_per_element()
+    def process(
+        self,
+        element: Slice,
+        tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),  # noqa: B008
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
+            ManualWatermarkEstimator.default_provider()  # noqa: B008
+        ),
+    ) -> Iterator[Any]:
+        """Give the messages of a slice, one batch a poll."""
+        return self._read(element, tracker, watermark)
+
+
+class FindSlices(beam.DoFn):
+    """Finds, once, what there is to read."""
+
+    def __init__(
+        self, settings: KafkaSettings, topics: tuple[str, ...], start: Start, stop: Stop
+    ) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._start = start
+        self._stop = stop
+
+    def process(self, element: bytes) -> list[Slice]:  # noqa: ARG002 - the impulse says nothing
+        """Give one slice for each partition that has something to read."""
+        return find_slices(self._settings, self._topics, self._start, self._stop)
+
+
+class ReadFromKafka(beam.PTransform):
+    """Reads topics from a start to a stop as MESSAGE batches, each of one partition.
+
+    Without a group: the runner's checkpoint holds the offsets. With a stop the result is
+    bounded; without one, partitions that appear later are read from their beginning (on any
+    runner but the in-process one). A bundle ends after ``bundle_rows`` rows or
+    ``bundle_seconds``. Raises LostMessagesError where retention was faster than the reader,
+    unless ``accept_loss``: then ``lost_messages`` counts them.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topics: tuple[str, ...],
+        start: Start,
+        stop: Stop,
+        *,
+        accept_loss: bool = False,
+        max_poll_records: int = 4000,
+        bundle_rows: int = 20_000,
+        bundle_seconds: float = 1.0,
+        discover_seconds: float = 30.0,
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        self._topics = topics
+        self._start = start
+        self._stop = stop
+        self._discover_seconds = discover_seconds
+        self._reading = {
+            "accept_loss": accept_loss,
+            "max_poll_records": max_poll_records,
+            "bundle_rows": bundle_rows,
+            "bundle_seconds": bundle_seconds,
+        }
+
+    def expand(self, pbegin: Any) -> Any:
+        """Return the PCollection of batches."""
+        live = self._stop.at == "never"
+        if live and not isinstance(pbegin.pipeline.runner, _IN_PROCESS):
+            slices = (
+                pbegin
+                | "Topics" >> beam.Create(self._topics)
+                | "DiscoverPartitions"
+                >> beam.ParDo(
+                    DiscoverPartitions(self._settings, self._start, self._discover_seconds)
+                ).with_output_types(Slice)
+            )
+        else:
+            slices = (
+                pbegin
+                | "Impulse" >> beam.Impulse()
+                | "FindPartitions"
+                >> beam.ParDo(FindSlices(self._settings, self._topics, self._start, self._stop))
+                # Or one worker would read all of them.
+                | "SpreadPartitions" >> beam.Reshuffle()
+            )
+        read = ReadForEver if live else ReadToStop
+        reader = read(self._settings, **self._reading)  # type: ignore[arg-type]
+        messages = slices | "ReadPartitions" >> beam.ParDo(reader)
+        messages.element_type = pa.RecordBatch
+        return messages

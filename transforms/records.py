@@ -1,0 +1,179 @@
+"""The records that flow through Weir: one Arrow schema for each kind.
+
+A PCollection element is a ``pyarrow.RecordBatch`` of one of these schemas. Times are UTC
+microseconds. A *position* is (topic, partition, offset): it names a Kafka message for ever.
+"""
+
+from enum import StrEnum
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("us", "UTC")
+HEADERS = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.binary())]))
+
+
+class Route(StrEnum):
+    """What the screen decided for one post and one policy."""
+
+    CLEAR = "clear"  # below the threshold: not judged
+    ESCALATE = "escalate"  # at or above the threshold
+    AUDIT = "audit"  # below the threshold, judged because the random sample took it
+    FORCED = "forced"  # the screen has no head for this policy, so nothing can be cleared
+    DEFERRED = "deferred"  # over the judge's budget: set aside to be judged later
+
+
+class Outcome(StrEnum):
+    """What the judge decided. Indeterminate is never treated as safe."""
+
+    VIOLATES = "violates"
+    SAFE = "safe"
+    INDETERMINATE = "indeterminate"
+
+
+class Mode(StrEnum):
+    """What a verdict is for; only ``enforce`` reaches the flagged topic."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+    REPLAY = "replay"
+
+
+class Stage(StrEnum):
+    """Where a row could not be processed."""
+
+    DECODE = "decode"
+    JUDGE = "judge"
+    WRITE = "write"
+
+
+_POSITION = [
+    pa.field("topic", pa.string(), nullable=False),
+    pa.field("partition", pa.int32(), nullable=False),
+    pa.field("offset", pa.int64(), nullable=False),
+]
+_ENVELOPE = [
+    pa.field("key", pa.binary()),
+    pa.field("value", pa.binary()),  # null is a tombstone
+    pa.field("headers", HEADERS),
+]
+
+# One row per Kafka message, as read.
+MESSAGE = pa.schema(
+    [
+        *_POSITION,
+        pa.field("timestamp", TIMESTAMP),  # null where Kafka has none or it is outside years 1-9999
+        *_ENVELOPE,
+    ]
+)
+
+# One row per post. `value` is the message as it came (no copy): attributes are taken from it
+# for the few posts that are judged, not for all.
+CONTENT = pa.schema(
+    [
+        pa.field("content_id", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("created_at", TIMESTAMP, nullable=False),  # within 1970-2099: partitions tables
+        pa.field("language", pa.string()),
+        *_POSITION,
+        pa.field("timestamp", TIMESTAMP),
+        *_ENVELOPE,
+    ]
+)
+
+# One row per post, every policy's score and route inside it.
+SCREENING = pa.schema(
+    [
+        pa.field("decision_id", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        pa.field("content_id", pa.string(), nullable=False),
+        *_POSITION,
+        pa.field("created_at", TIMESTAMP, nullable=False),
+        pa.field("screened_at", TIMESTAMP, nullable=False),
+        pa.field("language", pa.string()),
+        pa.field("screen_version", pa.string(), nullable=False),
+        pa.field("policy_set", pa.string(), nullable=False),
+        pa.field(
+            "policies",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("policy_id", pa.string()),
+                        pa.field("score", pa.float64()),  # null where the screen has no head
+                        pa.field("route", pa.string()),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+
+# One row per post and policy to judge.
+ESCALATION = pa.schema(
+    [
+        *CONTENT,
+        pa.field("policy_id", pa.string(), nullable=False),
+        pa.field("policy_version", pa.string(), nullable=False),
+        pa.field("screen_version", pa.string(), nullable=False),
+        pa.field("route", pa.string(), nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("inclusion_probability", pa.float64(), nullable=False),  # 1.0 unless an audit
+    ]
+)
+
+# One row per post and policy judged; the verdicts table, column for column.
+VERDICT = pa.schema(
+    [
+        pa.field("decision_id", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        pa.field("mode", pa.string(), nullable=False),
+        pa.field("content_id", pa.string(), nullable=False),
+        *_POSITION,
+        pa.field("created_at", TIMESTAMP, nullable=False),
+        pa.field("judged_at", TIMESTAMP, nullable=False),
+        pa.field("language", pa.string()),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("attributes", pa.string()),  # the message less the decoded fields, as JSON
+        pa.field("policy_id", pa.string(), nullable=False),
+        pa.field("policy_version", pa.string(), nullable=False),
+        pa.field("screen_version", pa.string(), nullable=False),
+        pa.field("route", pa.string(), nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("inclusion_probability", pa.float64(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("probability", pa.float64()),  # of a violation, in [0, 1]
+        pa.field("categories", pa.list_(pa.string())),
+        pa.field("rule_ids", pa.list_(pa.string())),
+        pa.field("rationale", pa.string()),
+        pa.field("reasoning", pa.string()),
+        pa.field("reason", pa.string()),  # why it is indeterminate; null otherwise
+        pa.field("engine", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("effort", pa.string(), nullable=False),
+        pa.field("tokens_in", pa.int64()),
+        pa.field("tokens_cached", pa.int64()),
+        pa.field("tokens_out", pa.int64()),
+        pa.field("latency_ms", pa.float64()),  # from submission to the result
+        pa.field("cached", pa.bool_(), nullable=False),
+    ]
+)
+
+# A verdict that violates, with the envelope that the flagged topic carries along.
+VIOLATION = pa.schema([*VERDICT, pa.field("key", pa.binary()), pa.field("headers", HEADERS)])
+
+# One row per message, or post and policy, that could not be processed.
+DEAD_LETTER = pa.schema(
+    [
+        pa.field("decision_id", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),  # a short code, to group by
+        pa.field("error", pa.string(), nullable=False),  # a sentence without post text
+        pa.field("content_id", pa.string()),
+        pa.field("policy_id", pa.string()),
+        *_POSITION,
+        pa.field("timestamp", TIMESTAMP),
+        *_ENVELOPE,
+        pa.field("attempts", pa.int64(), nullable=False),
+        pa.field("died_at", TIMESTAMP, nullable=False),
+    ]
+)

@@ -1,0 +1,197 @@
+"""The screen's artefact: one linear head per policy over the same hashed features.
+
+A folder with ``screen.npz``, all that scoring needs, and ``card.json``, what a person should know.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy.special import expit
+
+from transforms.screen import features
+
+FORMAT = 1
+MODEL_FILE = "screen.npz"
+CARD_FILE = "card.json"
+STARTER = Path(__file__).parent / "starter"
+
+Floats = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.float32]
+
+
+class ScreenError(ValueError):
+    """A screen cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Screen:
+    """Linear heads that score text. Build one with ``Screen.load`` or ``Screen.of``.
+
+    ``weights`` is (BUCKETS, heads), ``scale`` (BUCKETS,) the squared inverse document frequencies
+    of the norm, ``thresholds`` the scores in [0, 1] from which on a post has to be judged.
+    """
+
+    policy_ids: tuple[str, ...]
+    weights: Weights
+    scale: Weights
+    bias: Floats
+    thresholds: Floats
+    version: str  # 16 hex digits of the SHA-256 of `file`
+    file: bytes  # the bytes of screen.npz
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Screen":
+        """Return the screen in the folder ``path``; ScreenError where there is no sound one."""
+        file = Path(path) / MODEL_FILE
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise ScreenError(
+                f"The screen {file} cannot be read ({error.strerror}); "
+                "give a folder that `weir screen train` wrote."
+            ) from error
+        return cls.parse(content, str(file))
+
+    @classmethod
+    def parse(cls, content: bytes, name: str = MODEL_FILE) -> "Screen":
+        """Return the screen in the bytes of a ``screen.npz``; ScreenError if they are unsound."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                _check_format(arrays, name)
+                screen = cls(
+                    policy_ids=tuple(str(policy_id) for policy_id in arrays["policy_ids"]),
+                    weights=np.ascontiguousarray(arrays["weights"].T, np.float32),
+                    scale=arrays["scale"].astype(np.float32),
+                    bias=arrays["bias"].astype(np.float64),
+                    thresholds=arrays["thresholds"].astype(np.float64),
+                    version=hashlib.sha256(content).hexdigest()[:16],
+                    file=content,
+                )
+        except ScreenError:
+            raise
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            KeyError,
+            TypeError,
+            NotImplementedError,
+            RuntimeError,
+            MemoryError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
+            raise ScreenError(
+                f"The screen {name} is damaged ({type(error).__name__}); restore or train it again."
+            ) from error
+        if problem := screen._problem():
+            raise ScreenError(f"The screen {name} {problem}; restore or train it again.")
+        return screen
+
+    @classmethod
+    def of(
+        cls,
+        policy_ids: tuple[str, ...],
+        weights: Weights,
+        scale: Weights,
+        bias: Floats,
+        thresholds: Floats,
+    ) -> "Screen":
+        """Return the screen as it will be once saved and loaded: weights have half precision."""
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "format": np.array(FORMAT),
+            "features": np.array(features.VERSION),
+            "policy_ids": np.array(policy_ids, np.str_),
+            "weights": np.ascontiguousarray(weights.T, np.float16),  # by head: it compresses better
+            "scale": scale.astype(np.float16),
+            "bias": bias.astype(np.float64),
+            "thresholds": thresholds.astype(np.float64),
+        }
+        return cls.parse(_archive(arrays))
+
+    def save(self, path: Path, card: Mapping[str, Any]) -> None:
+        """Write the screen and its card into the folder ``path``; equal screens, equal bytes."""
+        path.mkdir(parents=True, exist_ok=True)
+        (path / MODEL_FILE).write_bytes(self.file)
+        text = json.dumps(card, indent=2, ensure_ascii=False)
+        (path / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+
+    def with_thresholds(self, thresholds: Floats) -> "Screen":
+        """Return the same heads with other thresholds, and so with another version."""
+        return Screen.of(self.policy_ids, self.weights, self.scale, self.bias, thresholds)
+
+    def score(self, texts: pa.StringArray) -> Floats:
+        """Return (rows, heads) scores in [0, 1]: the same for a row alone and in any batch."""
+        scores = np.empty((len(texts), len(self.policy_ids)))
+        row = 0
+        for piece in features.pieces(texts):
+            rows = piece.shape[0]
+            # Sparse products add up each row by itself, in its own order.
+            linear = (piece @ self.weights).astype(np.float64)
+            np.square(piece.data, out=piece.data)
+            norm = np.sqrt((piece @ self.scale).astype(np.float64))
+            linear /= np.maximum(norm, 1e-6)[:, None]
+            scores[row : row + rows] = expit(linear + self.bias)
+            row += rows
+        return scores
+
+    def _problem(self) -> str | None:
+        """Return what is wrong with the arrays, or None."""
+        heads = len(self.policy_ids)
+        shapes = (self.weights.shape, self.scale.shape, self.bias.shape, self.thresholds.shape)
+        if shapes != ((features.BUCKETS, heads), (features.BUCKETS,), (heads,), (heads,)):
+            return "has arrays whose shapes do not belong together"
+        if not heads or len(set(self.policy_ids)) < heads or not all(self.policy_ids):
+            return "names no policies, or one of them twice"
+        arrays = (self.weights, self.scale, self.bias, self.thresholds)
+        if not all(np.isfinite(array).all() for array in arrays):
+            return "has weights that are not finite numbers"
+        if (self.scale < 0).any() or (self.thresholds < 0).any() or (self.thresholds > 1).any():
+            return "has a threshold outside [0, 1] or a negative scale"
+        return None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Beam unpickles a DoFn many times in a process; the arrays are made once.
+        return _unpickled, (self.version, self.file)
+
+
+def _check_format(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> None:
+    form = (int(arrays["format"]), int(arrays["features"]))
+    if form != (FORMAT, features.VERSION):
+        raise ScreenError(
+            f"The screen {name} has format {form[0]} with features {form[1]}, this program reads "
+            f"{FORMAT} with {features.VERSION}; train it again."
+        )
+
+
+@lru_cache(maxsize=4)
+def _parsed(version: str, file: bytes) -> Screen:  # noqa: ARG001 - the version makes hashing cheap
+    return Screen.parse(file)
+
+
+def _unpickled(version: str, file: bytes) -> Screen:
+    return _parsed(version, file)
+
+
+def _archive(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return an .npz whose bytes depend on the arrays alone; numpy's own carry the time."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as entries:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, array, allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entries.writestr(entry, content.getvalue(), compresslevel=9)
+    return archive.getvalue()

@@ -1,0 +1,82 @@
+"""Decide, from scores alone, which posts are cleared and which are judged."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+from policies.policy import PolicySet
+from transforms.records import Route
+from transforms.screen.model import Floats, Screen
+
+ROUTES = (Route.CLEAR, Route.ESCALATE, Route.AUDIT, Route.FORCED)  # by the code in an array
+CLEAR, ESCALATE, AUDIT, FORCED = range(len(ROUTES))
+
+Codes = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class ScreenSettings:
+    """What a run adds to the screen.
+
+    ``audit_rate`` is the share of posts, in [0, 1], whose cleared policies are judged all the
+    same; ``audit_salt`` draws another sample.
+    """
+
+    run: str
+    cluster: str
+    audit_rate: float = 0.01
+    audit_salt: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.audit_rate <= 1:
+            raise ValueError(f"The audit rate is {self.audit_rate}; give a share from 0 to 1.")
+
+
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """Which head scores which policy of a set: ``column`` is -1 where a policy has none."""
+
+    column: npt.NDArray[np.intp]  # one a policy, in the order of the set
+    thresholds: Floats  # one a policy; 0 where there is no head
+
+    @classmethod
+    def of(cls, screen: Screen, policies: PolicySet) -> "Heads":
+        """Return the heads of a policy set; heads of other policies are left out."""
+        known = {policy_id: head for head, policy_id in enumerate(screen.policy_ids)}
+        column = np.array([known.get(p.policy_id, -1) for p in policies.policies], np.intp)
+        return cls(column, np.where(column < 0, 0.0, screen.thresholds[column]))
+
+    def scores(self, scores: Floats) -> Floats:
+        """Return (rows, policies) scores from (rows, heads) ones; NaN where there is no head."""
+        chosen = scores[:, self.column]
+        chosen[:, self.column < 0] = np.nan
+        return chosen
+
+
+def audited(content_ids: pa.StringArray, rate: float, salt: str) -> npt.NDArray[np.bool_]:
+    """Return which posts the random sample takes: the same ones however often they are read.
+
+    Every id is taken with probability ``rate``, by a hash that nothing but id and salt decides.
+    """
+    if rate >= 1:
+        return np.ones(len(content_ids), bool)
+    ids: list[Any] = content_ids.cast(pa.binary()).to_pylist()
+    seed = xxhash.xxh3_64_intdigest(salt.encode("utf-8", "surrogatepass"))
+    draw = xxhash.xxh3_64_intdigest
+    draws = np.fromiter((draw(i, seed) for i in ids), np.uint64, len(ids))
+    return draws < np.uint64(int(rate * 2**64))
+
+
+def routes(scores: Floats, heads: Heads, audits: npt.NDArray[np.bool_]) -> Codes:
+    """Return (rows, policies) codes of ROUTES for (rows, policies) scores.
+
+    At the threshold or above a post escalates; below it is cleared, unless the sample took it.
+    """
+    codes = (scores >= heads.thresholds).astype(np.int8)
+    codes[(codes == CLEAR) & audits[:, None]] = AUDIT
+    codes[:, heads.column < 0] = FORCED
+    return codes

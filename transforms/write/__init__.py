@@ -1,0 +1,1 @@
+"""Where decisions go: BigQuery, the flagged topic and the dead-letter topic."""

@@ -1,0 +1,108 @@
+"""The dead-letter topic: the message as it came, and in headers why it stopped and where."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import apache_beam as beam
+import pyarrow as pa
+
+from transforms.dead_letters import ATTEMPTS_HEADER
+from transforms.kafka import KafkaSettings
+from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, Record
+
+DECISION, RUN, STAGE, REASON, ERROR, TOPIC, PARTITION, OFFSET = (
+    f"weir-{name}"
+    for name in ("decision-id", "run", "stage", "reason", "error", "topic", "partition", "offset")
+)
+# What a null value became, since Kafka clients refuse a message with neither key nor value
+# ("null"), or because value and headers do not fit ("omitted").
+VALUE = "weir-value"
+NULL, OMITTED = b"null", b"omitted"
+REDRIVEN_FROM = "weir-redriven-from"
+# A post's header of one of these names is Weir's own from an earlier attempt, or a forgery.
+HEADERS = frozenset(
+    {DECISION, RUN, STAGE, REASON, ERROR, TOPIC, PARTITION, OFFSET}
+    | {VALUE, REDRIVEN_FROM, ATTEMPTS_HEADER}
+)
+
+
+class WriteDeadLetters(beam.PTransform):
+    """Produces every row of DEAD_LETTER batches, and fails the bundle unless all arrive."""
+
+    def __init__(
+        self, settings: KafkaSettings, topic: str, *, max_record_bytes: int = MAX_RECORD_BYTES
+    ) -> None:
+        super().__init__()
+        self._dofn = _WriteDoFn(settings, topic, max_record_bytes)
+
+    def expand(self, letters: beam.PCollection) -> beam.pvalue.PDone:
+        """Write every batch of dead letters."""
+        _ = letters | beam.ParDo(self._dofn)
+        return beam.pvalue.PDone(letters.pipeline)
+
+
+class _WriteDoFn(beam.DoFn):
+    def __init__(self, settings: KafkaSettings, topic: str, max_record_bytes: int) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._max_record_bytes = max_record_bytes
+
+    def setup(self) -> None:
+        self._outbox = Outbox(self._settings, emptied, max_record_bytes=self._max_record_bytes)
+
+    def process(self, letters: pa.RecordBatch) -> None:
+        for record in letter_records(letters, self._topic):
+            self._outbox.send(record)
+
+    def finish_bundle(self) -> None:
+        self._outbox.settle()
+
+    def teardown(self) -> None:
+        self._outbox.close()
+
+
+def letter_records(letters: pa.RecordBatch, topic: str) -> Iterator[Record]:
+    """Return the message of each row: original key, value and headers, then Weir's headers.
+
+    A null header value is produced as an empty one: Kafka's Python client takes no null.
+    """
+    for row in letters.to_pylist():
+        nothing = row["key"] is None and row["value"] is None
+        ours = {
+            DECISION: row["decision_id"],
+            RUN: row["run"],
+            STAGE: row["stage"],
+            REASON: row["reason"],
+            ERROR: row["error"],
+            TOPIC: row["topic"],
+            PARTITION: str(row["partition"]),
+            OFFSET: str(row["offset"]),
+            ATTEMPTS_HEADER: str(row["attempts"]),
+        }
+        yield Record(
+            topic=topic,
+            key=row["key"],
+            value=b"" if nothing else row["value"],
+            headers=(
+                *original_headers((h["key"], h["value"]) for h in row["headers"] or ()),
+                *((name, value.encode()) for name, value in ours.items()),
+                *(((VALUE, NULL),) if nothing else ()),
+            ),
+        )
+
+
+def original_headers(
+    headers: Iterable[tuple[str | None, bytes | None]],
+) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers less Weir's own, as they can be produced."""
+    return tuple((name or "", value or b"") for name, value in headers if name not in HEADERS)
+
+
+def emptied(record: Record) -> Record | None:
+    """Return the letter with Weir's headers alone; None for one that is so already.
+
+    The whole message is then only in BigQuery, and at its position for as long as Kafka keeps it.
+    """
+    ours = tuple(header for header in record.headers if header[0] in HEADERS - {VALUE})
+    smaller = replace(record, key=None, value=b"", headers=(*ours, (VALUE, OMITTED)))
+    return smaller if smaller.size < record.size else None
