@@ -11,7 +11,7 @@ from transforms import coders
 from transforms.decode import Decode
 from transforms.judge import JudgeContent, JudgeSettings
 from transforms.read import ReadFromKafka
-from transforms.screen import Screen, ScreenContent, ScreenSettings
+from transforms.screen import ScreenContent, ScreenSettings
 from transforms.write.bigquery import WriteToBigQuery
 from transforms.write.dead_letter_topic import WriteDeadLetters
 from transforms.write.flagged import WriteFlagged
@@ -36,7 +36,7 @@ def decide(messages: beam.PCollection, settings: ModerationSettings) -> None:
     run = {"run": settings.run, "cluster": settings.kafka.cluster}
     decoded = messages | "Decode" >> Decode(settings.decode, **run)
     screened = decoded.content | "Screen" >> ScreenContent(
-        Screen.load(settings.screen_path),
+        settings.screen,
         settings.policies,
         ScreenSettings(audit_rate=settings.audit_rate, **run),
     )

@@ -5,7 +5,6 @@ import difflib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
@@ -18,7 +17,7 @@ from transforms.judge.exemplar import exemplar_engine
 from transforms.kafka import KafkaSettings
 from transforms.read import Start, Stop
 from transforms.records import Mode
-from transforms.screen import STARTER, Screen, ScreenError
+from transforms.screen import STARTER, ScreenError, ScreenSource
 from transforms.write.bigquery import BigQuerySettings
 
 T = TypeVar("T")
@@ -84,7 +83,11 @@ class ModerationOptions(PipelineOptions):
         group.add_argument(
             "--policies", default=str(LIBRARY), help="folder or gs:// prefix of policy documents"
         )
-        group.add_argument("--screen", default=str(STARTER), help="folder of a trained screen")
+        group.add_argument(
+            "--screen",
+            default=STARTER,
+            help="folder or gs:// prefix of a trained screen; starter ships with Weir",
+        )
         group.add_argument(
             "--audit_rate",
             type=float,
@@ -145,8 +148,7 @@ class ModerationSettings:
     accept_loss: bool
     decode: DecodeSettings
     policies: PolicySet
-    screen_path: str
-    screen_version: str
+    screen: ScreenSource
     audit_rate: float
     engine: Callable[[], Engine]
     max_in_flight: int
@@ -184,7 +186,7 @@ class ModerationSettings:
             raise OptionError("--run_name is empty; every row carries it, so give it a name")
         try:
             policies = load_policies(moderation.policies)
-            screen = Screen.load(Path(moderation.screen))
+            screen = ScreenSource.of(moderation.screen)
         except (PolicyError, ScreenError) as error:
             raise OptionError(str(error)) from error
         return cls(
@@ -201,8 +203,7 @@ class ModerationSettings:
                 language_field=decode.language_field,
             ),
             policies=policies,
-            screen_path=moderation.screen,
-            screen_version=screen.version,
+            screen=screen,
             audit_rate=moderation.audit_rate,
             engine=ENGINES[moderation.engine](policies),
             max_in_flight=moderation.max_in_flight,

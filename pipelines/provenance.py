@@ -4,7 +4,6 @@ import json
 from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 from google.cloud import bigquery
 
@@ -35,14 +34,13 @@ def record_decider(settings: ModerationSettings) -> None:
                 "recorded_at": datetime.now(UTC),
             },
         )
-    card = Path(settings.screen_path) / "card.json"
     _insert_once(
         settings.bigquery,
         "screens",
         "screen_version",
         {
-            "screen_version": settings.screen_version,
-            "card": card.read_text("utf-8") if card.is_file() else "{}",
+            "screen_version": settings.screen.version,
+            "card": settings.screen.card(),
             "recorded_at": datetime.now(UTC),
         },
     )
@@ -59,7 +57,7 @@ def record_run(settings: ModerationSettings, counts: Counts, started: float) -> 
             "cluster": settings.kafka.cluster,
             "topics": ",".join(settings.topics),
             "policy_set": settings.policies.version,
-            "screen_version": settings.screen_version,
+            "screen_version": settings.screen.version,
             "audit_rate": settings.audit_rate,
             "weir_version": version("weir"),
             "counts": json.dumps(counts.to_json()),

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import yaml
 
+from policies import storage
 from policies.policy import Contract, Effort, Example, Policy, PolicyError, PolicySet, Status
 
 LIBRARY = Path(__file__).parent / "library"
@@ -251,7 +252,7 @@ def _decode(content: bytes, source: str) -> str:
 
 
 def _documents(root: str) -> list[str]:
-    if "://" not in root:
+    if not storage.is_remote(root):
         if not Path(root).is_dir():
             raise PolicyError(f"{root}: there is no such folder; name one that holds policies")
         return sorted(str(document) for document in Path(root).glob("*/policy.md"))
@@ -270,22 +271,12 @@ def _documents(root: str) -> list[str]:
 
 
 def _read_if_there(source: str) -> bytes | None:
-    if "://" not in source:
-        return _read(source) if Path(source).exists() else None
-    from apache_beam.io.filesystems import FileSystems
-
-    return _read(source) if FileSystems.exists(source) else None
+    return _read(source) if storage.exists(source) else None
 
 
 def _read(source: str) -> bytes:
     try:
-        if "://" not in source:
-            return Path(source).read_bytes()
-        from apache_beam.io.filesystems import FileSystems
-
-        with FileSystems.open(source) as stream:
-            content: bytes = stream.read()
-            return content
+        return storage.read(source)
     except OSError as error:
         raise PolicyError(
             f"{source}: it cannot be read ({error.strerror or type(error).__name__}); "

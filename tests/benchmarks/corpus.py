@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from pipelines.posts import SAMPLE
 
+FLAGGED_SHARE = 0.05  # of the posts, by whoever is measured
+
 
 def messages(count: int, seed: int = 7) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keys and values of ``count`` distinct posts of 120 to 280 bytes as JSON."""
+    """Yield keys and values of ``count`` distinct posts as JSON, 200 bytes each on average."""
     rng = random.Random(seed)
     words = [
         word
@@ -16,8 +18,8 @@ def messages(count: int, seed: int = 7) -> Iterator[tuple[bytes, bytes]]:
         for word in json.loads(line)["text"].split()
     ]
     for number in range(count):
-        start = rng.randrange(len(words) - 40)
-        text = " ".join(words[start : start + rng.randint(8, 30)])[: rng.randint(60, 200)]
+        start = rng.randrange(len(words) - 50)
+        text = " ".join(words[start : start + rng.randint(8, 36)])[: rng.randint(70, 240)]
         post = {
             "id": f"p{number:07d}",
             "text": text,

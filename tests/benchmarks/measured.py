@@ -8,12 +8,10 @@ import json
 import resource
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 from kafka import TopicPartition
 
@@ -23,7 +21,6 @@ import transforms.write.bigquery
 import transforms.write.flagged
 from pipelines.moderate import IN_PROCESS
 from policies.loading import LIBRARY, load_policies
-from tests.benchmarks.corpus import messages
 from tests.benchmarks.stages import SECONDS, timed, timing
 from transforms.counts import counts_of
 from transforms.decode import Decode, DecodeSettings
@@ -32,22 +29,12 @@ from transforms.read import ReadFromKafka, Start, Stop
 from transforms.read.consumers import PartitionReader
 from transforms.read.partitions import find_slices
 from transforms.records import VIOLATION
-from transforms.screen import STARTER, Screen, ScreenContent, ScreenSettings
-from transforms.screen.model import Screen as ScreenClass
+from transforms.screen import Screen, ScreenContent, ScreenSettings, ScreenSource
 from transforms.write.bigquery import BigQuerySettings, WriteToBigQuery
 from transforms.write.flagged import WriteFlagged
+from transforms.write.outbox import MAX_RECORD_BYTES
 
 FLAGGED = "bench-flagged"
-ESCALATED = 0.05  # share of posts with any policy to judge
-
-
-def screen() -> Screen:
-    """Return the starter screen with thresholds that escalate about 5 % of the corpus."""
-    starter = Screen.load(STARTER)
-    sample = pa.array([json.loads(value)["text"] for _, value in messages(4000, seed=11)])
-    scores = starter.score(sample)
-    share = 1 - ESCALATED / scores.shape[1]
-    return replace(starter, thresholds=np.quantile(scores, share, axis=0))
 
 
 def violations(escalated: pa.RecordBatch) -> pa.RecordBatch:
@@ -83,7 +70,9 @@ class _Flag(beam.DoFn):
         yield violations(batch)
 
 
-def in_beam(kafka: KafkaSettings, topic: str, bigquery: BigQuerySettings) -> int:
+def in_beam(
+    kafka: KafkaSettings, topic: str, bigquery: BigQuerySettings, screen: ScreenSource
+) -> int:
     """Run the job's own transforms; return the messages read."""
     run = {"run": "bench", "cluster": "bench"}
     pipeline = beam.Pipeline(runner=IN_PROCESS)
@@ -92,7 +81,7 @@ def in_beam(kafka: KafkaSettings, topic: str, bigquery: BigQuerySettings) -> int
     )
     decoded = read | "Decode" >> Decode(DecodeSettings(), **run)
     screened = decoded.content | "Screen" >> ScreenContent(
-        screen(), load_policies(LIBRARY), ScreenSettings(audit_rate=0.0, **run)
+        screen, load_policies(LIBRARY), ScreenSettings(audit_rate=0.0, **run)
     )
     flagged = screened.escalations | "Flag" >> beam.ParDo(_Flag()).with_output_types(pa.RecordBatch)
     _ = flagged | "Send" >> WriteFlagged(kafka, FLAGGED, source="/bench")
@@ -102,17 +91,19 @@ def in_beam(kafka: KafkaSettings, topic: str, bigquery: BigQuerySettings) -> int
     return counts_of(result).messages
 
 
-def in_a_loop(kafka: KafkaSettings, topic: str, bigquery: BigQuerySettings) -> int:
+def in_a_loop(
+    kafka: KafkaSettings, topic: str, bigquery: BigQuerySettings, screen: ScreenSource
+) -> int:
     """Call the steps' functions one after the other; return the messages read."""
     run = {"run": "bench", "cluster": "bench"}
     decode = transforms.decode.step._DecodeDoFn(DecodeSettings(), **run)
     screening = transforms.screen.step._Screen(
-        screen(), load_policies(LIBRARY), ScreenSettings(audit_rate=0.0, **run)
+        screen, load_policies(LIBRARY), ScreenSettings(audit_rate=0.0, **run)
     )
     write = transforms.write.bigquery._Write(
         transforms.write.bigquery._Connect(bigquery, "screenings"), "screenings", **run
     )
-    flag = transforms.write.flagged._Flag(kafka, FLAGGED, "/bench")
+    flag = transforms.write.flagged._WriteDoFn(kafka, FLAGGED, "/bench", MAX_RECORD_BYTES)
     steps = [decode, screening, write, flag]
     for step in steps:
         step.setup()
@@ -147,26 +138,28 @@ def in_a_loop(kafka: KafkaSettings, topic: str, bigquery: BigQuerySettings) -> i
 
 
 def main() -> None:
-    """Run once; the argument is JSON: how, bootstrap, topic, rest, grpc, project, dataset, out."""
+    """Run once; the argument is JSON: how, bootstrap, topic, rest, grpc,
+    project, dataset, screen, out."""
     job = json.loads(sys.argv[1])
     timed(PartitionReader, "poll", "read")
     decoder = transforms.decode.step.decoder
     transforms.decode.step.decoder = lambda settings: timing(decoder(settings), "decode")
-    timed(ScreenClass, "score", "score")
+    timed(Screen, "score", "score")
     timed(transforms.screen.step, "audited", "route")
     timed(transforms.screen.step, "routes", "route")
     timed(transforms.screen.step, "screenings", "screening rows")
     timed(transforms.screen.step, "escalations", "escalations")
     timed(transforms.write.bigquery._Write, "process", "append")
     timed(transforms.write.bigquery._Write, "finish_bundle", "append")
-    timed(transforms.write.flagged._Flag, "process", "flag")
-    timed(transforms.write.flagged._Flag, "finish_bundle", "flag")
+    timed(transforms.write.flagged._WriteDoFn, "process", "flag")
+    timed(transforms.write.flagged._WriteDoFn, "finish_bundle", "flag")
     bigquery = BigQuerySettings(
         job["project"], job["dataset"], rest_endpoint=job["rest"], grpc_endpoint=job["grpc"]
     )
     go = in_beam if job["how"] == "beam" else in_a_loop
+    screen = ScreenSource.of(job["screen"])
     started, wall = time.process_time(), time.time()
-    read = go(KafkaSettings(job["bootstrap"]), job["topic"], bigquery)
+    read = go(KafkaSettings(job["bootstrap"]), job["topic"], bigquery, screen)
     cpu = time.process_time() - started
     Path(job["out"]).write_text(
         json.dumps(

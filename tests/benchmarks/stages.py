@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 SECONDS: Counter[str] = Counter()
@@ -19,6 +20,7 @@ def timing(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
     A generator is timed while it runs, not while it waits.
     """
 
+    @wraps(function)  # Beam reads the signature
     def call(*args: Any, **kwargs: Any) -> Any:
         started = time.thread_time()
         try:

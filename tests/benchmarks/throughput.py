@@ -14,10 +14,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from pipelines.demo import PARTITIONS, Stack, local_stack
-from tests.benchmarks.corpus import messages
+from tests.benchmarks.corpus import FLAGGED_SHARE, messages
 from tests.benchmarks.measured import FLAGGED
 from transforms.kafka import ensure_topics
+from transforms.screen import STARTER, Screen
 
 
 def main() -> None:
@@ -31,6 +35,7 @@ def main() -> None:
         ensure_topics(stack.kafka, [FLAGGED, "usual-flagged"], 1)
         size = _fill(stack, "bench", options.messages)
         _fill(stack, "bench-quarter", options.messages // 4)
+        _screen().save(Path(folder), {})
         out = Path(folder) / "measured.json"
         runs: dict[str, list[dict[str, Any]]] = {"usual": [], "loop": [], "beam": []}
         for number in range(options.repeats):
@@ -65,6 +70,14 @@ def main() -> None:
 _OURS = ("loop", "beam")
 
 
+def _screen() -> Screen:
+    """Return the starter screen with thresholds that escalate about 5 % of the corpus."""
+    starter = Screen.load(STARTER)
+    sample = pa.array([json.loads(value)["text"] for _, value in messages(4000, seed=11)])
+    scores = starter.score(sample)
+    return starter.with_thresholds(np.quantile(scores, 1 - FLAGGED_SHARE / scores.shape[1], axis=0))
+
+
 def _fill(stack: Stack, topic: str, count: int) -> int:
     ensure_topics(stack.kafka, [topic], PARTITIONS)
     producer, size = stack.kafka.producer(), 0
@@ -96,6 +109,7 @@ def _measure(stack: Stack, how: str, topic: str, count: int, out: Path) -> dict[
             "dataset": stack.bigquery.dataset,
             "rest": stack.bigquery.rest_endpoint,
             "grpc": stack.bigquery.grpc_endpoint,
+            "screen": str(out.parent),
             "out": str(out),
         }
         command = ["tests.benchmarks.measured", json.dumps(job)]

@@ -5,12 +5,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 from kafka import TopicPartition
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from policies.loading import LIBRARY, load_policies
+from tests.benchmarks.corpus import FLAGGED_SHARE, messages
 from transforms.kafka import KafkaSettings
 
 
@@ -33,6 +35,9 @@ def main() -> None:
     bootstrap, topic, length, partitions, result = sys.argv[1:]
     kafka = KafkaSettings(bootstrap)
     model = classifier()
+    sample = [json.loads(value)["text"] for _, value in messages(4000, seed=11)]
+    # Sending costs, so it flags as many posts as Weir does.
+    threshold = float(np.quantile(model.predict_proba(sample)[:, 1], 1 - FLAGGED_SHARE))
     consumer, producer = kafka.consumer(), kafka.producer()
     assigned = [TopicPartition(topic, p) for p in range(int(partitions))]
     consumer.assign(assigned)
@@ -45,7 +50,7 @@ def main() -> None:
             posts = [json.loads(record.value) for record in records]
             scores = model.predict_proba([post["text"] for post in posts])[:, 1]
             for post, score in zip(posts, scores.tolist(), strict=True):
-                if score > 0.9:
+                if score > threshold:
                     producer.send("usual-flagged", json.dumps(post | {"score": score}).encode())
                     flagged += 1
             read += len(records)

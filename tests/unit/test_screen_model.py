@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.screen.features import BUCKETS, matrix
-from transforms.screen.model import MODEL_FILE, STARTER, Screen, ScreenError
+from transforms.screen.model import (
+    CARD_FILE,
+    MODEL_FILE,
+    STARTER,
+    Screen,
+    ScreenError,
+    ScreenSource,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
@@ -76,10 +83,31 @@ def test_another_threshold_is_another_version(small: Screen) -> None:
     assert small.with_thresholds(np.full(3, 0.4)).version != small.version
 
 
-def test_a_pickled_screen_is_built_once_in_a_process(small: Screen) -> None:
-    pickled = pickle.dumps(small)
-    assert pickle.loads(pickled) is pickle.loads(pickled)
-    assert pickle.loads(pickled).version == small.version
+def test_a_step_carries_where_a_screen_is_and_each_process_loads_it_once(
+    small: Screen, tmp_path: Path
+) -> None:
+    small.save(tmp_path, {})
+    pickled = pickle.dumps(ScreenSource.of(tmp_path))
+    assert len(pickled) < 1000
+    assert pickle.loads(pickled).screen() is pickle.loads(pickled).screen()
+    assert pickle.loads(pickled).screen().version == small.version
+
+
+def test_a_screen_that_changed_since_the_run_began_is_refused(
+    small: Screen, tmp_path: Path
+) -> None:
+    small.save(tmp_path, {})
+    source = ScreenSource.of(tmp_path)
+    small.with_thresholds(np.full(3, 0.4)).save(tmp_path, {})
+    with pytest.raises(ScreenError, match="put that one back"):
+        source.screen()
+
+
+def test_a_screen_without_a_card_has_an_empty_one(small: Screen, tmp_path: Path) -> None:
+    small.save(tmp_path, {"trained": "today"})
+    assert "today" in ScreenSource.of(tmp_path).card()
+    (tmp_path / CARD_FILE).unlink()
+    assert ScreenSource.of(tmp_path).card() == "{}"
 
 
 def test_the_starter_screen_loads_and_tells_a_threat_from_a_greeting() -> None:

@@ -1,6 +1,7 @@
 """The screening step: every post screened once, every pair to judge sent once."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
@@ -11,7 +12,7 @@ from apache_beam.testing.util import assert_that
 from policies.policy import Policy, PolicySet
 from transforms.counts import counts_of
 from transforms.records import CONTENT, ESCALATION, SCREENING
-from transforms.screen import Screen, ScreenContent, ScreenSettings
+from transforms.screen import Screen, ScreenContent, ScreenSettings, ScreenSource
 from transforms.screen.features import BUCKETS, matrix
 from transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED
 from transforms.screen.step import escalations, screenings
@@ -133,11 +134,15 @@ def test_nothing_to_judge_yields_nothing() -> None:
     )
 
 
-def test_the_step_screens_every_post_and_counts_what_it_sends(screen: Screen) -> None:
+def test_the_step_screens_every_post_and_counts_what_it_sends(
+    screen: Screen, tmp_path: Path
+) -> None:
+    screen.save(tmp_path, {})
     batches = [content("badword here", "nothing", "badword worseword"), content()]
     pipeline = beam.Pipeline()
     settings = ScreenSettings("run-1", "cluster-1", audit_rate=0)
-    screened = pipeline | beam.Create(batches) | ScreenContent(screen, POLICIES, settings)
+    source = ScreenSource.of(tmp_path)
+    screened = pipeline | beam.Create(batches) | ScreenContent(source, POLICIES, settings)
 
     def screenings_match(found: list[pa.RecordBatch]) -> None:
         rows = pa.Table.from_batches(found).to_pylist()

@@ -19,12 +19,13 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.special import expit
 
+from policies import storage
 from transforms.screen import features
 
 FORMAT = 1
 MODEL_FILE = "screen.npz"
 CARD_FILE = "card.json"
-STARTER = Path(__file__).parent / "starter"
+STARTER = "starter"  # the screen that ships with Weir, wherever a worker has it installed
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
@@ -52,16 +53,19 @@ class Screen:
 
     @classmethod
     def load(cls, path: str | Path) -> "Screen":
-        """Return the screen in the folder ``path``; ScreenError where there is no sound one."""
-        file = Path(path) / MODEL_FILE
+        """Return the screen in a folder, or under any prefix that Beam's filesystems read.
+
+        ScreenError where there is no sound one.
+        """
+        file = _file(path, MODEL_FILE)
         try:
-            content = file.read_bytes()
+            content = storage.read(file)
         except OSError as error:
             raise ScreenError(
-                f"The screen {file} cannot be read ({error.strerror}); "
+                f"The screen {file} cannot be read ({error.strerror or type(error).__name__}); "
                 "give a folder that `weir screen train` wrote."
             ) from error
-        return cls.parse(content, str(file))
+        return cls.parse(content, file)
 
     @classmethod
     def parse(cls, content: bytes, name: str = MODEL_FILE) -> "Screen":
@@ -161,9 +165,49 @@ class Screen:
             return "has a threshold outside [0, 1] or a negative scale"
         return None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Beam unpickles a DoFn many times in a process; the arrays are made once.
-        return _unpickled, (self.version, self.file)
+
+@dataclass(frozen=True)
+class ScreenSource:
+    """Where workers find a screen, and which version of it they must find there.
+
+    A step carries this and not the screen: Beam compresses and unpacks what a step carries once a
+    bundle and more, which for megabytes of weights costs seconds.
+    """
+
+    path: str
+    version: str
+
+    @classmethod
+    def of(cls, path: str | Path) -> "ScreenSource":
+        """Return the source of the screen that is at ``path`` now; ScreenError if it is unsound."""
+        return cls(str(path), Screen.load(path).version)
+
+    def screen(self) -> Screen:
+        """Return the screen, loaded once a process; ScreenError where it is another by now."""
+        return _loaded(self)
+
+    def card(self) -> str:
+        """Return the card beside the screen, as JSON text; an empty object where there is none."""
+        try:
+            return storage.read(_file(self.path, CARD_FILE)).decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return "{}"
+
+
+@lru_cache(maxsize=4)
+def _loaded(source: ScreenSource) -> Screen:
+    screen = Screen.load(source.path)
+    if screen.version != source.version:
+        raise ScreenError(
+            f"The screen {source.path} is now version {screen.version}, and this run began with "
+            f"{source.version}; put that one back, or start the run again."
+        )
+    return screen
+
+
+def _file(path: str | Path, name: str) -> str:
+    folder = str(Path(__file__).parent / STARTER) if str(path) == STARTER else str(path)
+    return f"{folder.rstrip('/')}/{name}"
 
 
 def _check_format(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> None:
@@ -173,15 +217,6 @@ def _check_format(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> None:
             f"The screen {name} has format {form[0]} with features {form[1]}, this program reads "
             f"{FORMAT} with {features.VERSION}; train it again."
         )
-
-
-@lru_cache(maxsize=4)
-def _parsed(version: str, file: bytes) -> Screen:  # noqa: ARG001 - the version makes hashing cheap
-    return Screen.parse(file)
-
-
-def _unpickled(version: str, file: bytes) -> Screen:
-    return _parsed(version, file)
 
 
 def _archive(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

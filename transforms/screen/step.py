@@ -16,7 +16,7 @@ from transforms import coders as _coders  # noqa: F401 - registers the coder of 
 from transforms.counts import counter, policy_counter
 from transforms.identity import decision_ids
 from transforms.records import ESCALATION, SCREENING
-from transforms.screen.model import Floats, Screen
+from transforms.screen.model import Floats, ScreenSource
 from transforms.screen.route import (
     AUDIT,
     CLEAR,
@@ -145,11 +145,12 @@ def _cuts(sizes: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 class _Screen(beam.DoFn):
     """Screens batches of CONTENT."""
 
-    def __init__(self, screen: Screen, policies: PolicySet, settings: ScreenSettings) -> None:
-        self.screen, self.policies, self.settings = screen, policies, settings
-        self.heads = Heads.of(screen, policies)
+    def __init__(self, source: ScreenSource, policies: PolicySet, settings: ScreenSettings) -> None:
+        self.source, self.policies, self.settings = source, policies, settings
 
     def setup(self) -> None:
+        self.screen = self.source.screen()
+        self.heads = Heads.of(self.screen, self.policies)
         self.screened, self.escalated = counter("screenings"), counter("escalations")
         self.audits = counter("audits")
         self.per_policy = [
@@ -199,13 +200,13 @@ class ScreenContent(beam.PTransform):
     A policy without a head in the screen is not cleared by anything: its route is ``forced``.
     """
 
-    def __init__(self, screen: Screen, policies: PolicySet, settings: ScreenSettings) -> None:
+    def __init__(self, source: ScreenSource, policies: PolicySet, settings: ScreenSettings) -> None:
         super().__init__()
-        self.screen, self.policies, self.settings = screen, policies, settings
+        self.source, self.policies, self.settings = source, policies, settings
 
     def expand(self, content: Any) -> Any:
         """Apply the step to a PCollection of CONTENT batches."""
-        step = _Screen(self.screen, self.policies, self.settings)
+        step = _Screen(self.source, self.policies, self.settings)
         outputs = content | "Screen" >> beam.ParDo(step).with_outputs(
             "escalations", main="screenings"
         )
