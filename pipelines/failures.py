@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from infra.local import StackError
-from pipelines.options import OptionError
 from pipelines.tables import TablesError
 from policies.policy import PolicyError
 from transforms.read import SourceError
 from transforms.screen import ScreenError
+
+
+class OptionError(ValueError):
+    """An option is wrong; the message names it, the value, and the way out."""
+
 
 EXPECTED = (OptionError, SourceError, TablesError, PolicyError, ScreenError, StackError)
 

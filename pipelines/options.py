@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from pipelines.engines import JudgeOptions, engine_factory
+from pipelines.failures import OptionError
 from policies.loading import LIBRARY, load_policies
 from policies.policy import PolicyError, PolicySet
 from transforms.decode import DecodeSettings
 from transforms.judge.engine import Engine
-from transforms.judge.exemplar import exemplar_engine
 from transforms.kafka import KafkaSettings
 from transforms.read import Start, Stop
 from transforms.records import Mode
@@ -22,10 +23,6 @@ from transforms.write.bigquery import BigQuerySettings
 
 T = TypeVar("T")
 PASSWORD_VARIABLE = "WEIR_KAFKA_SASL_PASSWORD"  # noqa: S105 - the name of the variable
-
-
-class OptionError(ValueError):
-    """An option is wrong; the message names it, the value, and the way out."""
 
 
 class SourceOptions(PipelineOptions):
@@ -79,7 +76,7 @@ class ModerationOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        group = parser.add_argument_group("Policies, screen and judge")
+        group = parser.add_argument_group("Policies and screen")
         group.add_argument(
             "--policies", default=str(LIBRARY), help="folder or gs:// prefix of policy documents"
         )
@@ -93,13 +90,6 @@ class ModerationOptions(PipelineOptions):
             type=float,
             default=0.01,
             help="share of cleared posts that is judged all the same, to measure what is missed",
-        )
-        group.add_argument("--engine", default="exemplar", choices=sorted(ENGINES))
-        group.add_argument(
-            "--max_in_flight", type=int, default=256, help="requests at the judge at once"
-        )
-        group.add_argument(
-            "--judge_timeout", type=float, default=120.0, help="seconds one request may take"
         )
         group.add_argument("--run_name", default="live", help="stands on every row")
         group.add_argument("--mode", default="enforce", choices=[str(m) for m in Mode])
@@ -119,22 +109,7 @@ class SinkOptions(PipelineOptions):
         group.add_argument("--bigquery_grpc", metavar="HOST:PORT", help="an emulator's gRPC one")
 
 
-CONCERNS = (SourceOptions, DecodeOptions, ModerationOptions, SinkOptions)
-
-
-def _exemplar(policies: PolicySet) -> Callable[[], Engine]:
-    return _ExemplarFactory(policies)
-
-
-@dataclass(frozen=True)
-class _ExemplarFactory:
-    policies: PolicySet
-
-    def __call__(self) -> Engine:
-        return exemplar_engine(self.policies)
-
-
-ENGINES: dict[str, Callable[[PolicySet], Callable[[], Engine]]] = {"exemplar": _exemplar}
+CONCERNS = (SourceOptions, DecodeOptions, ModerationOptions, JudgeOptions, SinkOptions)
 
 
 @dataclass(frozen=True)
@@ -165,6 +140,7 @@ class ModerationSettings:
         """Check every option and return the settings; OptionError names the first wrong one."""
         source, decode = options.view_as(SourceOptions), options.view_as(DecodeOptions)
         moderation, sink = options.view_as(ModerationOptions), options.view_as(SinkOptions)
+        judge = options.view_as(JudgeOptions)
         runner = options.view_as(StandardOptions).runner or ""
         in_process = runner in ("", "DirectRunner", "FnApiRunner")
         _require_known(options, every_option=in_process)
@@ -176,12 +152,10 @@ class ModerationSettings:
             raise OptionError("--topics names an output topic: Weir would moderate its own output")
         if not 0 <= moderation.audit_rate <= 1:
             raise OptionError(f"--audit_rate is {moderation.audit_rate}; give a share from 0 to 1")
-        if moderation.max_in_flight < 1:
-            raise OptionError(f"--max_in_flight is {moderation.max_in_flight}; give at least 1")
-        if moderation.judge_timeout <= 0:
-            raise OptionError(
-                f"--judge_timeout is {moderation.judge_timeout}; give seconds above 0"
-            )
+        if judge.max_in_flight < 1:
+            raise OptionError(f"--max_in_flight is {judge.max_in_flight}; give at least 1")
+        if judge.judge_timeout <= 0:
+            raise OptionError(f"--judge_timeout is {judge.judge_timeout}; give seconds above 0")
         if not moderation.run_name or "\x00" in moderation.run_name:
             raise OptionError("--run_name is empty; every row carries it, so give it a name")
         try:
@@ -205,9 +179,9 @@ class ModerationSettings:
             policies=policies,
             screen=screen,
             audit_rate=moderation.audit_rate,
-            engine=ENGINES[moderation.engine](policies),
-            max_in_flight=moderation.max_in_flight,
-            judge_timeout=moderation.judge_timeout,
+            engine=engine_factory(judge, policies),
+            max_in_flight=judge.max_in_flight,
+            judge_timeout=judge.judge_timeout,
             run=moderation.run_name,
             mode=Mode(moderation.mode),
             flagged_topic=sink.flagged_topic,

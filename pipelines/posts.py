@@ -9,7 +9,7 @@ from typing import IO
 
 import msgspec
 
-from pipelines.options import OptionError
+from pipelines.failures import OptionError
 
 SAMPLE = Path(__file__).parent / "sample" / "posts.jsonl"
 

@@ -141,6 +141,7 @@ VERDICT = pa.schema(
         pa.field("inclusion_probability", pa.float64(), nullable=False),
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("probability", pa.float64()),  # of a violation, in [0, 1]
+        pa.field("confidence", pa.string()),  # low, medium or high, as the judge says
         pa.field("categories", pa.list_(pa.string())),
         pa.field("rule_ids", pa.list_(pa.string())),
         pa.field("rationale", pa.string()),
@@ -151,7 +152,10 @@ VERDICT = pa.schema(
         pa.field("effort", pa.string(), nullable=False),
         pa.field("tokens_in", pa.int64()),
         pa.field("tokens_cached", pa.int64()),
-        pa.field("tokens_out", pa.int64()),
+        pa.field("tokens_out", pa.int64()),  # reasoning included
+        pa.field("tokens_reasoning", pa.int64()),
+        pa.field("tokens_cut", pa.int64()),  # of the post, left out of its middle
+        pa.field("queue_ms", pa.float64()),  # of the latency, until the engine began
         pa.field("latency_ms", pa.float64()),  # from submission to the result
         pa.field("cached", pa.bool_(), nullable=False),
     ]

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   inclusion_probability FLOAT64 NOT NULL OPTIONS (description = 'Chance that a post like it was judged; below 1 for audits'),
   verdict STRING NOT NULL OPTIONS (description = 'violates, safe or indeterminate, which is never safe'),
   probability FLOAT64 OPTIONS (description = 'Probability of a violation, 0 to 1'),
+  confidence STRING OPTIONS (description = 'low, medium or high, as the judge says of itself'),
   categories ARRAY<STRING> OPTIONS (description = 'As the judge named them'),
   rule_ids ARRAY<STRING> OPTIONS (description = 'Rules of the policy that decided'),
   rationale STRING OPTIONS (description = 'The explanation; provoked by the post, so escape it too'),
@@ -30,7 +31,10 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   effort STRING NOT NULL OPTIONS (description = 'low, medium or high'),
   tokens_in INT64 OPTIONS (description = 'Prompt tokens'),
   tokens_cached INT64 OPTIONS (description = 'Prompt tokens found in the prefix cache'),
-  tokens_out INT64 OPTIONS (description = 'Generated tokens'),
+  tokens_out INT64 OPTIONS (description = 'Generated tokens, reasoning included'),
+  tokens_reasoning INT64 OPTIONS (description = 'Generated tokens before the answer'),
+  tokens_cut INT64 OPTIONS (description = 'Tokens left out of the middle of a long post; 0 where it was read whole'),
+  queue_ms FLOAT64 OPTIONS (description = 'Of the latency, until the engine began'),
   latency_ms FLOAT64 OPTIONS (description = 'From submission to the answer'),
   cached BOOL NOT NULL OPTIONS (description = 'Taken from an earlier verdict on the same text')
 )

@@ -56,9 +56,11 @@ def test_category_rules_and_rationale_are_kept():
     assert verdict.reason is None
 
 
-def test_confidence_may_have_any_form_because_it_decides_nothing():
-    assert judged(answer(confidence="high")).outcome == Outcome.VIOLATES
-    assert judged(answer(confidence=0.9)).outcome == Outcome.VIOLATES
+@pytest.mark.parametrize("odd", [0.9, "HIGH", ["high"], {}, None, "certain"])
+def test_confidence_may_have_any_form_because_it_decides_nothing(odd):
+    assert judged(answer(confidence="high")).confidence == "high"
+    assert judged(answer(confidence=odd)).outcome == Outcome.VIOLATES
+    assert judged(answer(confidence=odd)).confidence is None
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,10 @@ class Completion:
     probability: float | None = None
     tokens_in: int | None = None
     tokens_cached: int | None = None
-    tokens_out: int | None = None
+    tokens_out: int | None = None  # reasoning included
+    tokens_reasoning: int | None = None
+    tokens_cut: int | None = None  # of the post: left out of its middle to fit the budget
+    queue_ms: float | None = None  # from submission until the engine began on it
     finish_reason: str = Finish.STOP
 
 
@@ -70,7 +73,8 @@ class Engine(Protocol):
         """Start on the requests and return a future for each, in the order given.
 
         A future ends with a Completion or raises EngineError; it may also never end, so callers
-        keep a deadline.
+        keep a deadline, and cancel a future that nobody waits for any more: an engine stops work
+        on a request whose future is cancelled.
         """
         ...
 

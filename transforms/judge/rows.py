@@ -72,6 +72,7 @@ def verdict_batch(
         "policy_version": versions,
         "verdict": [verdict.outcome for verdict in verdicts],
         "probability": [verdict.probability for verdict in verdicts],
+        "confidence": [verdict.confidence for verdict in verdicts],
         "categories": [verdict.categories for verdict in verdicts],
         "rule_ids": [verdict.rule_ids for verdict in verdicts],
         "rationale": [verdict.rationale for verdict in verdicts],
@@ -83,6 +84,9 @@ def verdict_batch(
         "tokens_in": [completion.tokens_in for completion in completions],
         "tokens_cached": [completion.tokens_cached for completion in completions],
         "tokens_out": [completion.tokens_out for completion in completions],
+        "tokens_reasoning": [completion.tokens_reasoning for completion in completions],
+        "tokens_cut": [completion.tokens_cut for completion in completions],
+        "queue_ms": [completion.queue_ms for completion in completions],
         "latency_ms": [each.latency_ms for each in judged],
         "cached": [False] * count,
     }

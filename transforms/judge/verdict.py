@@ -37,6 +37,7 @@ class Verdict:
 
     outcome: Outcome
     probability: float | None = None  # of a violation, in [0, 1]
+    confidence: str | None = None  # low, medium or high, as the model says of itself
     categories: tuple[str, ...] = ()
     rule_ids: tuple[str, ...] = ()
     rationale: str | None = None
@@ -47,6 +48,7 @@ class Verdict:
 @dataclass(frozen=True)
 class _Final:
     violates: bool
+    confidence: str | None = None
     categories: tuple[str, ...] = ()
     rule_ids: tuple[str, ...] = ()
     rationale: str | None = None
@@ -76,6 +78,7 @@ def parse(completion: Completion, policy: Policy) -> Verdict:
     return Verdict(
         Outcome.VIOLATES if final.violates else Outcome.SAFE,
         probability,
+        final.confidence,
         final.categories,
         final.rule_ids,
         _storable(final.rationale if final.rationale is not None else completion.rationale),
@@ -120,6 +123,8 @@ def _json(text: str, policy: Policy) -> _Final:
     if not (isinstance(violation, bool) or (isinstance(violation, int) and violation in (0, 1))):
         raise _UnreadableError(Reason.MALFORMED)
     category, rationale = answer.get("policy_category"), answer.get("rationale")
+    # It decides nothing, so an odd one is left out and spoils nothing.
+    confidence = answer.get("confidence") if answer.get("confidence") in _CONFIDENCES else None
     rule_ids = answer.get("rule_ids")
     if not (_is_text(category) and _is_text(rationale) and _is_text_list(rule_ids)):
         raise _UnreadableError(Reason.MALFORMED)
@@ -129,7 +134,7 @@ def _json(text: str, policy: Policy) -> _Final:
     if not violation and cited:
         raise _UnreadableError(Reason.CONTRADICTION)
     named = _storable(category) if violation else None
-    return _Final(bool(violation), (named,) if named else (), cited, rationale)
+    return _Final(bool(violation), confidence, (named,) if named else (), cited, rationale)
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -151,6 +156,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return answer
 
 
+_CONFIDENCES = ("low", "medium", "high")
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
