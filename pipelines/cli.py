@@ -230,12 +230,13 @@ def show_policy(policy_id: str, policies: Policies = str(LIBRARY), as_json: AsJs
 def train_screen(
     data: Annotated[Path, typer.Option(help="Folder of the labelled sets.")],
     out: Annotated[Path, typer.Option(help="Folder to write screen.npz and card.json to.")],
+    date: Annotated[str | None, typer.Option(help="A date to write on the card.")] = None,
 ) -> None:
     """Train the starter screen from the labelled sets and the policies' golden examples."""
     from transforms.screen.train import train_starter  # imports scikit-learn: seconds
 
     with reported():
-        train_starter(data, out)
+        train_starter(data, out, date)
     console.print(f"the screen is in {out}", markup=False)
 
 

@@ -169,13 +169,7 @@ class ModerationSettings:
             start=_parse("--start", Start.parse, source.start),
             stop=_parse("--stop", Stop.parse, source.stop),
             accept_loss=source.accept_loss,
-            decode=DecodeSettings(
-                format=decode.format,
-                id_field=decode.id_field,
-                text_field=decode.text_field,
-                time_field=decode.time_field,
-                language_field=decode.language_field,
-            ),
+            decode=_decode_settings(decode),
             policies=policies,
             screen=screen,
             audit_rate=moderation.audit_rate,
@@ -196,6 +190,19 @@ class ModerationSettings:
             # escalation in memory until the source ends.
             break_fusion=not in_process,
         )
+
+
+def _decode_settings(options: DecodeOptions) -> DecodeSettings:
+    try:
+        return DecodeSettings(
+            format=options.format,
+            id_field=options.id_field,
+            text_field=options.text_field,
+            time_field=options.time_field,
+            language_field=options.language_field,
+        )
+    except ValueError as error:
+        raise OptionError(f"--format and the --..._field options: {error}") from error
 
 
 def kafka_settings(source: SourceOptions) -> KafkaSettings:

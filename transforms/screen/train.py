@@ -1,11 +1,8 @@
-"""Train a screen from labelled posts.
-
-    python -m transforms.screen.train --data FOLDER --out FOLDER
+"""Train a screen from labelled posts, as ``weir screen train`` does.
 
 Equal posts give equal bytes. Needs scikit-learn (the ``screen`` extra).
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
@@ -90,9 +87,20 @@ class Corpus:
                     labels[row, column] = np.fmax(labels[row, column], post.labels[policy_id])
                 weak[row, column] |= policy_id in post.weak
         weak &= np.isnan(labels)
-        draws = np.array([xxhash.xxh3_64_intdigest(text.encode()) % 20 for text in row_of])
-        part = np.select([draws < 12, draws < 16], [Part.TRAIN, Part.CALIBRATION], Part.TEST)
-        return cls(pa.array(list(row_of), pa.string()), labels, weak, part.astype(np.int8))
+        column = pa.array(list(row_of), pa.string())
+        return cls(column, labels, weak, _parts(column))
+
+
+def parts(texts: pa.StringArray) -> npt.NDArray[np.int8]:
+    """Return the Part of each post, as it was or would be used to train a screen."""
+    return _parts(normalise(texts))
+
+
+def _parts(normalised: pa.StringArray) -> npt.NDArray[np.int8]:
+    texts: list[str] = normalised.to_pylist()
+    draws = np.array([xxhash.xxh3_64_intdigest(text.encode()) % 20 for text in texts])
+    part = np.select([draws < 12, draws < 16], [Part.TRAIN, Part.CALIBRATION], Part.TEST)
+    return part.astype(np.int8)
 
 
 def train(
@@ -230,17 +238,3 @@ def train_starter(data: Path, out: Path, date: str | None = None) -> None:
     policy_ids = [policy.policy_id for policy in policies.policies]
     screen, card = train([*public_sets(data), golden_examples(policies)], policy_ids, date=date)
     screen.save(out, card)
-
-
-def main() -> None:
-    """Train the starter screen as the command line says."""
-    parser = argparse.ArgumentParser(description="Train the starter screen.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the labelled sets")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write the screen to")
-    parser.add_argument("--date", help="a date to write on the card")
-    arguments = parser.parse_args()
-    train_starter(arguments.data, arguments.out, arguments.date)
-
-
-if __name__ == "__main__":
-    main()
