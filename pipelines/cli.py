@@ -18,10 +18,11 @@ from pipelines import moderate
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
 from pipelines.failures import reported
+from pipelines.options import kafka_options
 from policies.check import check as check_policy
 from policies.loading import LIBRARY, load_policies
 from policies.policy import PolicyError
-from transforms.kafka import KafkaSettings
+from transforms.judge.exemplar import STAND_IN
 from transforms.write.bigquery import BigQuerySettings
 
 app = typer.Typer(
@@ -125,18 +126,22 @@ def tables(
     console.print(f"tables and views are ready in {project}.{dataset}", markup=False)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def redrive(
+    context: typer.Context,
     brokers: Annotated[str, typer.Option(help="Kafka brokers to start from.")],
     dead_letter_topic: Annotated[str, typer.Option()] = "weir-dead-letters",
     max_attempts: Annotated[int, typer.Option(help="Leave what failed this often.")] = 5,
     limit: Annotated[int | None, typer.Option(help="Stop after this many.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Count only.")] = False,
 ) -> None:
-    """Send dead letters back to the topics they came from, byte for byte."""
+    """Send dead letters back to the topics they came from, byte for byte.
+
+    Takes the security options of weir run too: --security_protocol, --sasl_mechanism, and so on.
+    """
     with reported():
         report = redrive_job.redrive(
-            KafkaSettings(brokers),
+            kafka_options([f"--brokers={brokers}", *context.args]),
             dead_letter_topic,
             max_attempts=max_attempts,
             limit=limit,
@@ -250,23 +255,34 @@ def plain(text: str, width: int) -> str:
 
 
 def _print_report(report: demo_job.DemoReport, sent: int) -> None:
+    console.print(
+        f"{sent:,} posts in {report.seconds:.1f} s, start-up of the job included\n",
+        style="bold",
+    )
     counts = report.counts
     _print_table(
-        f"{sent:,} posts in {report.seconds:.1f} s ({sent / report.seconds:,.0f} a second)",
-        ["messages", "screened", "to judge", "of them audits", "verdicts", "violations",
-         "indeterminate", "dead letters", "flagged"],
-        [[
-            counts.messages, counts.screenings, counts.escalations, counts.audits, counts.verdicts,
-            counts.violations, counts.indeterminate, counts.dead_letters, counts.flagged_messages,
-        ]],
-    )  # fmt: skip
+        "what happened",
+        ["", "count", ""],
+        [
+            ["messages", counts.messages, "read from Kafka"],
+            ["screenings", counts.screenings, "posts scored against every policy"],
+            ["escalations", counts.escalations, "pairs of post and policy sent to the judge"],
+            ["audits", counts.audits, "of them cleared by the screen, and drawn at random"],
+            ["verdicts", counts.verdicts, "the judge's answers"],
+            ["violations", counts.violations, "of them, each a message on the flagged topic"],
+            ["indeterminate", counts.indeterminate, "of them; never treated as safe"],
+            ["dead letters", counts.dead_letters, "kept with their reason"],
+        ],
+    )
     if report.flagged:
         _print_table(
             "a few flagged posts",
             ["policy", "post", "why"],
-            [[r["policy_id"], plain(r["text"], 100), plain(r["rationale"] or "", 120)]
-             for r in report.flagged],
-        )  # fmt: skip
+            [
+                [r["policy_id"], plain(r["text"], 100), plain(_why(r["rationale"]), 160)]
+                for r in report.flagged
+            ],
+        )
     if report.rates:
         console.print("what an analyst asks BigQuery:", style="bold")
         console.print(demo_job.VIOLATION_RATES.strip(), markup=False, highlight=False)
@@ -277,6 +293,11 @@ def _print_report(report: demo_job.DemoReport, sent: int) -> None:
     )
     problems = "; ".join(report.problems)
     console.print(f"conservation: {problems or 'ok'}", markup=False, style="bold")
+
+
+def _why(rationale: str | None) -> str:
+    """Return a rationale without the stand-in's notice, which is printed once for all."""
+    return (rationale or "").removeprefix(STAND_IN).strip()
 
 
 def _print_table(title: str | None, columns: list[str], rows: list[list[Any]]) -> None:

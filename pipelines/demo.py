@@ -14,10 +14,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from google.cloud import bigquery
 
 from infra.local import bigquery_emulator, broker
-from pipelines.moderate import IN_PROCESS, launch
+from pipelines.moderate import IN_PROCESS, finish
 from pipelines.options import ModerationSettings
 from pipelines.posts import SAMPLE, read_posts
-from pipelines.provenance import record_decider, record_run
 from pipelines.queries import NO_RETRY, execute
 from pipelines.tables import TABLES, create_tables
 from transforms.counts import Counts, counts_of
@@ -107,13 +106,9 @@ def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> 
         [*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments]
     )
     settings = ModerationSettings.from_options(options)
-    record_decider(settings)
     started = time.time()
-    result = launch(options, settings)
-    result.wait_until_finish()
+    counts = finish(options, settings)
     seconds = time.time() - started
-    counts = counts_of(result)
-    record_run(settings, counts, started)
     return DemoReport(
         counts=counts,
         problems=(*counts.imbalances(), *_against_results(stack, settings, counts)),

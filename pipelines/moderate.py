@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from pipelines.failures import reported
 from pipelines.graph import moderate
 from pipelines.options import CONCERNS, ModerationSettings
-from pipelines.provenance import record_decider
+from pipelines.provenance import record_decider, record_run
 from pipelines.tables import check_tables
 from transforms.counts import Counts, counts_of
 from transforms.kafka import ensure_topics
@@ -30,10 +31,18 @@ def run(argv: Sequence[str]) -> Counts:
     check_source(settings.kafka, settings.topics, settings.start, settings.stop)
     ensure_topics(settings.kafka, [settings.flagged_topic, settings.dead_letter_topic])
     check_tables(settings.bigquery)
+    return finish(options, settings)
+
+
+def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
+    """Run the job with checked settings to its end, record what it was, and return its counts."""
     record_decider(settings)
+    started = time.time()
     result = launch(options, settings)
     result.wait_until_finish()
-    return counts_of(result)
+    counts = counts_of(result)
+    record_run(settings, counts, started)
+    return counts
 
 
 def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:
@@ -71,9 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     with reported():
         counts = run(arguments)
-        problems = counts.imbalances()
-        print(f"conservation: {'; '.join(problems) or 'ok'}")  # noqa: T201 - the command's result
-        return 1 if problems else 0
+        print(counts)  # noqa: T201 - the command's result
+        return 1 if counts.imbalances() else 0
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import argparse
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -205,7 +205,17 @@ def _decode_settings(options: DecodeOptions) -> DecodeSettings:
         raise OptionError(f"--format and the --..._field options: {error}") from error
 
 
-def kafka_settings(source: SourceOptions) -> KafkaSettings:
+def kafka_options(argv: Sequence[str]) -> KafkaSettings:
+    """Return how to connect from the source's options alone, as other commands take them."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    SourceOptions._add_argparse_args(parser)
+    options, unknown = parser.parse_known_args(list(argv))
+    if unknown:
+        raise OptionError(f"{unknown[0].split('=')[0]} is not an option: see --help")
+    return kafka_settings(options)
+
+
+def kafka_settings(source: SourceOptions | argparse.Namespace) -> KafkaSettings:
     """Return how to connect; the password comes from the environment, never from an option."""
     password = os.environ.get(PASSWORD_VARIABLE)
     if source.sasl_mechanism and not (source.sasl_username and password):

@@ -48,6 +48,12 @@ class Counts:
             )
         return problems
 
+    def __str__(self) -> str:
+        """Return a line for each count, and what does not add up, if anything."""
+        rows = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "policies"]
+        lines = [f"{name.replace('_', ' ') + ':':26}{value:>12,}" for name, value in rows]
+        return "\n".join([*lines, f"conservation: {'; '.join(self.imbalances()) or 'ok'}"])
+
     def to_json(self) -> dict[str, Any]:
         """Return the counts with ``conservation``: "ok", or what does not add up."""
         return asdict(self) | {"conservation": "; ".join(self.imbalances()) or "ok"}

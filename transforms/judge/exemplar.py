@@ -26,7 +26,7 @@ SAFE_BELOW = 0.3
 VIOLATES_FROM = 0.6
 _QUOTED = 100  # characters of an example in a rationale
 
-_STAND_IN = "Stand-in judge: it compared the post with labelled examples and read no policy."
+STAND_IN = "Stand-in judge: it compared the post with labelled examples and read no policy."
 
 
 def exemplar_engine(policies: PolicySet) -> "ExemplarEngine":
@@ -62,7 +62,7 @@ class _Judge:
     def answer(self, posts: sp.csr_matrix) -> list[Completion]:
         """Return a completion for each row."""
         if self.fit is None:
-            said = f"{_STAND_IN} This policy has too few of them to tell the two kinds apart."
+            said = f"{STAND_IN} This policy has too few of them to tell the two kinds apart."
             return [_uncertain(said)] * posts.shape[0]
         probabilities = self.fit.probabilities(posts)
         neighbours = zip(self.violating.nearest(posts), self.safe.nearest(posts), strict=True)
@@ -75,7 +75,7 @@ class _Judge:
         self, probability: float, violating: tuple[Example, float], safe: tuple[Example, float]
     ) -> Completion:
         rationale = (
-            f"{_STAND_IN} Nearest violating one ({violating[1]:.2f}): {_quoted(violating[0])}. "
+            f"{STAND_IN} Nearest violating one ({violating[1]:.2f}): {_quoted(violating[0])}. "
             f"Nearest safe one ({safe[1]:.2f}): {_quoted(safe[0])}."
         )
         if SAFE_BELOW <= probability < VIOLATES_FROM:
@@ -135,7 +135,7 @@ class ExemplarEngine:
     def _answers(self, version: str, posts: sp.csr_matrix) -> list[Completion]:
         judge = self._judges.get(version)
         if judge is None:
-            said = f"{_STAND_IN} It was not fitted to this version of the policy."
+            said = f"{STAND_IN} It was not fitted to this version of the policy."
             return [_uncertain(said)] * posts.shape[0]
         return judge.answer(posts)
 
