@@ -37,7 +37,12 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
 console = Console()
 
-Policies = Annotated[str, typer.Option("--policies", help="Folder of policy documents.")]
+Policies = Annotated[
+    str,
+    typer.Option(
+        "--policies", help="Folder of policy documents.", show_default="those that ship with Weir"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 

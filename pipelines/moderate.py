@@ -8,6 +8,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from rich.console import Console
 
 from pipelines.failures import reported
 from pipelines.graph import moderate
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(help_text())  # noqa: T201 - the answer to --help
         return 0
-    with reported():
+    with reported(), Console(stderr=True).status("moderating; Ctrl-C stops"):
         counts = run(arguments)
         print(counts)  # noqa: T201 - the command's result
         return 1 if counts.imbalances() else 0

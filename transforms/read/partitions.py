@@ -81,9 +81,12 @@ def source_consumer(
             "mechanism, user and password."
         ) from error
     except KafkaError as error:
+        # The client tries a refused password again until its time is up, and then says only that.
+        login = " or refused the user and password" if settings.sasl_mechanism else ""
         raise SourceError(
-            f"Something listens at {servers}, but not as a Kafka broker would. Check the port and "
-            f"the security protocol ({settings.security_protocol})."
+            f"What listens at {servers} did not answer as a Kafka broker would{login}. Check the "
+            f"port and the security settings ({settings.security_protocol}"
+            f"{', ' + settings.sasl_mechanism if settings.sasl_mechanism else ''})."
         ) from error
     except (OSError, ValueError) as error:
         raise SourceError(f"The Kafka settings for {servers} do not work: {error}") from error
