@@ -156,7 +156,8 @@ def _final(policy: Policy, violates: bool, rule: str | None, rationale: str) -> 
         return rule
     if not labels:
         return None
-    return f"{labels[0]} {rule}" if rule and policy.contract is Contract.LABEL_RULES else labels[0]
+    with_rule = violates and rule and policy.contract is Contract.LABEL_RULES
+    return f"{labels[0]} {rule}" if with_rule else labels[0]
 
 
 def _uncertain(rationale: str, probability: float | None = None) -> Completion:
