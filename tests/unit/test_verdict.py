@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.policy import Contract, Policy
+from tests.fuzz_verdicts import fuzz
 from transforms.judge.engine import Completion
 from transforms.judge.verdict import Reason, parse
 from transforms.records import Outcome
@@ -259,3 +260,10 @@ def test_only_a_well_formed_zero_is_ever_safe(fields, after):
         assert fields["violation"] in (0, False)
         assert not after.strip()
         assert not fields.get("rule_ids")
+
+
+def test_no_answer_out_of_a_grammar_of_near_misses_is_safe_by_mistake():
+    tried = fuzz(20_000, seed=7)
+    assert sum(tried.outcomes.values()) == 20_000
+    assert min(tried.outcomes.values()) > 1_000
+    assert set(tried.reasons) == {str(reason) for reason in (*Reason, None)}
