@@ -2,8 +2,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra.local import Emulator, bigquery_emulator, broker
+
+# Tests say nothing of time: a busy machine must not fail one.
+settings.register_profile("weir", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("weir")
 
 
 def pytest_configure(config: pytest.Config) -> None:
