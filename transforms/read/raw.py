@@ -43,6 +43,9 @@ class WholeBatch:
     def __len__(self) -> int:
         return int(self._batch.records_count)
 
+    def __bool__(self) -> bool:
+        return True  # without records too: kafka-python goes to its end if it is the last
+
     def __next__(self) -> Any:
         # This is how kafka-python looks into a control batch.
         return next(self._batch)
