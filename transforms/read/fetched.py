@@ -1,5 +1,6 @@
 """What one poll of a consumer returned, given out as MESSAGE batches of a bounded size."""
 
+from collections import deque
 from collections.abc import Sequence
 from itertools import islice, takewhile
 from typing import Any
@@ -27,14 +28,14 @@ class Fetched:
         self, partition: TopicPartition, records: Sequence[Any], position: int, end: int
     ) -> None:
         self._topic, self._partition = partition.topic, partition.partition
-        self._records = list(records)
-        self._next = 0  # of the records
+        self._records = deque(records)
         self._rest: pa.RecordBatch | None = None
+        self._rest_end = position
         self._position = position
         self._end = end
 
     def __bool__(self) -> bool:
-        return self._rest is not None or self._next < len(self._records)
+        return self._rest is not None or bool(self._records)
 
     def take(self, rows: int) -> tuple[pa.RecordBatch | None, int]:
         """Return the next messages, at most ``rows``, and the offset after them.
@@ -43,23 +44,23 @@ class Fetched:
         """
         if not self:
             return None, self._end
-        batch = self._rest if self._rest is not None else self._decode(rows)
-        self._rest = batch.slice(rows) if batch.num_rows > rows else None
         if self._rest is not None:
-            batch, after = batch.slice(0, rows), self._rest["offset"][0].as_py()
-        elif self:
-            after = self._records[self._next - 1].offset + 1
+            batch, after = self._rest, self._rest_end
         else:
-            after = self._end
-        self._position = max(self._position, after)
-        return batch if batch.num_rows else None, self._position
+            batch, after = self._decode(rows)
+        if batch.num_rows > rows:
+            self._rest, self._rest_end = batch.slice(rows), after
+            batch, after = batch.slice(0, rows), self._rest["offset"][0].as_py()
+        else:
+            self._rest = None
+        self._position = after
+        return batch if batch.num_rows else None, after
 
-    def _decode(self, rows: int) -> pa.RecordBatch:
-        if not _is_whole(self._records[self._next]):
-            rest = islice(self._records, self._next, self._next + rows)
-            polled = list(takewhile(lambda record: not _is_whole(record), rest))
-            self._next += len(polled)
-            return message_batch(self._topic, self._partition, polled)
+    def _decode(self, rows: int) -> tuple[pa.RecordBatch, int]:
+        """Return the messages of the next records that go together, and the offset after them."""
+        if not _is_whole(self._records[0]):
+            polled = list(takewhile(_is_single, islice(self._records, rows)))
+            return message_batch(self._topic, self._partition, polled), self._drop(len(polled))
         raw = self._read(rows)
         try:
             batch = messages(self._topic, self._partition, raw)
@@ -69,16 +70,21 @@ class Fetched:
             # One of them is at fault, and may be the last.
             raw = raw[:1]
             batch = messages(self._topic, self._partition, raw)
-        self._next += len(raw)
         if raw[0].base_offset < self._position:
-            return batch.filter(pc.greater_equal(batch["offset"], self._position))
-        return batch
+            batch = batch.filter(pc.greater_equal(batch["offset"], self._position))
+        return batch, self._drop(len(raw))
+
+    def _drop(self, count: int) -> int:
+        """Let go of records that are decoded; return the offset after them."""
+        for _ in range(count):
+            last = self._records.popleft()
+        return int(last.offset) + 1 if self._records else self._end
 
     def _read(self, rows: int) -> list[RawBatch]:
         """Decompress the next batch, and those after it while they stay within the bounds."""
         raw: list[RawBatch] = []
         total = size = 0
-        for record in islice(self._records, self._next, None):
+        for record in self._records:
             if raw and (not _is_whole(record) or size > _BATCH_BYTES):
                 break
             total += len(record.value)
@@ -91,3 +97,7 @@ class Fetched:
 
 def _is_whole(record: Any) -> bool:
     return isinstance(record.value, WholeBatch)
+
+
+def _is_single(record: Any) -> bool:
+    return not _is_whole(record)

@@ -18,6 +18,7 @@ import pyarrow as pa
 from kafka.errors import CorruptRecordError
 
 from transforms.read.batch import assemble, header_lists
+from transforms.read.spans import Spans
 from transforms.read.varints import Bytes, Ints, varint, varints
 
 _SMALLEST_RECORD = 7  # bytes: one for each of its seven numbers
@@ -112,7 +113,7 @@ def _require(holds: Any, otherwise: str) -> None:
 def _boundaries(data: bytes, batches: Sequence[RawBatch]) -> tuple[Ints, Ints]:
     """Return where each record begins (with its length) and ends.
 
-    A loop, because where a record begins stands in the one before it: a sixth of the decoding.
+    A loop, because where a record begins stands in the one before it: 0.1 us of a record's 0.3.
     """
     ends: list[int] = []
     begins: list[int] = []
@@ -143,44 +144,20 @@ def _sum(first: Ints, delta: Ints) -> Ints:
     return np.where(overflows, _NO_YEAR, total)
 
 
-@dataclass(frozen=True)
-class _Spans:
-    """Stretches of the data, in its order; a negative length is a null."""
-
-    starts: Ints
-    lengths: Ints
-
-    def take_from(self, data: bytes) -> pa.BinaryArray:
-        """Return the stretches as one array: Arrow copies every other one of an array of all."""
-        rows = len(self.starts)
-        if not rows:
-            return pa.array([], pa.binary())
-        bounds = np.empty(2 * rows, np.int32)
-        bounds[0::2] = self.starts
-        bounds[1::2] = self.starts + np.maximum(self.lengths, 0)
-        everything = pa.BinaryArray.from_buffers(
-            pa.binary(), 2 * rows - 1, [None, pa.py_buffer(bounds), pa.py_buffer(data)]
-        )
-        missing = self.lengths < 0
-        return everything.take(
-            pa.array(np.arange(0, 2 * rows, 2), mask=missing if missing.any() else None)
-        )
-
-
-def _field(data: Bytes, at: Ints, ends: Ints) -> tuple[_Spans, Ints]:
+def _field(data: Bytes, at: Ints, ends: Ints) -> tuple[Spans, Ints]:
     lengths, at = varints(data, at)
     # Also keeps the positions from overflowing.
     _require(lengths <= ends - at, "a key or value is longer than it is")
-    return _Spans(at, lengths), at + np.maximum(lengths, 0)
+    return Spans(at, lengths), at + np.maximum(lengths, 0)
 
 
 def _headers(
     data: bytes, data_bytes: Bytes, at: Ints, ends: Ints, counts: Ints
-) -> tuple[_Spans, _Spans, Ints]:
+) -> tuple[Spans, Spans, Ints]:
     """Return the headers of all records, one after the other, and where each record's end."""
     total = int(counts.sum())
-    keys = _Spans(np.zeros(total, np.int64), np.zeros(total, np.int64))
-    values = _Spans(np.zeros(total, np.int64), np.zeros(total, np.int64))
+    keys = Spans(np.zeros(total, np.int64), np.zeros(total, np.int64))
+    values = Spans(np.zeros(total, np.int64), np.zeros(total, np.int64))
     first = np.cumsum(counts) - counts
     for number in range(min(int(counts.max(initial=0)), _HEADER_ROUNDS)):
         rows = np.flatnonzero(counts > number)
