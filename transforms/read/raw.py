@@ -123,7 +123,7 @@ def _fits(partition_records: Any) -> bool:
     if not same:
         _LOG.warning(
             "kafka-python %s is not one whose record batches can be read whole (%s): reading "
-            "record by record, at three times the cost.",
+            "record by record, at six times the cost.",
             kafka.__version__,
             reason,
         )
