@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from transforms.read.varints import Ints
 from transforms.records import HEADERS, MESSAGE, TIMESTAMP
 
 # Arrow can hold more, but neither Python nor BigQuery can read it: years 1 to 9999.
@@ -20,7 +21,7 @@ class Record(Protocol):
     @property
     def offset(self) -> int: ...  # noqa: D102
     @property
-    def timestamp(self) -> int: ...  # noqa: D102
+    def timestamp(self) -> int | None: ...  # noqa: D102
     @property
     def key(self) -> bytes | None: ...  # noqa: D102
     @property
@@ -32,21 +33,50 @@ class Record(Protocol):
 def message_batch(topic: str, partition: int, records: Sequence[Record]) -> pa.RecordBatch:
     """Return the records of one topic-partition as one MESSAGE batch."""
     rows = len(records)
+    headers = [header for record in records for header in record.headers]
+    return assemble(
+        topic,
+        partition,
+        offsets=np.fromiter((r.offset for r in records), np.int64, rows),
+        milliseconds=np.fromiter(
+            (_NO_TIMESTAMP if r.timestamp is None else r.timestamp for r in records), np.int64, rows
+        ),
+        keys=pa.array([r.key for r in records], pa.binary()),
+        values=pa.array([r.value for r in records], pa.binary()),
+        headers=header_lists(
+            np.fromiter((len(r.headers) for r in records), np.int64, rows),
+            pa.array([key for key, _ in headers], pa.string()),
+            pa.array([value for _, value in headers], pa.binary()),
+        ),
+    )
+
+
+def assemble(
+    topic: str,
+    partition: int,
+    *,
+    offsets: Ints,
+    milliseconds: Ints,
+    keys: pa.BinaryArray,
+    values: pa.BinaryArray,
+    headers: pa.ListArray,
+) -> pa.RecordBatch:
+    """Return the columns as one MESSAGE batch."""
     return pa.RecordBatch.from_arrays(
         [
-            pa.repeat(pa.scalar(topic, pa.string()), rows),
-            pa.repeat(pa.scalar(partition, pa.int32()), rows),
-            pa.array(np.fromiter((r.offset for r in records), np.int64, rows)),
-            timestamps(np.fromiter((r.timestamp for r in records), np.int64, rows)),
-            pa.array([r.key for r in records], pa.binary()),
-            pa.array([r.value for r in records], pa.binary()),
-            _headers([r.headers for r in records]),
+            pa.repeat(pa.scalar(topic, pa.string()), len(offsets)),
+            pa.repeat(pa.scalar(partition, pa.int32()), len(offsets)),
+            pa.array(offsets, pa.int64()),
+            timestamps(milliseconds),
+            keys,
+            values,
+            headers,
         ],
         schema=MESSAGE,
     )
 
 
-def timestamps(milliseconds: np.ndarray[Any, np.dtype[np.int64]]) -> Any:
+def timestamps(milliseconds: Ints) -> Any:
     """Return Kafka's timestamps as UTC times; null where there is none or no year holds it."""
     outside = (milliseconds < _FIRST_MS) | (milliseconds > _LAST_MS)
     missing = outside | (milliseconds == _NO_TIMESTAMP)
@@ -55,15 +85,9 @@ def timestamps(milliseconds: np.ndarray[Any, np.dtype[np.int64]]) -> Any:
     )
 
 
-def _headers(rows: Sequence[Sequence[tuple[str, bytes | None]]]) -> Any:
-    ends = np.zeros(len(rows) + 1, np.int32)
-    np.cumsum([len(headers) for headers in rows], out=ends[1:])
-    flat = [header for headers in rows for header in headers] if ends[-1] else []
-    pairs = pa.StructArray.from_arrays(
-        [
-            pa.array([key for key, _ in flat], pa.string()),
-            pa.array([value for _, value in flat], pa.binary()),
-        ],
-        fields=list(HEADERS.value_type),
-    )
+def header_lists(counts: Ints, keys: pa.StringArray, values: pa.BinaryArray) -> pa.ListArray:
+    """Return headers, of all rows one after the other, as one list for each row."""
+    ends = np.zeros(len(counts) + 1, np.int32)
+    np.cumsum(counts, out=ends[1:])
+    pairs = pa.StructArray.from_arrays([keys, values], fields=list(HEADERS.value_type))
     return pa.ListArray.from_arrays(pa.array(ends), pairs, type=HEADERS)

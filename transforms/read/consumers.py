@@ -14,8 +14,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
 from transforms.kafka import KafkaSettings
-from transforms.read.batch import message_batch
 from transforms.read.errors import LostMessagesError
+from transforms.read.fetched import Fetched
+from transforms.read.raw import hand_out_whole_batches
 
 POLL_MS = 100  # also what a poll takes that finds only control records
 OFFSETS_TIMEOUT_MS = 30_000
@@ -58,7 +59,10 @@ class PartitionReader:
             # Who leads a partition may change at any time.
             metadata_max_age_ms=30_000,
         )
+        # Where it will not, it polls record by record, at six times the cost.
+        self.reads_whole_batches = hand_out_whole_batches(self._consumer)
         self._consumer.assign([partition])
+        self._fetched: Fetched | None = None
         self._position: int | None = None
         self.idle_since = 0.0
 
@@ -66,22 +70,23 @@ class PartitionReader:
         """Go to an offset; what was fetched stays if that is where the reader is."""
         if self._position != offset:
             self._consumer.seek(self._partition, offset)
+            self._fetched = None
             self._position = offset
 
     def poll(self, rows: int) -> tuple[pa.RecordBatch | None, int]:
-        """Return the next messages (None where there are none yet) and the offset after them.
+        """Return the next messages, at most ``rows``, and the offset after them.
 
-        The offset may grow without messages: transaction markers and compaction leave gaps.
+        None where there are none yet. The offset may grow without messages: transaction markers
+        and compaction leave gaps.
         Raises OffsetOutOfRangeError where the broker no longer has, or does not have, the offset.
         """
-        records = self._consumer.poll(POLL_MS, max_records=rows).get(self._partition)
-        position = self._consumer.position(self._partition, timeout_ms=OFFSETS_TIMEOUT_MS)
-        self._position = int(position)
-        if not records:
-            return None, self._position
-        return message_batch(
-            self._partition.topic, self._partition.partition, records
-        ), self._position
+        assert self._position is not None
+        if not self._fetched:
+            records = self._consumer.poll(POLL_MS, max_records=rows).get(self._partition, ())
+            end = self._consumer.position(self._partition, timeout_ms=OFFSETS_TIMEOUT_MS)
+            self._fetched = Fetched(self._partition, records, self._position, int(end))
+        batch, self._position = self._fetched.take(rows)
+        return batch, self._position
 
     def gap(self, error: OffsetOutOfRangeError) -> Gap:
         """Return what retention removed; raise the error again where that is not the reason."""
