@@ -46,6 +46,9 @@ class Budget:
         )
 
 
+UNLIMITED = Budget()
+
+
 @dataclass(frozen=True)
 class Candidate:
     """An escalation that wants to be judged. ``draw`` is its lot: equal chances for all."""
