@@ -27,8 +27,11 @@ def run(argv: Sequence[str]) -> Counts:
     """
     options = PipelineOptions(list(argv))
     settings = ModerationSettings.from_options(options)
+    if settings.topics == (settings.shape.escalation_topic,):  # whichever job starts first
+        check_source(settings.kafka, ())
+        ensure_topics(settings.kafka, settings.topics)
     check_source(settings.kafka, settings.topics, settings.start, settings.stop)
-    ensure_topics(settings.kafka, [settings.flagged_topic, settings.dead_letter_topic])
+    ensure_topics(settings.kafka, settings.topics_written)
     check_tables(settings.bigquery)
     record_decider(settings)
     result = launch(options, settings)
@@ -56,6 +59,10 @@ def help_text() -> str:
 
 
 _USAGE = """weir run --brokers HOST:PORT --topics T --bigquery_project P [options]
+
+       weir run --stages screen ...      one half of the work, and
+       weir run --stages judge ...       the other, in jobs of their own
+       weir run --source deferred ...    judge what was over an earlier budget
 
 Moderates Kafka topics until --stop. Every Beam runner option is passed on, such as
 --runner=DataflowRunner; without --runner the job runs in this process, which suits

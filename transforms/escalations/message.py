@@ -179,8 +179,12 @@ def _row(value: bytes | None) -> dict[str, Any]:
         "topic": body.position.topic,
         "partition": body.position.partition,
         "offset": body.position.offset,
-        "headers": body.headers and [{"key": h.key, "value": h.value} for h in body.headers],
+        "headers": None if body.headers is None else [_header(header) for header in body.headers],
     }
+
+
+def _header(header: _Header) -> dict[str, Any]:
+    return {"key": header.key, "value": header.value}
 
 
 _COLUMNS = frozenset(ESCALATION.names)
