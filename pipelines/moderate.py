@@ -7,7 +7,9 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.runner import PipelineState
 
+from pipelines.deferred import taken_up
 from pipelines.failures import reported
 from pipelines.graph import moderate
 from pipelines.options import CONCERNS, ModerationSettings
@@ -34,9 +36,13 @@ def run(argv: Sequence[str]) -> Counts:
     ensure_topics(settings.kafka, settings.topics_written)
     check_tables(settings.bigquery)
     record_decider(settings)
+    settings, bookmark = taken_up(settings)
     result = launch(options, settings)
-    result.wait_until_finish()
-    return counts_of(result)
+    state = result.wait_until_finish()
+    counts = counts_of(result)
+    if bookmark is not None and state == PipelineState.DONE and not counts.imbalances():
+        bookmark.keep()
+    return counts
 
 
 def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:

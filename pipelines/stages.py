@@ -50,8 +50,9 @@ class StageOptions(PipelineOptions):
             "--source",
             default="topics",
             choices=["topics", "deferred"],
-            help="deferred: judge now what was over the budget of earlier runs, the same as "
-            "--stages=judge with --topics naming --deferred_topic; --start says from where on",
+            help="deferred: judge now what was over the budget of earlier runs, from "
+            "--deferred_topic; with a --stop it goes on where the last such run ended, unless "
+            "--start says otherwise",
         )
         group.add_argument("--escalation_topic", default="weir-escalations")
         group.add_argument(
@@ -67,12 +68,13 @@ class Shape:
     topics: tuple[str, ...]  # empty where the options name none and should
     escalation_topic: str
     deferred_topic: str
+    deferred: bool = False  # whether it is the topic of the deferred that is read, by that name
 
     @classmethod
     def of(cls, options: StageOptions, topics: tuple[str, ...]) -> "Shape":
         """Return the shape; OptionError where the options contradict each other."""
-        stages = Stages(options.stages)
-        if options.source == "deferred":
+        stages, deferred = Stages(options.stages), options.source == "deferred"
+        if deferred:
             if topics or stages is Stages.SCREEN:
                 other = "--topics" if topics else "--stages=screen"
                 raise OptionError(
@@ -81,7 +83,7 @@ class Shape:
             stages, topics = Stages.JUDGE, (options.deferred_topic,)
         elif stages is Stages.JUDGE and not topics:
             topics = (options.escalation_topic,)
-        return cls(stages, topics, options.escalation_topic, options.deferred_topic)
+        return cls(stages, topics, options.escalation_topic, options.deferred_topic, deferred)
 
 
 def no_engine() -> Engine:

@@ -132,6 +132,18 @@ def test_what_is_over_the_budget_is_judged_by_a_later_run(job):
             for r in job.rows(LABELS)} == labels  # fmt: skip
 
 
+def test_what_was_deferred_is_judged_once_however_often_it_is_asked_for(job):
+    job.send(POSTS[300:310])
+    first = job.whole("--budget_share=0.5")
+    second = job.part("--source=deferred", "--budget_share=0.5")
+    assert (second.escalations_read, second.imbalances()) == (first.deferred, [])
+    assert job.part("--source=deferred").escalations_read == second.deferred > 0
+    assert job.part("--source=deferred").messages == 0
+    kept = job.conservation()
+    assert (kept["deferred"], kept["unaccounted"]) == (0, 0)
+    assert kept["judged"] == first.escalations
+
+
 def test_a_post_seen_before_is_answered_from_the_cache_and_says_so(job):
     text = "selling aimbot and wallhack for ranked, undetected, dm me"
     job.send(post(number, text) for number in range(20))
