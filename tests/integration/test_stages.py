@@ -160,3 +160,15 @@ def test_a_post_seen_before_is_answered_from_the_cache_and_says_so(job):
     assert copied["ms"] == 0
     assert {asked["least"], copied["least"], copied["most"]} == {"violates"}
     assert counts.flagged_messages == counts.violations >= 20
+
+
+def test_a_post_too_large_for_the_topic_is_judged_all_the_same(job):
+    large = "selling aimbot and wallhack for ranked, undetected " * 14_000
+    job.send([post(1, large), post(2, "selling aimbot and wallhack for ranked, undetected")])
+    screened = job.whole("--stages=screen")
+    judged = job.part("--stages=judge")
+    assert judged.imbalances() == []
+    assert judged.verdicts == screened.escalations_sent > 0
+    truncated = {(b["content_id"], b["truncated"], b["value"] is None)
+                 for b in (json.loads(r.value) for r in job.read("esc"))}  # fmt: skip
+    assert truncated == {("p1", True, True), ("p2", False, False)}
