@@ -106,6 +106,7 @@ def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> 
         [*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments]
     )
     settings = ModerationSettings.from_options(options)
+    ensure_topics(stack.kafka, settings.topics_written)
     started = time.time()
     counts = finish(options, settings)
     seconds = time.time() - started

@@ -1,7 +1,9 @@
-"""The graph: Kafka, decode, screen, judge, and the three places that decisions go."""
+"""The graph: Kafka, decode, screen, judge, and the places that decisions go.
 
-from dataclasses import dataclass
-from typing import Any
+Cut at the escalations it is two jobs, joined by a topic: one that screens, one that judges.
+"""
+
+from dataclasses import dataclass, field
 
 import apache_beam as beam
 import pyarrow as pa
@@ -9,6 +11,8 @@ import pyarrow as pa
 from pipelines.options import ModerationSettings
 from transforms import coders
 from transforms.decode import Decode
+from transforms.escalations import ReadEscalations, WriteEscalations
+from transforms.escalations.message import Origin
 from transforms.judge import JudgeContent, JudgeSettings
 from transforms.read import ReadFromKafka
 from transforms.screen import ScreenContent, ScreenSettings
@@ -33,44 +37,79 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
 
 def decide(messages: beam.PCollection, settings: ModerationSettings) -> None:
     """Add all that follows the source: from MESSAGE batches to rows and topics."""
-    run = {"run": settings.run, "cluster": settings.kafka.cluster}
-    decoded = messages | "Decode" >> Decode(settings.decode, **run)
-    screened = decoded.content | "Screen" >> ScreenContent(
-        settings.screen,
-        settings.policies,
-        ScreenSettings(audit_rate=settings.audit_rate, **run),
-    )
-    escalations = screened.escalations
-    if settings.break_fusion:
-        escalations = escalations | "BreakFusion" >> beam.Reshuffle()
-    judged = escalations | "Judge" >> JudgeContent(
-        settings.engine,
-        settings.policies,
-        JudgeSettings(
-            mode=settings.mode,
-            max_in_flight=settings.max_in_flight,
-            timeout_seconds=settings.judge_timeout,
-            **run,
-        ),
-        settings.decode,
-    )
-    write = _Tables(settings, run)
-    judged.violations | "Flag" >> WriteFlagged(
-        settings.kafka, settings.flagged_topic, source=f"/weir/{settings.run}"
-    )
-    refused = [write(screened.screenings, "screenings"), write(judged.verdicts, "verdicts")]
-    dead = (decoded.dead, judged.dead, *refused) | "DeadLetters" >> beam.Flatten()
-    # What BigQuery refuses of the dead letters themselves is kept by the topic alone.
-    write(dead, "dead_letters")
-    dead | "KeepDeadLetters" >> WriteDeadLetters(settings.kafka, settings.dead_letter_topic)
+    job = _Job(settings)
+    escalations = job.screen(messages) if settings.stages.screens else job.escalations(messages)
+    if settings.stages.judges:
+        job.judge(escalations)
+    else:
+        job.send(escalations, settings.shape.escalation_topic, count="escalations_sent")
+    job.bury()
 
 
-@dataclass(frozen=True)
-class _Tables:
+@dataclass
+class _Job:
     settings: ModerationSettings
-    run: dict[str, Any]
+    dead: list[beam.PCollection] = field(default_factory=list)
 
-    def __call__(self, rows: beam.PCollection, table: str) -> beam.PCollection:
+    def __post_init__(self) -> None:
+        self.run, self.cluster = self.settings.run, self.settings.kafka.cluster
+
+    def screen(self, messages: beam.PCollection) -> beam.PCollection:
+        settings = self.settings
+        decoded = messages | "Decode" >> Decode(settings.decode, self.run, self.cluster)
+        screened = decoded.content | "Screen" >> ScreenContent(
+            settings.screen,
+            settings.policies,
+            ScreenSettings(self.run, self.cluster, audit_rate=settings.audit_rate),
+        )
+        self.dead += [decoded.dead, self.write(screened.screenings, "screenings")]
+        return screened.escalations
+
+    def escalations(self, messages: beam.PCollection) -> beam.PCollection:
+        read = messages | "ReadEscalations" >> ReadEscalations(self.run, self.cluster)
+        self.dead.append(read.dead)
+        return read.escalations
+
+    def judge(self, escalations: beam.PCollection) -> None:
+        settings = self.settings
+        if settings.break_fusion:
+            escalations = escalations | "BreakFusion" >> beam.Reshuffle()
+        judged = escalations | "Judge" >> JudgeContent(
+            settings.engine,
+            settings.policies,
+            JudgeSettings(
+                self.run,
+                self.cluster,
+                mode=settings.mode,
+                max_in_flight=settings.max_in_flight,
+                timeout_seconds=settings.judge_timeout,
+                cache_bytes=settings.cache_bytes,
+                budget=settings.budget,
+            ),
+            settings.decode,
+        )
+        judged.violations | "Flag" >> WriteFlagged(
+            settings.kafka, settings.flagged_topic, source=f"/weir/{self.run}"
+        )
+        self.dead += [judged.dead, self.write(judged.verdicts, "verdicts")]
+        if settings.budget.limited:
+            self.send(judged.deferred, settings.shape.deferred_topic)
+            self.dead.append(self.write(judged.deferred, "deferrals"))
+
+    def send(self, escalations: beam.PCollection, topic: str, count: str | None = None) -> None:
+        origin = Origin(self.run, self.cluster, self.settings.mode)
+        escalations | "Send" >> WriteEscalations(self.settings.kafka, topic, origin, count=count)
+
+    def bury(self) -> None:
+        dead = self.dead | "DeadLetters" >> beam.Flatten()
+        # What BigQuery refuses of the dead letters themselves is kept by the topic alone.
+        self.write(dead, "dead_letters")
+        topic = self.settings.dead_letter_topic
+        dead | "KeepDeadLetters" >> WriteDeadLetters(self.settings.kafka, topic)
+
+    def write(self, rows: beam.PCollection, table: str) -> beam.PCollection:
         rows.element_type = pa.RecordBatch
         label = f"BigQuery[{table}]"
-        return rows | label >> WriteToBigQuery(self.settings.bigquery, table, **self.run)
+        return rows | label >> WriteToBigQuery(
+            self.settings.bigquery, table, self.run, self.cluster
+        )

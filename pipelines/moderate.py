@@ -8,8 +8,10 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.runner import PipelineState
 from rich.console import Console
 
+from pipelines.deferred import taken_up
 from pipelines.failures import reported
 from pipelines.graph import moderate
 from pipelines.options import CONCERNS, ModerationSettings
@@ -29,8 +31,11 @@ def run(argv: Sequence[str]) -> Counts:
     """
     options = PipelineOptions(list(argv))
     settings = ModerationSettings.from_options(options)
+    if settings.topics == (settings.shape.escalation_topic,):  # whichever job starts first
+        check_source(settings.kafka, ())
+        ensure_topics(settings.kafka, settings.topics)
     check_source(settings.kafka, settings.topics, settings.start, settings.stop)
-    ensure_topics(settings.kafka, [settings.flagged_topic, settings.dead_letter_topic])
+    ensure_topics(settings.kafka, settings.topics_written)
     check_tables(settings.bigquery)
     return finish(options, settings)
 
@@ -38,11 +43,14 @@ def run(argv: Sequence[str]) -> Counts:
 def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     """Run the job with checked settings to its end, record what it was, and return its counts."""
     record_decider(settings)
+    settings, bookmark = taken_up(settings)
     started = time.time()
     result = launch(options, settings)
-    result.wait_until_finish()
+    state = result.wait_until_finish()
     counts = counts_of(result)
     record_run(settings, counts, started)
+    if bookmark is not None and state == PipelineState.DONE and not counts.imbalances():
+        bookmark.keep()
     return counts
 
 
@@ -66,6 +74,10 @@ def help_text() -> str:
 
 
 _USAGE = """weir run --brokers HOST:PORT --topics T --bigquery_project P [options]
+
+       weir run --stages screen ...      one half of the work, and
+       weir run --stages judge ...       the other, in jobs of their own
+       weir run --source deferred ...    judge what was over an earlier budget
 
 Moderates Kafka topics until --stop. Every Beam runner option is passed on, such as
 --runner=DataflowRunner; without --runner the job runs in this process, which suits

@@ -11,9 +11,12 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
+from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
+from pipelines.stages import Shape, StageOptions, Stages, no_engine
 from policies.loading import LIBRARY, load_policies
 from policies.policy import PolicyError, PolicySet
 from transforms.decode import DecodeSettings
+from transforms.judge.budget import Budget
 from transforms.judge.engine import Engine
 from transforms.kafka import KafkaSettings
 from transforms.read import Start, Stop
@@ -109,7 +112,15 @@ class SinkOptions(PipelineOptions):
         group.add_argument("--bigquery_grpc", metavar="HOST:PORT", help="an emulator's gRPC one")
 
 
-CONCERNS = (SourceOptions, DecodeOptions, ModerationOptions, JudgeOptions, SinkOptions)
+CONCERNS = (
+    SourceOptions,
+    StageOptions,
+    DecodeOptions,
+    ModerationOptions,
+    JudgeOptions,
+    SpendingOptions,
+    SinkOptions,
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,7 @@ class ModerationSettings:
     """Everything the graph needs, checked."""
 
     kafka: KafkaSettings
-    topics: tuple[str, ...]
+    shape: Shape
     start: Start
     stop: Stop
     accept_loss: bool
@@ -128,6 +139,8 @@ class ModerationSettings:
     engine: Callable[[], Engine]
     max_in_flight: int
     judge_timeout: float
+    cache_bytes: int
+    budget: Budget
     run: str
     mode: Mode
     flagged_topic: str
@@ -135,21 +148,42 @@ class ModerationSettings:
     bigquery: BigQuerySettings
     break_fusion: bool
 
+    @property
+    def stages(self) -> Stages:
+        """Return the part of the graph that the job runs."""
+        return self.shape.stages
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Return the topics that the job reads."""
+        return self.shape.topics
+
+    @property
+    def topics_written(self) -> tuple[str, ...]:
+        """Return the topics that the job writes to."""
+        written = [self.dead_letter_topic]
+        if not self.stages.judges:
+            written.append(self.shape.escalation_topic)
+        else:
+            written.append(self.flagged_topic)
+            if self.budget.limited:
+                written.append(self.shape.deferred_topic)
+        return tuple(written)
+
     @classmethod
     def from_options(cls, options: PipelineOptions) -> "ModerationSettings":
         """Check every option and return the settings; OptionError names the first wrong one."""
         source, decode = options.view_as(SourceOptions), options.view_as(DecodeOptions)
         moderation, sink = options.view_as(ModerationOptions), options.view_as(SinkOptions)
-        judge = options.view_as(JudgeOptions)
+        judge, spending = options.view_as(JudgeOptions), options.view_as(SpendingOptions)
         runner = options.view_as(StandardOptions).runner or ""
         in_process = runner in ("", "DirectRunner", "FnApiRunner")
         _require_known(options, every_option=in_process)
-        topics = tuple(t.strip() for t in (source.topics or "").split(",") if t.strip())
+        named = tuple(t.strip() for t in (source.topics or "").split(",") if t.strip())
+        shape = Shape.of(options.view_as(StageOptions), named)
         _require(source.brokers, "--brokers", "HOST:PORT of a Kafka broker")
-        _require(topics, "--topics", "the topics to moderate, separated by commas")
+        _require(shape.topics, "--topics", "the topics to moderate, separated by commas")
         _require(sink.bigquery_project, "--bigquery_project", "the project of the tables")
-        if {sink.flagged_topic, sink.dead_letter_topic} & set(topics):
-            raise OptionError("--topics names an output topic: Weir would moderate its own output")
         if not 0 <= moderation.audit_rate <= 1:
             raise OptionError(f"--audit_rate is {moderation.audit_rate}; give a share from 0 to 1")
         if judge.max_in_flight < 1:
@@ -163,9 +197,9 @@ class ModerationSettings:
             screen = ScreenSource.of(moderation.screen)
         except (PolicyError, ScreenError) as error:
             raise OptionError(str(error)) from error
-        return cls(
+        settings = cls(
             kafka=kafka_settings(source),
-            topics=topics,
+            shape=shape,
             start=_parse("--start", Start.parse, source.start),
             stop=_parse("--stop", Stop.parse, source.stop),
             accept_loss=source.accept_loss,
@@ -173,9 +207,11 @@ class ModerationSettings:
             policies=policies,
             screen=screen,
             audit_rate=moderation.audit_rate,
-            engine=engine_factory(judge, policies),
+            engine=engine_factory(judge, policies) if shape.stages.judges else no_engine,
             max_in_flight=judge.max_in_flight,
             judge_timeout=judge.judge_timeout,
+            cache_bytes=cache_bytes_of(spending),
+            budget=budget_of(spending),
             run=moderation.run_name,
             mode=Mode(moderation.mode),
             flagged_topic=sink.flagged_topic,
@@ -190,6 +226,8 @@ class ModerationSettings:
             # escalation in memory until the source ends.
             break_fusion=not in_process,
         )
+        _refuse_own_output(settings)
+        return settings
 
 
 def _decode_settings(options: DecodeOptions) -> DecodeSettings:
@@ -258,6 +296,19 @@ def _require_known(options: PipelineOptions, *, every_option: bool) -> None:
 def _require(value: object, option: str, what: str) -> None:
     if not value:
         raise OptionError(f"{option} is missing: {what}")
+
+
+def _refuse_own_output(settings: ModerationSettings) -> None:
+    outputs = {settings.flagged_topic, settings.dead_letter_topic}
+    if settings.stages.screens:
+        outputs |= {settings.shape.escalation_topic, settings.shape.deferred_topic}
+    if outputs & set(settings.topics):
+        raise OptionError("--topics names an output topic: Weir would moderate its own output")
+    again = settings.shape.deferred_topic in set(settings.topics) & set(settings.topics_written)
+    if again and settings.stop.at == "never":
+        raise OptionError(
+            "With a budget, a job that reads the deferred topic writes to it: give --stop=latest"
+        )
 
 
 def _parse(option: str, parse: Callable[[str], T], value: str) -> T:

@@ -14,7 +14,7 @@ from transforms.write.bigquery import BigQuerySettings
 
 
 def record_decider(settings: ModerationSettings) -> None:
-    """Store each policy version and the screen version that this run decides with, once each."""
+    """Store each policy version, and the screen version, that this job decides with, once each."""
     for policy in settings.policies.policies:
         _insert_once(
             settings.bigquery,
@@ -34,6 +34,8 @@ def record_decider(settings: ModerationSettings) -> None:
                 "recorded_at": datetime.now(UTC),
             },
         )
+    if not settings.stages.screens:
+        return
     _insert_once(
         settings.bigquery,
         "screens",

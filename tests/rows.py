@@ -56,6 +56,24 @@ def verdict(run, offset, policy_id, outcome, *, policy_version="v1", **changes):
     } | changes
 
 
+def deferral(run, offset, policy_id, *, deferred_at=NOON, **changes):
+    """One DEFERRAL row."""
+    return {
+        **_position(offset),
+        "decision_id": f"{run}-defer-{policy_id}-{offset}",
+        "run": run,
+        "created_at": NOON,
+        "deferred_at": deferred_at,
+        "language": "en",
+        "policy_id": policy_id,
+        "policy_version": "v1",
+        "screen_version": "s1",
+        "route": "escalate",
+        "score": 0.5,
+        "inclusion_probability": 1.0,
+    } | changes
+
+
 def dead_letter(run, offset, stage, reason, *, policy_id=None, died_at=NOON):
     """One DEAD_LETTER row."""
     return {

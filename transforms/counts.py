@@ -11,15 +11,18 @@ from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricsFilter
 
 NAMESPACE = "weir"
+JUDGE_NAMESPACE = "weir.judge"  # what judging took: no part of the law
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows of each kind that one run produced."""
+    """Rows of each kind that one job produced: one that screens, one that judges, or both."""
 
     messages: int = 0
     screenings: int = 0
-    escalations: int = 0  # post x policy pairs sent to the judge, audits and forced included
+    escalations: int = 0  # post x policy pairs to be judged, audits and forced included
+    escalations_read: int = 0  # of them, those that another job had sent
+    escalations_sent: int = 0  # to another job that judges them
     audits: int = 0
     verdicts: int = 0
     violations: int = 0
@@ -27,6 +30,7 @@ class Counts:
     deferred: int = 0
     dead_letters: int = 0
     dead_letters_decode: int = 0
+    dead_letters_escalation: int = 0
     dead_letters_judge: int = 0
     dead_letters_write: int = 0
     flagged_messages: int = 0
@@ -35,16 +39,18 @@ class Counts:
     def imbalances(self) -> list[str]:
         """Return what does not add up, one sentence each; nothing where all is accounted for."""
         problems = []
-        if self.messages != self.screenings + self.dead_letters_decode:
+        unreadable = self.dead_letters_decode + self.dead_letters_escalation
+        if self.messages != self.screenings + self.escalations_read + unreadable:
             problems.append(
-                f"{self.messages} messages were read, but {self.screenings} were screened and "
-                f"{self.dead_letters_decode} dead-lettered before the screen"
+                f"{self.messages} messages were read, but {self.screenings} were screened, "
+                f"{self.escalations_read} were escalations and {unreadable} dead-lettered"
             )
         judged = self.verdicts + self.deferred + self.dead_letters_judge
-        if self.escalations != judged:
+        if self.escalations != judged + self.escalations_sent:
             problems.append(
-                f"{self.escalations} escalations, but {self.verdicts} verdicts, {self.deferred} "
-                f"deferred and {self.dead_letters_judge} dead-lettered by the judge"
+                f"{self.escalations} escalations, but {self.escalations_sent} sent to be judged, "
+                f"{self.verdicts} verdicts, {self.deferred} deferred and "
+                f"{self.dead_letters_judge} dead-lettered by the judge"
             )
         return problems
 
@@ -67,6 +73,16 @@ def counter(name: str) -> Any:
 def policy_counter(policy_id: str, name: str) -> Any:
     """Return the Beam counter ``name`` (escalations, violates, safe, ...) of one policy."""
     return Metrics.counter(f"{NAMESPACE}.policy.{policy_id}", name)
+
+
+def judge_counter(name: str) -> Any:
+    """Return the Beam counter of something that judging took: tokens, cache hits."""
+    return Metrics.counter(JUDGE_NAMESPACE, name)
+
+
+def judge_distribution(name: str) -> Any:
+    """Return the Beam distribution of something that judging took, in whole units."""
+    return Metrics.distribution(JUDGE_NAMESPACE, name)
 
 
 def counts_of(result: Any) -> Counts:

@@ -19,7 +19,9 @@ class Route(StrEnum):
     ESCALATE = "escalate"  # at or above the threshold
     AUDIT = "audit"  # below the threshold, judged because the random sample took it
     FORCED = "forced"  # the screen has no head for this policy, so nothing can be cleared
-    DEFERRED = "deferred"  # over the judge's budget: set aside to be judged later
+    # An audit that the judge's budget took out of the sample: judged late, and no part of an
+    # estimate. Whatever else is deferred keeps its route.
+    DEFERRED = "deferred"
 
 
 class Outcome(StrEnum):
@@ -42,6 +44,7 @@ class Stage(StrEnum):
     """Where a row could not be processed."""
 
     DECODE = "decode"
+    ESCALATION = "escalation"  # a message of the escalations or the deferred topic
     JUDGE = "judge"
     WRITE = "write"
 
@@ -107,7 +110,8 @@ SCREENING = pa.schema(
     ]
 )
 
-# One row per post and policy to judge.
+# One row per post and policy to judge. Position and envelope are those of the post, wherever the
+# escalation has been since.
 ESCALATION = pa.schema(
     [
         *CONTENT,
@@ -117,8 +121,34 @@ ESCALATION = pa.schema(
         pa.field("route", pa.string(), nullable=False),
         pa.field("score", pa.float64()),
         pa.field("inclusion_probability", pa.float64(), nullable=False),  # 1.0 unless an audit
+        # Of the job that screened it, where that was another one than the one that judges.
+        pa.field("run", pa.string()),
+        pa.field("cluster", pa.string()),
+        pa.field("mode", pa.string()),
     ]
 )
+
+# One row per post and policy that waits for a later run; the deferrals table, column for column.
+DEFERRAL = pa.schema(
+    [
+        pa.field("decision_id", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        pa.field("content_id", pa.string(), nullable=False),
+        *_POSITION,
+        pa.field("created_at", TIMESTAMP, nullable=False),
+        pa.field("deferred_at", TIMESTAMP, nullable=False),
+        pa.field("language", pa.string()),
+        pa.field("policy_id", pa.string(), nullable=False),
+        pa.field("policy_version", pa.string(), nullable=False),
+        pa.field("screen_version", pa.string(), nullable=False),
+        pa.field("route", pa.string(), nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("inclusion_probability", pa.float64(), nullable=False),
+    ]
+)
+
+# An escalation that is deferred, with all that judges it later.
+DEFERRED = pa.schema([*ESCALATION, DEFERRAL.field("decision_id"), DEFERRAL.field("deferred_at")])
 
 # One row per post and policy judged; the verdicts table, column for column.
 VERDICT = pa.schema(

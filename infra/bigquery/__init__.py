@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-TABLES = ("screenings", "verdicts", "dead_letters", "runs", "policies", "screens")
+TABLES = ("screenings", "verdicts", "deferrals", "dead_letters", "runs", "policies", "screens")
 VIEWS = ("labels", "daily_rates", "dead_letter_causes", "conservation")  # each after what it reads
 
 # Stricter than BigQuery, which also allows Unicode: nothing that passes can end its quotes.

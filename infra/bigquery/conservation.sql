@@ -1,5 +1,7 @@
--- Whether everything that was screened has its decisions, per run. unaccounted is 0 in a finished
--- run; in a running one it is what the judge has not answered yet.
+-- Whether everything that was screened has its decisions, per run, whichever job judged it: pairs =
+-- cleared + judged + deferred + unaccounted + those that are dead letters alone. unaccounted is 0 in
+-- a finished run; in a running one it is what the judge has not answered yet. A message that died at
+-- escalation no longer says which pair it was: that one is unaccounted, too.
 CREATE OR REPLACE VIEW `{dataset}.conservation` AS
 WITH dead AS (
   SELECT
@@ -17,6 +19,7 @@ dead_posts AS (
   SELECT
     run,
     SUM(IF(stage = 'decode', letters, 0)) AS dead_before_screen,
+    SUM(IF(stage = 'escalation', letters, 0)) AS dead_at_escalation,
     SUM(IF(stage = 'judge', letters, 0)) AS dead_at_judge,
     SUM(IF(stage = 'write', letters, 0)) AS dead_at_write
   FROM dead
@@ -33,8 +36,8 @@ pairs AS (
     COUNT(*) AS pairs,
     SUM(IF(l.decided_by = 'screen', 1, 0)) AS cleared,
     SUM(IF(l.decided_by = 'judge', 1, 0)) AS judged,
-    SUM(IF(l.label = 'undecided' AND l.route = 'deferred', 1, 0)) AS deferred,
-    SUM(IF(l.label = 'undecided' AND l.route != 'deferred' AND d.run IS NULL, 1, 0)) AS unaccounted
+    SUM(IF(l.deferred AND d.run IS NULL, 1, 0)) AS deferred,
+    SUM(IF(l.label = 'undecided' AND NOT l.deferred AND d.run IS NULL, 1, 0)) AS unaccounted
   FROM `{dataset}.labels` AS l
   LEFT JOIN dead_pairs AS d
     ON d.run = l.run AND d.topic = l.topic AND d.`partition` = l.`partition`
@@ -54,6 +57,7 @@ SELECT
   COALESCE(pairs.cleared, 0) AS cleared,
   COALESCE(pairs.judged, 0) AS judged,
   COALESCE(pairs.deferred, 0) AS deferred,
+  COALESCE(dead_posts.dead_at_escalation, 0) AS dead_at_escalation,
   COALESCE(dead_posts.dead_at_judge, 0) AS dead_at_judge,
   COALESCE(dead_posts.dead_at_write, 0) AS dead_at_write,
   COALESCE(pairs.unaccounted, 0) AS unaccounted

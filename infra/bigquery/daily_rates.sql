@@ -13,7 +13,8 @@ SELECT
   SUM(IF(label = 'safe', 1, 0)) AS safe,
   SUM(IF(label = 'indeterminate', 1, 0)) AS indeterminate,
   SUM(IF(label = 'undecided', 1, 0)) AS undecided,
+  SUM(IF(deferred, 1, 0)) AS deferred,
   SUM(IF(label = 'violates', 1, 0)) / COUNT(*) AS violation_rate,
-  SUM(IF(route IN ('escalate', 'forced', 'deferred'), 1, 0)) / COUNT(*) AS escalation_rate
+  SUM(IF(route IN ('escalate', 'forced'), 1, 0)) / COUNT(*) AS escalation_rate
 FROM `{dataset}.labels`
 GROUP BY run, day, policy_id

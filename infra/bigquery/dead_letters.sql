@@ -2,7 +2,7 @@
 CREATE TABLE IF NOT EXISTS `{dataset}.dead_letters` (
   decision_id STRING NOT NULL OPTIONS (description = 'The same for every retry of one failure'),
   run STRING NOT NULL OPTIONS (description = 'live, or the name given to a replay'),
-  stage STRING NOT NULL OPTIONS (description = 'decode, judge or write'),
+  stage STRING NOT NULL OPTIONS (description = 'decode, escalation, judge or write'),
   reason STRING NOT NULL OPTIONS (description = 'A short code, to group by'),
   error STRING NOT NULL OPTIONS (description = 'A sentence, without the text of the post'),
   content_id STRING OPTIONS (description = 'Id of the post, where it is known'),

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.screenings` (
   language STRING OPTIONS (description = 'As the post declares it'),
   screen_version STRING NOT NULL OPTIONS (description = 'Key of the screens table'),
   policy_set STRING NOT NULL OPTIONS (description = 'Version of all policies in force together'),
-  policies ARRAY<STRUCT<policy_id STRING, score FLOAT64, route STRING>> OPTIONS (description = 'What the screen decided for each policy; route is clear, escalate, audit, forced or deferred')
+  policies ARRAY<STRUCT<policy_id STRING, score FLOAT64, route STRING>> OPTIONS (description = 'What the screen decided for each policy; route is clear, escalate, audit or forced')
 )
 PARTITION BY DATE(created_at)
 CLUSTER BY run, content_id

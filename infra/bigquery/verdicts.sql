@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   policy_id STRING NOT NULL OPTIONS (description = 'The policy it was judged by'),
   policy_version STRING NOT NULL OPTIONS (description = 'Key of the policies table'),
   screen_version STRING NOT NULL OPTIONS (description = 'Key of the screens table'),
-  route STRING NOT NULL OPTIONS (description = 'Why it was judged: escalate, audit, forced or deferred'),
+  route STRING NOT NULL OPTIONS (description = 'Why it was judged: escalate, audit or forced; deferred where it was an audit and the budget took it out of the sample'),
   score FLOAT64 OPTIONS (description = 'Score of the screen; null where it has no head for the policy'),
   inclusion_probability FLOAT64 NOT NULL OPTIONS (description = 'Chance that a post like it was judged; below 1 for audits'),
   verdict STRING NOT NULL OPTIONS (description = 'violates, safe or indeterminate, which is never safe'),
@@ -29,13 +29,13 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   engine STRING NOT NULL OPTIONS (description = 'What ran the model'),
   model STRING NOT NULL OPTIONS (description = 'The model'),
   effort STRING NOT NULL OPTIONS (description = 'low, medium or high'),
-  tokens_in INT64 OPTIONS (description = 'Prompt tokens'),
+  tokens_in INT64 OPTIONS (description = 'Prompt tokens; these counts are 0 where cached, null where the engine does not count'),
   tokens_cached INT64 OPTIONS (description = 'Prompt tokens found in the prefix cache'),
   tokens_out INT64 OPTIONS (description = 'Generated tokens, reasoning included'),
   tokens_reasoning INT64 OPTIONS (description = 'Generated tokens before the answer'),
   tokens_cut INT64 OPTIONS (description = 'Tokens left out of the middle of a long post; 0 where it was read whole'),
   queue_ms FLOAT64 OPTIONS (description = 'Of the latency, until the engine began'),
-  latency_ms FLOAT64 OPTIONS (description = 'From submission to the answer'),
+  latency_ms FLOAT64 OPTIONS (description = 'From submission to the answer; 0 where cached'),
   cached BOOL NOT NULL OPTIONS (description = 'Taken from an earlier verdict on the same text')
 )
 PARTITION BY DATE(created_at)

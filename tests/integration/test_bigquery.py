@@ -17,9 +17,9 @@ from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 from infra.local import bigquery_emulator
 from infra.local.children import free_ports
 from pipelines.tables import TablesError, check_tables, create_tables
-from tests.rows import dead_letter, screening, verdict
+from tests.rows import dead_letter, deferral, screening, verdict
 from transforms.counts import counts_of
-from transforms.records import DEAD_LETTER, SCREENING, VERDICT
+from transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
 from transforms.write.appending import Appender
 from transforms.write.bigquery import BigQuerySettings, WriteToBigQuery
 from transforms.write.connection import AppendConnection
@@ -150,11 +150,12 @@ def test_nothing_is_lost_when_the_service_dies_and_comes_back(tmp_path, run):
         assert stored(settings, "screenings", run)[1] == 2000
 
 
-def put(settings, run, screened=(), judged=(), dead=()):
+def put(settings, run, screened=(), judged=(), dead=(), deferred=()):
     for table, schema, rows in (
         ("screenings", SCREENING, screened),
         ("verdicts", VERDICT, judged),
         ("dead_letters", DEAD_LETTER, dead),
+        ("deferrals", DEFERRAL, deferred),
     ):
         if rows:
             write(settings, table, [pa.RecordBatch.from_pylist(list(rows), schema)], run)
@@ -220,7 +221,7 @@ def test_redelivery_leaves_every_view_as_it_was(bigquery, run):
             run,
             [
                 screening(run, 1, spam="clear", hate="escalate", screened_at=at),
-                screening(run, 2, spam="forced", hate="deferred", screened_at=at),
+                screening(run, 2, spam="forced", hate="escalate", screened_at=at),
                 screening(run, 3, spam="escalate", screened_at=at),
             ],
             [
@@ -231,6 +232,7 @@ def test_redelivery_leaves_every_view_as_it_was(bigquery, run):
                 dead_letter(run, 3, "judge", "engine_error", policy_id="spam", died_at=at),
                 dead_letter(run, 4, "decode", "invalid_json", died_at=at),
             ],
+            [deferral(run, 2, "hate", deferred_at=at)],
         )
 
     deliver(NOON)
@@ -246,6 +248,7 @@ def test_redelivery_leaves_every_view_as_it_was(bigquery, run):
             "cleared": 1,
             "judged": 2,
             "deferred": 1,
+            "dead_at_escalation": 0,
             "dead_at_judge": 1,
             "dead_at_write": 0,
             "unaccounted": 0,
@@ -256,6 +259,44 @@ def test_redelivery_leaves_every_view_as_it_was(bigquery, run):
 def test_an_escalation_without_an_answer_is_unaccounted(bigquery, run):
     put(bigquery, run, [screening(run, 1, spam="escalate", hate="clear")])
     assert view(bigquery, "conservation", run, "run")[0]["unaccounted"] == 1
+
+
+def test_what_is_deferred_waits_until_it_is_judged_or_dies(bigquery, run):
+    put(
+        bigquery,
+        run,
+        [screening(run, n, spam="escalate") for n in range(3)],
+        deferred=[deferral(run, n, "spam") for n in range(3)],
+    )
+    waiting = view(bigquery, "labels", run, "`offset`")
+    assert [(row["label"], row["route"], row["deferred"]) for row in waiting] == [
+        ("undecided", "escalate", True)
+    ] * 3
+    counted = {"pairs": 3, "judged": 0, "deferred": 3, "unaccounted": 0}
+    assert counted.items() <= view(bigquery, "conservation", run, "run")[0].items()
+    put(
+        bigquery,
+        run,
+        judged=[verdict(run, 0, "spam", "safe", judged_at=NOON.replace(hour=11))],
+        dead=[dead_letter(run, 1, "judge", "engine_error", policy_id="spam")],
+    )
+    assert labels(bigquery, run)[0, "spam"] == ("safe", "judge")
+    counted = {"pairs": 3, "judged": 1, "deferred": 1, "dead_at_judge": 1, "unaccounted": 0}
+    assert counted.items() <= view(bigquery, "conservation", run, "run")[0].items()
+
+
+def test_a_late_audit_is_no_escalation_and_no_audit_of_the_day(bigquery, run):
+    put(
+        bigquery,
+        run,
+        [screening(run, n, spam="audit") for n in range(2)],
+        [
+            verdict(run, 0, "spam", "safe", route="audit", inclusion_probability=0.005),
+            verdict(run, 1, "spam", "safe", route="deferred", inclusion_probability=0.01),
+        ],
+    )
+    (day,) = view(bigquery, "daily_rates", run, "policy_id")
+    assert (day["judged"], day["audited"], day["escalation_rate"]) == (2, 1, 0)
 
 
 def test_daily_rates_count_each_post_once(bigquery, run):

@@ -56,9 +56,9 @@ class Job:
 
     def read(self, suffix: str) -> list:
         consumer = self.kafka.consumer(consumer_timeout_ms=2000)
-        partition = TopicPartition(f"{self.name}-{suffix}", 0)
-        consumer.assign([partition])
-        consumer.seek(partition, 0)
+        topic = f"{self.name}-{suffix}"
+        consumer.assign([TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic)])
+        consumer.seek_to_beginning()
         records = list(consumer)
         consumer.close()
         return records

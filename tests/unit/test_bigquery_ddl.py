@@ -1,12 +1,17 @@
 import pytest
 
 from infra.bigquery import TABLES, VIEWS, columns, statement, statements
-from transforms.records import DEAD_LETTER, SCREENING, VERDICT
+from transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
 
 
 @pytest.mark.parametrize(
     ("table", "schema"),
-    [("screenings", SCREENING), ("verdicts", VERDICT), ("dead_letters", DEAD_LETTER)],
+    [
+        ("screenings", SCREENING),
+        ("verdicts", VERDICT),
+        ("deferrals", DEFERRAL),
+        ("dead_letters", DEAD_LETTER),
+    ],
 )
 def test_a_table_has_the_columns_of_its_record_in_their_order(table, schema):
     assert [column.name for column in columns(table)] == schema.names

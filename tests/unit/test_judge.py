@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import apache_beam as beam
 import pyarrow as pa
 import pytest
+from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from policies.policy import Policy, PolicySet, Status
@@ -18,8 +19,9 @@ from transforms.counts import counts_of
 from transforms.decode import DecodeSettings
 from transforms.identity import decision_ids
 from transforms.judge import JudgeContent, JudgeSettings
+from transforms.judge.budget import Budget
 from transforms.judge.shared import Engines
-from transforms.records import DEAD_LETTER, ESCALATION, VERDICT, VIOLATION, Mode
+from transforms.records import DEAD_LETTER, DEFERRED, ESCALATION, VERDICT, VIOLATION, Mode
 
 coders.register()
 
@@ -48,7 +50,7 @@ class Scripted:
         return ENGINES_MADE[-1]
 
 
-def escalations(*texts, policy_ids=("spam",), partition=0, first=0):
+def escalations(*texts, policy_ids=("spam",), partition=0, first=0, **changes):
     rows = [
         {
             "content_id": f"p{first + n}",
@@ -69,6 +71,7 @@ def escalations(*texts, policy_ids=("spam",), partition=0, first=0):
             "score": 0.5,
             "inclusion_probability": 1.0,
         }
+        | changes
         for n, text in enumerate(texts)
         for policy_id in policy_ids
     ]
@@ -83,6 +86,7 @@ def keep(batch, tag):
 class Judged:
     verdicts: pa.Table
     violations: pa.Table
+    deferred: pa.Table
     dead: pa.Table
     counts: object
     engine: ScriptedEngine
@@ -102,11 +106,16 @@ def judge(*batches, settings=SETTINGS, policies=(POLICY,), engine=Scripted()) ->
         | beam.Create(list(batches), reshuffle=False)
         | JudgeContent(engine, PolicySet(tuple(policies)), settings, DecodeSettings())
     )
-    for tag in ("verdicts", "violations", "dead"):
+    for tag in ("verdicts", "violations", "deferred", "dead"):
         outputs[tag] | f"Keep {tag}" >> beam.Map(keep, tag)
     result = pipeline.run()
     result.wait_until_finish()
-    schemas = {"verdicts": VERDICT, "violations": VIOLATION, "dead": DEAD_LETTER}
+    schemas = {
+        "verdicts": VERDICT,
+        "violations": VIOLATION,
+        "deferred": DEFERRED,
+        "dead": DEAD_LETTER,
+    }
     tables = {t: pa.Table.from_batches(SEEN.get(t, []), s) for t, s in schemas.items()}
     return Judged(**tables, counts=counts_of(result), engine=ENGINES_MADE[0], batches=dict(SEEN))
 
@@ -267,6 +276,146 @@ def test_requests_wait_side_by_side_and_not_one_after_the_other():
     assert time.monotonic() - started < 10  # one by one they would take 38 s
 
 
+CACHED = replace(SETTINGS, cache_bytes=1 << 20)
+
+
+def test_equal_posts_are_asked_about_once_a_policy_and_each_has_its_verdict():
+    batch = escalations("violates", "Violates ", "safe", "safe", policy_ids=("spam", "fraud"))
+    done = judge(batch, settings=CACHED, policies=(POLICY, FRAUD))
+    assert done.by_id() == {"p0": "violates", "p1": "violates", "p2": "safe", "p3": "safe"}
+    assert done.by_id("cached") == {"p0": False, "p1": True, "p2": False, "p3": True}
+    assert sum(done.engine.calls) == 4
+    assert len(set(done.verdicts["decision_id"].to_pylist())) == 8
+    copy = next(row for row in done.verdicts.to_pylist() if row["cached"])
+    assert (copy["latency_ms"], copy["queue_ms"]) == (0.0, 0.0)
+    assert (copy["tokens_in"], copy["tokens_out"]) == (0, 0)
+    assert (copy["rationale"], copy["probability"]) == ("it does", 0.9)
+
+
+def test_equal_posts_of_later_batches_are_answered_from_the_cache():
+    done = judge(
+        escalations("violates", "safe"),
+        escalations("safe", "v\u200biolates", first=2),
+        settings=CACHED,
+    )
+    assert done.by_id("cached") == {"p0": False, "p1": False, "p2": True, "p3": True}
+    assert done.by_id() == {"p0": "violates", "p1": "safe", "p2": "safe", "p3": "violates"}
+
+
+def test_equal_posts_that_wait_for_an_answer_get_it():
+    done = judge(escalations(*["slow 0.1"] * 5), settings=CACHED)
+    assert sum(done.by_id("cached").values()) == 4
+    assert sum(done.engine.calls) == 1
+
+
+@pytest.mark.parametrize("text", ["prose", "cut", "fail", "crash"])
+def test_what_is_no_complete_verdict_is_asked_about_again(text):
+    done = judge(escalations(*[text] * 3), settings=CACHED)
+    assert not any(done.by_id("cached").values())
+    assert sum(done.engine.calls) == 3
+    assert done.verdicts.num_rows + done.dead.num_rows == 3
+
+
+def test_audits_neither_fill_the_cache_nor_are_answered_from_it():
+    audits = escalations("safe", "safe", first=1, route="audit", inclusion_probability=0.1)
+    done = judge(audits, escalations("safe"), audits, settings=CACHED)
+    assert not any(done.by_id("cached").values())
+    assert sum(done.engine.calls) == 5
+
+
+def test_without_a_cache_every_post_is_asked_about():
+    assert sum(judge(escalations(*["safe"] * 5)).engine.calls) == 5
+
+
+def budget(**limits):
+    return replace(SETTINGS, budget=Budget(**limits))
+
+
+def test_over_budget_the_lowest_scores_are_deferred_with_all_that_judges_them_later():
+    batches = [escalations("safe", first=n, score=n / 10) for n in range(10)]
+    done = judge(*batches, settings=budget(requests_per_second=0.01, burst_seconds=400))
+    assert set(done.by_id()) == {"p6", "p7", "p8", "p9"}
+    assert done.counts.deferred == done.deferred.num_rows == 6
+    assert done.counts.policies["spam"]["deferred"] == 6
+    assert done.dead.num_rows == 0
+    first = done.deferred.to_pylist()[0]
+    whole = batches[first["offset"]].to_pylist()[0]
+    origin = {"run": "r", "cluster": "c", "mode": "enforce"}
+    assert {name: first[name] for name in ESCALATION.names} == whole | origin
+
+
+def test_a_bundle_retried_defers_under_the_same_ids():
+    settings = budget(share=0.5)
+    batch = escalations(*["safe"] * 10, score=None, route="forced")
+    first, second = (judge(batch, settings=settings).deferred for _ in range(2))
+    assert first["decision_id"].to_pylist() == second["decision_id"].to_pylist()
+
+
+def test_audits_over_budget_leave_the_sample_and_the_others_count_for_them():
+    audits = escalations(*["safe"] * 8, route="audit", inclusion_probability=0.1, score=0.01)
+    suspects = escalations("safe", "safe", first=8, score=0.9)
+    done = judge(suspects, audits, settings=budget(share=0.4))
+    assert set(done.by_id("route").values()) == {"audit"}
+    assert list(done.by_id("inclusion_probability").values()) == pytest.approx([0.05] * 4)
+    assert sorted(done.deferred["route"].to_pylist()) == ["deferred"] * 4 + ["escalate"] * 2
+    assert set(done.deferred["inclusion_probability"].to_pylist()) == {0.1, 1.0}
+
+
+def test_audits_that_are_all_deferred_remain_the_sample():
+    audits = escalations("safe", "safe", route="audit", inclusion_probability=0.1)
+    done = judge(audits, settings=budget(share=0.0))
+    assert done.deferred["route"].to_pylist() == ["audit", "audit"]
+    assert done.deferred["inclusion_probability"].to_pylist() == [0.1, 0.1]
+
+
+def test_what_the_cache_answers_costs_nothing_of_the_budget():
+    settings = replace(budget(requests_per_second=0.01, burst_seconds=100), cache_bytes=1 << 20)
+    done = judge(escalations(*["safe"] * 6, "violates"), settings=settings)
+    assert sorted(done.by_id("cached").values()) == [False] + [True] * 5
+    assert done.deferred["text"].to_pylist() == ["violates"]
+
+
+def test_equal_posts_are_deferred_together():
+    settings = replace(budget(share=0.0), cache_bytes=1 << 20)
+    done = judge(escalations(*["safe"] * 4), settings=settings)
+    assert done.deferred.num_rows == done.counts.deferred == 4
+
+
+def test_an_escalation_of_another_job_keeps_its_run_cluster_and_mode():
+    other = {"run": "night", "cluster": "elsewhere:9092", "mode": "replay"}
+    done = judge(escalations("violates"), escalations("violates", "fail", first=1, **other))
+    assert done.by_id("run") == {"p0": "r", "p1": "night"}
+    assert done.by_id("mode") == {"p0": "enforce", "p1": "replay"}
+    assert done.violations["content_id"].to_pylist() == ["p0"]
+    (letter,) = done.dead.to_pylist()
+    assert letter["run"] == "night"
+    position = escalations("fail", first=1).select(VERDICT_POSITION.names)
+    expected = decision_ids(
+        position, cluster="elsewhere:9092", stage="judge", version=POLICY.version, run="night"
+    )
+    assert done.by_id("decision_id")["p1"] == expected[0].as_py()
+
+
+def test_what_judging_took_is_metered():
+    pipeline = beam.Pipeline("FnApiRunner", options=PipelineOptions([]))
+    batch = escalations("violates", "violates", "slow 0.05", "fail")
+    _ = (
+        pipeline
+        | beam.Create([batch])
+        | JudgeContent(Scripted(), PolicySet((POLICY,)), CACHED, DecodeSettings())
+    )
+    result = pipeline.run()
+    result.wait_until_finish()
+    metrics = result.metrics().query(MetricsFilter().with_namespace("weir.judge"))
+    counters = {each.key.metric.name: each.committed for each in metrics["counters"]}
+    assert (counters["requests"], counters["cache_hits"]) == (2, 1)
+    assert (counters["tokens_out"], counters["tokens_in"]) == (7, 0)
+    latency = {each.key.metric.name: each.committed for each in metrics["distributions"]}
+    assert latency["latency_ms"].count == 2
+    assert latency["latency_ms"].max >= 50
+    assert counts_of(result).verdicts == 3
+
+
 def test_verdicts_of_a_bundle_are_written_together():
     batches = [escalations(*["safe"] * 32, first=32 * n) for n in range(16)]
     written = judge(*batches).batches["verdicts"]
@@ -280,6 +429,8 @@ def test_settings_that_cannot_work_are_refused():
         replace(SETTINGS, max_in_flight=0)
     with pytest.raises(ValueError, match="timeout_seconds is 0"):
         replace(SETTINGS, timeout_seconds=0)
+    with pytest.raises(ValueError, match="cache_bytes is -1"):
+        replace(SETTINGS, cache_bytes=-1)
 
 
 def test_a_process_has_one_engine_however_many_threads_ask_for_it():

@@ -1,4 +1,4 @@
-"""Results as rows: verdicts, violations and dead letters, column by column."""
+"""Results as rows: verdicts, violations, deferrals and dead letters, column by column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from transforms.identity import decision_ids
 from transforms.judge.engine import Completion
 from transforms.judge.in_flight import Failed
 from transforms.judge.verdict import Verdict
-from transforms.records import VERDICT, VIOLATION, Mode, Outcome, Stage
+from transforms.records import DEFERRED, VERDICT, VIOLATION, Mode, Outcome, Route, Stage
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,29 @@ class Judged:
     completion: Completion
     verdict: Verdict
     latency_ms: float
+    cached: bool = False
+    kept: float = 1.0  # what the budget left of its chance to be judged
+
+
+@dataclass(frozen=True)
+class Dead:
+    """An escalation that cannot be judged, and why."""
+
+    row: Row
+    failed: Failed
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """An escalation that is set aside, and the route that it has from now on."""
+
+    row: Row
+    route: Route
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What is the same on every row of a run."""
+    """Who judges, and the run, cluster and mode of escalations that name none."""
 
     run: str
     cluster: str
@@ -57,16 +75,18 @@ def verdict_batch(
 ) -> pa.RecordBatch:
     """Return VIOLATION rows for what was judged, whatever the verdict; ``judged_at`` in UTC us."""
     judged = sorted(judged, key=lambda each: id(each.row.batch))
-    rows = _taken([each.row for each in judged])
+    rows = _taken([each.row for each in judged], provenance)
     policies = [each.policy for each in judged]
     versions = [policy.version for policy in policies]  # of what judged: it may be newer
     verdicts = [each.verdict for each in judged]
     completions = [each.completion for each in judged]
     count = len(judged)
     decided: dict[str, Any] = {
-        "decision_id": _decision_ids(rows, versions, provenance),
-        "run": [provenance.run] * count,
-        "mode": [mode_of(policy, provenance.mode) for policy in policies],
+        "decision_id": _decision_ids(rows, versions, Stage.JUDGE),
+        "mode": [
+            mode_of(policy, Mode(mode))
+            for policy, mode in zip(policies, _values(rows["mode"]), strict=True)
+        ],
         "judged_at": [judged_at] * count,
         "attributes": attributes(rows["value"], decode),
         "policy_version": versions,
@@ -88,15 +108,12 @@ def verdict_batch(
         "tokens_cut": [completion.tokens_cut for completion in completions],
         "queue_ms": [completion.queue_ms for completion in completions],
         "latency_ms": [each.latency_ms for each in judged],
-        "cached": [False] * count,
+        "cached": [each.cached for each in judged],
+        "inclusion_probability": pc.multiply(
+            rows["inclusion_probability"], pa.array([each.kept for each in judged])
+        ),
     }
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array(decided[field.name], field.type) if field.name in decided else rows[field.name]
-            for field in VIOLATION
-        ],
-        schema=VIOLATION,
-    )
+    return _with(rows, decided, VIOLATION)
 
 
 def verdicts_of(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -111,27 +128,38 @@ def violations_of(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.filter(pc.and_(violates, counts))
 
 
-def dead_letter_batches(
-    dead: Sequence[tuple[Row, Failed]], run: str, cluster: str
-) -> list[pa.RecordBatch]:
-    """Return DEAD_LETTER rows, one batch for each topic-partition and policy version."""
+def deferred_batch(
+    deferred: Sequence[Deferred], provenance: Provenance, deferred_at: int
+) -> pa.RecordBatch:
+    """Return a DEFERRED row for each escalation set aside; ``deferred_at`` in UTC us."""
+    deferred = sorted(deferred, key=lambda each: id(each.row.batch))
+    rows = _taken([each.row for each in deferred], provenance)
+    decided: dict[str, Any] = {
+        "decision_id": _decision_ids(rows, _values(rows["policy_version"]), "defer"),
+        "deferred_at": [deferred_at] * len(deferred),
+        "route": [each.route for each in deferred],
+    }
+    return _with(rows, decided, DEFERRED)
+
+
+def dead_letter_batches(dead: Sequence[Dead], provenance: Provenance) -> list[pa.RecordBatch]:
+    """Return DEAD_LETTER rows, one batch for each run, topic-partition and policy version."""
     if not dead:
         return []
-    dead = sorted(dead, key=lambda each: id(each[0].batch))
-    failures = [failed for _, failed in dead]
-    rows = _taken([row for row, _ in dead])
-    versions = _values(rows["policy_version"])
+    dead = sorted(dead, key=lambda each: id(each.row.batch))
+    failures = [each.failed for each in dead]
+    rows = _taken([each.row for each in dead], provenance)
     return [
         dead_letters(
-            rows.take(pa.array(group)),
+            rows.take(pa.array(numbers)),
             stage=Stage.JUDGE,
-            reasons=[failures[number].reason for number in group],
-            errors=[failures[number].error for number in group],
-            run=run,
-            cluster=cluster,
-            version=versions[group[0]],
+            reasons=[failures[number].reason for number in numbers],
+            errors=[failures[number].error for number in numbers],
+            run=group.run,
+            cluster=group.cluster,
+            version=group.version,
         )
-        for group in _groups(rows, versions)
+        for group, numbers in _groups(rows, _values(rows["policy_version"])).items()
     ]
 
 
@@ -140,38 +168,67 @@ def _values(column: pa.Array) -> list[Any]:
     return values
 
 
-def _taken(rows: Sequence[Row]) -> pa.RecordBatch:
-    """Return the rows as one batch, in the order given; those of one batch stand together."""
+def _with(rows: pa.RecordBatch, decided: dict[str, Any], schema: pa.Schema) -> pa.RecordBatch:
+    """Return the columns of the schema: the decided ones, and those of the rows."""
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(decided[field.name], field.type) if field.name in decided else rows[field.name]
+            for field in schema
+        ],
+        schema=schema,
+    )
+
+
+def _taken(rows: Sequence[Row], provenance: Provenance) -> pa.RecordBatch:
+    """Return the rows as one batch, in the order given; those of one batch stand together.
+
+    None is without its run, cluster and mode.
+    """
     numbers: dict[int, list[int]] = {}
     for row in rows:
         numbers.setdefault(id(row.batch), []).append(row.number)
     batches = {id(row.batch): row.batch for row in rows}
-    taken = [batches[key].take(pa.array(of, pa.int64())) for key, of in numbers.items()]
-    return pa.Table.from_batches(taken).combine_chunks().to_batches()[0]
+    parts = [batches[key].take(pa.array(of, pa.int64())) for key, of in numbers.items()]
+    taken = pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
+    for name in ("run", "cluster", "mode"):
+        own = pa.scalar(str(getattr(provenance, name)))
+        at = taken.schema.get_field_index(name)
+        taken = taken.set_column(at, name, pc.fill_null(taken.column(at), own))
+    return taken
 
 
-def _groups(rows: pa.RecordBatch, versions: Sequence[str]) -> list[list[int]]:
-    """Return the row numbers of each topic-partition and version."""
-    groups: dict[tuple[str, int, str], list[int]] = {}
-    of = zip(_values(rows["topic"]), _values(rows["partition"]), versions, strict=True)
+@dataclass(frozen=True)
+class _Group:
+    """What the rows that share a prefix of their decision ids have in common."""
+
+    run: str
+    cluster: str
+    topic: str
+    partition: int
+    version: str
+
+
+def _groups(rows: pa.RecordBatch, versions: Sequence[str]) -> dict[_Group, list[int]]:
+    """Return the row numbers of each group."""
+    groups: dict[_Group, list[int]] = {}
+    names = ("run", "cluster", "topic", "partition")
+    of = zip(*(_values(rows[name]) for name in names), versions, strict=True)
     for number, key in enumerate(of):
-        groups.setdefault(key, []).append(number)
-    return list(groups.values())
+        groups.setdefault(_Group(*key), []).append(number)
+    return groups
 
 
-def _decision_ids(
-    rows: pa.RecordBatch, versions: Sequence[str], provenance: Provenance
-) -> list[str]:
+def _decision_ids(rows: pa.RecordBatch, versions: Sequence[str], stage: str) -> list[str]:
     ids = [""] * rows.num_rows
     positions = rows.select(["topic", "partition", "offset"])
-    for group in _groups(rows, versions):
+    for group, numbers in _groups(rows, versions).items():
         of_group = decision_ids(
-            positions.take(pa.array(group)),
-            cluster=provenance.cluster,
-            stage=Stage.JUDGE,
-            version=versions[group[0]],
-            run=provenance.run,
+            positions.take(pa.array(numbers)),
+            cluster=group.cluster,
+            stage=stage,
+            version=group.version,
+            run=group.run,
         )
-        for number, decision_id in zip(group, _values(of_group), strict=True):
+        for number, decision_id in zip(numbers, _values(of_group), strict=True):
             ids[number] = decision_id
     return ids

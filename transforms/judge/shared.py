@@ -8,15 +8,19 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from transforms.judge.budget import UNLIMITED, Allowance, Budget
+from transforms.judge.cache import VerdictCache
 from transforms.judge.engine import Engine
 
 
 @dataclass
 class SharedEngine:
-    """An engine and the slots for the requests that it may hold at once."""
+    """An engine, the slots for the requests that it may hold at once, and what saves it some."""
 
     engine: Engine
     slots: threading.BoundedSemaphore
+    cache: VerdictCache
+    allowance: Allowance
     users: int = 0
 
 
@@ -27,7 +31,14 @@ class Engines:
     _shared: dict[str, SharedEngine] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def acquire(self, key: str, factory: Callable[[], Engine], max_in_flight: int) -> SharedEngine:
+    def acquire(
+        self,
+        key: str,
+        factory: Callable[[], Engine],
+        max_in_flight: int,
+        cache_bytes: int = 0,
+        budget: Budget = UNLIMITED,
+    ) -> SharedEngine:
         """Return the engine of that key, started if it is not there yet."""
         with self._lock:
             shared = self._shared.get(key)
@@ -37,7 +48,12 @@ class Engines:
                 self._close(lambda other: other.users == 0)
                 engine = factory()
                 slots = max(1, min(max_in_flight, engine.capacity))
-                shared = SharedEngine(engine, threading.BoundedSemaphore(slots))
+                shared = SharedEngine(
+                    engine,
+                    threading.BoundedSemaphore(slots),
+                    VerdictCache(cache_bytes, engine.model),
+                    Allowance(budget),
+                )
                 self._shared[key] = shared
             shared.users += 1
             return shared

@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,49 +11,60 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from policies.policy import Policy, PolicySet
-from transforms.counts import counter, policy_counter
+from policies.policy import PolicySet
 from transforms.decode import DecodeSettings
-from transforms.judge.engine import Engine, Request
-from transforms.judge.in_flight import Failed, InFlight, Result
+from transforms.judge.budget import UNLIMITED, Budget
+from transforms.judge.bundle import Bundle, Ended, Escalated
+from transforms.judge.counting import count_dead, count_deferred, count_verdicts
+from transforms.judge.engine import Engine
+from transforms.judge.in_flight import Failed
 from transforms.judge.rows import (
+    Dead,
+    Deferred,
     Judged,
     Provenance,
     Row,
     dead_letter_batches,
+    deferred_batch,
     verdict_batch,
     verdicts_of,
     violations_of,
 )
 from transforms.judge.shared import ENGINES
-from transforms.judge.verdict import parse
-from transforms.records import Mode, Outcome
+from transforms.records import Mode
 
-_EMIT_ROWS = 256  # verdicts held back in a bundle until they make a batch worth writing
+_EMIT_ROWS = 256  # results held back in a bundle until they make a batch worth writing
 
 
 @dataclass(frozen=True)
 class JudgeSettings:
-    """What a run's verdicts are for, and how patient it is with its engine."""
+    """What a run's verdicts are for, and how patient it is with its engine.
+
+    ``run``, ``cluster`` and ``mode`` are those of escalations that name none of their own.
+    """
 
     run: str
     cluster: str
     mode: Mode = Mode.ENFORCE
     max_in_flight: int = 256  # requests at the engine at once, of all bundles of a process
     timeout_seconds: float = 120.0  # for one request, from its submission
+    cache_bytes: int = 0  # of verdicts kept for equal posts, of all bundles of a process
+    budget: Budget = UNLIMITED  # of a process
 
     def __post_init__(self) -> None:
         if self.max_in_flight < 1:
             raise ValueError(f"max_in_flight is {self.max_in_flight}; it must be at least 1")
         if not self.timeout_seconds > 0:
             raise ValueError(f"timeout_seconds is {self.timeout_seconds}; it must be above 0")
+        if self.cache_bytes < 0:
+            raise ValueError(f"cache_bytes is {self.cache_bytes}; it must be 0 or more")
 
 
 class JudgeContent(beam.PTransform):
-    """ESCALATION batches to ``verdicts``, ``violations`` and ``dead`` (tagged outputs).
+    """ESCALATION batches in; ``verdicts``, ``violations``, ``deferred`` and ``dead`` out (tagged).
 
-    Every row ends in exactly one verdict or one dead letter. ``engine`` is called once a process
-    and must be picklable. Input is expected in the global window.
+    Every row ends in exactly one verdict, one deferral or one dead letter. ``engine`` is called
+    once a process and must be picklable. Input is expected in the global window.
     """
 
     def __init__(
@@ -69,18 +79,13 @@ class JudgeContent(beam.PTransform):
 
     def expand(self, escalations: beam.PCollection) -> Any:
         """Apply the step."""
-        outputs = escalations | beam.ParDo(self._judge).with_outputs(
-            "verdicts", "violations", "dead"
-        )
-        for batches in (outputs.verdicts, outputs.violations, outputs.dead):
-            batches.element_type = pa.RecordBatch
+        outputs = escalations | beam.ParDo(self._judge).with_outputs(*_OUTPUTS)
+        for name in _OUTPUTS:
+            outputs[name].element_type = pa.RecordBatch
         return outputs
 
 
-@dataclass(frozen=True)
-class _Escalated:
-    row: Row
-    policy: Policy
+_OUTPUTS = ("verdicts", "violations", "deferred", "dead")
 
 
 class _Judge(beam.DoFn):
@@ -96,10 +101,16 @@ class _Judge(beam.DoFn):
         self._policies = {policy.policy_id: policy for policy in policies.policies}
         self._settings = settings
         self._decode = decode
-        self._in_flight: InFlight[_Escalated] | None = None
+        self._bundle: Bundle | None = None
 
     def setup(self) -> None:
-        self._shared = ENGINES.acquire(self._key, self._engine, self._settings.max_in_flight)
+        self._shared = ENGINES.acquire(
+            self._key,
+            self._engine,
+            self._settings.max_in_flight,
+            self._settings.cache_bytes,
+            self._settings.budget,
+        )
         self._provenance = Provenance(
             self._settings.run,
             self._settings.cluster,
@@ -109,84 +120,69 @@ class _Judge(beam.DoFn):
         )
 
     def start_bundle(self) -> None:
-        if self._in_flight is not None:
-            self._in_flight.abandon()
-        self._in_flight = InFlight(self._shared, self._settings.timeout_seconds)
-        self._results: list[Result[_Escalated]] = []
+        if self._bundle is not None:
+            self._bundle.abandon()
+        self._bundle = Bundle(self._shared, self._settings.timeout_seconds)
+        self._ended: list[Ended] = []
         self._timestamp: Any = None
 
     def process(
         self, batch: pa.RecordBatch, timestamp: Any = beam.DoFn.TimestampParam
     ) -> Iterator[Any]:
-        assert self._in_flight is not None
+        assert self._bundle is not None
         if self._timestamp is None or timestamp < self._timestamp:
             self._timestamp = timestamp
         known, unknown = self._escalated(batch)
-        yield from self._dead([(row, _unknown(policy_id)) for row, policy_id in unknown])
-        texts, offsets = batch["text"], batch["offset"]
-        requests = [
-            Request(
-                f"{offsets[each.row.number]}-{each.policy.policy_id}",
-                texts[each.row.number].as_py(),
-                each.policy,
-            )
-            for each in known
-        ]
-        for result in self._in_flight.submit(known, requests):
-            self._results.append(result)
-            if len(self._results) >= _EMIT_ROWS:
-                yield from self._emit()
+        self._ended += unknown
+        for ended in self._bundle.take(batch, known):
+            yield from self._kept(ended)
 
     def finish_bundle(self) -> Iterator[Any]:
-        assert self._in_flight is not None
-        for result in self._in_flight.wait():
-            self._results.append(result)
-            if len(self._results) >= _EMIT_ROWS:
-                yield from self._windowed(self._emit())
+        assert self._bundle is not None
+        for ended in self._bundle.finish():
+            yield from self._windowed(self._kept(ended))
         yield from self._windowed(self._emit())
-        self._in_flight = None
+        self._bundle = None
 
     def teardown(self) -> None:
-        if self._in_flight is not None:
-            self._in_flight.abandon()
+        if self._bundle is not None:
+            self._bundle.abandon()
         ENGINES.release(self._key)
 
-    def _escalated(self, batch: pa.RecordBatch) -> tuple[list[_Escalated], list[tuple[Row, str]]]:
-        known: list[_Escalated] = []
-        unknown: list[tuple[Row, str]] = []
+    def _escalated(self, batch: pa.RecordBatch) -> tuple[list[Escalated], list[Dead]]:
+        known: list[Escalated] = []
+        unknown: list[Dead] = []
         for number, policy_id in enumerate(batch["policy_id"].to_pylist()):
             row, policy = Row(batch, number), self._policies.get(str(policy_id))
             if policy is None:
-                unknown.append((row, str(policy_id)))
+                unknown.append(Dead(row, _unknown(str(policy_id))))
             else:
-                known.append(_Escalated(row, policy))
+                known.append(Escalated(row, policy))
         return known, unknown
 
+    def _kept(self, ended: Ended) -> Iterator[Any]:
+        self._ended.append(ended)
+        if len(self._ended) >= _EMIT_ROWS:
+            yield from self._emit()
+
     def _emit(self) -> Iterator[Any]:
-        judged, dead = [], []
-        for result in self._results:
-            row, policy = result.origin.row, result.origin.policy
-            if isinstance(result.answer, Failed):
-                dead.append((row, result.answer))
-            else:
-                verdict = parse(result.answer, policy)
-                judged.append(Judged(row, policy, result.answer, verdict, result.latency_ms))
-        self._results = []
-        if judged:
-            _count(judged)
-            rows = verdict_batch(judged, self._provenance, self._decode, time.time_ns() // 1000)
+        ended, self._ended = self._ended, []
+        now = time.time_ns() // 1000
+        if judged := [each for each in ended if isinstance(each, Judged)]:
+            count_verdicts(judged)
+            rows = verdict_batch(judged, self._provenance, self._decode, now)
             yield beam.pvalue.TaggedOutput("verdicts", verdicts_of(rows))
             violations = violations_of(rows)
             if violations.num_rows:
                 yield beam.pvalue.TaggedOutput("violations", violations)
-        yield from self._dead(dead)
-
-    def _dead(self, dead: list[tuple[Row, Failed]]) -> Iterator[Any]:
-        if dead:
-            counter("dead_letters").inc(len(dead))
-            counter("dead_letters_judge").inc(len(dead))
-        for batch in dead_letter_batches(dead, self._settings.run, self._settings.cluster):
-            yield beam.pvalue.TaggedOutput("dead", batch)
+        if deferred := [each for each in ended if isinstance(each, Deferred)]:
+            count_deferred(deferred)
+            rows = deferred_batch(deferred, self._provenance, now)
+            yield beam.pvalue.TaggedOutput("deferred", rows)
+        if dead := [each for each in ended if isinstance(each, Dead)]:
+            count_dead(len(dead))
+            for letters in dead_letter_batches(dead, self._provenance):
+                yield beam.pvalue.TaggedOutput("dead", letters)
 
     def _windowed(self, outputs: Iterable[Any]) -> Iterator[Any]:
         for output in outputs:
@@ -196,13 +192,3 @@ class _Judge(beam.DoFn):
 
 def _unknown(policy_id: str) -> Failed:
     return Failed("unknown_policy", f"no policy {policy_id!r} is in force")
-
-
-def _count(judged: list[Judged]) -> None:
-    outcomes = Counter(each.verdict.outcome for each in judged)
-    counter("verdicts").inc(len(judged))
-    counter("violations").inc(outcomes[Outcome.VIOLATES])
-    counter("indeterminate").inc(outcomes[Outcome.INDETERMINATE])
-    per_policy = Counter((each.policy.policy_id, each.verdict.outcome) for each in judged)
-    for (policy_id, outcome), count in per_policy.items():
-        policy_counter(policy_id, str(outcome)).inc(count)

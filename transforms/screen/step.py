@@ -30,6 +30,7 @@ from transforms.screen.route import (
 
 ESCALATION_ROWS = 32
 _ESCALATION_BYTES = 4 << 20  # of posts in one batch of escalations, unless one alone is larger
+_ORIGIN = ("run", "cluster", "mode")  # of an escalation that leaves this job
 _ROUTE_NAMES = pa.array([route.value for route in ROUTES], pa.string())
 
 
@@ -112,6 +113,7 @@ def escalations(
                 _take(_ROUTE_NAMES, code),
                 pa.array(score, mask=np.isnan(score)),
                 pa.array(np.where(code == AUDIT, settings.audit_rate, 1.0)),
+                *(pa.nulls(len(rows), pa.string()) for _ in _ORIGIN),
             ],
             schema=ESCALATION,
         )

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.dead_letters import dead_letters
-from transforms.records import DEAD_LETTER, HEADERS, SCREENING, TIMESTAMP, VERDICT, Stage
+from transforms.records import DEAD_LETTER, DEFERRAL, HEADERS, SCREENING, TIMESTAMP, VERDICT, Stage
 from transforms.write.appending import Refused
 
 _REQUEST_BYTES = 6 << 20  # of rows; the service takes requests of 10 MB
@@ -25,6 +25,7 @@ def _as_stored(schema: pa.Schema) -> pa.Schema:
 ROWS = {
     "screenings": _as_stored(SCREENING),
     "verdicts": _as_stored(VERDICT),
+    "deferrals": _as_stored(DEFERRAL),
     "dead_letters": _as_stored(DEAD_LETTER),
 }
 

@@ -1,0 +1,65 @@
+"""Whatever cache, budget and engine do to a bundle, each of its escalations ends once."""
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes import ScriptedEngine
+from tests.unit.test_judge import POLICY, escalations
+from transforms.judge.budget import Budget
+from transforms.judge.bundle import Bundle, Escalated
+from transforms.judge.rows import Deferred, Judged, Row
+from transforms.judge.shared import Engines
+
+TEXTS = st.sampled_from(["safe", "violates", "prose", "cut", "fail", "crash", "drop", "refuse"])
+ROUTES = st.sampled_from(["escalate", "audit", "forced", "deferred"])
+BATCHES = st.lists(st.lists(st.tuples(TEXTS, ROUTES), max_size=12), max_size=5)
+BUDGETS = st.sampled_from([None, 0.0, 0.3, 0.9])
+
+
+def ended(batches, cache_bytes, share):
+    shared = Engines().acquire("k", ScriptedEngine, 4, cache_bytes, Budget(share=share))
+    bundle, results = Bundle(shared, timeout_seconds=20), []
+    for batch in batches:
+        if batch.num_rows:
+            rows = [Escalated(Row(batch, n), POLICY) for n in range(batch.num_rows)]
+            results += bundle.take(batch, rows)
+    return [*results, *bundle.finish()], shared.engine
+
+
+def batches_of(drawn):
+    first = 0
+    for rows in drawn:
+        batch = escalations(*(text for text, _ in rows), first=first)
+        routes = pa.array([route for _, route in rows], pa.string())
+        at = batch.schema.get_field_index("route")
+        yield batch.set_column(at, batch.schema.field(at), routes)
+        first += len(rows)
+
+
+def place(each):
+    return each.row.batch["offset"][each.row.number].as_py()
+
+
+@settings(deadline=None)
+@given(BATCHES, st.sampled_from([0, 1 << 20]), BUDGETS)
+def test_every_escalation_ends_once(drawn, cache_bytes, share):
+    batches = list(batches_of(drawn))
+    results, engine = ended(batches, cache_bytes, share)
+    assert sorted(map(place, results)) == list(range(sum(map(len, drawn))))
+    assert engine.in_flight == 0
+    copies = [each for each in results if isinstance(each, Judged) and each.cached]
+    assert all(each.row.batch["route"][each.row.number].as_py() != "audit" for each in copies)
+
+
+@settings(deadline=None)
+@given(BATCHES, st.sampled_from([0, 1 << 20]), BUDGETS)
+def test_audits_that_are_judged_carry_the_chance_that_was_left_to_them(drawn, cache_bytes, share):
+    results, _ = ended(list(batches_of(drawn)), cache_bytes, share)
+    audits = sum(route == "audit" for rows in drawn for _, route in rows)
+    left = [each for each in results if isinstance(each, Deferred) and each.route == "deferred"]
+    for each in results:
+        if isinstance(each, Judged) and each.kept < 1:
+            assert each.row.batch["route"][each.row.number].as_py() == "audit"
+            assert 1 / audits <= each.kept
+            assert left

@@ -1,0 +1,80 @@
+"""Which part of the graph the options name, and what is refused before anything starts."""
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.failures import OptionError
+from pipelines.moderate import help_text
+from pipelines.options import ModerationSettings
+from pipelines.stages import Stages
+
+
+def settings(*arguments):
+    given = ["--brokers=h:1", "--bigquery_project=p", *arguments]
+    return ModerationSettings.from_options(PipelineOptions(given))
+
+
+def test_one_job_does_all_by_default():
+    job = settings("--topics=posts")
+    assert job.stages is Stages.ALL
+    assert job.topics_written == ("weir-dead-letters", "weir-flagged")
+
+
+def test_a_budget_adds_the_deferred_topic():
+    job = settings("--topics=posts", "--budget_share=0.5", "--deferred_topic=later")
+    assert job.topics_written == ("weir-dead-letters", "weir-flagged", "later")
+
+
+def test_a_job_that_screens_writes_escalations_and_asks_for_no_engine():
+    job = settings("--topics=posts", "--stages=screen")
+    assert job.topics_written == ("weir-dead-letters", "weir-escalations")
+    with pytest.raises(RuntimeError, match="no engine"):
+        job.engine()
+
+
+def test_a_job_that_judges_reads_what_the_other_writes():
+    assert settings("--stages=judge").topics == ("weir-escalations",)
+    assert settings("--stages=judge", "--escalation_topic=e").topics == ("e",)
+    assert settings("--stages=judge", "--topics=a,b").topics == ("a", "b")
+
+
+@pytest.mark.parametrize("stages", [(), ("--stages=judge",)])
+def test_what_was_deferred_is_judged_by_naming_it_as_the_source(stages):
+    job = settings("--source=deferred", "--deferred_topic=later", *stages)
+    assert (job.stages, job.topics) == (Stages.JUDGE, ("later",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--stages=screen"], "--topics is missing"),
+        (["--source=deferred", "--topics=posts"], "leave --topics out"),
+        (["--source=deferred", "--stages=screen"], "leave --stages=screen out"),
+        (["--topics=weir-escalations"], "its own output"),
+        (["--topics=weir-deferred"], "its own output"),
+        (["--stages=judge", "--topics=weir-flagged"], "its own output"),
+        (["--source=deferred", "--budget_share=0.5"], "--stop=latest"),
+        (["--topics=posts", "--budget_share=2"], "--budget_share is 2"),
+        (["--topics=posts", "--budget_tokens_per_second=0"], "--budget_tokens_per_second is 0"),
+        (["--topics=posts", "--cache_mb=-1"], "--cache_mb is -1"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_way_out(arguments, said):
+    with pytest.raises(OptionError, match=said):
+        settings(*arguments)
+
+
+def test_a_bounded_job_may_defer_again_what_was_deferred():
+    job = settings("--source=deferred", "--budget_share=0.5", "--stop=latest")
+    assert "weir-deferred" in job.topics_written
+
+
+def test_the_cache_is_64_megabytes_unless_it_is_said():
+    assert settings("--topics=posts").cache_bytes == 64 << 20
+    assert settings("--topics=posts", "--cache_mb=0").cache_bytes == 0
+
+
+def test_the_help_names_both_shapes():
+    text = help_text()
+    assert "--source deferred" in text
+    assert "--stages" in text

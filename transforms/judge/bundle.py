@@ -1,0 +1,173 @@
+"""One bundle's escalations on their way: answered from the cache, sent to the engine, or deferred.
+
+Of equal posts in a bundle one is asked about, and the others wait for its answer.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import xxhash
+
+from policies.policy import Policy
+from transforms.judge.budget import Candidate, decide
+from transforms.judge.cache import Fingerprint, fingerprints, without_cost
+from transforms.judge.engine import Completion, Request
+from transforms.judge.in_flight import Failed, InFlight, Result
+from transforms.judge.rows import Dead, Deferred, Judged, Row
+from transforms.judge.shared import SharedEngine
+from transforms.judge.verdict import Verdict, parse
+from transforms.records import Outcome, Route
+
+# With a budget, escalations are weighed against each other: this many, or a whole bundle of fewer.
+_WEIGHED_ROWS = 1024
+
+Ended = Judged | Dead | Deferred
+
+
+@dataclass(frozen=True)
+class Escalated:
+    """A row of an ESCALATION batch, and the policy in force for it."""
+
+    row: Row
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class _Asked:
+    escalated: Escalated
+    post: Fingerprint | None  # None where the cache has no say
+    kept: float = 1.0
+
+    @property
+    def equals(self) -> tuple[bytes, str] | None:
+        """What the equal posts of a bundle have in common."""
+        return None if self.post is None else (self.post.plain, self.escalated.policy.version)
+
+
+class Bundle:
+    """Takes escalations and gives each back once: judged, dead or deferred. Of one thread."""
+
+    def __init__(self, shared: SharedEngine, timeout_seconds: float) -> None:
+        self._cache, self._allowance = shared.cache, shared.allowance
+        self._in_flight: InFlight[_Asked] = InFlight(shared, timeout_seconds)
+        self._waiting: list[_Asked] = []  # to be weighed
+        self._equal: dict[tuple[bytes, str], list[_Asked]] = {}  # to one that is asked about
+
+    def take(self, batch: pa.RecordBatch, escalated: Sequence[Escalated]) -> Iterator[Ended]:
+        """Start on rows of the batch, and yield what has ended meanwhile."""
+        posts = fingerprints(batch["text"]) if self._cache.on else None
+        routes = batch["route"]
+        for each in escalated:
+            number = each.row.number
+            audit = routes[number].as_py() == Route.AUDIT
+            asked = _Asked(each, None if audit or posts is None else posts[number])
+            known = self._cache.get(asked.post, each.policy) if asked.post else None
+            if known is not None:
+                yield _copy(asked, known, parse(known, each.policy))
+            elif not self._waits_for_equal(asked):
+                self._waiting.append(asked)
+        if not self._allowance.limited or len(self._waiting) >= _WEIGHED_ROWS:
+            yield from self._ask()
+
+    def finish(self) -> Iterator[Ended]:
+        """Yield all that has not ended yet, as each does."""
+        while True:
+            yield from self._ask()
+            for result in self._in_flight.wait():
+                yield from self._ended(result)
+            if not self._waiting:
+                return
+
+    def abandon(self) -> None:
+        """Give up what is outstanding: the bundle failed and will be tried again."""
+        self._in_flight.abandon()
+
+    def _waits_for_equal(self, asked: _Asked) -> bool:
+        if asked.equals is None:
+            return False
+        if asked.equals in self._equal:
+            self._equal[asked.equals].append(asked)
+            return True
+        self._equal[asked.equals] = []
+        return False
+
+    def _ask(self) -> Iterator[Ended]:
+        waiting, self._waiting = self._waiting, []
+        if self._allowance.limited:
+            affordable = self._allowance.take(len(waiting))
+            decision = decide([_candidate(each.escalated.row) for each in waiting], affordable)
+            for number in decision.defer:
+                yield from self._deferred(waiting[number], decision.audits_kept)
+            waiting = [
+                replace(waiting[number], kept=decision.audits_kept)
+                if _route(waiting[number].escalated.row) == Route.AUDIT
+                else waiting[number]
+                for number in decision.judge
+            ]
+        for result in self._in_flight.submit(waiting, [_request(each) for each in waiting]):
+            yield from self._ended(result)
+
+    def _deferred(self, asked: _Asked, audits_kept: float) -> Iterator[Ended]:
+        for each in (asked, *self._equals_of(asked)):
+            route = _route(each.escalated.row)
+            out_of_sample = route == Route.AUDIT and audits_kept < 1
+            yield Deferred(each.escalated.row, Route.DEFERRED if out_of_sample else route)
+
+    def _ended(self, result: Result[_Asked]) -> Iterator[Ended]:
+        asked, answer = result.origin, result.answer
+        row, policy = asked.escalated.row, asked.escalated.policy
+        equals = self._equals_of(asked)
+        if isinstance(answer, Failed):
+            self._allowance.spent(None)
+            self._waiting += equals
+            yield Dead(row, answer)
+            return
+        self._allowance.spent(_computed(answer))
+        verdict = parse(answer, policy)
+        yield Judged(row, policy, answer, verdict, result.latency_ms, kept=asked.kept)
+        if verdict.outcome == Outcome.INDETERMINATE:
+            self._waiting += equals
+            return
+        if asked.post is not None:
+            violates = verdict.outcome == Outcome.VIOLATES
+            self._cache.put(asked.post, policy, answer, violates=violates)
+        for equal in equals:
+            yield _copy(equal, without_cost(answer), verdict)
+
+    def _equals_of(self, asked: _Asked) -> list[_Asked]:
+        return [] if asked.equals is None else self._equal.pop(asked.equals, [])
+
+
+def _copy(asked: _Asked, completion: Completion, verdict: Verdict) -> Judged:
+    escalated = asked.escalated
+    return Judged(escalated.row, escalated.policy, completion, verdict, 0.0, cached=True)
+
+
+def _request(asked: _Asked) -> Request:
+    row, policy = asked.escalated.row, asked.escalated.policy
+    offset, text = row.batch["offset"][row.number], row.batch["text"][row.number].as_py()
+    return Request(f"{offset}-{policy.policy_id}", text, policy)
+
+
+def _route(row: Row) -> Route:
+    return Route(row.batch["route"][row.number].as_py())
+
+
+def _candidate(row: Row) -> Candidate:
+    # The lot is drawn by position and policy: the same when a bundle is retried.
+    names = ("topic", "partition", "offset", "policy_id")
+    lot = "\x00".join(str(row.batch[name][row.number]) for name in names)
+    draw = xxhash.xxh3_64_intdigest(lot.encode("utf-8", "surrogatepass"), _LOTS)
+    return Candidate(_route(row), row.batch["score"][row.number].as_py(), draw)
+
+
+_LOTS = 0x6C6F7473  # another hash than the one that chose the audits
+
+
+def _computed(completion: Completion) -> int | None:
+    """Return the tokens that the engine had to compute, as far as it counted them."""
+    if completion.tokens_in is None and completion.tokens_out is None:
+        return None
+    prompt = (completion.tokens_in or 0) - (completion.tokens_cached or 0)
+    return max(0, prompt) + (completion.tokens_out or 0)

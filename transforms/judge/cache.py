@@ -1,0 +1,151 @@
+"""Verdicts that were paid for already: equal posts under one policy version are judged once.
+
+Looked up by the post's normal form (as the screen sees it), the policy version, the model and the
+effort. A post can be made to look like another one and read differently, so the normal form alone
+decides nothing that an author could gain from:
+
+- a post that is the same but for case and spaces is answered by any verdict;
+- a post that hides a known text behind look-alikes and invisible letters is answered only where
+  the plain text violates. The other way round, a garbled copy that the judge could not read would
+  clear the plain one, and one with hidden words would condemn it.
+
+Only verdicts that are complete are kept: an indeterminate post is asked about again. Audits keep
+out of the cache on both sides: as it leaves out the indeterminate, and gives copies one opinion
+instead of one each, an estimate made from it would be off and look surer than it is.
+"""
+
+import os
+import sys
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import xxhash
+
+from policies.policy import Policy
+from transforms.judge.engine import Completion
+from transforms.screen.normalise import normalise
+
+DEFAULT_BYTES = 64 << 20  # about 50,000 verdicts with a rationale and 500 characters of reasoning
+# What an entry takes beside its texts: tracemalloc says 500 to 550 bytes.
+_ENTRY_BYTES = 600
+# xxh3 is no cryptographic hash: who knows the seed can make two posts collide.
+_SEED = int.from_bytes(os.urandom(8), "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A post, by the hash of its normal form and of its text but for case and spaces.
+
+    The two are equal where normalisation changes nothing else: in plain posts.
+    """
+
+    normal: bytes
+    plain: bytes
+
+
+def fingerprints(texts: pa.StringArray) -> list[Fingerprint]:
+    """Return the fingerprint of each post; they mean nothing in another process."""
+    return [
+        Fingerprint(_hash(normal), _hash(" ".join(text.casefold().split()).encode()))
+        for normal, text in zip(
+            normalise(texts).cast(pa.binary()).to_pylist(), texts.to_pylist(), strict=True
+        )
+    ]
+
+
+def _hash(text: bytes) -> bytes:
+    return xxhash.xxh3_128_digest(text, _SEED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    normal: bytes
+    policy_version: str
+    model: str
+    effort: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    plain: bytes
+    violates: bool
+    completion: Completion
+    size: int
+
+
+class VerdictCache:
+    """The most recently used verdicts, in at most ``max_bytes`` of memory; for many threads.
+
+    Nothing is kept where ``max_bytes`` is 0.
+    """
+
+    def __init__(self, max_bytes: int, model: str) -> None:
+        self._max_bytes = max_bytes
+        self._model = model
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def on(self) -> bool:
+        """Return whether there is room for anything."""
+        return self._max_bytes > 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, post: Fingerprint, policy: Policy) -> Completion | None:
+        """Return what was answered for this post, at no cost; None where it has to be asked."""
+        key = self._key(post, policy)
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return None
+            disguised = entry.plain != post.plain
+            if disguised and not (entry.violates and entry.plain == post.normal):
+                return None
+            self._entries.move_to_end(key)
+            return entry.completion
+
+    def put(
+        self, post: Fingerprint, policy: Policy, completion: Completion, *, violates: bool
+    ) -> None:
+        """Keep a complete verdict, and let go of those that were not used for longest."""
+        free = without_cost(completion)
+        entry = _Entry(post.plain, violates, free, _size(free))
+        if entry.size > self._max_bytes:
+            return
+        key = self._key(post, policy)
+        with self._lock:
+            known = self._entries.pop(key, None)
+            self._bytes += entry.size - (known.size if known else 0)
+            self._entries[key] = entry
+            while self._bytes > self._max_bytes:
+                _, oldest = self._entries.popitem(last=False)
+                self._bytes -= oldest.size
+
+    def _key(self, post: Fingerprint, policy: Policy) -> _Key:
+        return _Key(post.normal, policy.version, self._model, policy.effort)
+
+
+def without_cost(completion: Completion) -> Completion:
+    """Return the completion as one that took no tokens and no time, as is true of a copy.
+
+    Zeros, not nulls: sums are right either way, and a mean over all verdicts is what a verdict
+    costs. How much of the post was cut is left, for the verdict rests on the rest of it.
+    """
+    return replace(
+        completion,
+        tokens_in=0,
+        tokens_cached=0,
+        tokens_out=0,
+        tokens_reasoning=0,
+        queue_ms=0.0,
+    )
+
+
+def _size(completion: Completion) -> int:
+    texts = (completion.final, completion.reasoning, completion.rationale)
+    return _ENTRY_BYTES + sum(sys.getsizeof(text) for text in texts if text is not None)

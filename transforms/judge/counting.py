@@ -1,0 +1,48 @@
+"""What the judge did and what it took, as Beam metrics."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from transforms.counts import counter, judge_counter, judge_distribution, policy_counter
+from transforms.judge.rows import Deferred, Judged
+from transforms.records import Outcome
+
+_TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
+
+
+def count_verdicts(judged: Sequence[Judged]) -> None:
+    """Count verdicts by outcome and policy, and the tokens and milliseconds that they took.
+
+    Latency and queueing are those of requests: a verdict from the cache has none.
+    """
+    outcomes = Counter(each.verdict.outcome for each in judged)
+    counter("verdicts").inc(len(judged))
+    counter("violations").inc(outcomes[Outcome.VIOLATES])
+    counter("indeterminate").inc(outcomes[Outcome.INDETERMINATE])
+    per_policy = Counter((each.policy.policy_id, each.verdict.outcome) for each in judged)
+    for (policy_id, outcome), count in per_policy.items():
+        policy_counter(policy_id, str(outcome)).inc(count)
+    asked = [each for each in judged if not each.cached]
+    judge_counter("requests").inc(len(asked))
+    judge_counter("cache_hits").inc(len(judged) - len(asked))
+    for name in _TOKENS:
+        judge_counter(name).inc(sum(getattr(each.completion, name) or 0 for each in asked))
+    latency, queueing = judge_distribution("latency_ms"), judge_distribution("queue_ms")
+    for each in asked:
+        latency.update(round(each.latency_ms))
+        if each.completion.queue_ms is not None:
+            queueing.update(round(each.completion.queue_ms))
+
+
+def count_deferred(deferred: Sequence[Deferred]) -> None:
+    """Count escalations set aside, by policy too."""
+    counter("deferred").inc(len(deferred))
+    per_policy = Counter(each.row.batch["policy_id"][each.row.number].as_py() for each in deferred)
+    for policy_id, count in per_policy.items():
+        policy_counter(policy_id, "deferred").inc(count)
+
+
+def count_dead(letters: int) -> None:
+    """Count escalations that could not be judged."""
+    counter("dead_letters").inc(letters)
+    counter("dead_letters_judge").inc(letters)
