@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
 from policies.loading import LIBRARY, load_policies
@@ -109,7 +110,14 @@ class SinkOptions(PipelineOptions):
         group.add_argument("--bigquery_grpc", metavar="HOST:PORT", help="an emulator's gRPC one")
 
 
-CONCERNS = (SourceOptions, DecodeOptions, ModerationOptions, JudgeOptions, SinkOptions)
+CONCERNS = (
+    SourceOptions,
+    DecodeOptions,
+    ModerationOptions,
+    JudgeOptions,
+    EndpointOptions,
+    SinkOptions,
+)
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,10 @@ class ModerationSettings:
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> "ModerationSettings":
-        """Check every option and return the settings; OptionError names the first wrong one."""
+        """Check every option and return the settings; OptionError names the first wrong one.
+
+        An engine that asks a server is checked against it: EndpointError where it cannot serve.
+        """
         source, decode = options.view_as(SourceOptions), options.view_as(DecodeOptions)
         moderation, sink = options.view_as(ModerationOptions), options.view_as(SinkOptions)
         judge = options.view_as(JudgeOptions)

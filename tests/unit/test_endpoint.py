@@ -77,7 +77,7 @@ def engine_of(server):
 
 def settings_of(server, **settings):
     return EndpointSettings(
-        **{"url": server.url, "key": KEY, "attempt_timeout": 20, "backoff": QUICK} | settings
+        **{"url": server.url, "key": KEY, "timeout": 20, "backoff": QUICK} | settings
     )
 
 
@@ -315,13 +315,13 @@ def test_what_may_pass_is_tried_again(server, engine_of, reply):
 )
 def test_it_is_tried_again_so_often_and_no_more(server, engine_of, reply, reason):
     server.then = reply
-    assert failure(engine_of(retries=2, failures_to_open=2)).reason == reason
+    assert failure(engine_of(retries=2)).reason == reason
     assert len(server.questions) == 3
 
 
 def test_a_server_that_never_answers_fails_the_request_in_time(server, engine_of):
     server.then = HANGS
-    engine = engine_of(attempt_timeout=0.2, retries=1, failures_to_open=1)
+    engine = engine_of(timeout=0.2, retries=1)
     assert failure(engine).reason == "timeout"
     assert len(server.questions) == 2
 
@@ -337,7 +337,7 @@ def test_a_server_that_drips_its_answer_for_ever_is_given_up_too(server, engine_
 
     dripping = Dripping()
     try:
-        engine = engine_of(url=dripping.url, attempt_timeout=0.3, retries=0, failures_to_open=1)
+        engine = engine_of(url=dripping.url, timeout=0.3, retries=0)
         assert failure(engine).reason == "timeout"
     finally:
         dripping.close()
@@ -387,7 +387,7 @@ def _retry_after(value):
 
 
 def test_requests_wait_while_the_server_is_down_and_are_answered_when_it_is_back(server, engine_of):
-    engine = engine_of(retries=1, failures_to_open=1)
+    engine = engine_of(retries=1)
     server.down = True
     futures = engine.submit(requests(20))
     # Each could have failed twice by then.
@@ -430,7 +430,7 @@ def test_a_request_that_the_server_always_fails_at_does_not_keep_the_others_wait
 
     choosy = Choosy()
     try:
-        engine = engine_of(url=choosy.url, retries=2, failures_to_open=1)
+        engine = engine_of(url=choosy.url, retries=2)
         poisoned = engine.submit(requests(text="poison"))[0]
         assert poisoned.exception(30).reason == "server_error"
         futures = engine.submit(requests(10))
@@ -535,7 +535,7 @@ def test_neither_the_key_nor_the_post_is_in_any_error_or_log_line(server, engine
     echo = f"cannot judge {POST!r} with {KEY}"
     replies = [error(status, echo, code=echo) for status in (400, 401, 404, 413, 429, 500)]
     replies += [HTML, DROPS, Reply(body=echo.encode()), chat(SAFE)]
-    engine = engine_of(retries=0, failures_to_open=1)
+    engine = engine_of(retries=0)
     for reply in replies:
         server.script = [reply]
         (future,) = engine.submit(requests())
@@ -588,7 +588,7 @@ def test_the_form_that_is_asked_for_is_used(server):
         (None, HTML, {}, "usually ends in /v1"),
         (DROPS, chat(SAFE), {}, "is the server up"),
         (error(500), chat(SAFE), {}, "its own log says why"),
-        (HANGS, chat(SAFE), {"attempt_timeout": 0.2}, "--endpoint_timeout"),
+        (HANGS, chat(SAFE), {"timeout": 0.2}, "--endpoint_timeout"),
         (None, chat(SAFE), {"model": "other"}, "it serves 'gpt-oss-safeguard:20b'"),
         (models("a", "b"), chat(SAFE), {}, "serves 'a', 'b': name one with --endpoint_model"),
         (models(), chat(SAFE), {}, "serves nothing"),
@@ -636,11 +636,9 @@ def test_the_key_is_not_quoted_where_the_server_quotes_it(server):
         ({"key": f"{KEY}é"}, "is it whole"),
         ({"key": ""}, "is it whole"),
         ({"concurrency": 0}, "concurrency is 0"),
-        ({"attempt_timeout": 0}, "above 0"),
+        ({"timeout": 0}, "above 0"),
         ({"retries": -1}, "retries is -1"),
         ({"answer_tokens": 0}, "answer_tokens is 0"),
-        ({"retries": 2, "failures_to_open": 3}, "use up those of a lone request"),
-        ({"retries": 0, "failures_to_open": 0}, "give 1 to 1"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings, message):
@@ -648,6 +646,11 @@ def test_settings_that_cannot_work_are_refused(settings, message):
         EndpointSettings(**{"url": "http://host/v1"} | settings)
     assert message in str(refused.value)
     assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize(("retries", "failures"), [(0, 1), (1, 1), (2, 2), (3, 3), (9, 3)])
+def test_a_server_counts_as_down_before_the_retries_of_one_request_are_used_up(retries, failures):
+    assert EndpointSettings("http://host/v1", retries=retries).failures_to_open == failures
 
 
 def test_a_backoff_doubles_up_to_its_most():

@@ -46,7 +46,7 @@ def failure_of(error: Exception, settings: EndpointSettings) -> Failure:
         case TimeoutError() | openai.APITimeoutError():
             return Failure(
                 "timeout",
-                f"no answer within {settings.attempt_timeout:g} s: raise --endpoint_timeout, or "
+                f"no answer within {settings.timeout:g} s: raise --endpoint_timeout, or "
                 "lower --endpoint_concurrency",
                 may_pass=True,
                 of_server=True,

@@ -24,9 +24,7 @@ class Server:
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._settings = settings
-        timeout = httpx2.Timeout(
-            settings.attempt_timeout, connect=min(_CONNECT_S, settings.attempt_timeout)
-        )
+        timeout = httpx2.Timeout(settings.timeout, connect=min(_CONNECT_S, settings.timeout))
         self._client = openai.AsyncOpenAI(
             base_url=settings.url,
             api_key=settings.key or "none",  # the library wants one; servers without keys ignore it
@@ -42,7 +40,7 @@ class Server:
 
     async def ask(self, question: wire.Question) -> bytes:
         """Return the body of the answer. Raises one of ``failures.ERRORS``."""
-        async with asyncio.timeout(self._settings.attempt_timeout):
+        async with asyncio.timeout(self._settings.timeout):
             answer = await self._client.post(
                 question.path, cast_to=httpx2.Response, body=question.body
             )
@@ -50,7 +48,7 @@ class Server:
 
     async def models(self) -> list[wire.Model]:
         """Return what it serves. Raises one of ``failures.ERRORS``."""
-        async with asyncio.timeout(self._settings.attempt_timeout):
+        async with asyncio.timeout(self._settings.timeout):
             answer = await self._client.get("/models", cast_to=httpx2.Response)
             return wire.models(answer.content)
 

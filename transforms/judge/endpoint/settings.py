@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+_FAILURES_TO_OPEN = 3
+
 
 class Form(StrEnum):
     """How the prompt travels."""
@@ -41,10 +43,7 @@ class Backoff:
 class EndpointSettings:
     """An OpenAI-compatible server and how to use it. Checked where it is made.
 
-    An attempt that fails for a reason that may pass is made again, ``retries`` times. So many
-    failures of the server in a row as ``failures_to_open`` mean that it is down: from then on
-    requests wait, and spend no retries, until it answers again. It may not be above ``retries``,
-    or an outage would use up the retries of a lone request.
+    An attempt that fails for a reason that may pass is made again, ``retries`` times.
     """
 
     url: str  # up to the version, such as http://127.0.0.1:11434/v1
@@ -52,10 +51,9 @@ class EndpointSettings:
     form: Form = Form.AUTO
     key: str | None = field(default=None, repr=False)
     concurrency: int | None = None  # requests at once; None: by what kind of server it is
-    attempt_timeout: float = 60.0  # seconds for one attempt
+    timeout: float = 60.0  # seconds for one attempt
     retries: int = 3
     backoff: Backoff = Backoff()
-    failures_to_open: int = 3
     answer_tokens: int = 4096  # a safety net: lower the policy's effort for shorter answers
 
     def __post_init__(self) -> None:
@@ -72,13 +70,16 @@ class EndpointSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise EndpointError(f"{name} is {value}; give at least {least}")
-        if not self.attempt_timeout > 0:
-            raise EndpointError(f"attempt_timeout is {self.attempt_timeout}; give seconds above 0")
-        if not 1 <= self.failures_to_open <= max(1, self.retries):
-            raise EndpointError(
-                f"failures_to_open is {self.failures_to_open}; give 1 to {max(1, self.retries)}, "
-                "the retries: an outage would use up those of a lone request"
-            )
+        if not self.timeout > 0:
+            raise EndpointError(f"timeout is {self.timeout}; give seconds above 0")
+
+    @property
+    def failures_to_open(self) -> int:
+        """Return how many failures of the server in a row mean that it is down.
+
+        No more than there are retries, or an outage would use up those of a lone request.
+        """
+        return max(1, min(_FAILURES_TO_OPEN, self.retries))
 
 
 @dataclass(frozen=True)
