@@ -5,6 +5,7 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,9 @@ from pipelines import tables as tables_job
 from pipelines.failures import reported
 from policies.check import check as check_policy
 from policies.loading import LIBRARY, load_policies
-from policies.policy import PolicyError
+from policies.policy import Policy, PolicyError
+from transforms.judge.harmony import decode
+from transforms.judge.prompt import CONTENT_TOKENS, parts, render
 from transforms.kafka import KafkaSettings
 from transforms.write.bigquery import BigQuerySettings
 
@@ -195,7 +198,14 @@ def check_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -
 
 
 @policy_app.command("show")
-def show_policy(policy_id: str, policies: Policies = str(LIBRARY), as_json: AsJson = False) -> None:
+def show_policy(
+    policy_id: str,
+    policies: Policies = str(LIBRARY),
+    as_json: AsJson = False,
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="Print what the model reads, and count its tokens.")
+    ] = False,
+) -> None:
     """Print one policy: its version, what its labels mean, its rules, and the text that is read."""
     with reported():
         loaded = load_policies(policies)
@@ -204,6 +214,9 @@ def show_policy(policy_id: str, policies: Policies = str(LIBRARY), as_json: AsJs
         except KeyError:
             known = ", ".join(p.policy_id for p in loaded.policies)
             raise PolicyError(f"there is no policy {policy_id!r}; there are: {known}") from None
+    if prompt:
+        _print_prompt(policy, as_json)
+        return
     described: dict[str, Any] = {
         "id": policy.policy_id,
         "version": policy.version,
@@ -243,6 +256,31 @@ def train_screen(
     console.print(f"the screen is in {out}", markup=False)
 
 
+_POST = "[the post]"
+
+
+def _print_prompt(policy: Policy, as_json: bool) -> None:
+    text = decode(render(policy, _POST).tokens)
+    counts = asdict(parts(policy))
+    total = sum(counts.values())
+    if as_json:
+        described = {"id": policy.policy_id, "version": policy.version, "prompt": text}
+        tokens = counts | {"total": total, "post_at_most": CONTENT_TOKENS}
+        typer.echo(json.dumps(described | {"tokens": tokens}, indent=2, ensure_ascii=False))
+        return
+    typer.echo(text)
+    typer.echo()
+    for part, count in counts.items():
+        typer.echo(f"{count:>7,} tokens: {_PARTS[part]}")
+    typer.echo(f"{total:>7,} tokens in all, and those of the post: at most {CONTENT_TOKENS:,}")
+
+
+_PARTS = {
+    "system": "system message",
+    "developer": "developer message: the policy as it is written",
+    "contract": "the form of the answer, added where the policy does not state it twice",
+    "frame": "around the post",
+}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 

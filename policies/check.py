@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from openai_harmony import HarmonyEncoding, HarmonyEncodingName, load_harmony_encoding
-
+from policies.contract import json_keys, mentions
 from policies.policy import Contract, Policy
+from policies.vocabulary import encoding
 
 # The guide's range; a longer policy still works, and each of its tokens is read for every post.
 _FEWEST_TOKENS, _MOST_TOKENS = 400, 600
@@ -16,7 +15,6 @@ _FEWEST_TOKENS, _MOST_TOKENS = 400, 600
 _TOKEN_LIMIT = 10_000
 _FEWEST_EXAMPLES, _MOST_EXAMPLES = 4, 6
 _PARTS = ("Instruction", "Definitions", "Criteria", "Examples")
-_JSON_FIELDS = ("violation", "policy_category", "rule_ids", "confidence", "rationale")
 _HEADING = re.compile(r"#{1,6}\s+(.+?)[\s#:]*")
 _BULLET = re.compile(r"(?:[-*+]|\d+[.)])\s+\S")
 
@@ -58,12 +56,7 @@ def check(policy: Policy) -> list[Finding]:
 def tokens(text: str) -> int:
     """Return how many tokens a model of the gpt-oss family reads in ``text``."""
     # Control strings count as plain text: that is how the policy is rendered.
-    return len(_encoding().encode(text, disallowed_special=()))
-
-
-@lru_cache(maxsize=1)
-def _encoding() -> HarmonyEncoding:
-    return load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
+    return len(encoding().encode(text, disallowed_special=()))
 
 
 def _parts(text: str) -> dict[str, _Part]:
@@ -127,14 +120,14 @@ def _check_length(text: str) -> Iterator[Finding]:
 
 def _check_contract(policy: Policy, parts: dict[str, _Part]) -> Iterator[Finding]:
     """Find where the output format is not stated: near the top, and before the examples."""
-    words = _JSON_FIELDS if policy.contract is Contract.JSON else tuple(policy.labels)
+    words = json_keys(policy) if policy.contract is Contract.JSON else tuple(policy.labels)
     for name in ("Instruction", "Examples"):
         if name not in parts:
             continue  # said already
         stated = parts[name].body
         if name == "Examples":
             stated = re.split(rf"^(?={_BULLET.pattern})", stated, maxsplit=1, flags=re.M)[0]
-        missing = [word for word in words if not _mentions(stated, word)]
+        missing = [word for word in words if not mentions(stated, word)]
         if missing:
             place = "Instruction" if name == "Instruction" else "Examples, above the first one,"
             yield Finding(
@@ -143,13 +136,13 @@ def _check_contract(policy: Policy, parts: dict[str, _Part]) -> Iterator[Finding
                 f"{place} does not state the output format: {', '.join(missing)} not named",
             )
     for label in policy.labels:
-        if not _mentions(policy.text, label):
+        if not mentions(policy.text, label):
             yield Finding(0, "error", f"the text never uses the label {label!r}")
 
 
 def _check_rules(policy: Policy) -> Iterator[Finding]:
     for rule_id in policy.rules:
-        if not _mentions(policy.text, rule_id):
+        if not mentions(policy.text, rule_id):
             yield Finding(0, "error", f"the text never names the rule {rule_id}")
 
 
@@ -176,7 +169,3 @@ def _check_golden(policy: Policy) -> Iterator[Finding]:
     if len(verdicts) == 1:
         missing = "safe" if verdicts == {True} else "violates"
         yield Finding(0, "warning", f"examples.csv has no example labelled {missing}; add some")
-
-
-def _mentions(text: str, word: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None

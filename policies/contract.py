@@ -1,48 +1,56 @@
-"""The form in which a policy asks to be answered, and the section that says so where it does not."""
+"""The form in which a policy is answered, and the section that states it where the text fails."""
 
 import re
 
 from policies.policy import Contract, Policy
 
 JSON_KEYS = ("violation", "policy_category", "rule_ids", "confidence", "rationale")
+_DECIDING = "violation"
+_VALUES = {
+    "violation": "0|1",
+    "policy_category": '"the policy"|null',
+    "rule_ids": '["the rules that are broken"]',
+    "confidence": '"low"|"medium"|"high"',
+    "rationale": '"one sentence"',
+}
 
 
 def json_keys(policy: Policy) -> tuple[str, ...]:
-    """Return the keys of a JSON answer: those that the text names, or all where it names none."""
-    named = tuple(key for key in JSON_KEYS if mentions(policy.text, key))
-    return named if "violation" in named else JSON_KEYS
+    """Return the keys of a JSON answer: those that the text names in quotes, or all five."""
+    named = tuple(key for key in JSON_KEYS if f'"{key}"' in policy.text)
+    return named if _DECIDING in named else JSON_KEYS
 
 
 def section(policy: Policy) -> str:
-    """Return what to add under a policy's text so that a model knows the form of the answer.
+    """Return what a model reads under the policy's text, so that it knows the form of the answer.
 
-    It is empty where the text itself states the form twice, as the published guide advises (near
-    the top, and before the examples): on two lines that name every label, or the deciding key.
+    It is empty where the text states the form twice, as gpt-oss-safeguard's guide advises (near
+    the top, and again before the examples): on two lines that name every label, or in quotes the
+    key that decides. It depends on nothing that the policy's version leaves out.
     """
-    words = ("violation",) if policy.contract is Contract.JSON else tuple(policy.labels)
     lines = policy.text.split("\n")
-    if sum(all(mentions(line, word) for word in words) for line in lines) >= 2:
-        return ""
-    return f"\n\n## Output\n\n{_form(policy)}"
+    if policy.contract is Contract.JSON:
+        stated = sum(f'"{_DECIDING}"' in line for line in lines)
+    else:
+        stated = sum(all(mentions(line, label) for label in policy.labels) for line in lines)
+    return "" if stated >= 2 else f"\n\n## Output\n\n{_form(policy)}"
 
 
 def mentions(text: str, word: str) -> bool:
-    """Return whether a text has the word, not as a part of a longer one."""
+    """Return whether a text has the word, and not as a part of a longer one."""
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
 def _form(policy: Policy) -> str:
     if policy.contract is Contract.JSON:
         fields = ", ".join(f'"{key}": {_VALUES[key]}' for key in json_keys(policy))
-        return f"Answer with one JSON object and nothing else:\n{{{fields}}}"
-    labels = "\n".join(f"- {label} ({meaning})" for label, meaning in policy.labels.items())
-    return f"Answer with exactly one of these labels and nothing else:\n{labels}"
-
-
-_VALUES = {
-    "violation": "0 or 1",
-    "policy_category": "the policy's name, or null",
-    "rule_ids": "[ids of the rules that are broken]",
-    "confidence": '"low", "medium" or "high"',
-    "rationale": '"one sentence"',
-}
+        return f"Answer with one JSON object only:\n`{{{fields}}}`"
+    labels = "\n".join(f"- `{label}`: {meaning}" for label, meaning in policy.labels.items())
+    if policy.contract is Contract.LABEL:
+        return f"Answer with one of these labels only:\n{labels}"
+    violating = next(label for label, meaning in policy.labels.items() if meaning == "violates")
+    rule = next(iter(policy.rules))
+    return (
+        "Answer with one of these labels, and behind a violating one the rules that are broken, "
+        f"such as `{violating} {rule}`, and nothing else:\n{labels}"
+    )

@@ -71,6 +71,8 @@ def parse_policy(
     for rule_id in rules:
         if not _RULE_ID.fullmatch(rule_id):
             fields.fail("rules", f"the rule id {rule_id!r} is not one word; write one like HATE1")
+    if contract is Contract.LABEL_RULES and not rules:
+        fields.fail("contract", "label-rules needs rules; write them, or set `contract: label`")
     policy = Policy(
         policy_id=policy_id,
         title=fields.text("title"),

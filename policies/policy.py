@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+# Of what stands around a policy's text in a prompt. Raise it when that changes: so does what a
+# model answers, and with it every version.
+PROMPT_VERSION = 1
+
 
 class Status(StrEnum):
     """Whether a policy's verdicts count."""
@@ -28,6 +32,7 @@ class Contract(StrEnum):
     """The form of the model's final answer."""
 
     LABEL = "label"  # one of `labels`, alone
+    LABEL_RULES = "label-rules"  # one of `labels`, then what it rests on: INVALID SP2, SP4
     JSON = "json"  # {"violation", "policy_category", "rule_ids", "confidence", "rationale"}
 
 
@@ -64,6 +69,7 @@ class Policy:
     def version(self) -> str:
         """Return 16 hex digits of the SHA-256 of everything that can change a verdict."""
         decisive = [
+            PROMPT_VERSION,
             self.policy_id,
             self.text,
             sorted(self.labels.items()),

@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.policies` (
   owner STRING OPTIONS (description = 'Who answers for it'),
   status STRING OPTIONS (description = 'active or shadow, when it was first used'),
   effort STRING OPTIONS (description = 'low, medium or high'),
-  contract STRING OPTIONS (description = 'Form of the answer: label or json'),
+  contract STRING OPTIONS (description = 'Form of the answer: label, label-rules or json'),
   text STRING OPTIONS (description = 'What the model reads, verbatim'),
   labels STRING OPTIONS (description = 'What each label means, as JSON'),
   rules STRING OPTIONS (description = 'Rule ids and what they forbid, as JSON'),

@@ -133,6 +133,16 @@ def test_a_label_contract_is_answered_with_one_of_its_labels():
     assert ask(engine, TALKING[0], labelled).outcome == Outcome.SAFE
 
 
+def test_a_label_that_may_carry_rules_carries_that_of_the_nearest_example():
+    coded = replace(
+        FRAUD, contract=Contract.LABEL_RULES, labels={"VALID": "safe", "INVALID": "violates"}
+    )
+    engine = exemplar_engine(PolicySet((coded,)))
+    verdict = ask(engine, "selling stolen cards, message me for the price", coded)
+    assert (verdict.outcome, verdict.rule_ids) == (Outcome.VIOLATES, ("R1",))
+    assert ask(engine, TALKING[0], coded).outcome == Outcome.SAFE
+
+
 def test_a_rule_that_the_policy_does_not_have_is_not_cited():
     renamed = replace(FRAUD, rules={"R2": "another"})
     engine = exemplar_engine(PolicySet((renamed, RUDE)))

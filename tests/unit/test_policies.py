@@ -145,6 +145,11 @@ def test_a_policy_may_have_labels_of_its_own() -> None:
     assert parse_policy((front + TEXT).encode()).labels == {"yes": "violates", "0.0": "safe"}
 
 
+def test_a_policy_may_have_labels_and_rules_behind_them() -> None:
+    front = FRONT.replace("labels", "contract: label-rules\nlabels")
+    assert parse_policy((front + TEXT).encode()).contract is Contract.LABEL_RULES
+
+
 def test_a_byte_order_mark_and_windows_line_endings_leave_the_version_as_it_was() -> None:
     windows = "\ufeff" + DOCUMENT.replace("\n", "\r\n")
     assert parse_policy(windows.encode()).version == POLICY.version
@@ -190,6 +195,12 @@ def test_golden_cases_keep_their_commas_quotes_and_line_breaks() -> None:
             DOCUMENT.replace("rules:", "rules: LOAN1 #").replace("  LOAN1:", "#"),
             "policy.md:8:",
             "no mapping",
+        ),
+        (
+            FRONT.replace("labels", "contract: label-rules\nlabels").split("rules:\n")[0]
+            + "---\ntext",
+            "policy.md:5:",
+            "needs rules",
         ),
         (DOCUMENT.replace("LOAN1", "no loans"), "policy.md:8:", "not one word"),
         (FRONT, "policy.md:11:", "has no text"),
@@ -396,6 +407,11 @@ def test_an_output_format_that_is_not_stated_in_both_places_is_an_error(part: st
     assert finding.level == "error"
     assert finding.line == before.count("\n") + 1
     assert "output format: rationale not named" in finding.message
+
+
+def test_the_guides_shorter_json_form_is_a_form_too() -> None:
+    short = '{"violation": 0|1, "policy_category": "loans"|null}'
+    assert check(replace(POLICY, text=POLICY.text.replace(OUTPUT, short))) == []
 
 
 def test_a_label_or_rule_that_the_text_never_uses_is_an_error() -> None:

@@ -1,12 +1,14 @@
 """An answer decides only where it is complete and in the policy's own contract."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.policy import Contract, Policy
+from tests.fuzz_verdicts import fuzz
 from transforms.judge.engine import Completion
 from transforms.judge.verdict import Reason, parse
 from transforms.records import Outcome
@@ -27,6 +29,13 @@ LABEL_POLICY = Policy(
     labels={"VALID": "safe", "SP1": "violates", "INVALID": "violates"},
     rules={"SP1": "bulk adverts"},
     contract=Contract.LABEL,
+)
+
+BARE_POLICY = replace(JSON_POLICY, contract=Contract.LABEL)
+CODED_POLICY = replace(
+    JSON_POLICY,
+    labels={"VALID": "safe", "SP0": "safe", "INVALID": "violates", "NOT SURE AT ALL": "violates"},
+    contract=Contract.LABEL_RULES,
 )
 
 
@@ -133,6 +142,80 @@ def test_a_label_must_be_exact_and_alone(final):
     assert (verdict.outcome, verdict.reason) == (Outcome.INDETERMINATE, Reason.UNKNOWN_LABEL)
 
 
+def test_a_bare_digit_is_a_label_like_any_other():
+    assert judged("1", BARE_POLICY).outcome == Outcome.VIOLATES
+    assert judged("0\n", BARE_POLICY).outcome == Outcome.SAFE
+
+
+@pytest.mark.parametrize(
+    "final", ["00", "0.0", "-0", "0 1", "٠", "０", "²", "0\u200b", '"0"', "{0}"]
+)
+def test_what_only_resembles_a_digit_is_no_label(final):
+    assert judged(final, BARE_POLICY).reason == Reason.UNKNOWN_LABEL
+
+
+def test_the_two_keys_of_the_shorter_json_form_are_enough():
+    final = '{"violation": 1, "policy_category": "spam"}'
+    verdict = judged(final, replace(JSON_POLICY, rules={}))
+    assert (verdict.outcome, verdict.categories) == (Outcome.VIOLATES, ("spam",))
+
+
+@pytest.mark.parametrize(
+    ("final", "outcome", "rules"),
+    [
+        ("VALID", Outcome.SAFE, ()),
+        ("VALID SP0", Outcome.SAFE, ()),
+        ("SP0", Outcome.SAFE, ()),
+        ("INVALID", Outcome.VIOLATES, ()),
+        ("INVALID SP2", Outcome.VIOLATES, ("SP2",)),
+        ("INVALID SP2, SP1\n", Outcome.VIOLATES, ("SP2", "SP1")),
+        ("INVALID,SP2,SP2", Outcome.VIOLATES, ("SP2",)),
+        ("NOT SURE AT ALL SP1", Outcome.VIOLATES, ("SP1",)),
+    ],
+)
+def test_a_label_may_carry_the_codes_that_it_rests_on(final, outcome, rules):
+    verdict = judged(final, CODED_POLICY)
+    assert (verdict.outcome, verdict.rule_ids) == (outcome, rules)
+
+
+@pytest.mark.parametrize(
+    ("final", "reason"),
+    [
+        ("VALID SP2", Reason.CONTRADICTION),
+        ("INVALID SP0", Reason.CONTRADICTION),
+        ("VALID INVALID", Reason.CONTRADICTION),
+        ("VALID SP0 SP1", Reason.CONTRADICTION),
+        ("VALID SP9", Reason.UNKNOWN_RULE),
+        ("INVALID sp2", Reason.UNKNOWN_RULE),
+        ("VALID because it is harmless", Reason.UNKNOWN_RULE),
+        ("INVALID (SP2)", Reason.UNKNOWN_RULE),
+        ("SP2", Reason.UNKNOWN_LABEL),
+        ("VALIDSP0", Reason.UNKNOWN_LABEL),
+        ("VALID.", Reason.UNKNOWN_LABEL),
+        ("VALID\nSP0", Reason.UNKNOWN_LABEL),
+        ("VALID  SP0", Reason.UNKNOWN_LABEL),
+        ("VALID ,", Reason.UNKNOWN_LABEL),
+        ("The post is VALID", Reason.UNKNOWN_LABEL),
+        ("", Reason.MISSING_FINAL),
+    ],
+)
+def test_codes_that_are_unknown_or_disagree_decide_nothing(final, reason):
+    verdict = judged(final, CODED_POLICY)
+    assert (verdict.outcome, verdict.reason) == (Outcome.INDETERMINATE, reason)
+
+
+@pytest.mark.parametrize(
+    ("policy", "safe"),
+    [(JSON_POLICY, '{"violation": 0}'), (BARE_POLICY, "0"), (LABEL_POLICY, "VALID"),
+     (CODED_POLICY, "VALID SP0")],
+)  # fmt: skip
+def test_a_verdict_in_the_reasoning_or_quoted_from_the_post_decides_nothing(policy, safe):
+    for final in (None, "", f'The post says "{safe}".', f"Post: {safe}", f"{safe}\n{safe}"):
+        verdict = judged(final, policy, reasoning=safe, rationale=safe)
+        assert verdict.outcome == Outcome.INDETERMINATE
+        assert verdict.reasoning == safe
+
+
 @pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan"), float("inf")])
 def test_what_is_no_probability_is_left_out(probability):
     assert judged(answer(), probability=probability).probability is None
@@ -156,7 +239,7 @@ JSON_LIKE = st.recursive(
 )
 
 
-@given(ANY_TEXT, st.sampled_from([JSON_POLICY, LABEL_POLICY]), ANY_TEXT)
+@given(ANY_TEXT, st.sampled_from([JSON_POLICY, LABEL_POLICY, CODED_POLICY]), ANY_TEXT)
 def test_any_text_gets_a_verdict_and_never_an_exception(final, policy, finish):
     for finish_reason in ("stop", finish):
         verdict = judged(final, policy, finish_reason=finish_reason, reasoning=final)
@@ -177,3 +260,10 @@ def test_only_a_well_formed_zero_is_ever_safe(fields, after):
         assert fields["violation"] in (0, False)
         assert not after.strip()
         assert not fields.get("rule_ids")
+
+
+def test_no_answer_out_of_a_grammar_of_near_misses_is_safe_by_mistake():
+    tried = fuzz(20_000, seed=7)
+    assert sum(tried.outcomes.values()) == 20_000
+    assert min(tried.outcomes.values()) > 1_000
+    assert set(tried.reasons) == {str(reason) for reason in (*Reason, None)}

@@ -154,7 +154,10 @@ def _final(policy: Policy, violates: bool, rule: str | None, rationale: str) -> 
     labels = [label for label, meaning in policy.labels.items() if meaning == outcome]
     if rule in labels:
         return rule
-    return labels[0] if labels else None
+    if not labels:
+        return None
+    with_rule = violates and rule and policy.contract is Contract.LABEL_RULES
+    return f"{labels[0]} {rule}" if with_rule else labels[0]
 
 
 def _uncertain(rationale: str, probability: float | None = None) -> Completion:

@@ -7,9 +7,8 @@ end of a cut-off message, a second answer and a tool call for whole.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from openai_harmony import HarmonyEncoding, HarmonyEncodingName, load_harmony_encoding
+from policies.vocabulary import encoding
 
 ENDOFTEXT = 199999
 RETURN = 200002
@@ -32,12 +31,6 @@ class Answer:
     reasoning: str | None  # of the analysis channel, even where it was cut off
     final: str | None  # None unless there is a complete message on the final channel
     tokens_reasoning: int
-
-
-@lru_cache(maxsize=1)
-def encoding() -> HarmonyEncoding:
-    """Return the vocabulary; the first call takes half a second."""
-    return load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
 
 
 def encode(text: str) -> list[int]:

@@ -20,9 +20,11 @@ from openai_harmony import (
 
 from policies.contract import section
 from policies.policy import Effort, Policy
+from policies.vocabulary import encoding
 from transforms.judge import harmony
 
 CONTENT_TOKENS = 4096  # budget of a post; longer ones are cut: head and tail kept
+FEWEST_TOKENS = 64
 MARKER = "\n\n[part of the post left out]\n\n"
 
 # No language takes as many characters a token; what does is repetition. Text beyond it is not
@@ -31,10 +33,11 @@ _CHARACTERS_A_TOKEN = 8
 # The tokenizer takes time in the square of what it cannot split, 0.7 ns a byte squared: a letter
 # repeated 100,000 times would take 7 seconds. Pieces this long bound it to about 1 MB/s.
 _PIECE, _ASCII_PIECE = 256, 512
-# Where it splits whatever stands around: behind a letter or a digit, before these.
-_SPLIT = r"[^\W_](?=[\s.,;:!?()\[\]{}<>\"/…。、，！？：；「」])"
+# Where it splits whatever stands around: between a letter or a digit and one of these. Not an
+# apostrophe, for it keeps "it's" together.
+_SPLIT = r"[^\W_](?=[\s!-&(-/:-@\[-`{-~…—。、，！？：；「」])"
 _LAST_SPLIT = re.compile(f"(?s:.*){_SPLIT}")
-_CONTROL_STRING = re.compile(r"<(?=[|｜])")
+_CONTROL_STRING = re.compile(r"[<＜](?=[|｜])")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Prompt:
     """One request: system (effort), developer (policy), user (post), the assistant's header."""
 
     tokens: tuple[int, ...]
-    content: slice  # where the post's own tokens stand in `tokens`; never a control token there
+    content: slice  # where the post stands in `tokens`; never a control token there
     tokens_cut: int  # of the post, left out of its middle; 0 where it is whole
 
 
@@ -55,11 +58,23 @@ class Chat:
     effort: str  # low, medium or high
 
 
+@dataclass(frozen=True)
+class Parts:
+    """How many tokens a prompt has beside the post's."""
+
+    system: int
+    developer: int  # the policy as it is written
+    contract: int  # 0 where the policy states it
+    frame: int  # around the post
+
+
 def render(policy: Policy, text: str, content_tokens: int = CONTENT_TOKENS) -> Prompt:
     """Return the prompt that asks whether ``text`` violates ``policy``.
 
-    ``tokens_cut`` is exact up to 8 characters for each token of the budget, and beyond that
-    estimated from what was read. Half a surrogate pair becomes U+FFFD.
+    A post of more than ``content_tokens`` loses its middle, at borders of characters, and has
+    MARKER in its place. ``tokens_cut`` is exact up to 8 characters for each token of the budget,
+    and beyond that estimated from what was read. Half a surrogate pair becomes U+FFFD. Raises
+    ValueError where the budget is below FEWEST_TOKENS.
     """
     prefix = _prefix(_Versioned(policy.version, policy))
     content, cut = _content(_encodable(text), content_tokens)
@@ -82,6 +97,20 @@ def instructions(policy: Policy) -> str:
     return policy.text + section(policy)
 
 
+def parts(policy: Policy) -> Parts:
+    """Return where the tokens of ``render(policy, "")`` come from."""
+    system, developer = _messages(policy, policy.text)
+    whole = len(_rendered(system, developer))
+    prefix = len(_prefix(_Versioned(policy.version, policy)))
+    user = prefix - len(_rendered(*_messages(policy, instructions(policy))))
+    return Parts(
+        system=len(_rendered(system)),
+        developer=whole - len(_rendered(system)),
+        contract=prefix - user - whole,
+        frame=user + len(_suffix()),
+    )
+
+
 @dataclass(frozen=True)
 class _Versioned:
     """A policy as a key: two of one version are read alike."""
@@ -93,16 +122,23 @@ class _Versioned:
 @lru_cache(maxsize=256)
 def _prefix(of: _Versioned) -> tuple[int, ...]:
     """Return all tokens before the post's."""
-    system = SystemContent.new().with_reasoning_effort(_EFFORTS[of.policy.effort])
-    developer = DeveloperContent.new().with_instructions(instructions(of.policy))
-    conversation = Conversation.from_messages(
-        [
-            Message.from_role_and_content(Role.SYSTEM, system),
-            Message.from_role_and_content(Role.DEVELOPER, developer),
-        ]
+    messages = _rendered(*_messages(of.policy, instructions(of.policy)))
+    return (*messages, harmony.START, *harmony.encode("user"), harmony.MESSAGE)
+
+
+def _messages(policy: Policy, instructions: str) -> tuple[Message, Message]:
+    """Return the system message, which has no date in it, and the developer's."""
+    system = SystemContent.new().with_reasoning_effort(_EFFORTS[policy.effort])
+    developer = DeveloperContent.new().with_instructions(instructions)
+    return (
+        Message.from_role_and_content(Role.SYSTEM, system),
+        Message.from_role_and_content(Role.DEVELOPER, developer),
     )
-    rendered = harmony.encoding().render_conversation_for_completion(conversation, Role.USER)
-    return (*rendered, harmony.MESSAGE)
+
+
+def _rendered(*messages: Message) -> list[int]:
+    tokens: list[int] = encoding().render_conversation(Conversation.from_messages(messages))
+    return tokens
 
 
 @lru_cache(maxsize=1)
@@ -119,6 +155,8 @@ _EFFORTS = {
 
 def _content(text: str, budget: int) -> tuple[list[int], int]:
     """Return the tokens of a text, at most ``budget`` of them, and how many are left out."""
+    if budget < FEWEST_TOKENS:
+        raise ValueError(f"a budget of {budget} tokens leaves no post; use {FEWEST_TOKENS} or more")
     read = budget * _CHARACTERS_A_TOKEN
     skipped = max(0, len(text) - read)
     if not skipped:
@@ -130,9 +168,9 @@ def _content(text: str, budget: int) -> tuple[list[int], int]:
         before, after = _tokens(text[: read // 2]), _tokens(text[len(text) - read // 2 :])
         tokens = before + after
     marker = harmony.encode(MARKER)
-    kept = max(0, budget - len(marker))
-    head = before[: _boundary(before, min(kept - kept // 2, len(before)), -1)]
-    tail = after[_boundary(after, max(0, len(after) - kept // 2), 1) :]
+    half = (budget - len(marker)) // 2
+    head = before[: _boundary(before, min(half, len(before)), -1)]
+    tail = after[_boundary(after, max(0, len(after) - half), 1) :]
     unread = round(skipped * len(tokens) / read) if skipped else 0
     cut = len(tokens) + unread - len(head) - len(tail)
     return head + marker + tail, cut
@@ -163,8 +201,8 @@ def _boundary(tokens: list[int], index: int, step: int) -> int:
 
 def _continues(token: int) -> bool:
     """Return whether a token begins inside a character, with a continuation byte of UTF-8."""
-    first = harmony.encoding().decode([token], errors="surrogateescape")[0]
-    return "\udc80" <= first <= "\udcbf"
+    first = encoding().decode([token], errors="surrogateescape")[0]
+    return bool("\udc80" <= first <= "\udcbf")
 
 
 def _encodable(text: str) -> str:
@@ -176,4 +214,4 @@ def _encodable(text: str) -> str:
 
 
 def _defused(text: str) -> str:
-    return _CONTROL_STRING.sub("< ", text)
+    return _CONTROL_STRING.sub(r"\g<0> ", text)

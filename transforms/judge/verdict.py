@@ -5,6 +5,7 @@ contract. Everything else is indeterminate, with a reason. Nothing here raises, 
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -102,6 +103,8 @@ def _final(completion: Completion, policy: Policy) -> _Final:
     match policy.contract:
         case Contract.LABEL:
             return _label(text, policy)
+        case Contract.LABEL_RULES:
+            return _label_and_rules(text, policy)
         case Contract.JSON:
             return _json(text, policy)
 
@@ -112,6 +115,28 @@ def _label(text: str, policy: Policy) -> _Final:
         raise _UnreadableError(Reason.UNKNOWN_LABEL)
     violates = meaning == Outcome.VIOLATES
     return _Final(violates, rule_ids=(text,) if violates and text in policy.rules else ())
+
+
+def _label_and_rules(text: str, policy: Policy) -> _Final:
+    """Return what a label says, if every code behind it says the same.
+
+    A code is a rule, which is broken, or another label: ``INVALID SP2, SP4``, ``VALID SP0``.
+    """
+    begun = [label for label in policy.labels if text.startswith(label)]
+    label = max(begun, key=len, default="")
+    codes = _CODES.fullmatch(text, len(label))
+    if not label or not codes:
+        raise _UnreadableError(Reason.UNKNOWN_LABEL)
+    said = (label, *_CODE.findall(codes[0]))
+    if any(code not in policy.labels and code not in policy.rules for code in said):
+        raise _UnreadableError(Reason.UNKNOWN_RULE)
+    meanings = {policy.labels.get(code, Outcome.VIOLATES) for code in said}
+    if meanings == {Outcome.SAFE}:
+        return _Final(violates=False)
+    if meanings != {Outcome.VIOLATES}:
+        raise _UnreadableError(Reason.CONTRADICTION)
+    cited = tuple(dict.fromkeys(code for code in said if code in policy.rules))
+    return _Final(violates=True, rule_ids=cited)
 
 
 def _json(text: str, policy: Policy) -> _Final:
@@ -156,6 +181,8 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return answer
 
 
+_CODES = re.compile(r"(?:(?:, ?| )[^\s,]+)*")
+_CODE = re.compile(r"[^\s,]+")
 _CONFIDENCES = ("low", "medium", "high")
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
