@@ -4,6 +4,7 @@ import asyncio
 import email.utils
 import json
 import logging
+import math
 import pickle
 import time
 from dataclasses import replace
@@ -38,6 +39,7 @@ from transforms.judge.endpoint.settings import (
 )
 from transforms.judge.engine import EngineError, Request
 from transforms.judge.prompt import render
+from transforms.judge.structure import label_tokens, structural_tag
 
 KEY = "sk-a-secret-key"
 POST = "the private words of a post"
@@ -102,8 +104,8 @@ def ids(text):
     return load_harmony_encoding("HarmonyGptOss").encode(text, allowed_special="all")
 
 
-def tokens(text, finish="stop", **usage):
-    choice = {"index": 0, "text": "", "token_ids": ids(text), "finish_reason": finish}
+def tokens(text, finish="stop", logprobs=None, **usage):
+    choice = {"index": 0, "token_ids": ids(text), "finish_reason": finish, "logprobs": logprobs}
     return Reply(body={"id": "1", "choices": [choice], "usage": usage or None})
 
 
@@ -220,6 +222,29 @@ def test_final_and_reasoning_are_read_from_the_ids_that_come_back(server, engine
     assert completion.tokens_reasoning == harmony.read(ids(ANSWERED)).tokens_reasoning
 
 
+def test_an_answer_is_held_to_the_contract_of_its_policy(server, engine_of):
+    server.then = tokens(ANSWERED)
+    answer(engine_of(TOKENS))
+    sent = server.questions[0].body
+    tag = structural_tag(POLICY, sent["max_tokens"] - 1024)
+    assert sent["structured_outputs"] == {"structural_tag": tag}
+    assert sent["logprob_token_ids"] == list(label_tokens(POLICY))
+
+
+def test_the_probability_is_read_where_the_label_was_written(server, engine_of):
+    token_ids = ids(ANSWERED)
+    one, zero = harmony.encode("1") + harmony.encode("0")
+    nowhere, there = {}, {f"token_id:{zero}": math.log(0.6), f"token_id:{one}": math.log(0.2)}
+    places = [there if token == zero else nowhere for token in token_ids]
+    server.then = tokens(ANSWERED, logprobs={"top_logprobs": places})
+    assert answer(engine_of(TOKENS)).probability == pytest.approx(0.25)
+
+
+def test_an_answer_without_probabilities_is_no_error(server, engine_of):
+    server.then = tokens(ANSWERED)
+    assert answer(engine_of(TOKENS)).probability is None
+
+
 def test_reasoning_that_was_cut_off_has_no_final(server, engine_of):
     server.then = tokens('<|channel|>analysis<|message|>So {"violation": 0}', finish="length")
     completion = answer(engine_of(TOKENS))
@@ -232,6 +257,11 @@ def test_an_answer_is_not_allowed_more_tokens_than_the_context_has_left(server, 
     prompt = len(render(POLICY, POST).tokens)
     answer(engine_of(replace(TOKENS, context_tokens=prompt + 50)))
     assert server.questions[0].body["max_tokens"] == 50
+
+
+def test_no_server_is_asked_for_more_tokens_than_its_context(server, engine_of):
+    answer(engine_of(replace(CHAT, context_tokens=1000)))
+    assert server.questions[0].body["max_tokens"] == 1000
 
 
 def test_a_prompt_that_fills_the_context_is_not_sent(server, engine_of):
@@ -592,13 +622,14 @@ def test_the_form_that_is_asked_for_is_used(server):
         (None, chat(SAFE), {"model": "other"}, "it serves 'gpt-oss-safeguard:20b'"),
         (models("a", "b"), chat(SAFE), {}, "serves 'a', 'b': name one with --endpoint_model"),
         (models(), chat(SAFE), {}, "serves nothing"),
+        (models("a", max_model_len=9), tokens(ANSWERED), {"form": Form.TOKENS}, "longer one"),
         (None, error(400, "no such parameter"), {}, "it says 'Error code: 400 - no such parameter"),
         (None, chat(SAFE), {"form": Form.TOKENS}, "--endpoint_form=chat"),
     ],
     ids=[
         "key refused by the list", "key refused by the question", "no list", "HTML for the list",
         "HTML for the question", "unreachable", "server error", "hang", "unknown model",
-        "two models", "no model", "rejected", "no token ids",
+        "two models", "no model", "no room", "rejected", "no token ids",
     ],
 )  # fmt: skip
 def test_what_would_stop_the_job_is_found_before_it_starts(

@@ -2,18 +2,27 @@
 
 import openai
 
-from transforms.judge import harmony
+from policies.policy import Contract, Policy
 from transforms.judge.endpoint import wire
 from transforms.judge.endpoint.failures import ERRORS, failure_of
 from transforms.judge.endpoint.server import Server
 from transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
+from transforms.judge.engine import EngineError
 from transforms.judge.loop import EngineLoop
-from transforms.judge.prompt import Chat, Prompt
 
 _AT_VLLM, _AT_OTHERS = 128, 8  # requests at once; Ollama and llama.cpp answer a few at a time
 _NAMED = 20  # models in a message
 _QUOTED = 300  # characters of the server's words in a message
 _TRIAL_TOKENS = 16
+_TRIAL = Policy(
+    policy_id="trial",
+    title="Trial",
+    owner="weir",
+    text="Reply with 0.",
+    labels={"1": "violates", "0": "safe"},
+    rules={},
+    contract=Contract.LABEL,
+)
 
 
 def check_endpoint(settings: EndpointSettings) -> Served:
@@ -33,13 +42,15 @@ async def _checked(settings: EndpointSettings) -> Served:
     server = Server(settings)
     try:
         served = _served(settings, await server.models())
-        question = _trial(served)
-        wire.completion_of(await server.ask(question), served.form, 0, 0.0)
+        question = wire.question(_TRIAL, "Hello.", served, _TRIAL_TOKENS)
+        wire.completion_of(await server.ask(question), question, 0.0)
     except ERRORS as error:
         failure = failure_of(error, settings)
         raise EndpointError(
             f"--endpoint_url={settings.url}: {failure.message}{_words(error, settings.key)}"
         ) from None
+    except EngineError as error:  # not even the trial fits
+        raise EndpointError(f"--endpoint_url={settings.url}: {error}") from error
     finally:
         await server.close()
     return served
@@ -86,10 +97,3 @@ def _model(settings: EndpointSettings, models: list[wire.Model]) -> wire.Model:
     raise EndpointError(
         f"{settings.url} serves no --endpoint_model {settings.model!r}; it serves {names}"
     )
-
-
-def _trial(served: Served) -> wire.Question:
-    if served.form is Form.TOKENS:
-        ids = tuple(harmony.encode("Reply with 0."))
-        return wire.tokens_question(Prompt(ids, slice(0, len(ids)), 0), served, _TRIAL_TOKENS)
-    return wire.chat_question(Chat("Reply with 0.", "Begin.", "low"), 0, served, _TRIAL_TOKENS)

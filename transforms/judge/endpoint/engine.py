@@ -11,10 +11,9 @@ from transforms.judge.endpoint import wire
 from transforms.judge.endpoint.breaker import Breaker
 from transforms.judge.endpoint.failures import ERRORS, Failure, failure_of
 from transforms.judge.endpoint.server import Server
-from transforms.judge.endpoint.settings import EndpointSettings, Form, Served
+from transforms.judge.endpoint.settings import EndpointSettings, Served
 from transforms.judge.engine import Completion, EngineError, Request
 from transforms.judge.loop import EngineLoop
-from transforms.judge.prompt import chat, render
 
 _CLOSE_S = 10.0
 
@@ -58,7 +57,9 @@ class EndpointEngine:
         self._loop.close()
 
     async def _answer(self, request: Request, submitted: float) -> Completion:
-        question = self._question(request)
+        question = wire.question(
+            request.policy, request.text, self._served, self._settings.answer_tokens
+        )
         queue_ms: float | None = None
         async with self._slots:
             for attempt in count():
@@ -67,9 +68,7 @@ class EndpointEngine:
                         queue_ms = (time.monotonic() - submitted) * 1000
                     try:
                         answer = await self._server.ask(question)
-                        completion = wire.completion_of(
-                            answer, self._served.form, question.tokens_cut, queue_ms
-                        )
+                        completion = wire.completion_of(answer, question, queue_ms)
                     except ERRORS as error:
                         failure = failure_of(error, self._settings)
                     else:
@@ -81,14 +80,6 @@ class EndpointEngine:
                 await asyncio.sleep(self._settings.backoff.seconds(attempt))
         # Not from the library's error: that one holds the request and what the server said of it.
         raise EngineError(failure.reason, failure.message)
-
-    def _question(self, request: Request) -> wire.Question:
-        served, answer_tokens = self._served, self._settings.answer_tokens
-        if served.form is Form.TOKENS:
-            prompt = render(request.policy, request.text)
-            return wire.tokens_question(prompt, served, answer_tokens)
-        messages, tokens_cut = chat(request.policy, request.text)
-        return wire.chat_question(messages, tokens_cut, served, answer_tokens)
 
     def _report(self, failure: Failure) -> None:
         if failure.of_server:

@@ -12,8 +12,11 @@ from transforms.judge.endpoint.settings import EndpointSettings
 
 _CONNECT_S = 5.0
 
-# It logs a line for every request that is sent.
-logging.getLogger("httpx2").setLevel(logging.WARNING)
+_PROBE_S = 10.0
+
+_requests = logging.getLogger("httpx2")
+if _requests.level == logging.NOTSET:
+    _requests.setLevel(logging.WARNING)  # or there is a line for every request that is sent
 
 
 class Server:
@@ -55,7 +58,8 @@ class Server:
     async def answers(self) -> bool:
         """Return whether it is up: it answers, if only to say no."""
         try:
-            await self.models()
+            async with asyncio.timeout(_PROBE_S):
+                await self.models()
         except ERRORS as error:
             failure = failure_of(error, self._settings)
             return not failure.of_server and failure.reason != "bad_response"

@@ -1,19 +1,26 @@
 """Requests and answers as the OpenAI API has them; pure."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from policies.policy import Policy
 from transforms.judge import harmony
 from transforms.judge.endpoint.failures import GarbledError
 from transforms.judge.endpoint.settings import Form, Served
 from transforms.judge.engine import Completion, EngineError, Finish
-from transforms.judge.prompt import Chat, Prompt
+from transforms.judge.prompt import Prompt, chat, render
+from transforms.judge.structure import label_tokens, structural_tag, violating_probability
 
 T = TypeVar("T")
 _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _TokenId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+_TOKEN_ID = re.compile("[0-9]{1,9}")
+_FINAL_TOKENS = 1024  # for the final message and the headers around it: the contract bounds it
+_STEP = 256
 _Choices = msgspec.Meta(min_length=1)
 
 # vLLM names itself; llama.cpp too, and reads the effort only as a variable of the template.
@@ -35,6 +42,8 @@ class Question:
 
     path: str
     body: dict[str, Any]
+    policy: Policy
+    form: Form
     tokens_cut: int  # of the post
 
 
@@ -47,6 +56,8 @@ class _CompletionDetails(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
+    """Counts; vLLM names the cached ones only with --enable-prompt-tokens-details."""
+
     prompt_tokens: _Count | None = None
     completion_tokens: _Count | None = None
     prompt_tokens_details: _PromptDetails | None = None
@@ -74,10 +85,16 @@ class _Said:
     reasoning: str | None
     final: str | None
     tokens_reasoning: int | None
+    probability: float | None = None
+
+
+class _Logprobs(msgspec.Struct):
+    top_logprobs: list[dict[str, float] | None] | None = None  # by token_id:N, of each position
 
 
 class _TokensChoice(msgspec.Struct):
     token_ids: list[_TokenId] | None = None
+    logprobs: _Logprobs | None = None
     finish_reason: str | None = None
 
 
@@ -104,29 +121,31 @@ def models(body: bytes) -> list[Model]:
     return _decoded(body, _Models).data or []
 
 
-def chat_question(chat: Chat, tokens_cut: int, served: Served, answer_tokens: int) -> Question:
-    """Return the question for a server that owns its template.
-
-    The policy is a system message: templates of gpt-oss make it the developer's, and Ollama leaves
-    out a developer message without a word.
-    """
+def question(policy: Policy, text: str, served: Served, answer_tokens: int) -> Question:
+    """Return what to ask. Raises EngineError where an answer has no room in the context."""
+    if served.context_tokens is not None:  # more is an error, even where the prompt is short
+        answer_tokens = min(answer_tokens, served.context_tokens)
+    if served.form is Form.TOKENS:
+        return _by_tokens(policy, render(policy, text), served, answer_tokens)
+    messages, tokens_cut = chat(policy, text)
     body: dict[str, Any] = {
         "model": served.model,
         "messages": [
-            {"role": "system", "content": chat.developer},
-            {"role": "user", "content": chat.user},
+            # Templates of gpt-oss make the system message the developer's; by the developer's own
+            # name Ollama leaves it out, without a word.
+            {"role": "system", "content": messages.developer},
+            {"role": "user", "content": messages.user},
         ],
-        "reasoning_effort": chat.effort,
+        "reasoning_effort": messages.effort,
         "max_tokens": answer_tokens,  # Ollama does not know the newer name
         "temperature": 0,
     }
     if served.owner == LLAMA_CPP:
-        body["chat_template_kwargs"] = {"reasoning_effort": chat.effort}
-    return Question("/chat/completions", body, tokens_cut)
+        body["chat_template_kwargs"] = {"reasoning_effort": messages.effort}
+    return Question("/chat/completions", body, policy, Form.CHAT, tokens_cut)
 
 
-def tokens_question(prompt: Prompt, served: Served, answer_tokens: int) -> Question:
-    """Return the question as vLLM takes it. Raises EngineError where an answer has no room."""
+def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: int) -> Question:
     room = answer_tokens
     if served.context_tokens is not None:
         room = min(room, served.context_tokens - len(prompt.tokens))
@@ -136,27 +155,29 @@ def tokens_question(prompt: Prompt, served: Served, answer_tokens: int) -> Quest
             f"policy and post take {len(prompt.tokens)} tokens, and the server's context is "
             f"{served.context_tokens}: serve the model with a longer one",
         )
+    # In steps: the server compiles a grammar for every budget that it has not seen.
+    reasoning = max(1, (room - _FINAL_TOKENS) // _STEP * _STEP)
     body = {
         "model": served.model,
         "prompt": list(prompt.tokens),
         "max_tokens": room,
         "temperature": 0,
-        "stop_token_ids": [harmony.RETURN, harmony.CALL],
+        "stop_token_ids": [harmony.RETURN, harmony.CALL, harmony.ENDOFTEXT],
         "return_token_ids": True,
+        "structured_outputs": {"structural_tag": structural_tag(policy, reasoning)},
+        "logprobs": 1,  # or none are counted; which ones, the next line says
+        "logprob_token_ids": list(label_tokens(policy)),
+        "return_tokens_as_token_ids": True,
     }
-    return Question("/completions", body, prompt.tokens_cut)
+    return Question("/completions", body, policy, Form.TOKENS, prompt.tokens_cut)
 
 
-def completion_of(body: bytes, form: Form, tokens_cut: int, queue_ms: float) -> Completion:
+def completion_of(body: bytes, question: Question, queue_ms: float) -> Completion:
     """Return what an answer says. Raises GarbledError where it is none."""
-    if form is Form.TOKENS:
+    if question.form is Form.TOKENS:
         by_tokens = _decoded(body, _TokensAnswer)
         finish, usage = by_tokens.choices[0].finish_reason, by_tokens.usage or _Usage()
-        token_ids = by_tokens.choices[0].token_ids
-        if token_ids is None:
-            raise GarbledError(_NO_TOKENS)
-        read = harmony.read(token_ids)
-        said = _Said(read.reasoning, read.final, read.tokens_reasoning)
+        said = _read(by_tokens.choices[0], question.policy)
     else:
         by_chat = _decoded(body, _ChatAnswer)
         finish, usage = by_chat.choices[0].finish_reason, by_chat.usage or _Usage()
@@ -165,15 +186,31 @@ def completion_of(body: bytes, form: Form, tokens_cut: int, queue_ms: float) -> 
     return Completion(
         said.final,
         reasoning=said.reasoning,
+        probability=said.probability,
         tokens_in=usage.prompt_tokens,
         tokens_cached=prompt.cached_tokens,
         tokens_out=usage.completion_tokens,
         tokens_reasoning=said.tokens_reasoning,
-        tokens_cut=tokens_cut,
+        tokens_cut=question.tokens_cut,
         queue_ms=queue_ms,
         # A server means other things by the rest of Weir's words.
         finish_reason=finish if finish in (Finish.STOP, Finish.LENGTH) else "other",
     )
+
+
+def _read(choice: _TokensChoice, policy: Policy) -> _Said:
+    if choice.token_ids is None:
+        raise GarbledError(_NO_TOKENS)
+    answer = harmony.read(choice.token_ids)
+    top = choice.logprobs.top_logprobs if choice.logprobs else None
+    likely = [_by_id(position or {}) for position in top or ()]
+    probability = violating_probability(policy, choice.token_ids, likely) if likely else None
+    return _Said(answer.reasoning, answer.final, answer.tokens_reasoning, probability)
+
+
+def _by_id(position: Mapping[str, float]) -> dict[int, float]:
+    ids = ((name.removeprefix("token_id:"), value) for name, value in position.items())
+    return {int(token): min(value, 0.0) for token, value in ids if _TOKEN_ID.fullmatch(token)}
 
 
 def _said(message: _Message, usage: _Usage) -> _Said:
