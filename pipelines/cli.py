@@ -49,8 +49,9 @@ Policies = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def demo(
+    context: typer.Context,
     input_file: Annotated[
         Path | None,
         typer.Option("--input", help="CSV or JSON Lines, .gz too. Default: a sample of posts."),
@@ -58,7 +59,7 @@ def demo(
     id_field: Annotated[str, typer.Option(help="Field that holds a post's id.")] = "id",
     text_field: Annotated[str, typer.Option(help="Field that holds a post's text.")] = "text",
     policies: Policies = str(LIBRARY),
-    engine: Annotated[str, typer.Option(help="Who judges; exemplar is a stand-in.")] = "exemplar",
+    engine: Annotated[str, typer.Option(help="Who judges: see weir run --help.")] = "exemplar",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the counts to this file.")
     ] = None,
@@ -70,7 +71,9 @@ def demo(
     """Run the whole pipeline on this machine, from a file of posts to answers in BigQuery.
 
     Starts an embedded Kafka broker and a BigQuery emulator on loopback, fills a topic, moderates
-    it, and prints what happened. Nothing leaves the machine.
+    it, and prints what happened. Nothing leaves the machine, unless the engine is a server
+    elsewhere. Other options are the job's, as weir run takes them: weir demo --engine endpoint
+    --endpoint_url http://127.0.0.1:11434/v1
     """
     with (
         reported(),
@@ -87,13 +90,14 @@ def demo(
                 f"--engine={engine}",
                 f"--id_field={id_field}",
                 f"--text_field={text_field}",
+                *context.args,
             ],
         )
         if export:
             status.update("exporting the tables")
             demo_job.export(stack, export)
         status.stop()
-        _print_report(report, sent)
+        _print_report(report, sent, stand_in=engine == "exemplar")
         if json_file:
             json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", "utf-8")
         if keep:
@@ -297,7 +301,7 @@ def plain(text: str, width: int) -> str:
     return escape(line if len(line) <= width else line[: width - 1] + "…")
 
 
-def _print_report(report: demo_job.DemoReport, sent: int) -> None:
+def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> None:
     console.print(
         f"{sent:,} posts in {report.seconds:.1f} s, start-up of the job included\n",
         style="bold",
@@ -330,10 +334,11 @@ def _print_report(report: demo_job.DemoReport, sent: int) -> None:
         console.print("what an analyst asks BigQuery:", style="bold")
         console.print(demo_job.VIOLATION_RATES.strip(), markup=False, highlight=False)
         _print_table(None, list(report.rates[0]), [list(row.values()) for row in report.rates])
-    console.print(
-        "The exemplar judge is a stand-in: it compares posts with labelled examples, "
-        "and does not read the policy."
-    )
+    if stand_in:
+        console.print(
+            "The exemplar judge is a stand-in: it compares posts with labelled examples, "
+            "and does not read the policy."
+        )
     problems = "; ".join(report.problems)
     console.print(f"conservation: {problems or 'ok'}", markup=False, style="bold")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.endpoint import EndpointOptions, endpoint_factory, refuse_endpoint_options
 from policies.policy import PolicySet
 from transforms.judge.engine import Engine
 from transforms.judge.exemplar import exemplar_engine
@@ -21,7 +22,8 @@ class JudgeOptions(PipelineOptions):
             "--engine",
             default="exemplar",
             choices=sorted(_ENGINES),
-            help="exemplar compares with labelled examples, a stand-in",
+            help="exemplar compares with labelled examples, a stand-in; endpoint asks an "
+            "OpenAI-compatible server",
         )
         group.add_argument(
             "--max_in_flight", type=int, default=256, help="requests at the judge at once"
@@ -33,6 +35,8 @@ class JudgeOptions(PipelineOptions):
 
 def engine_factory(options: JudgeOptions, policies: PolicySet) -> Callable[[], Engine]:
     """Return what makes the engine on a worker; picklable. OptionError where it cannot work."""
+    if options.engine != "endpoint":
+        refuse_endpoint_options(options.view_as(EndpointOptions), options.engine)
     return _ENGINES[options.engine](options, policies)
 
 
@@ -48,6 +52,11 @@ def _exemplar(options: JudgeOptions, policies: PolicySet) -> Callable[[], Engine
     return _Exemplar(policies)
 
 
+def _endpoint(options: JudgeOptions, policies: PolicySet) -> Callable[[], Engine]:  # noqa: ARG001
+    return endpoint_factory(options.view_as(EndpointOptions))
+
+
 _ENGINES: dict[str, Callable[[JudgeOptions, PolicySet], Callable[[], Engine]]] = {
-    "exemplar": _exemplar
+    "endpoint": _endpoint,
+    "exemplar": _exemplar,
 }

@@ -27,7 +27,7 @@ IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 def run(argv: Sequence[str]) -> Counts:
     """Check the options and what they name, run the job to its end, and return its counts.
 
-    Raises OptionError, SourceError or TablesError before anything starts.
+    Raises OptionError, EndpointError, SourceError or TablesError before anything starts.
     """
     options = PipelineOptions(list(argv))
     settings = ModerationSettings.from_options(options)

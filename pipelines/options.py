@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
 from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
@@ -118,6 +119,7 @@ CONCERNS = (
     DecodeOptions,
     ModerationOptions,
     JudgeOptions,
+    EndpointOptions,
     SpendingOptions,
     SinkOptions,
 )
@@ -172,7 +174,10 @@ class ModerationSettings:
 
     @classmethod
     def from_options(cls, options: PipelineOptions) -> "ModerationSettings":
-        """Check every option and return the settings; OptionError names the first wrong one."""
+        """Check every option and return the settings; OptionError names the first wrong one.
+
+        An engine that asks a server is checked against it: EndpointError where it cannot serve.
+        """
         source, decode = options.view_as(SourceOptions), options.view_as(DecodeOptions)
         moderation, sink = options.view_as(ModerationOptions), options.view_as(SinkOptions)
         judge, spending = options.view_as(JudgeOptions), options.view_as(SpendingOptions)

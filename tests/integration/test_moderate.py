@@ -48,8 +48,8 @@ class Job:
             "--stop=latest",
         ]
 
-    def run(self) -> Counts:
-        return moderate.run(self.arguments())
+    def run(self, *more: str) -> Counts:
+        return moderate.run([*self.arguments(), *more])
 
     def rows(self, sql: str) -> list[dict]:
         return query(self.bigquery, sql, self.name)

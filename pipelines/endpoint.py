@@ -1,0 +1,125 @@
+"""``--engine=endpoint``: its options, and the check that the server can serve the job."""
+
+import argparse
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.failures import OptionError
+from transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
+from transforms.judge.engine import Engine
+
+KEY_VARIABLES = ("WEIR_ENDPOINT_KEY", "OPENAI_API_KEY")
+
+
+class EndpointOptions(PipelineOptions):
+    """Which server judges, and how it is used."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        defaults = EndpointSettings("http://default/v1")
+        group = parser.add_argument_group(
+            "Endpoint",
+            "An OpenAI-compatible server, for --engine=endpoint. Its key, where it wants one, is "
+            f"read from ${KEY_VARIABLES[0]}, or else ${KEY_VARIABLES[1]}.",
+        )
+        group.add_argument(
+            "--endpoint_url", metavar="URL", help="up to /v1: http://127.0.0.1:11434/v1 for Ollama"
+        )
+        group.add_argument(
+            "--endpoint_model", metavar="M", help="default: the only one that the server serves"
+        )
+        group.add_argument(
+            "--endpoint_form",
+            choices=[str(form) for form in Form],
+            help="chat, for servers with a template of their own; tokens, for vLLM with a gpt-oss "
+            "model: no string in a post can pass for a control token; default: auto",
+        )
+        group.add_argument(
+            "--endpoint_concurrency",
+            metavar="N",
+            type=int,
+            help="requests at once, of each worker; default: 128 at vLLM, 8 elsewhere",
+        )
+        group.add_argument(
+            "--endpoint_timeout",
+            metavar="S",
+            type=float,
+            help=f"seconds for one attempt; default: {defaults.timeout:g}",
+        )
+        group.add_argument(
+            "--endpoint_retries",
+            metavar="N",
+            type=int,
+            help="of an attempt that failed for a reason that may pass, within --judge_timeout; "
+            f"default: {defaults.retries}",
+        )
+        group.add_argument(
+            "--endpoint_answer_tokens",
+            metavar="N",
+            type=int,
+            help="at which an answer is cut off, and indeterminate; "
+            f"default: {defaults.answer_tokens}",
+        )
+
+
+def endpoint_factory(options: EndpointOptions) -> Callable[[], Engine]:
+    """Ask the server whether it can serve the job, and return what makes the engine on a worker.
+
+    Raises OptionError, or EndpointError where the server cannot.
+    """
+    given = _given(options)
+    if "url" not in given:
+        raise OptionError(
+            "--endpoint_url is missing: where the server is, such as http://127.0.0.1:11434/v1"
+        )
+    try:
+        from transforms.judge.endpoint.check import check_endpoint
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"--engine=endpoint needs {error.name}: pip install 'weir[endpoint]'"
+        ) from error
+    try:
+        settings = EndpointSettings(**given, key=_key())
+    except EndpointError as error:
+        raise OptionError(f"--engine=endpoint: {error}") from error
+    return _Endpoint(settings, check_endpoint(settings))
+
+
+def refuse_endpoint_options(options: EndpointOptions, engine: str) -> None:
+    """Raise OptionError for an option of this engine where another one judges."""
+    for name in _given(options):
+        raise OptionError(f"--endpoint_{name} is for --engine=endpoint, and --engine is {engine}")
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    settings: EndpointSettings
+    served: Served
+
+    def __call__(self) -> Engine:
+        from transforms.judge.endpoint.engine import EndpointEngine
+
+        return EndpointEngine(self.settings, self.served)
+
+
+def _given(options: EndpointOptions) -> dict[str, Any]:
+    """Return the fields of EndpointSettings that the options name."""
+    values = {
+        "url": options.endpoint_url,
+        "model": options.endpoint_model,
+        "form": options.endpoint_form and Form(options.endpoint_form),
+        "concurrency": options.endpoint_concurrency,
+        "timeout": options.endpoint_timeout,
+        "retries": options.endpoint_retries,
+        "answer_tokens": options.endpoint_answer_tokens,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _key() -> str | None:
+    keys = (os.environ.get(name, "").strip() for name in KEY_VARIABLES)
+    return next((key for key in keys if key), None)

@@ -1,0 +1,88 @@
+import pickle
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines import moderate
+from pipelines.engines import JudgeOptions, engine_factory
+from pipelines.failures import OptionError, reported
+from policies.policy import PolicySet
+from tests.scripted_server import ScriptedServer, error
+from transforms.judge.endpoint.settings import EndpointError
+
+KEY = "sk-a-secret-key"
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch):
+    for name in ("WEIR_ENDPOINT_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server():
+    server = ScriptedServer()
+    yield server
+    server.close()
+
+
+def factory(*arguments):
+    options = PipelineOptions([*arguments]).view_as(JudgeOptions)
+    return engine_factory(options, PolicySet(()))
+
+
+def endpoint(server, *arguments):
+    return factory("--engine=endpoint", f"--endpoint_url={server.url}", *arguments)
+
+
+def test_the_factory_travels_to_a_worker_and_makes_the_engine_that_the_check_found(server):
+    engine = pickle.loads(pickle.dumps(endpoint(server, "--endpoint_concurrency=3")))()
+    try:
+        assert (engine.name, engine.model) == ("endpoint", "gpt-oss-safeguard:20b")
+        assert engine.capacity == 3
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("variable", ["WEIR_ENDPOINT_KEY", "OPENAI_API_KEY"])
+def test_the_key_is_read_from_the_environment(server, monkeypatch, variable):
+    monkeypatch.setenv(variable, f"{KEY}\n")
+    made = endpoint(server)
+    assert server.questions[0].headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in repr(made)
+
+
+def test_weirs_own_key_comes_first(server, monkeypatch):
+    monkeypatch.setenv("WEIR_ENDPOINT_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", "another")
+    endpoint(server)
+    assert server.questions[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--engine=endpoint"], "--endpoint_url is missing"),
+        (["--engine=endpoint", "--endpoint_url=here"], "is no URL"),
+        (["--engine=endpoint", "--endpoint_url=http://h/v1", "--endpoint_retries=-1"], "retries"),
+        (["--endpoint_model=m"], "--endpoint_model is for --engine=endpoint"),
+        (["--endpoint_concurrency=0"], "--endpoint_concurrency is for --engine=endpoint"),
+    ],
+)
+def test_options_that_cannot_work_together_are_refused(arguments, message):
+    with pytest.raises(OptionError, match=message):
+        factory(*arguments)
+
+
+def test_a_server_that_cannot_serve_the_job_ends_it_with_exit_code_2(server, capsys):
+    server.then = error(401)
+    with pytest.raises(SystemExit) as ended, reported():
+        endpoint(server)
+    assert isinstance(ended.value.__cause__, EndpointError)
+    assert ended.value.code == 2
+    assert "set WEIR_ENDPOINT_KEY" in capsys.readouterr().err
+
+
+def test_the_help_of_the_job_names_the_options_and_where_the_key_is_read_from():
+    assert "--endpoint_url" in moderate.help_text()
+    assert "$WEIR_ENDPOINT_KEY" in moderate.help_text()

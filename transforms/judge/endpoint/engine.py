@@ -1,0 +1,90 @@
+"""The engine that asks an OpenAI-compatible server."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from itertools import count
+
+from transforms.judge.endpoint import wire
+from transforms.judge.endpoint.breaker import Breaker
+from transforms.judge.endpoint.failures import ERRORS, Failure, failure_of
+from transforms.judge.endpoint.server import Server
+from transforms.judge.endpoint.settings import EndpointSettings, Served
+from transforms.judge.engine import Completion, EngineError, Request
+from transforms.judge.loop import EngineLoop
+
+_CLOSE_S = 10.0
+
+
+class EndpointEngine:
+    """Sends each request on its own, as many at once as ``capacity``.
+
+    ``EngineError.reason`` is one of unauthorized, unknown_model, bad_request, too_long,
+    redirected (the request's own), rate_limited, server_error, unreachable, timeout, bad_response
+    (after the retries). While the server is down requests wait; the caller's deadline ends them.
+    """
+
+    name = "endpoint"
+
+    def __init__(self, settings: EndpointSettings, served: Served) -> None:
+        self.model = served.model
+        self.capacity = served.concurrency
+        self._settings = settings
+        self._served = served
+        self._server = Server(settings)
+        self._breaker = Breaker(settings.failures_to_open, settings.backoff, self._server.answers)
+        self._slots = asyncio.Semaphore(served.concurrency)
+        self._open: set[Future[Completion]] = set()
+        self._loop = EngineLoop("weir-endpoint")
+
+    def submit(self, requests: Sequence[Request]) -> list["Future[Completion]"]:
+        """Start on the requests and return a future for each, in the order given."""
+        submitted = time.monotonic()
+        futures = [self._loop.submit(self._answer(each, submitted)) for each in requests]
+        for future in futures:
+            self._open.add(future)
+            future.add_done_callback(self._open.discard)
+        return futures
+
+    def close(self) -> None:
+        """Drop what is outstanding and close the connections."""
+        for future in list(self._open):
+            future.cancel()
+        with suppress(RuntimeError, CancelledError, TimeoutError):  # closed already, or stuck
+            self._loop.call(self._server.close(), timeout=_CLOSE_S)
+        self._loop.close()
+
+    async def _answer(self, request: Request, submitted: float) -> Completion:
+        question = wire.question(
+            request.policy, request.text, self._served, self._settings.answer_tokens
+        )
+        queue_ms: float | None = None
+        async with self._slots:
+            for attempt in count():
+                async with self._breaker.admitted():
+                    if queue_ms is None:
+                        queue_ms = (time.monotonic() - submitted) * 1000
+                    try:
+                        answer = await self._server.ask(question)
+                        completion = wire.completion_of(answer, question, queue_ms)
+                    except ERRORS as error:
+                        failure = failure_of(error, self._settings)
+                    else:
+                        self._breaker.succeeded()
+                        return completion
+                    self._report(failure)
+                if not failure.may_pass or attempt == self._settings.retries:
+                    break
+                await asyncio.sleep(self._settings.backoff.seconds(attempt))
+        # Not from the library's error: that one holds the request and what the server said of it.
+        raise EngineError(failure.reason, failure.message)
+
+    def _report(self, failure: Failure) -> None:
+        if failure.of_server:
+            self._breaker.failed()
+        else:
+            self._breaker.succeeded()
+        if failure.retry_after is not None:
+            self._breaker.hold(failure.retry_after)

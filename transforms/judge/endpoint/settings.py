@@ -1,0 +1,107 @@
+"""Where the server is, how to speak to it, and how patient to be."""
+
+import random
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+_FAILURES_TO_OPEN = 3
+
+
+class Form(StrEnum):
+    """How the prompt travels."""
+
+    AUTO = "auto"  # tokens where a vLLM server serves a gpt-oss model, chat anywhere else
+    CHAT = "chat"  # messages; the server renders them with a template of its own
+    TOKENS = "tokens"  # the ids that harmony rendered, so that nothing in a post is a control token
+
+
+class EndpointError(ValueError):
+    """The endpoint cannot serve the job; the message names the way out."""
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Seconds to wait after the nth failure in a row: doubling, bounded, and never in step."""
+
+    first: float = 0.5
+    most: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.first <= self.most:
+            raise EndpointError(
+                f"a backoff from {self.first} to {self.most} s: give 0 < first <= most"
+            )
+
+    def seconds(self, failures: int) -> float:
+        """Return the wait after so many failures, counted from 0; half of it is chance."""
+        whole = min(self.most, self.first * 2.0 ** min(failures, 30))
+        return whole * random.uniform(0.5, 1.0)  # noqa: S311 - it spreads load, it keeps no secret
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """An OpenAI-compatible server and how to use it. Checked where it is made.
+
+    An attempt that fails for a reason that may pass is made again, ``retries`` times.
+    """
+
+    url: str  # up to the version, such as http://127.0.0.1:11434/v1
+    model: str | None = None  # None: the only one that the server serves
+    form: Form = Form.AUTO
+    key: str | None = field(default=None, repr=False)
+    concurrency: int | None = None  # requests at once; None: by what kind of server it is
+    timeout: float = 60.0  # seconds for one attempt
+    retries: int = 3
+    backoff: Backoff = Backoff()
+    answer_tokens: int = 4096  # a safety net: lower the policy's effort for shorter answers
+
+    def __post_init__(self) -> None:
+        _check_url(self.url)
+        object.__setattr__(self, "url", self.url.rstrip("/"))
+        # Not quoted: whatever is wrong with it, it may be a secret.
+        if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
+            raise EndpointError("the key has characters that no HTTP header may have: is it whole?")
+        if self.key is not None and (not self.key or " " in self.key):
+            raise EndpointError("the key is empty or has spaces in it: is it whole?")
+        if self.model is not None and not self.model.strip():
+            raise EndpointError("the model's name is empty: leave it out, or name one")
+        for name, least in (("concurrency", 1), ("retries", 0), ("answer_tokens", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise EndpointError(f"{name} is {value}; give at least {least}")
+        if not self.timeout > 0:
+            raise EndpointError(f"timeout is {self.timeout}; give seconds above 0")
+
+    @property
+    def failures_to_open(self) -> int:
+        """Return how many failures of the server in a row mean that it is down.
+
+        No more than there are retries, or an outage would use up those of a lone request.
+        """
+        return max(1, min(_FAILURES_TO_OPEN, self.retries))
+
+
+@dataclass(frozen=True)
+class Served:
+    """What answers: found by asking the server, once, when a job starts."""
+
+    model: str  # as the server names it
+    form: Form  # chat or tokens
+    owner: str  # who the server says made or serves it: vllm, llamacpp, library, openai
+    context_tokens: int | None  # prompt and answer together, where the server says so
+    concurrency: int
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise EndpointError(f"the URL has no readable host and port: {error}") from error
+    if parts.username is not None or parts.password is not None:
+        raise EndpointError("the URL holds a user or a password: give a key in the environment")
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise EndpointError(f"{url!r} is no URL such as http://127.0.0.1:8000/v1")
+    if parts.query or parts.fragment:
+        raise EndpointError(f"{url!r} has a query or a fragment: give it up to /v1")
