@@ -60,8 +60,8 @@ class Simulation:
         return SimulatedGpu(self)
 
     def job(self, number: int, request: Request) -> Job:
-        """Return what a request is to the GPU; the same request always gets the same length."""
-        drawn = zlib.crc32(f"{self.seed} {request.request_id} {request.text}".encode()) / 2**32
+        """Return what a request is to the GPU; one text under one policy has one length."""
+        drawn = zlib.crc32(f"{self.seed} {request.policy.version} {request.text}".encode()) / 2**32
         return Job(
             number,
             prefix=request.policy.version,

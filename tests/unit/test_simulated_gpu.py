@@ -33,7 +33,7 @@ def ends(fleet):
 
 
 def requests(count, policy=POLICY):
-    return [Request(f"r{n}", "text " * 8, policy) for n in range(count)]
+    return [Request(f"r{n}", f"post {n}", policy) for n in range(count)]
 
 
 @pytest.mark.parametrize("gpus", [1, 8])
