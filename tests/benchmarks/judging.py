@@ -134,6 +134,7 @@ def in_beam(
     policies: PolicySet,
     source_rows: int | None = None,
     options: Sequence[str] = (),
+    max_in_flight: int | None = None,
 ) -> Measured:
     """Judge in a pipeline, on the runner that the options name; in process where they do not.
 
@@ -151,7 +152,7 @@ def in_beam(
     escalations = pipeline | Arriving(_lend(batches), per_bundle)
     if not in_process:
         escalations |= beam.Reshuffle()
-    judged = escalations | _judge(watched, policies)
+    judged = escalations | _judge(watched, policies, max_in_flight)
     judged.verdicts | beam.Map(_see, _lend(seen))
     pipeline.run().wait_until_finish()
     return _all(seen, watched, batches, started)
@@ -223,11 +224,11 @@ def _work(step: Any, bundles: "queue.SimpleQueue[Sequence[pa.RecordBatch]]", see
     step.teardown()
 
 
-def _judge(watched: Watched, policies: PolicySet) -> JudgeContent:
+def _judge(watched: Watched, policies: PolicySet, max_in_flight: int | None = None) -> JudgeContent:
     settings = JudgeSettings(
         run="bench",
         cluster="bench",
-        max_in_flight=watched.capacity,
+        max_in_flight=max_in_flight or watched.capacity,
         timeout_seconds=_PATIENCE_SECONDS,
     )
     return JudgeContent(_lend(watched), policies, settings, DecodeSettings())
@@ -262,6 +263,7 @@ def _see(batch: pa.RecordBatch, seen: Any) -> None:
 def _all(
     seen: _Seen, watched: Watched, batches: Sequence[pa.RecordBatch], started: float
 ) -> Measured:
+    # The judge's own account, so that nothing lost or failed passes for speed.
     rows = sum(batch.num_rows for batch in batches)
     if seen.verdicts != rows:
         raise SystemExit(f"{seen.verdicts} verdicts of {rows} escalations: nothing was measured")
