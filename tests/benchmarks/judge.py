@@ -7,16 +7,19 @@ Everything that is compared runs on the same requests and the same engine, in on
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, cast
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.engines import JudgeOptions, engine_factory
 from policies.loading import LIBRARY, load_policies
-from policies.policy import PolicySet
+from policies.policy import Contract, PolicySet
 from tests.benchmarks.batching_model import (
     PUBLISHED_REQUESTS_PER_S,
     PUBLISHED_TOKENS_IN,
@@ -28,14 +31,20 @@ from tests.benchmarks.judging import (
     Watched,
     directly,
     escalated,
+    ideally,
     in_beam,
     in_bundles,
+    warming,
 )
 from tests.benchmarks.simulated_gpu import Simulation
 from transforms.judge.engine import Engine
 
+if TYPE_CHECKING:
+    from transforms.judge.vllm import VllmEngine
+
 SOURCE_ROWS = 1000  # escalated from a source bundle of 20,000 posts at 5 %
 LONG_ROWS = 32_000  # what one H100 answers in ten minutes
+MODEL = "the model alone"  # what the simulation says without threads and without a clock
 BUNDLES_AT_ONCE = 8  # on Prism; on Flink, the parallelism
 ESCALATED_SHARE = 0.05
 _SHAPES_SCALE = (
@@ -86,20 +95,20 @@ def _full_rate(simulation: Simulation, policies: PolicySet, seconds: float) -> d
     batches, engine = escalated(count, policies), simulation()
     watched = Watched(engine)
     ways: dict[str, Way] = {
+        MODEL: lambda: ideally(simulation, batches, policies),
         "direct": lambda: directly(watched, batches, policies),
         "beam": lambda: in_beam(watched, batches, policies),
     }
-    if watched.capacity > 256:
-        ways["beam, 256 in flight"] = lambda: in_beam(
-            watched, batches[: len(batches) // 2], policies, max_in_flight=256
-        )
     return _measured(engine, watched, policies, ways)
 
 
 def _shapes(simulation: Simulation, policies: PolicySet, prism: Path | None) -> dict[str, Measured]:
     batches, engine = escalated(LONG_ROWS // 4, policies), simulation()
     watched = Watched(engine)
-    ways: dict[str, Way] = {"direct": lambda: directly(watched, batches, policies)}
+    ways: dict[str, Way] = {
+        MODEL: lambda: ideally(simulation, batches, policies),
+        "direct": lambda: directly(watched, batches, policies),
+    }
     for rows in (SOURCE_ROWS // 5, SOURCE_ROWS, LONG_ROWS):
         ways[f"in process, bundles of {rows:,}"] = lambda rows=rows: in_beam(
             watched, batches, policies, rows
@@ -125,8 +134,7 @@ def _measured(
     engine: Engine, watched: Watched, policies: PolicySet, ways: dict[str, Way]
 ) -> dict[str, Measured]:
     try:
-        # Every prefix is in the cache before anybody is measured.
-        directly(watched, escalated(len(policies.policies), policies), policies)
+        wait(engine.submit(warming(policies)))
         return {name: way() for name, way in ways.items()}
     finally:
         engine.close()
@@ -134,18 +142,22 @@ def _measured(
 
 def _told(title: str, runs: dict[str, Measured]) -> dict[str, Any]:
     print(f"\n{title}")
-    head = ("requests", "s", "+start-up", "req/s", "/direct", "steady", "in flight", "failed")
+    against = [name for name in (MODEL, "direct") if name in runs]
+    head = ["requests", "s", "+start-up", "in flight", "failed", "req/s"]
+    head += ["/ model" if name == MODEL else f"/ {name}" for name in against]
     print(f"  {'':34}" + "".join(f"{name:>10}" for name in head))
-    direct = runs["direct"].per_s
+    shares = {
+        name: {other: each.per_s / runs[other].per_s for other in against}
+        for name, each in runs.items()
+    }
     for name, each in runs.items():
         print(
             f"  {name:34}{each.requests:10,}{each.seconds:10.1f}{each.seconds_with_start_up:10.1f}"
-            f"{each.per_s:10.2f}{each.per_s / direct:10.1%}{each.steady_per_s:10.2f}"
-            f"{each.mean_in_flight:10.0f}{each.failed:10}"
+            f"{each.mean_in_flight:10.0f}{each.failed:10}{each.per_s:10.2f}"
+            + "".join(f"{share:10.1%}" for share in shares[name].values()),
+            flush=True,
         )
-    return {
-        name: {**each.record(), "of_direct": each.per_s / direct} for name, each in runs.items()
-    }
+    return {name: {**each.record(), "of": shares[name]} for name, each in runs.items()}
 
 
 def _plan(beam: Measured, simulation: Simulation) -> None:
@@ -161,7 +173,46 @@ def _real(
 ) -> dict[str, Any]:
     named = PipelineOptions([f"--engine={options.engine}", *of_engine]).view_as(JudgeOptions)
     engine = engine_factory(named, policies)()
-    raise SystemExit(f"{engine.name} cannot be measured yet")
+    # Answers of a label are the shortest there are, so what Weir costs weighs most.
+    policies = PolicySet(tuple(replace(p, contract=Contract.LABEL) for p in policies.policies))
+    watched, batches = Watched(engine), escalated(options.requests, policies)
+    ways: dict[str, Way] = {
+        "direct": lambda: directly(watched, batches, policies),
+        "beam": lambda: in_beam(watched, batches, policies),
+    }
+    if engine.name == "vllm":
+        from tests.benchmarks.vllm_ways import all_at_once, by_run_inference
+
+        vllm = cast("VllmEngine", engine)
+        ways = {
+            "direct": lambda: all_at_once(vllm, batches, policies),
+            "direct, by the engine": ways["direct"],
+            "beam": ways["beam"],
+        }
+    try:
+        # Once unmeasured, or the first would fill the prefix cache for the others.
+        directly(watched, batches, policies)
+        rounds = [_round(ways, number) for number in range(options.repeats)]
+    finally:
+        engine.close()
+    if engine.name == "vllm":  # when the engine is gone: they would share the processor
+        rounds[-1]["RunInference"], sizes = by_run_inference(vllm, batches, policies)
+        print(f"RunInference's batches: {sizes}", file=sys.stderr)
+    ratios = [each["beam"].per_s / each["direct"].per_s for each in rounds]
+    print(f"\nbeam / direct in each round: {', '.join(f'{ratio:.1%}' for ratio in ratios)}")
+    return {
+        "engine": engine.name,
+        "model": engine.model,
+        "beam_to_direct": median(ratios),
+        "rounds": [_told(f"{engine.name}, round {n + 1}", each) for n, each in enumerate(rounds)],
+    }
+
+
+def _round(ways: dict[str, Way], number: int) -> dict[str, Measured]:
+    """Run each way once, every other time backwards, so that a drift favours nobody."""
+    order = list(ways) if number % 2 == 0 else list(reversed(ways))
+    runs = {name: ways[name]() for name in order}
+    return {name: runs[name] for name in ways}
 
 
 _ASSUMPTIONS = f"""A SIMULATION, for capacity planning: no model runs and the verdicts mean nothing.

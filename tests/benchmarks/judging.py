@@ -23,7 +23,9 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from pipelines.moderate import IN_PROCESS
 from policies.policy import PolicySet
 from tests.benchmarks.arriving import Arriving
+from tests.benchmarks.batching_model import Fleet
 from tests.benchmarks.corpus import messages
+from tests.benchmarks.simulated_gpu import Simulation
 from transforms import coders
 from transforms.decode import DecodeSettings
 from transforms.judge import JudgeContent, JudgeSettings
@@ -44,13 +46,27 @@ class Measured:
     seconds: float
     seconds_with_start_up: float
     per_s: float
-    steady_per_s: float  # of the engine, without the first tenth and the last fifth of the requests
     mean_in_flight: float
     failed: int
 
     def record(self) -> dict[str, float]:
         """Return the fields, for JSON."""
         return asdict(self)
+
+
+def measured(
+    submitted: Sequence[float], ended: Sequence[float], started: float, last: float, failed: int = 0
+) -> Measured:
+    """Return what the times say: of each submission, each answer, the start, the last result."""
+    count, seconds = len(ended), last - min(submitted)
+    return Measured(
+        requests=count,
+        seconds=seconds,
+        seconds_with_start_up=time.monotonic() - started,
+        per_s=count / seconds,
+        mean_in_flight=(sum(ended) - sum(submitted)) / seconds,
+        failed=failed,
+    )
 
 
 @dataclass
@@ -69,10 +85,10 @@ class Watched:
         self.name, self.model = self.engine.name, self.engine.model
         self.capacity = self.engine.capacity
 
-    def submit(self, requests: Sequence[Request]) -> list["Future[Completion]"]:
+    def submit(self, asked: Sequence[Request]) -> list["Future[Completion]"]:
         """Pass the requests on."""
-        self.submitted += [time.monotonic()] * len(requests)
-        futures = self.engine.submit(requests)
+        self.submitted += [time.monotonic()] * len(asked)
+        futures = self.engine.submit(asked)
         for future in futures:
             future.add_done_callback(self._done)
         return futures
@@ -86,17 +102,7 @@ class Watched:
 
     def measured(self, started: float, last: float) -> Measured:
         """Return what was seen of a contender that began and had its last result at these times."""
-        count, first, ended = len(self.ended), min(self.submitted), sorted(self.ended)
-        low, high = count // 10, count * 8 // 10
-        return Measured(
-            requests=count,
-            seconds=last - first,
-            seconds_with_start_up=time.monotonic() - started,
-            per_s=count / (last - first),
-            steady_per_s=(high - low) / (ended[high] - ended[low]),
-            mean_in_flight=(sum(ended) - sum(self.submitted)) / (last - first),
-            failed=self.failed,
-        )
+        return measured(self.submitted, self.ended, started, last, self.failed)
 
     def _done(self, future: "Future[Completion]") -> None:
         self.failed += future.cancelled() or future.exception() is not None
@@ -117,15 +123,39 @@ def directly(watched: Watched, batches: Sequence[pa.RecordBatch], policies: Poli
     """Submit everything at once: what the engine can do."""
     watched.forget()
     started = time.monotonic()
-    requests = [
+    wait(watched.submit(requests(batches, policies)))
+    return watched.measured(started, time.monotonic())
+
+
+def ideally(
+    simulation: Simulation, batches: Sequence[pa.RecordBatch], policies: PolicySet
+) -> Measured:
+    """Return what the simulation's model says on its own, without threads and without a clock."""
+    fleet, started = Fleet(simulation.gpu, simulation.gpus), time.monotonic()
+    ended: list[float] = []
+    for asked in (warming(policies), requests(batches, policies)):
+        begins, ended = max(ended, default=0.0), []
+        fleet.add([simulation.job(number, each) for number, each in enumerate(asked)], begins)
+        while (due := fleet.next_end()) is not None:
+            ended += [each.ended for each in fleet.take(due)]
+    ended = [(each - begins) / simulation.time_scale for each in ended]
+    return measured([0.0] * len(ended), ended, started, ended[-1])
+
+
+def warming(policies: PolicySet) -> list[Request]:
+    """Return one request a policy, so that every prefix is cached before anybody is measured."""
+    return requests(escalated(len(policies.policies), policies), policies)
+
+
+def requests(batches: Sequence[pa.RecordBatch], policies: PolicySet) -> list[Request]:
+    """Return the rows as requests."""
+    return [
         Request(f"{offset}-{policy_id}", text, policies[policy_id])
         for batch in batches
         for offset, policy_id, text in zip(
             *(batch[name].to_pylist() for name in ("offset", "policy_id", "text")), strict=True
         )
     ]
-    wait(watched.submit(requests))
-    return watched.measured(started, time.monotonic())
 
 
 def in_beam(
@@ -134,7 +164,6 @@ def in_beam(
     policies: PolicySet,
     source_rows: int | None = None,
     options: Sequence[str] = (),
-    max_in_flight: int | None = None,
 ) -> Measured:
     """Judge in a pipeline, on the runner that the options name; in process where they do not.
 
@@ -152,7 +181,7 @@ def in_beam(
     escalations = pipeline | Arriving(_lend(batches), per_bundle)
     if not in_process:
         escalations |= beam.Reshuffle()
-    judged = escalations | _judge(watched, policies, max_in_flight)
+    judged = escalations | _judge(watched, policies)
     judged.verdicts | beam.Map(_see, _lend(seen))
     pipeline.run().wait_until_finish()
     return _all(seen, watched, batches, started)
@@ -224,11 +253,11 @@ def _work(step: Any, bundles: "queue.SimpleQueue[Sequence[pa.RecordBatch]]", see
     step.teardown()
 
 
-def _judge(watched: Watched, policies: PolicySet, max_in_flight: int | None = None) -> JudgeContent:
+def _judge(watched: Watched, policies: PolicySet) -> JudgeContent:
     settings = JudgeSettings(
         run="bench",
         cluster="bench",
-        max_in_flight=max_in_flight or watched.capacity,
+        max_in_flight=watched.capacity,
         timeout_seconds=_PATIENCE_SECONDS,
     )
     return JudgeContent(_lend(watched), policies, settings, DecodeSettings())
