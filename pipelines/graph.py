@@ -18,12 +18,6 @@ from transforms.write.flagged import WriteFlagged
 
 coders.register()
 
-# At the end of a bundle the judge waits for its last answers, and in one process nobody gives it
-# others meanwhile: bundles of the source's own size cost a GPU half of its speed (see
-# tests/benchmarks/judge.py), those of ten minutes about 2 %. One process takes no checkpoints, so
-# a long bundle loses nothing.
-_IN_PROCESS_BUNDLES: dict[str, Any] = {"bundle_rows": 1_000_000, "bundle_seconds": 600.0}
-
 
 def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
     """Add the whole job to the pipeline."""
@@ -33,7 +27,11 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         settings.start,
         settings.stop,
         accept_loss=settings.accept_loss,
-        **({} if settings.break_fusion else _IN_PROCESS_BUNDLES),
+        # At the end of a bundle the judge waits for its last answers, and in one process nobody
+        # gives it others meanwhile: short bundles cost a GPU half of its speed, those of ten
+        # minutes 2 %. One process takes no checkpoints, so it gains nothing by short ones.
+        bundle_rows=20_000 if settings.break_fusion else 1_000_000,
+        bundle_seconds=1.0 if settings.break_fusion else 600.0,
     )
     decide(messages, settings)
 
