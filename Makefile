@@ -10,7 +10,7 @@ SOURCES := pipelines transforms policies infra tests setup.py
 .PHONY: help demo test check unit integration bench format lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -40,6 +40,10 @@ integration: $(READY)  ## tests with a real broker and the BigQuery emulator
 
 bench: $(READY)  ## ratios against the usual choice, as a table and JSON
 	$(BIN)/python -m tests.benchmarks.throughput
+
+.PHONY: bench-judge
+bench-judge: $(READY)  ## the judge in Beam at the rate of one H100, and of eight (simulated)
+	$(BIN)/python -m tests.benchmarks.judge
 
 format: $(READY)  ## let ruff rewrite the code
 	$(BIN)/ruff format $(SOURCES)

@@ -25,12 +25,18 @@ coders.register()
 
 def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
     """Add the whole job to the pipeline."""
+    # At the end of a bundle the judge waits for its last answers, and in one process nobody gives
+    # it others meanwhile: short bundles cost a GPU half of its speed, those of ten minutes 2 %.
+    # Bounded work in one process takes no checkpoints, so it gains nothing by short ones.
+    long = not settings.break_fusion and settings.stop.at != "never"
     messages = pipeline | "Read" >> ReadFromKafka(
         settings.kafka,
         settings.topics,
         settings.start,
         settings.stop,
         accept_loss=settings.accept_loss,
+        bundle_rows=1_000_000 if long else 20_000,
+        bundle_seconds=600.0 if long else 1.0,
     )
     decide(messages, settings)
 
