@@ -17,6 +17,7 @@ from pipelines.graph import moderate
 from pipelines.options import CONCERNS, ModerationSettings
 from pipelines.provenance import record_decider, record_run
 from pipelines.tables import check_tables
+from policies.loading import LIBRARY
 from transforms.counts import Counts, counts_of
 from transforms.kafka import ensure_topics
 from transforms.read import check_source
@@ -65,9 +66,20 @@ def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:
     return pipeline.run()
 
 
+class _Defaults(argparse.HelpFormatter):
+    """Says what an option is when it is not given, where that says anything."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        known = action.default not in (None, False, argparse.SUPPRESS, str(LIBRARY))
+        return f"{text} (default: %(default)s)".strip() if known else text
+
+
 def help_text() -> str:
     """Return what the job's own options mean, group by group."""
-    parser = argparse.ArgumentParser(prog="weir run", add_help=False, usage=_USAGE)
+    parser = argparse.ArgumentParser(
+        prog="weir run", add_help=False, usage=_USAGE, formatter_class=_Defaults
+    )
     for concern in CONCERNS:
         concern._add_argparse_args(parser)
     return parser.format_help()

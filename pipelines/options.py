@@ -68,11 +68,17 @@ class DecodeOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group("Decoding")
-        group.add_argument("--format", default="json", choices=["json", "text"])
-        group.add_argument("--id_field", default="id", help="path, such as post.id")
-        group.add_argument("--text_field", default="text", help="path, such as post.body")
-        group.add_argument("--time_field", default="created_at", help="ISO 8601 or epoch")
-        group.add_argument("--language_field", default="lang", help="path")
+        group.add_argument(
+            "--format", default="json", choices=["json", "text"], help="what a message holds"
+        )
+        group.add_argument(
+            "--id_field", default="id", help="path of the post's id, such as post.id"
+        )
+        group.add_argument("--text_field", default="text", help="path of its text")
+        group.add_argument(
+            "--time_field", default="created_at", help="path of its time, ISO 8601 or epoch"
+        )
+        group.add_argument("--language_field", default="lang", help="path of its language")
 
 
 class ModerationOptions(PipelineOptions):
@@ -82,7 +88,9 @@ class ModerationOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group("Policies and screen")
         group.add_argument(
-            "--policies", default=str(LIBRARY), help="folder or gs:// prefix of policy documents"
+            "--policies",
+            default=str(LIBRARY),
+            help="folder or gs:// prefix of policy documents (default: those that ship with Weir)",
         )
         group.add_argument(
             "--screen",
@@ -96,7 +104,12 @@ class ModerationOptions(PipelineOptions):
             help="share of cleared posts that is judged all the same, to measure what is missed",
         )
         group.add_argument("--run_name", default="live", help="stands on every row")
-        group.add_argument("--mode", default="enforce", choices=[str(m) for m in Mode])
+        group.add_argument(
+            "--mode",
+            default="enforce",
+            choices=[str(m) for m in Mode],
+            help="what verdicts are for; only enforce reaches the flagged topic",
+        )
 
 
 class SinkOptions(PipelineOptions):
@@ -105,10 +118,14 @@ class SinkOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group("Sinks")
-        group.add_argument("--flagged_topic", default="weir-flagged")
-        group.add_argument("--dead_letter_topic", default="weir-dead-letters")
+        group.add_argument("--flagged_topic", default="weir-flagged", help="topic of violations")
+        group.add_argument(
+            "--dead_letter_topic",
+            default="weir-dead-letters",
+            help="topic of what cannot be processed",
+        )
         group.add_argument("--bigquery_project", help="Google Cloud project of the tables")
-        group.add_argument("--bigquery_dataset", default="weir")
+        group.add_argument("--bigquery_dataset", default="weir", help="their dataset")
         group.add_argument("--bigquery_rest", metavar="URL", help="an emulator's REST endpoint")
         group.add_argument("--bigquery_grpc", metavar="HOST:PORT", help="an emulator's gRPC one")
 
