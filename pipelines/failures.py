@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from infra.local import StackError
 from pipelines.tables import TablesError
 from policies.policy import PolicyError
+from transforms.judge.engine import EngineStartError
 from transforms.read import SourceError
 from transforms.screen import ScreenError
 
@@ -15,7 +16,15 @@ class OptionError(ValueError):
     """An option is wrong; the message names it, the value, and the way out."""
 
 
-EXPECTED = (OptionError, SourceError, TablesError, PolicyError, ScreenError, StackError)
+EXPECTED = (
+    OptionError,
+    SourceError,
+    TablesError,
+    PolicyError,
+    ScreenError,
+    StackError,
+    EngineStartError,
+)
 
 
 @contextmanager
