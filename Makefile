@@ -5,9 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ENGINE_VENV := .venv-engine
+ENGINE_READY := $(ENGINE_VENV)/.ready
 SOURCES := pipelines transforms policies infra tests setup.py
 
-.PHONY: help demo test check unit integration bench format lock clean
+.PHONY: help demo test test-engine check unit integration bench format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +27,17 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## run the whole pipeline on a sample: broker, screen, judge, BigQuery
 	@$(BIN)/weir demo
 
-test: check unit integration  ## everything CI runs
+test: check unit integration  ## what CI runs, but for test-engine
+
+# 4.4 GB, so only who tests the vLLM engine has it.
+$(ENGINE_READY): tests/engine/requirements.txt | $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(ENGINE_VENV)
+	@$(BIN)/uv pip install --quiet --python $(ENGINE_VENV)/bin/python --no-deps --compile-bytecode \
+		--requirements tests/engine/requirements.txt
+	@touch $@
+
+test-engine: $(ENGINE_READY)  ## tests with the real vLLM, on the CPU; minutes
+	$(ENGINE_VENV)/bin/python -m pytest tests/engine
 
 check: $(READY)  ## formatter, linter, types
 	$(BIN)/ruff format --check $(SOURCES)
@@ -55,4 +67,4 @@ lock: $(READY)  ## pin the newest allowed versions
 		pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the virtual environment and every cache
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ENGINE_VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,13 +3,16 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.endpoint import EndpointOptions, endpoint_factory, refuse_endpoint_options
+from pipelines.failures import OptionError
 from policies.policy import PolicySet
 from transforms.judge.engine import Engine
 from transforms.judge.exemplar import exemplar_engine
+from transforms.judge.vllm_settings import MODEL_20B, MODEL_120B, VllmSettings
 
 
 class JudgeOptions(PipelineOptions):
@@ -22,14 +25,44 @@ class JudgeOptions(PipelineOptions):
             "--engine",
             default="exemplar",
             choices=sorted(_ENGINES),
-            help="exemplar compares with labelled examples, a stand-in; endpoint asks an "
-            "OpenAI-compatible server",
+            help="vllm reasons on this worker's GPU; endpoint asks an OpenAI-compatible server; "
+            "exemplar compares with labelled examples, a stand-in",
         )
         group.add_argument(
-            "--max_in_flight", type=int, default=256, help="requests at the judge at once"
+            "--max_in_flight",
+            type=int,
+            default=4096,
+            help="requests at the judge at once, at most; fewer where the engine holds fewer",
         )
         group.add_argument(
-            "--judge_timeout", type=float, default=120.0, help="seconds one request may take"
+            "--judge_timeout",
+            type=float,
+            default=600.0,
+            help="seconds one request may take, a restart of its engine included",
+        )
+        group.add_argument(
+            "--model",
+            help=f"vllm: a folder, a name on the Hugging Face hub, or an object-store prefix that "
+            f"is copied to each worker (default {MODEL_20B}; {MODEL_120B} needs an 80 GB card)",
+        )
+        group.add_argument(
+            "--reasoning_tokens",
+            type=int,
+            default=2048,
+            help="vllm: reasoning is ended there; a safety net, so lower a policy's effort instead",
+        )
+        group.add_argument(
+            "--gpu_memory",
+            default="auto",
+            help="vllm: the card's memory in GB, for which settings are chosen (16, 24, 40 or 80); "
+            "auto asks the card",
+        )
+        group.add_argument(
+            "--engine_settings",
+            default="",
+            metavar="NAME=VALUE,...",
+            help="vllm: settings that the card's own do not suit, such as max_num_seqs=32,"
+            "max_model_len=12288; transforms/judge/vllm_settings.py lists them",
         )
 
 
@@ -56,7 +89,32 @@ def _endpoint(options: JudgeOptions, policies: PolicySet) -> Callable[[], Engine
     return endpoint_factory(options.view_as(EndpointOptions))
 
 
+@dataclass(frozen=True)
+class _Vllm:
+    settings: VllmSettings
+
+    def __call__(self) -> Engine:
+        from transforms.judge.vllm import VllmEngine  # a launcher needs none of it
+
+        return VllmEngine(self.settings)
+
+
+def _vllm(options: JudgeOptions, policies: PolicySet) -> Callable[[], Engine]:  # noqa: ARG001
+    chosen: dict[str, Any] = {"reasoning_tokens": options.reasoning_tokens}
+    if options.model:
+        chosen["model"] = options.model
+    if options.gpu_memory != "auto":
+        if not options.gpu_memory.isdigit():
+            raise OptionError(f"--gpu_memory is {options.gpu_memory!r}; give GB, or auto")
+        chosen["gpu_memory_gb"] = int(options.gpu_memory)
+    try:
+        return _Vllm(VllmSettings.parse(options.engine_settings, **chosen))
+    except ValueError as error:
+        raise OptionError(f"The judge's options do not fit together: {error}") from error
+
+
 _ENGINES: dict[str, Callable[[JudgeOptions, PolicySet], Callable[[], Engine]]] = {
     "endpoint": _endpoint,
     "exemplar": _exemplar,
+    "vllm": _vllm,
 }

@@ -8,6 +8,7 @@ from infra.local import StackError
 from pipelines.tables import TablesError
 from policies.policy import PolicyError
 from transforms.judge.endpoint.settings import EndpointError
+from transforms.judge.engine import EngineStartError
 from transforms.read import SourceError
 from transforms.screen import ScreenError
 
@@ -24,6 +25,7 @@ EXPECTED = (
     ScreenError,
     StackError,
     EndpointError,
+    EngineStartError,
 )
 
 

@@ -1,11 +1,14 @@
-"""A scripted engine: it answers as the post's text tells it to, at the one seam made for it."""
+"""Engines that do as a post's text tells them to, at the seams made for it."""
 
+import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from transforms.judge.engine import Completion, EngineError, Request
+from transforms.judge.supervisor import EngineDiedError
 
 
 @dataclass
@@ -70,3 +73,49 @@ class ScriptedEngine:
                 future.set_result(Completion(final, probability=0.9, tokens_out=7))
             case _:
                 future.set_result(Completion('{"violation": 0}', probability=0.1))
+
+
+class MortalEngine:
+    """A running engine, as a supervisor has it; it answers with the prompt.
+
+    ``slow`` takes 50 ms; ``poison`` kills the engine; ``refuse`` raises EngineError.
+    """
+
+    def __init__(self) -> None:
+        self.last_progress = time.monotonic()
+        self.asked: list[str] = []
+        self.working = 0
+        self.hanging = False
+        self.killed = self.stopped = False
+        self._dead = asyncio.Event()
+
+    async def answer(self, prompt: str) -> str:
+        self.asked.append(prompt)
+        self.working += 1
+        dead = asyncio.create_task(self._dead.wait())
+        try:
+            done, _ = await asyncio.wait([dead], timeout=self._seconds(prompt))
+            if done:
+                raise EngineDiedError
+        finally:
+            dead.cancel()
+            self.working -= 1
+        if prompt == "refuse":
+            raise EngineError("refused", "the engine refused it")
+        self.last_progress = time.monotonic()
+        return prompt
+
+    def kill(self) -> None:
+        self.killed = True
+        self._dead.set()
+
+    async def stop(self) -> None:
+        self.stopped = True
+        self._dead.set()
+
+    def _seconds(self, prompt: str) -> float:
+        if prompt == "poison":
+            self.kill()
+        if self.hanging:
+            return 60.0
+        return 0.05 if prompt.startswith("slow") else 0.001

@@ -62,6 +62,10 @@ class EngineError(Exception):
         self.reason = reason
 
 
+class EngineStartError(RuntimeError):
+    """An engine cannot start; the message says why and what to do."""
+
+
 class Engine(Protocol):
     """Answers requests. Safe to share between threads."""
 

@@ -1,14 +1,15 @@
 """Hold a completion to bounded reasoning and then a final message in its policy's contract.
 
-Written as an xgrammar structural tag, which vLLM enforces token by token. Contract words are given
-as the tokens that a model writes them with, so no other spelling of a label takes a share of its
-probability.
+Written as an xgrammar structural tag, which vLLM enforces token by token. What differs between
+policies is given as text: xgrammar 0.2.8 takes rules made of different tokens for the same one, and
+lets a policy be answered with another one's labels.
 """
 
+import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from policies.contract import json_keys
@@ -16,10 +17,13 @@ from policies.policy import Contract, Policy
 from transforms.judge import harmony
 from transforms.records import Outcome
 
+FINAL_TOKENS = 1024  # bound of a final message and the headers around it
 _VOCABULARY = 201_088  # the model's, padded
-_CATEGORY_CHARACTERS = 64
-_RATIONALE_CHARACTERS = 400  # two sentences
+_CATEGORY_TOKENS = 16
+_RATIONALE_TOKENS = 100  # two or three sentences
 _RULES = 8  # rule ids in one answer
+_KNOWN = 0.9  # of the label's probability, at least, or what is known of it says too little
+_MOST_TOKENS = 128  # whose log probabilities vLLM gives
 
 
 def structural_tag(policy: Policy, reasoning_tokens: int) -> str:
@@ -46,7 +50,7 @@ def structural_tag(policy: Policy, reasoning_tokens: int) -> str:
 
 def label_tokens(policy: Policy) -> tuple[int, ...]:
     """Return the tokens whose log probabilities ``violating_probability`` needs."""
-    return tuple(sorted({token for label in _labels(policy) for token in label.spelling}))
+    return tuple(_pieces(tuple(policy.labels)))
 
 
 def violating_probability(
@@ -55,105 +59,139 @@ def violating_probability(
     """Return the probability of a violating label at the place where the label was written.
 
     ``tokens`` are a completion's, and ``log_probabilities`` has those of the label tokens at each
-    of its positions. None where there is no label to be found.
+    of its positions. Where labels of both kinds begin alike, the tokens that tell them apart count
+    as well; of such a beginning that was not written nothing more is known, and it is left out.
+    None where that is more than a tenth, or there is no label to be found.
     """
-    open_labels = _labels(policy)
-    position = _label_position(policy, tokens)
+    pieces = _pieces(tuple(policy.labels))
     violating = safe = 0.0
-    share = 1.0  # of the label's probability, what is left to the labels that are open
-    depth = 0
-    while position is not None and position + depth < min(len(tokens), len(log_probabilities)):
-        here = log_probabilities[position + depth]
-        branches: dict[int, list[_Label]] = {}
-        for label in open_labels:
-            branches.setdefault(label.spelling[depth], []).append(label)
-        masses = {token: math.exp(here.get(token, -math.inf)) for token in branches}
+    share = 1.0  # of the probability, what belongs to labels that begin as the text so far
+    text = ""
+    for position in _label_positions(policy, tokens, log_probabilities):
+        here = log_probabilities[position]
+        masses = {
+            token: math.exp(here[token])
+            for token, piece in pieces.items()
+            if token in here and _meanings(policy, text, piece)
+        }
         total = sum(masses.values())
         if not total > 0:
             return None
-        taken: list[_Label] = []
-        deeper = 0.0
-        for token, labels in branches.items():
-            mass = share * masses[token] / total
-            if all(label.violates for label in labels):
-                violating += mass
-            elif not any(label.violates for label in labels):
-                safe += mass
-            elif token == tokens[position + depth]:
-                # Labels of both kinds begin this way: the next token tells more.
-                taken, deeper = labels, mass
-            # Of a branch of both kinds that was not taken nothing more is known: it is left out.
-        if not taken:
-            return violating / (violating + safe) if violating + safe > 0 else None
-        open_labels, share = taken, deeper
-        depth += 1
+        undecided = 0.0
+        for token, mass in masses.items():
+            meanings = _meanings(policy, text, pieces[token])
+            if meanings == {Outcome.VIOLATES}:
+                violating += share * mass / total
+            elif meanings == {Outcome.SAFE}:
+                safe += share * mass / total
+            elif token == tokens[position]:
+                undecided = share * mass / total
+        if not undecided:
+            known = violating + safe
+            return violating / known if known >= _KNOWN else None
+        share, text = undecided, text + pieces[tokens[position]]
     return None
 
 
-@dataclass(frozen=True)
-class _Label:
-    spelling: tuple[int, ...]  # its tokens, and the one that ends the message
-    violates: bool
+def _meanings(policy: Policy, text: str, piece: str) -> set[str]:
+    """Return what the labels mean that the next token leaves open; an empty one ends the label."""
+    if not piece:
+        return {policy.labels[text]} if text in policy.labels else set()
+    return {meaning for label, meaning in policy.labels.items() if label.startswith(text + piece)}
 
 
-def _labels(policy: Policy) -> list[_Label]:
-    return [
-        _Label((*harmony.encode(label), harmony.RETURN), meaning == Outcome.VIOLATES)
-        for label, meaning in policy.labels.items()
-    ]
+@lru_cache(maxsize=256)
+def _pieces(labels: tuple[str, ...]) -> dict[int, str]:
+    """Return every token that is a part of a label, and the token that ends one, as their text.
+
+    All of them, because the grammar lets a label be spelt in any way.
+    """
+    pieces = {harmony.RETURN: ""}
+    for label in labels:
+        for start, end in itertools.combinations(range(len(label) + 1), 2):
+            spelt = harmony.encode(label[start:end])
+            if len(spelt) == 1 and len(pieces) < _MOST_TOKENS:
+                pieces[spelt[0]] = label[start:end]
+    return pieces
 
 
-def _label_position(policy: Policy, tokens: Sequence[int]) -> int | None:
-    """Return where the label begins: the final message, or in JSON its first 0 or 1."""
+def _label_positions(
+    policy: Policy, tokens: Sequence[int], log_probabilities: Sequence[Mapping[int, float]]
+) -> range:
+    """Return the positions from the label's first token on: in JSON, from the first 0 or 1."""
     headers = [place for place, token in enumerate(tokens) if token == harmony.MESSAGE]
+    end = min(len(tokens), len(log_probabilities))
     if len(headers) != 2:
-        return None
+        return range(0)
     start = headers[1] + 1
-    if policy.contract is Contract.LABEL:
-        return start
-    digits = {label.spelling[0] for label in _labels(policy)}
-    return next((n for n, token in enumerate(tokens) if n >= start and token in digits), None)
+    if policy.contract is Contract.JSON:
+        digits = [harmony.encode(label)[0] for label in policy.labels]
+        while start < end and tokens[start] not in digits:
+            start += 1
+    return range(start, end)
 
 
 def _final(policy: Policy) -> dict[str, Any]:
     if policy.contract is Contract.LABEL:
-        spelt = [_sequence(_tokens(*harmony.encode(label))) for label in policy.labels]
-        return {"type": "or", "elements": spelt}
-    # Several white-space characters before a value would cost tokens; none at all is not allowed.
-    return {"type": "json_schema", "json_schema": _schema(policy), "max_whitespace_cnt": 1}
-
-
-def _schema(policy: Policy) -> dict[str, Any]:
-    values: dict[str, dict[str, Any]] = {
-        "violation": {"type": "integer", "enum": [0, 1]},
-        "policy_category": {"anyOf": [_text(_CATEGORY_CHARACTERS), {"type": "null"}]},
-        "confidence": {"type": "string", "enum": ["low", "medium", "high"]},
-        "rationale": _text(_RATIONALE_CHARACTERS),
-    }
-    if policy.rules:
-        rule = {"type": "string", "enum": list(policy.rules)}
-        values["rule_ids"] = {"type": "array", "items": rule, "maxItems": _RULES}
+        return _label(policy)
     # The label comes first in every answer: its place is how its probability is found.
-    keys = [
-        "violation",
-        *(key for key in json_keys(policy) if key in values and key != "violation"),
-    ]
-    return {
-        "type": "object",
-        "properties": {key: values[key] for key in keys},
-        "required": keys,
-        "additionalProperties": False,
+    keys = ["violation", *(key for key in json_keys(policy) if key != "violation")]
+    elements: list[dict[str, Any]] = []
+    for key in keys:
+        opening = ", " if elements else "{"
+        elements += [_written(f'{opening}"{key}": '), _value(policy, key)]
+    return _sequence([*elements, _written("}")])
+
+
+def _label(policy: Policy) -> dict[str, Any]:
+    return _one_of(_written(label) for label in policy.labels)
+
+
+def _value(policy: Policy, key: str) -> dict[str, Any]:
+    match key:
+        case "violation":
+            return _label(policy)
+        case "policy_category":
+            return _one_of([_written("null"), _text(_CATEGORY_TOKENS)])
+        case "confidence":
+            return _one_of(_written(f'"{word}"') for word in ("low", "medium", "high"))
+        case "rule_ids":
+            return _rule_ids(policy)
+        case _:
+            return _text(_RATIONALE_TOKENS)
+
+
+def _rule_ids(policy: Policy) -> dict[str, Any]:
+    if not policy.rules:
+        return _written("[]")
+    rule = _one_of(_written(json.dumps(rule_id)) for rule_id in policy.rules)
+    more = {
+        "type": "repeat",
+        "min": 0,
+        "max": _RULES - 1,
+        "content": _sequence([_written(", "), rule]),
     }
+    return _one_of([_written("[]"), _sequence([_written("["), rule, more, _written("]")])])
 
 
-def _text(characters: int) -> dict[str, Any]:
-    """Return the schema of a string of so many characters.
+def _text(tokens: int) -> dict[str, Any]:
+    """Return a JSON string of so many tokens, with no character that would have to be escaped.
 
-    xgrammar 0.2 lets a string with maxLength hold raw control characters, which are not JSON, and
-    no escapes, and takes 14 seconds to compile 400; this pattern takes 0.1.
+    Nor a control token, which xgrammar takes for its text, such as <|end|>.
+    Not by json_schema: with maxLength, xgrammar 0.2.8 lets a string hold raw control characters,
+    which are not JSON, and takes seconds to compile one of some hundred characters.
     """
-    one = r'([^"\\\x00-\x1f]|\\["\\/bfnrt])'
-    return {"type": "string", "pattern": f"^{one}{{0,{characters}}}$"}
+    never = ["<|", '"', "\\", *(chr(code) for code in range(1, 0x20))]
+    inside = {"type": "any_text", "excludes": never, "max_tokens": tokens}
+    return _sequence([_written('"'), inside, _written('"')])
+
+
+def _written(text: str) -> dict[str, Any]:
+    return {"type": "const_string", "value": text}
+
+
+def _one_of(elements: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "or", "elements": list(elements)}
 
 
 def _tokens(*ids: int) -> list[dict[str, Any]]:

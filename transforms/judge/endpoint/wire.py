@@ -13,13 +13,17 @@ from transforms.judge.endpoint.failures import GarbledError
 from transforms.judge.endpoint.settings import Form, Served
 from transforms.judge.engine import Completion, EngineError, Finish
 from transforms.judge.prompt import Prompt, chat, render
-from transforms.judge.structure import label_tokens, structural_tag, violating_probability
+from transforms.judge.structure import (
+    FINAL_TOKENS,
+    label_tokens,
+    structural_tag,
+    violating_probability,
+)
 
 T = TypeVar("T")
 _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _TokenId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 _TOKEN_ID = re.compile("[0-9]{1,9}")
-_FINAL_TOKENS = 1024  # for the final message and the headers around it: the contract bounds it
 _STEP = 256
 _Choices = msgspec.Meta(min_length=1)
 
@@ -156,7 +160,7 @@ def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: in
             f"{served.context_tokens}: serve the model with a longer one",
         )
     # In steps: the server compiles a grammar for every budget that it has not seen.
-    reasoning = max(1, (room - _FINAL_TOKENS) // _STEP * _STEP)
+    reasoning = max(1, (room - FINAL_TOKENS) // _STEP * _STEP)
     body = {
         "model": served.model,
         "prompt": list(prompt.tokens),

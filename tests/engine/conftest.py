@@ -1,0 +1,111 @@
+import http.client
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra.local.children import child, connects, free_ports
+from tests.engine.checkpoint import build
+from transforms.judge.vllm_settings import VllmSettings
+
+# What makes vLLM usable on two cores without a GPU and without a network; read as it is imported.
+os.environ |= {
+    "TORCHDYNAMO_DISABLE": "1",  # compiling takes 28 s of the first generation, and saves none
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "OMP_NUM_THREADS": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the worker runs inside the one engine process
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+}
+# The real numbers are for real models; this one needs eight tokens to have said nothing.
+REASONING_TOKENS = 8
+# At temperature 0 dummy weights would say the same of every post.
+SETTINGS = "load_format=dummy,enforce_eager=true,max_num_seqs=32,temperature=1,hang_seconds=45"
+_SERVER_SECONDS = 500.0  # 65 by itself
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Not ours to mend: what vLLM, torch and the libraries below them warn of as they are imported.
+    for theirs in ("vllm", "torch", "transformers", "importlib", "xgrammar", "multiprocessing"):
+        config.addinivalue_line("filterwarnings", rf"ignore::Warning:{theirs}(\..*)?")
+    # vLLM leaves the closing of its sockets' context to the garbage collector.
+    for said in (
+        "Unclosed context:ResourceWarning",
+        ".*Context.__del__:pytest.PytestUnraisableExceptionWarning",
+    ):
+        config.addinivalue_line("filterwarnings", f"ignore:{said}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:  # an engine starts in 40 s on an idle machine, and in minutes on a busy one
+        item.add_marker(pytest.mark.timeout(900))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(pytestconfig: pytest.Config) -> Path:
+    """The folder of a tiny gpt-oss checkpoint."""
+    return build(pytestconfig.cache.mkdir("tiny-gpt-oss"))
+
+
+@pytest.fixture(scope="session")
+def settings(checkpoint: Path) -> VllmSettings:
+    """Settings with which the engine runs the checkpoint on a CPU."""
+    return VllmSettings.parse(SETTINGS, model=str(checkpoint), reasoning_tokens=REASONING_TOKENS)
+
+
+@pytest.fixture(scope="session")
+def engine(settings: VllmSettings):
+    """One real engine for the whole session."""
+    from transforms.judge.vllm import VllmEngine
+
+    engine = VllmEngine(settings)
+    yield engine
+    engine.close()
+
+
+@dataclass(frozen=True)
+class Server:
+    """An OpenAI-compatible server, and the model that it serves."""
+
+    base_url: str
+    model: str
+
+
+@pytest.fixture(scope="session")
+def vllm_server(checkpoint: Path) -> Iterator[Server]:
+    """The real vLLM OpenAI-compatible server, on a free loopback port."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+    command += [f"--model={checkpoint}", "--served-model-name=judge", "--load-format=dummy"]
+    command += ["--host=127.0.0.1", f"--port={port}", "--enforce-eager"]
+    command += ["--max-model-len=10240", "--max-num-seqs=16", "--generation-config=vllm"]
+    command += ['--structured-outputs-config={"backend": "xgrammar"}']
+    # The tests' own death kills the server, and this the engine that the server started.
+    command += ["--worker-extension-cls=transforms.judge.vllm_child.EndsWithHost"]
+    with child(
+        "vLLM's OpenAI-compatible server",
+        command,
+        lambda: connects(port) and _is_healthy(port),
+        seconds=_SERVER_SECONDS,
+        grace=20.0,
+        environment={"WEIR_ENGINE_HOST": str(os.getpid())},
+    ):
+        yield Server(f"http://127.0.0.1:{port}/v1", "judge")
+
+
+def _is_healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,175 @@
+"""The whole job with the real vLLM: broker, emulator, Beam's in-process runner."""
+
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.demo import Stack, query
+from pipelines.moderate import launch
+from pipelines.options import ModerationSettings
+from policies.policy import PolicySet
+from tests.engine.policies import POLICIES
+from transforms.counts import Counts, counts_of
+from transforms.judge.engine import Completion, Request
+from transforms.kafka import KafkaSettings, ensure_topics
+
+POSTS = 67  # of 3 policies that have no head in the screen, so that every post is judged: 201
+JUDGED = POSTS * len(POLICIES.policies)
+
+
+@dataclass
+class Lent:
+    """The session's engine, which a job uses and does not close."""
+
+    engine: object
+    answered: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __getattr__(self, name):
+        return getattr(self.engine, name)
+
+    def submit(self, requests: Sequence[Request]) -> "list[Future[Completion]]":
+        futures = self.engine.submit(requests)
+        for future in futures:
+            future.add_done_callback(self._count)
+        return futures
+
+    def close(self) -> None:
+        pass
+
+    def _count(self, _) -> None:
+        with self.lock:
+            self.answered += 1
+
+
+LENT: list[Lent] = []
+
+
+def lent() -> Lent:
+    """The factory that a job pickles: by name, as the engine itself cannot be."""
+    return LENT[-1]
+
+
+@pytest.fixture(scope="module")
+def borrowed(engine) -> Iterator[Lent]:
+    LENT.append(Lent(engine))
+    yield LENT[-1]
+    LENT.clear()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A topic of posts, and what a run over it left."""
+
+    stack: Stack
+    name: str
+
+    def run(self) -> Counts:
+        policies = fresh(self.name)
+        options = PipelineOptions(
+            [
+                *self.stack.arguments(),
+                f"--topics={self.name}",
+                f"--flagged_topic={self.name}-flagged",
+                f"--dead_letter_topic={self.name}-dead",
+                f"--run_name={self.name}",
+                "--stop=latest",
+            ]
+        )
+        settings = ModerationSettings.from_options(options)
+        settings = replace(settings, policies=policies, engine=lent)
+        result = launch(options, settings)
+        result.wait_until_finish()
+        return counts_of(result)
+
+    def rows(self, sql: str) -> list[dict]:
+        return query(self.stack.bigquery, sql, self.name)
+
+
+def fresh(name: str) -> PolicySet:
+    """The three policies with texts that begin as no other, so that nothing has warmed them."""
+    return PolicySet(
+        tuple(
+            replace(each, text=f"{name}, {each.policy_id}\n\n{each.text}")
+            for each in POLICIES.policies
+        )
+    )
+
+
+@pytest.fixture
+def job(kafka, bigquery, borrowed) -> Job:
+    name = f"engine-{uuid.uuid4().hex[:8]}"
+    settings = KafkaSettings(kafka)
+    ensure_topics(settings, [name], 2)
+    ensure_topics(settings, [f"{name}-flagged", f"{name}-dead"], 1)
+    producer = settings.producer()
+    for number in range(POSTS):
+        post = {"id": f"p{number}", "text": f"buy fresh tomatoes, offer number {number}"}
+        producer.send(name, value=json.dumps(post).encode())
+    producer.flush()
+    producer.close()
+    return Job(Stack(settings, bigquery), name)
+
+
+def once(condition: Callable[[], bool], act: Callable[[], None]) -> threading.Thread:
+    """Act as soon as the condition holds, or after ten minutes, beside whatever else runs."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 600
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        act()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_bounded_job_judges_every_post_and_the_cache_serves_all_prompts_but_the_first(job):
+    counts = job.run()
+    assert counts.imbalances() == []
+    assert counts.escalations == counts.verdicts == JUDGED
+    assert counts.dead_letters == 0
+    stored = job.rows(
+        "SELECT policy_id, COUNT(*) AS n, SUM(IF(tokens_cached = 0, 1, 0)) AS uncached, "
+        "SUM(IF(verdict = 'indeterminate' AND reason IS NULL, 1, 0)) AS unexplained, "
+        "SUM(IF(verdict != 'indeterminate' AND probability IS NULL, 1, 0)) AS unsure "
+        "FROM `{dataset}.verdicts` WHERE run = @run GROUP BY policy_id ORDER BY policy_id"
+    )
+    assert stored == [
+        {"policy_id": policy.policy_id, "n": POSTS, "uncached": 1, "unexplained": 0, "unsure": 0}
+        for policy in POLICIES.policies
+    ]
+
+
+def test_an_engine_killed_in_mid_run_costs_no_verdict_and_makes_none_twice(job, borrowed):
+    enough = borrowed.answered + 20
+    killed = borrowed.process_ids
+    killing = once(
+        lambda: borrowed.answered >= enough,
+        lambda: [os.kill(pid, signal.SIGKILL) for pid in killed],
+    )
+    counts = job.run()
+    killing.join(1)
+    assert set(borrowed.process_ids).isdisjoint(killed)
+    assert counts.imbalances() == []
+    assert counts.verdicts == JUDGED
+    assert counts.dead_letters == 0
+    (stored,) = job.rows(
+        "SELECT COUNT(*) AS n, COUNT(DISTINCT decision_id) AS ids FROM `{dataset}.verdicts` "
+        "WHERE run = @run"
+    )
+    assert stored == {"n": JUDGED, "ids": JUDGED}
+    (labels,) = job.rows(
+        "SELECT COUNT(*) AS n FROM `{dataset}.labels` WHERE run = @run AND decided_by = 'judge'"
+    )
+    assert labels == {"n": JUDGED}
