@@ -7,7 +7,6 @@ Everything that is compared runs on the same requests and the same engine, in on
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import asdict, replace
@@ -189,23 +188,24 @@ def _real(
             "direct, by the engine": ways["direct"],
             "beam": ways["beam"],
         }
+    rounds = []
     try:
         # Once unmeasured, or the first would fill the prefix cache for the others.
         directly(watched, batches, policies)
-        rounds = [_round(ways, number) for number in range(options.repeats)]
+        for number in range(options.repeats):
+            runs = _round(ways, number)
+            rounds.append(_told(f"{engine.name}, round {number + 1}", runs))
     finally:
         engine.close()
+    report: dict[str, Any] = {"engine": engine.name, "model": engine.model, "rounds": rounds}
+    report["beam_to_direct"] = median(each["beam"]["of"]["direct"] for each in rounds)
+    print(f"\nbeam / direct, the median of the rounds: {report['beam_to_direct']:.1%}")
     if engine.name == "vllm":  # when the engine is gone: they would share the processor
-        rounds[-1]["RunInference"], sizes = by_run_inference(vllm, batches, policies)
-        print(f"RunInference's batches: {sizes}", file=sys.stderr)
-    ratios = [each["beam"].per_s / each["direct"].per_s for each in rounds]
-    print(f"\nbeam / direct in each round: {', '.join(f'{ratio:.1%}' for ratio in ratios)}")
-    return {
-        "engine": engine.name,
-        "model": engine.model,
-        "beam_to_direct": median(ratios),
-        "rounds": [_told(f"{engine.name}, round {n + 1}", each) for n, each in enumerate(rounds)],
-    }
+        runs["RunInference"], sizes = by_run_inference(vllm, batches, policies)
+        told = _told("RunInference on a server with the same settings, beside the last round", runs)
+        report["run_inference"] = {**told["RunInference"], "batches": sizes}
+        print(f"  it sent batches of {sizes}, each as long as its slowest")
+    return report
 
 
 def _round(ways: dict[str, Way], number: int) -> dict[str, Measured]:

@@ -186,5 +186,5 @@ def test_a_port_that_does_not_speak_kafka_is_said_in_two_sentences():
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(SourceError, match="not as a Kafka broker would"):
+        with pytest.raises(SourceError, match="did not answer as a Kafka broker would"):
             check_source(KafkaSettings(address), ("posts",), timeout_seconds=1)
