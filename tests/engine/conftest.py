@@ -14,7 +14,6 @@ from transforms.judge.vllm_settings import VllmSettings
 # What makes vLLM usable on two cores without a GPU and without a network; read as it is imported.
 os.environ |= {
     "TORCHDYNAMO_DISABLE": "1",  # compiling takes 28 s of the first generation, and saves none
-    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "OMP_NUM_THREADS": "1",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the worker runs inside the one engine process
@@ -27,7 +26,11 @@ os.environ |= {
 # The real numbers are for real models; this one needs eight tokens to have said nothing.
 REASONING_TOKENS = 8
 # At temperature 0 dummy weights would say the same of every post.
-SETTINGS = "load_format=dummy,enforce_eager=true,max_num_seqs=32,temperature=1,hang_seconds=45"
+CACHE_BYTES = 1 << 30
+SETTINGS = (
+    "load_format=dummy,enforce_eager=true,max_num_seqs=32,temperature=1,hang_seconds=45,"
+    f"kv_cache_memory_bytes={CACHE_BYTES}"
+)
 _SERVER_SECONDS = 500.0  # 65 by itself
 
 
@@ -86,6 +89,7 @@ def vllm_server(checkpoint: Path) -> Iterator[Server]:
     command += [f"--model={checkpoint}", "--served-model-name=judge", "--load-format=dummy"]
     command += ["--host=127.0.0.1", f"--port={port}", "--enforce-eager"]
     command += ["--max-model-len=10240", "--max-num-seqs=16", "--generation-config=vllm"]
+    command += [f"--kv-cache-memory-bytes={CACHE_BYTES}"]
     command += ['--structured-outputs-config={"backend": "xgrammar"}']
     # The tests' own death kills the server, and this the engine that the server started.
     command += ["--worker-extension-cls=transforms.judge.vllm_child.EndsWithHost"]

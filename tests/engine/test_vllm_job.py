@@ -17,7 +17,7 @@ from pipelines.demo import Stack, query
 from pipelines.moderate import launch
 from pipelines.options import ModerationSettings
 from policies.policy import PolicySet
-from tests.engine.policies import POLICIES
+from tests.engine.policies import CODES, POLICIES
 from transforms.counts import Counts, counts_of
 from transforms.judge.engine import Completion, Request
 from transforms.kafka import KafkaSettings, ensure_topics
@@ -141,14 +141,20 @@ def test_a_bounded_job_judges_every_post_and_the_cache_serves_all_prompts_but_th
     assert counts.dead_letters == 0
     stored = job.rows(
         "SELECT policy_id, COUNT(*) AS n, SUM(IF(tokens_cached = 0, 1, 0)) AS uncached, "
-        "SUM(IF(verdict = 'indeterminate' AND reason IS NULL, 1, 0)) AS unexplained, "
-        "SUM(IF(verdict != 'indeterminate' AND probability IS NULL, 1, 0)) AS unsure "
+        "SUM(IF(verdict = 'indeterminate' AND reason IS NULL, 1, 0)) AS unexplained "
         "FROM `{dataset}.verdicts` WHERE run = @run GROUP BY policy_id ORDER BY policy_id"
     )
     assert stored == [
-        {"policy_id": policy.policy_id, "n": POSTS, "uncached": 1, "unexplained": 0, "unsure": 0}
+        {"policy_id": policy.policy_id, "n": POSTS, "uncached": 1, "unexplained": 0}
         for policy in POLICIES.policies
     ]
+
+    # SP0 is safe and SP1 violates: dummy weights leave open which one the others would have been.
+    unsure = job.rows(
+        "SELECT DISTINCT policy_id FROM `{dataset}.verdicts` WHERE run = @run "
+        "AND verdict != 'indeterminate' AND probability IS NULL"
+    )
+    assert {row["policy_id"] for row in unsure} <= {CODES.policy_id}
 
 
 def test_an_engine_killed_in_mid_run_costs_no_verdict_and_makes_none_twice(job, borrowed):
