@@ -1,6 +1,8 @@
+import gc
 import http.client
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +46,13 @@ def pytest_configure(config: pytest.Config) -> None:
         ".*Context.__del__:pytest.PytestUnraisableExceptionWarning",
     ):
         config.addinivalue_line("filterwarnings", f"ignore:{said}")
+
+
+def pytest_sessionfinish() -> None:
+    # Those of the last engines would be collected after the filters above have ended.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
