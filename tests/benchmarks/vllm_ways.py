@@ -54,7 +54,11 @@ def all_at_once(
 
 
 class _Timed(VLLMCompletionsModelHandler):
-    """Beam's handler, that notes when each batch began and ended."""
+    """Beam's handler, that notes its servers, and when each batch began and ended."""
+
+    def load_model(self) -> Any:
+        _SERVERS.append(super().load_model())
+        return _SERVERS[-1]
 
     def run_inference(self, batch: Sequence[Any], model: Any, inference_args: Any = None) -> Any:
         began = time.monotonic()
@@ -64,6 +68,7 @@ class _Timed(VLLMCompletionsModelHandler):
 
 
 _BATCHES: list[tuple[float, float, int]] = []
+_SERVERS: list[Any] = []
 
 
 def by_run_inference(
@@ -95,7 +100,11 @@ def by_run_inference(
         | beam.Create(prompts, reshuffle=False)
         | RunInference(handler, inference_args=arguments)
     )
-    pipeline.run().wait_until_finish()
+    try:
+        pipeline.run().wait_until_finish()
+    finally:  # its own way is a destructor, and an interpreter that exits may call none
+        while _SERVERS:
+            _SERVERS.pop()._stop_processes()
     began = [first for first, _, size in _BATCHES for _ in range(size)]
     ended = [last for _, last, size in _BATCHES for _ in range(size)]
     return measured(began, ended, started, max(ended)), [size for _, _, size in _BATCHES]
