@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from pipelines.failures import OptionError, reported
 from pipelines.missed import export_missed
-from pipelines.recall import Audited, audited
+from pipelines.recall import Audited, added_up, audited
 from transforms.screen.audit import Estimate
 from transforms.write.bigquery import BigQuerySettings
 
@@ -48,29 +48,23 @@ def audit(
     with reported():
         settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
         since = _since(days)
-        found = audited(settings, run, since=since, policy_id=policy, by_day=by_day)
-        if not found:
+        days_of_each = audited(settings, run, since=since, policy_id=policy)
+        if not days_of_each:
             period = f"of the last {days} days" if days else "at all"
             raise OptionError(
                 f"The run {run!r} has no screened posts {period} in {project}.{dataset}; "
                 "give another --run, --policy or --days"
             )
-        if missed is not None:
-            count = _written(settings, run, missed, since, policy)
+        count = None if missed is None else _written(settings, run, missed, since, policy)
+    found = added_up(days_of_each)
     if as_json:
-        typer.echo(json.dumps([described(each) for each in found], indent=2))
+        shown = days_of_each if by_day else found
+        typer.echo(json.dumps([described(each) for each in shown], indent=2))
     else:
-        console.print(recall_table(found, by_day=by_day))
-        console.print(READING, markup=False, highlight=False)
-        if missed is not None:
-            console.print(f"{count:,} missed posts are in {missed}", markup=False)
+        print_audited(found, days_of_each if by_day else ())
+        if count is not None:
+            console.print(f"\n{count:,} missed posts are in {missed}", markup=False)
     raise typer.Exit(1 if fail_on_drift and any(each.drifted for each in found) else 0)
-
-
-READING = (
-    "Recall and missed are estimated from the audited posts, with 95 % intervals; if all that has "
-    "no verdict went against the screen, or for it, recall would be within the bounds."
-)
 
 
 def _since(days: int) -> date | None:
@@ -112,31 +106,47 @@ def described(each: Audited) -> dict[str, Any]:
     }
 
 
-def recall_table(found: Sequence[Audited], *, by_day: bool = False) -> Table:
-    """Return a table with one row for each policy and screen, or for each of their days."""
+def print_audited(found: Sequence[Audited], days: Sequence[Audited] = ()) -> None:
+    """Print a table of the policies, or of their days where there are any, and what it means."""
+    console.print(_table(days or found, by_day=bool(days)))
+    console.print("Estimated from the audited posts, with 95 % intervals.", highlight=False)
+    for each in found:
+        console.print(
+            f"  {_name(each, found)}: {each.words()}", markup=False, highlight=False, soft_wrap=True
+        )
+        unanswered, said = each.sample.unanswered, each.estimate
+        if unanswered and said.lowest is not None and said.highest is not None:
+            console.print(
+                f"    {unanswered:,} posts have no usable verdict: whatever they are, the recall "
+                f"estimated is from {said.lowest:.1%} to {said.highest:.1%}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _name(each: Audited, among: Sequence[Audited]) -> str:
+    """Return the policy, and the screen where there are several."""
+    several = len({other.screen_version for other in among}) > 1
+    return f"{each.policy_id} ({each.screen_version})" if several else each.policy_id
+
+
+def _table(found: Sequence[Audited], *, by_day: bool) -> Table:
     table = Table(title="what the screen catches and misses", title_justify="left")
-    screens = len({each.screen_version for each in found}) > 1
-    for name in (
-        "policy",
-        *(("screen",) if screens else ()),
-        *(("day",) if by_day else ()),
-        *("audits", "missed seen", "recall", "bounds", "missed a day", "certified", "certificate"),
-    ):
+    day = ("day",) if by_day else ()
+    estimates = ("recall", "from-to", "missed a day", "from-to")
+    for name in ("policy", *day, "audits", "seen", *estimates, "certified"):
         table.add_column(name, overflow="fold")
     for each in found:
         said, sample = each.estimate, each.sample
-        daily = _scaled(said.missed, each.days)
         table.add_row(
-            escape(each.policy_id),
-            *((escape(each.screen_version),) if screens else ()),
+            escape(_name(each, found)),
             *((each.first.isoformat(),) if by_day else ()),
             f"{sample.audits_answered:,}",
             f"{sample.missed_seen:,}",
-            _percent(said.recall),
-            _bounds(said.lowest, said.highest),
-            _number(daily),
+            *_cells(said.recall, lambda share: f"{100 * share:.1f}%"),
+            *_cells(_scaled(said.missed, each.days), _number),
             "no" if each.certified is None else f"{each.certified:.1%}",
-            each.words(),
         )
     return table
 
@@ -146,17 +156,13 @@ def _scaled(estimate: Estimate, days: int) -> Estimate:
     return Estimate(value, estimate.low / days, estimate.high / days)
 
 
-def _percent(estimate: Estimate) -> str:
+def _cells(estimate: Estimate, form: Callable[[float], str]) -> tuple[str, str]:
+    """Return the value and the interval as they stand in the table."""
     if estimate.value is None:
-        return "unknown"
-    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
+        return "unknown", ""
+    low, high = form(estimate.low), form(estimate.high)
+    return form(estimate.value), f"{low.removesuffix('%')}-{high}"
 
 
-def _bounds(lowest: float | None, highest: float | None) -> str:
-    return "" if lowest is None or highest is None else f"{lowest:.1%} to {highest:.1%}"
-
-
-def _number(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return "unknown"
-    return f"{estimate.value:,.1f} ({estimate.low:,.1f} to {estimate.high:,.1f})"
+def _number(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"

@@ -18,8 +18,8 @@ from pipelines import demo as demo_job
 from pipelines import moderate
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
-from pipelines.audit import READING, recall_table
 from pipelines.audit import audit as audit_screen
+from pipelines.audit import print_audited
 from pipelines.failures import reported
 from pipelines.options import kafka_options
 from policies.check import check as check_policy
@@ -340,8 +340,7 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
         console.print(demo_job.VIOLATION_RATES.strip(), markup=False, highlight=False)
         _print_table(None, list(report.rates[0]), [list(row.values()) for row in report.rates])
     if report.recall:
-        console.print(recall_table(report.recall))
-        console.print(READING, markup=False, highlight=False)
+        print_audited(report.recall)
     if stand_in:
         console.print(
             "The exemplar judge is a stand-in: it compares posts with labelled examples, "

@@ -1,12 +1,11 @@
 """What the audit says of the screens of a run: the ``live_recall`` view, added up over days."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from itertools import groupby
-from typing import Any
 
 from google.cloud import bigquery
 
@@ -57,9 +56,9 @@ class Audited:
             return "unknown: no cleared post was audited and judged"
         if found is None:
             return "not certified"
-        certified = f"{found.certified:.1%}"
         if found.found:
-            return f"drift: the recall is below the {certified} that is certified; train it again"
+            certified = f"{found.certified:.1%}"
+            return f"drift: recall is below the {certified} certified; train on what was missed"
         if found.more_audits is None:
             return "no violation seen yet, so nothing to tell by"
         if found.more_audits:
@@ -73,21 +72,43 @@ def audited(
     *,
     since: date | None = None,
     policy_id: str | None = None,
-    by_day: bool = False,
 ) -> list[Audited]:
-    """Return the policies and screens of a run, from day ``since`` on; TablesError.
-
-    With ``by_day`` every day by itself, else all days together.
-    """
+    """Return every day, from ``since`` on, of each policy and screen of a run; TablesError."""
     dataset = f"{settings.project}.{settings.dataset}"
     sql = _DAYS.replace("{dataset}", dataset)
     with explained(settings), closing(settings.client()) as client:
         rows = execute(client, sql, chosen(run, since, policy_id))
         versions = sorted({row["screen_version"] for row in rows})
         cards = {version: _certified(client, dataset, version) for version in versions}
-    keys = ("policy_id", "screen_version", *(("day",) if by_day else ()))
-    groups = groupby(rows, key=lambda row: tuple(row[key] for key in keys))
-    return [_together(list(days), cards) for _, days in groups]
+    return [
+        Audited(
+            policy_id=row["policy_id"],
+            screen_version=row["screen_version"],
+            first=row["day"],
+            last=row["day"],
+            days=1,
+            forced=row["forced"],
+            sample=Sample(**{column: row[column] for column in _COLUMNS}),
+            certified=cards[row["screen_version"]].get(row["policy_id"]),
+        )
+        for row in rows
+    ]
+
+
+def added_up(days: Iterable[Audited]) -> list[Audited]:
+    """Return the days of each policy and screen as one, in the order of ``audited``."""
+    groups = groupby(days, key=lambda day: (day.policy_id, day.screen_version))
+    return [_together(tuple(each)) for _, each in groups]
+
+
+def _together(days: Sequence[Audited]) -> Audited:
+    return replace(
+        days[0],
+        last=days[-1].last,
+        days=sum(day.days for day in days),
+        forced=sum(day.forced for day in days),
+        sample=Sample.total(day.sample for day in days),
+    )
 
 
 _COLUMNS = tuple(field.name for field in fields(Sample))
@@ -109,21 +130,6 @@ def chosen(
         bigquery.ScalarQueryParameter("since", "DATE", since or _EVER),
         bigquery.ScalarQueryParameter("policy", "STRING", policy_id or ""),
     ]
-
-
-def _together(days: Sequence[dict[str, Any]], cards: dict[str, dict[str, float]]) -> Audited:
-    first, last = days[0], days[-1]
-    samples = (Sample(**{column: day[column] for column in _COLUMNS}) for day in days)
-    return Audited(
-        policy_id=first["policy_id"],
-        screen_version=first["screen_version"],
-        first=first["day"],
-        last=last["day"],
-        days=len(days),
-        forced=sum(day["forced"] for day in days),
-        sample=Sample.total(samples),
-        certified=cards[first["screen_version"]].get(first["policy_id"]),
-    )
 
 
 def _certified(client: bigquery.Client, dataset: str, version: str) -> dict[str, float]:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.demo import query
 from pipelines.queries import execute
-from pipelines.recall import audited
+from pipelines.recall import added_up, audited
 from tests.rows import deferral, screening, verdict
 from transforms.records import DEFERRAL, SCREENING, VERDICT
 from transforms.screen.audit import Sample, estimate
@@ -210,10 +210,10 @@ def test_days_are_added_up_and_the_certificate_is_that_of_the_screen(bigquery, r
     store(bigquery, run, decisions, version=run)
     head = {"policy_id": "spam", "certificate": {"recall": 0.95}}
     record_card(bigquery, run, head, {"policy_id": "hate", "certificate": None})
-    hate, spam = audited(bigquery, run)
+    hate, spam = added_up(audited(bigquery, run))
     assert spam.sample == counted([d for d in decisions if d.policy == "spam"])
     assert (spam.certified, hate.certified, spam.days) == (0.95, None, 2)
-    (last,) = audited(bigquery, run, since=date(2026, 3, 5), policy_id="spam", by_day=True)
+    (last,) = audited(bigquery, run, since=date(2026, 3, 5), policy_id="spam")
     assert (last.first, last.last) == (date(2026, 3, 5), date(2026, 3, 5))
 
 
@@ -240,7 +240,7 @@ def test_drift_is_said_in_words_and_by_the_exit_code_where_that_is_asked_for(big
     assert said.exit_code == 0
     (spam,) = json.loads(said.stdout)
     assert spam["drift"]
-    assert "below the 95.0% that is certified" in spam["verdict"]
+    assert "below the 95.0% certified" in spam["verdict"]
     assert spam["recall"]["value"] == pytest.approx(100 / 140)
     assert weir_audit(bigquery, run, "--fail-on-drift").exit_code == 1
 
