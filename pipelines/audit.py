@@ -135,8 +135,9 @@ def _table(found: Sequence[Audited], *, by_day: bool) -> Table:
     table = Table(title="what the screen catches and misses", title_justify="left")
     day = ("day",) if by_day else ()
     estimates = ("recall", "from-to", "missed a day", "from-to")
-    for name in ("policy", *day, "audits", "seen", *estimates, "certified"):
-        table.add_column(name, overflow="fold")
+    certified = () if by_day else ("certified",)
+    for name in ("policy", *day, "audits", "seen", *estimates, *certified):
+        table.add_column(name, overflow="fold", no_wrap=name == "day")
     for each in found:
         said, sample = each.estimate, each.sample
         table.add_row(
@@ -146,7 +147,7 @@ def _table(found: Sequence[Audited], *, by_day: bool) -> Table:
             f"{sample.missed_seen:,}",
             *_cells(said.recall, lambda share: f"{100 * share:.1f}%"),
             *_cells(_scaled(said.missed, each.days), _number),
-            "no" if each.certified is None else f"{each.certified:.1%}",
+            *(() if by_day else ("no" if each.certified is None else f"{each.certified:.1%}",)),
         )
     return table
 
