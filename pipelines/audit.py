@@ -115,7 +115,7 @@ def print_audited(found: Sequence[Audited], days: Sequence[Audited] = ()) -> Non
             f"  {_name(each, found)}: {each.words()}", markup=False, highlight=False, soft_wrap=True
         )
         unanswered, said = each.sample.unanswered, each.estimate
-        if unanswered and said.lowest is not None and said.highest is not None:
+        if said.lowest is not None and said.highest is not None and said.lowest < said.highest:
             console.print(
                 f"    {unanswered:,} posts have no usable verdict: whatever they are, the recall "
                 f"estimated is from {said.lowest:.1%} to {said.highest:.1%}",

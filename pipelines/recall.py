@@ -144,12 +144,16 @@ def _certified(client: bigquery.Client, dataset: str, version: str) -> dict[str,
 def certified_recalls(card: str | None) -> dict[str, float]:
     """Return policy id -> certified recall from a screen's card; none where it is no such card.
 
-    A head is certified where its ``certificate`` is an object with a ``recall`` between 0 and 1.
+    A head is certified where its ``certificate`` says so, and names a ``recall`` between 0 and 1.
     """
     try:
         heads = json.loads(card or "{}").get("heads", [])
         certificates = {head["policy_id"]: head.get("certificate") or {} for head in heads}
-        recalls = {each: found.get("recall") for each, found in certificates.items()}
+        recalls = {
+            policy_id: found.get("recall")
+            for policy_id, found in certificates.items()
+            if found.get("certified") is True
+        }
     except (ValueError, AttributeError, KeyError, TypeError):  # a card that people wrote
         return {}
     return {

@@ -208,7 +208,7 @@ def record_card(settings, version, *heads):
 def test_days_are_added_up_and_the_certificate_is_that_of_the_screen(bigquery, run):
     decisions = traffic(3)
     store(bigquery, run, decisions, version=run)
-    head = {"policy_id": "spam", "certificate": {"recall": 0.95}}
+    head = {"policy_id": "spam", "certificate": {"certified": True, "recall": 0.95}}
     record_card(bigquery, run, head, {"policy_id": "hate", "certificate": None})
     hate, spam = added_up(audited(bigquery, run))
     assert spam.sample == counted([d for d in decisions if d.policy == "spam"])
@@ -235,7 +235,9 @@ def drifting(violating):
 
 def test_drift_is_said_in_words_and_by_the_exit_code_where_that_is_asked_for(bigquery, run):
     store(bigquery, run, drifting(violating=20), version=run)
-    record_card(bigquery, run, {"policy_id": "spam", "certificate": {"recall": 0.95}})
+    record_card(
+        bigquery, run, {"policy_id": "spam", "certificate": {"certified": True, "recall": 0.95}}
+    )
     said = weir_audit(bigquery, run, "--json")
     assert said.exit_code == 0
     (spam,) = json.loads(said.stdout)
@@ -247,7 +249,9 @@ def test_drift_is_said_in_words_and_by_the_exit_code_where_that_is_asked_for(big
 
 def test_a_fitting_certificate_does_not_fail(bigquery, run):
     store(bigquery, run, drifting(violating=2), version=run)
-    record_card(bigquery, run, {"policy_id": "spam", "certificate": {"recall": 0.95}})
+    record_card(
+        bigquery, run, {"policy_id": "spam", "certificate": {"certified": True, "recall": 0.95}}
+    )
     said = weir_audit(bigquery, run, "--fail-on-drift", "--by-day")
     assert said.exit_code == 0
     assert "2026-03-04" in said.stdout

@@ -1,5 +1,6 @@
 """What `weir screen audit` says of a policy, in words."""
 
+import json
 from datetime import date
 
 import pytest
@@ -43,18 +44,27 @@ def test_days_are_added_up_by_policy_and_screen():
     assert alone == other
 
 
+def head(policy_id, certificate):
+    return {"heads": [{"policy_id": policy_id, "certificate": certificate}]}
+
+
 @pytest.mark.parametrize(
     ("card", "recalls"),
     [
-        ('{"heads": [{"policy_id": "spam", "certificate": {"recall": 0.9}}]}', {"spam": 0.9}),
-        ('{"heads": [{"policy_id": "spam", "certificate": null}, {"policy_id": "hate"}]}', {}),
-        ('{"heads": [{"policy_id": "spam", "certificate": {"recall": "high"}}]}', {}),
-        ('{"heads": [{"policy_id": "spam", "certificate": {"recall": 1}}]}', {}),
-        ('{"heads": "none"}', {}),
-        ("[]", {}),
-        ("{", {}),
-        (None, {}),
+        (head("spam", {"certified": True, "recall": 0.9}), {"spam": 0.9}),
+        (head("spam", {"certified": False, "recall": 0.9}), {}),
+        (head("spam", {"certified": True, "recall": "high"}), {}),
+        (head("spam", {"certified": True, "recall": 1}), {}),
+        (head("spam", None), {}),
+        ({"heads": [{"policy_id": "spam"}]}, {}),
+        ({"heads": "none"}, {}),
+        ([], {}),
     ],
 )
-def test_a_card_certifies_what_it_says_and_no_card_certifies_nothing(card, recalls):
-    assert certified_recalls(card) == recalls
+def test_a_card_certifies_what_it_says_and_nothing_else(card, recalls):
+    assert certified_recalls(json.dumps(card)) == recalls
+
+
+@pytest.mark.parametrize("card", ["{", "", None])
+def test_no_card_certifies_nothing(card):
+    assert certified_recalls(card) == {}
