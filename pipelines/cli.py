@@ -18,6 +18,8 @@ from pipelines import demo as demo_job
 from pipelines import moderate
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
+from pipelines.audit import audit as audit_screen
+from pipelines.audit import print_audited
 from pipelines.failures import reported
 from pipelines.options import kafka_options
 from policies.check import check as check_policy
@@ -267,6 +269,9 @@ def train_screen(
     console.print(f"the screen is in {out}", markup=False)
 
 
+screen_app.command("audit")(audit_screen)
+
+
 _POST = "[the post]"
 
 
@@ -334,6 +339,8 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
         console.print("what an analyst asks BigQuery:", style="bold")
         console.print(demo_job.VIOLATION_RATES.strip(), markup=False, highlight=False)
         _print_table(None, list(report.rates[0]), [list(row.values()) for row in report.rates])
+    if report.recall:
+        print_audited(report.recall)
     if stand_in:
         console.print(
             "The exemplar judge is a stand-in: it compares posts with labelled examples, "

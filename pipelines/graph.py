@@ -67,8 +67,11 @@ class _Job:
             settings.screen,
             settings.policies,
             ScreenSettings(self.run, self.cluster, audit_rate=settings.audit_rate),
+            settings.shadow_screen,
         )
         self.dead += [decoded.dead, self.write(screened.screenings, "screenings")]
+        if settings.shadow_screen is not None:
+            self.dead.append(self.write(screened.shadow, "shadow_screenings"))
         return screened.escalations
 
     def escalations(self, messages: beam.PCollection) -> beam.PCollection:

@@ -98,6 +98,12 @@ class ModerationOptions(PipelineOptions):
             help="folder or gs:// prefix of a trained screen; starter ships with Weir",
         )
         group.add_argument(
+            "--shadow_screen",
+            metavar="PATH",
+            help="a second screen to compare with: it only records what it would have decided, at "
+            "the cost of another screening",
+        )
+        group.add_argument(
             "--audit_rate",
             type=float,
             default=0.01,
@@ -154,6 +160,7 @@ class ModerationSettings:
     decode: DecodeSettings
     policies: PolicySet
     screen: ScreenSource
+    shadow_screen: ScreenSource | None
     audit_rate: float
     engine: Callable[[], Engine]
     max_in_flight: int
@@ -217,6 +224,8 @@ class ModerationSettings:
         try:
             policies = load_policies(moderation.policies)
             screen = ScreenSource.of(moderation.screen)
+            second = moderation.shadow_screen
+            shadow_screen = ScreenSource.of(second) if second else None
         except (PolicyError, ScreenError) as error:
             raise OptionError(str(error)) from error
         settings = cls(
@@ -228,6 +237,7 @@ class ModerationSettings:
             decode=_decode_settings(decode),
             policies=policies,
             screen=screen,
+            shadow_screen=shadow_screen,
             audit_rate=moderation.audit_rate,
             engine=engine_factory(judge, policies) if shape.stages.judges else no_engine,
             max_in_flight=judge.max_in_flight,

@@ -14,7 +14,7 @@ from transforms.write.bigquery import BigQuerySettings
 
 
 def record_decider(settings: ModerationSettings) -> None:
-    """Store each policy version, and the screen version, that this job decides with, once each."""
+    """Store each version of a policy or a screen that this job decides with, once each."""
     for policy in settings.policies.policies:
         _insert_once(
             settings.bigquery,
@@ -36,16 +36,18 @@ def record_decider(settings: ModerationSettings) -> None:
         )
     if not settings.stages.screens:
         return
-    _insert_once(
-        settings.bigquery,
-        "screens",
-        "screen_version",
-        {
-            "screen_version": settings.screen.version,
-            "card": settings.screen.card(),
-            "recorded_at": datetime.now(UTC),
-        },
-    )
+    for screen in (settings.screen, settings.shadow_screen):
+        if screen is not None:
+            _insert_once(
+                settings.bigquery,
+                "screens",
+                "screen_version",
+                {
+                    "screen_version": screen.version,
+                    "card": screen.card(),
+                    "recorded_at": datetime.now(UTC),
+                },
+            )
 
 
 def record_run(settings: ModerationSettings, counts: Counts, started: float) -> None:

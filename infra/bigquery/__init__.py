@@ -4,8 +4,24 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-TABLES = ("screenings", "verdicts", "deferrals", "dead_letters", "runs", "policies", "screens")
-VIEWS = ("labels", "daily_rates", "dead_letter_causes", "conservation")  # each after what it reads
+TABLES = (
+    "screenings",
+    "shadow_screenings",
+    "verdicts",
+    "deferrals",
+    "dead_letters",
+    "runs",
+    "policies",
+    "screens",
+)
+VIEWS = (  # each after what it reads
+    "labels",
+    "daily_rates",
+    "dead_letter_causes",
+    "conservation",
+    "live_recall",
+    "screen_comparison",
+)
 
 # Stricter than BigQuery, which also allows Unicode: nothing that passes can end its quotes.
 _NAME = re.compile(r"(?:[a-z0-9.-]+:)?[a-z0-9][a-z0-9-]*\.[A-Za-z0-9_]{1,1024}")

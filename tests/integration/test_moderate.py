@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 from kafka import TopicPartition
 from kafka.admin import NewTopic
@@ -13,6 +14,7 @@ from pipelines.demo import TOPIC, Stack, moderate_once, query
 from tests.hostile import EITHER, READABLE, UNREADABLE
 from transforms.counts import Counts
 from transforms.kafka import KafkaSettings
+from transforms.screen import STARTER, Screen
 
 
 class Job:
@@ -137,7 +139,27 @@ def test_the_demo_report_agrees_with_what_lies_in_bigquery(kafka, bigquery):
     report = moderate_once(stack, job.arguments()[6:], run=job.name)
     assert report.problems == ()
     assert report.counts.messages == 50
+    assert sum(each.sample.escalated + each.sample.cleared for each in report.recall) == 50 * 8
     assert TOPIC not in job.name
+
+
+def test_a_second_screen_beside_the_first_changes_nothing_but_the_comparison(job, tmp_path):
+    job.send(POSTS)
+    alone = job.run("--audit_rate=0.5")
+    labels = "SELECT * FROM `{dataset}.labels` WHERE run = @run ORDER BY `partition`, `offset`, "
+    before = job.rows(labels + "policy_id")
+    starter = Screen.load(STARTER)
+    starter.with_thresholds(np.ones(len(starter.policy_ids))).save(tmp_path, {"note": "clears all"})
+    beside = job.run("--audit_rate=0.5", f"--shadow_screen={tmp_path}")
+    assert beside == alone
+    assert job.rows(labels + "policy_id") == before
+    compared = job.rows("SELECT * FROM `{dataset}.screen_comparison` WHERE run = @run")
+    assert sum(row["posts"] for row in compared) == len(POSTS) * 8
+    assert sum(row["sent_by_both"] + row["sent_by_shadow_alone"] for row in compared) == 0
+    assert sum(row["sent_by_live_alone"] for row in compared) == alone.escalations - alone.audits
+    (screen,) = {row["shadow_version"] for row in compared}
+    card = "SELECT card FROM `{dataset}.screens` WHERE screen_version = @run"
+    assert "clears all" in query(job.bigquery, card, screen)[0]["card"]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +170,7 @@ def test_the_demo_report_agrees_with_what_lies_in_bigquery(kafka, bigquery):
         ("--bigquery_dataset=no_such_dataset", "no_such_dataset"),
         ("--policies=no/such/folder", "no/such/folder"),
         ("--screen=no/such/screen", "no/such/screen"),
+        ("--shadow_screen=no/such/screen", "no/such/screen"),
         ("--start=yesterday-ish", "--start"),
         ("--audit_rate=2", "--audit_rate"),
     ],

@@ -8,6 +8,7 @@ from transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
     ("table", "schema"),
     [
         ("screenings", SCREENING),
+        ("shadow_screenings", SCREENING),
         ("verdicts", VERDICT),
         ("deferrals", DEFERRAL),
         ("dead_letters", DEAD_LETTER),

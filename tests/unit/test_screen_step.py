@@ -7,7 +7,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pytest
-from apache_beam.testing.util import assert_that
+from apache_beam.testing.util import assert_that, is_empty
 
 from policies.policy import Policy, PolicySet
 from transforms.counts import counts_of
@@ -168,3 +168,45 @@ def test_the_step_screens_every_post_and_counts_what_it_sends(
     counts = counts_of(result)
     assert (counts.screenings, counts.escalations, counts.audits) == (3, 6, 0)
     assert counts.policies["bad"]["escalations"] == 2
+
+
+def test_a_second_screen_only_says_what_it_would_have_done(screen: Screen, tmp_path: Path) -> None:
+    one = Screen.of(
+        ("worse",), screen.weights[:, 1:], screen.scale, np.full(1, -9.0), np.full(1, 0.5)
+    )
+    for name, each in (("first", screen), ("second", one)):
+        each.save(tmp_path / name, {})
+    first, second = ScreenSource.of(tmp_path / "first"), ScreenSource.of(tmp_path / "second")
+    settings = ScreenSettings("run-1", "cluster-1", audit_rate=1)
+    pipeline = beam.Pipeline()
+    posts = pipeline | beam.Create([content("badword here", "worseword")])
+    alone = posts | "alone" >> ScreenContent(first, POLICIES, settings)
+    beside = posts | "beside" >> ScreenContent(first, POLICIES, settings, second)
+
+    def would_have_done(found: list[pa.RecordBatch]) -> None:
+        (batch,) = found
+        assert batch.schema == SCREENING
+        rows = batch.to_pylist()
+        assert {row["screen_version"] for row in rows} == {second.version}
+        routes = [[each["route"] for each in row["policies"]] for row in rows]
+        # Nothing is drawn for an audit: that is the first screen's.
+        assert routes == [["forced", "forced", "clear"], ["forced", "forced", "escalate"]]
+
+    def routes_of(found: list[pa.RecordBatch]) -> list[tuple[str, ...]]:
+        rows = pa.Table.from_batches(found).to_pylist()
+        return [(row["content_id"], row["policy_id"], row["route"]) for row in rows]
+
+    def same(found: list[list[tuple[str, ...]]]) -> None:
+        assert len(found) == 2
+        assert found[0] == found[1]
+
+    escalated = [
+        screened.escalations | label >> beam.Map(lambda batch: routes_of([batch]))
+        for label, screened in (("of one", alone), ("of both", beside))
+    ]
+    assert_that(beside.shadow, would_have_done, label="shadow")
+    assert_that(alone.shadow, is_empty(), label="without one")
+    assert_that(escalated | beam.Flatten(), same, label="escalations")
+    result = pipeline.run()
+    result.wait_until_finish()
+    assert counts_of(result).screenings == 4

@@ -147,12 +147,22 @@ def _cuts(sizes: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 class _Screen(beam.DoFn):
     """Screens batches of CONTENT."""
 
-    def __init__(self, source: ScreenSource, policies: PolicySet, settings: ScreenSettings) -> None:
+    def __init__(
+        self,
+        source: ScreenSource,
+        policies: PolicySet,
+        settings: ScreenSettings,
+        shadow: ScreenSource | None = None,
+    ) -> None:
         self.source, self.policies, self.settings = source, policies, settings
+        self.shadow = shadow
 
     def setup(self) -> None:
         self.screen = self.source.screen()
         self.heads = Heads.of(self.screen, self.policies)
+        if self.shadow is not None:
+            self.second = self.shadow.screen()
+            self.second_heads = Heads.of(self.second, self.policies)
         self.screened, self.escalated = counter("screenings"), counter("escalations")
         self.audits = counter("audits")
         self.per_policy = [
@@ -185,6 +195,22 @@ class _Screen(beam.DoFn):
             settings=settings,
         ):
             yield beam.pvalue.TaggedOutput("escalations", batch)
+        if self.shadow is not None:
+            yield beam.pvalue.TaggedOutput("shadow", self._shadowed(content))
+
+    def _shadowed(self, content: pa.RecordBatch) -> pa.RecordBatch:
+        """Return what the second screen would have decided: nothing is judged because of it."""
+        texts: Any = content["text"]
+        scores = self.second_heads.scores(self.second.score(texts))
+        return screenings(
+            content,
+            scores,
+            routes(scores, self.second_heads, np.zeros(content.num_rows, bool)),
+            screen_version=self.second.version,
+            policies=self.policies,
+            settings=self.settings,
+            screened_at=datetime.now(UTC),
+        )
 
     def _count(self, codes: Codes) -> None:
         self.screened.inc(len(codes))
@@ -200,18 +226,28 @@ class ScreenContent(beam.PTransform):
     """CONTENT -> ``screenings`` (one batch per batch) and ``escalations`` (at most 32 rows each).
 
     A policy without a head in the screen is not cleared by anything: its route is ``forced``.
+    ``shadow`` is a second screen, whose screenings come out as ``shadow``, to be compared: whatever
+    it says changes nothing else. It costs as much again as the first.
     """
 
-    def __init__(self, source: ScreenSource, policies: PolicySet, settings: ScreenSettings) -> None:
+    def __init__(
+        self,
+        source: ScreenSource,
+        policies: PolicySet,
+        settings: ScreenSettings,
+        shadow: ScreenSource | None = None,
+    ) -> None:
         super().__init__()
         self.source, self.policies, self.settings = source, policies, settings
+        self.shadow = shadow
 
     def expand(self, content: Any) -> Any:
         """Apply the step to a PCollection of CONTENT batches."""
-        step = _Screen(self.source, self.policies, self.settings)
+        step = _Screen(self.source, self.policies, self.settings, self.shadow)
         outputs = content | "Screen" >> beam.ParDo(step).with_outputs(
-            "escalations", main="screenings"
+            "escalations", "shadow", main="screenings"
         )
         outputs.screenings.element_type = pa.RecordBatch
         outputs.escalations.element_type = pa.RecordBatch
+        outputs.shadow.element_type = pa.RecordBatch
         return outputs

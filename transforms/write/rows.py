@@ -24,6 +24,7 @@ def _as_stored(schema: pa.Schema) -> pa.Schema:
 # The tables that are appended to, and their columns.
 ROWS = {
     "screenings": _as_stored(SCREENING),
+    "shadow_screenings": _as_stored(SCREENING),
     "verdicts": _as_stored(VERDICT),
     "deferrals": _as_stored(DEFERRAL),
     "dead_letters": _as_stored(DEAD_LETTER),

@@ -1,0 +1,19 @@
+-- One row per post and attempt to write it, where a second screen runs beside the first. Nothing acts
+-- on it and no other table or view knows of it: see screen_comparison.
+CREATE TABLE IF NOT EXISTS `{dataset}.shadow_screenings` (
+  decision_id STRING NOT NULL OPTIONS (description = 'The same for every retry of one decision'),
+  run STRING NOT NULL OPTIONS (description = 'live, or the name given to a replay'),
+  content_id STRING NOT NULL OPTIONS (description = 'Id of the post'),
+  topic STRING NOT NULL OPTIONS (description = 'Kafka topic the post was read from'),
+  `partition` INT64 NOT NULL OPTIONS (description = 'Kafka partition'),
+  `offset` INT64 NOT NULL OPTIONS (description = 'Kafka offset'),
+  created_at TIMESTAMP NOT NULL OPTIONS (description = 'When the post was written'),
+  screened_at TIMESTAMP NOT NULL OPTIONS (description = 'When the second screen scored it'),
+  language STRING OPTIONS (description = 'As the post declares it'),
+  screen_version STRING NOT NULL OPTIONS (description = 'Key of the screens table, of the second screen'),
+  policy_set STRING NOT NULL OPTIONS (description = 'Version of all policies in force together'),
+  policies ARRAY<STRUCT<policy_id STRING, score FLOAT64, route STRING>> OPTIONS (description = 'What the second screen would have decided for each policy; route is clear, escalate or forced')
+)
+PARTITION BY DATE(created_at)
+CLUSTER BY run, content_id
+OPTIONS (description = 'What a second screen would have decided; append-only, may hold copies of a decision_id')

@@ -1,0 +1,163 @@
+"""What the audit says of the screens of a run: the ``live_recall`` view, added up over days."""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from itertools import groupby
+
+from google.cloud import bigquery
+
+from pipelines.queries import execute
+from pipelines.tables import explained
+from transforms.screen.audit import Drift, LiveRecall, Sample, drift, estimate
+from transforms.write.bigquery import BigQuerySettings
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One policy and screen over some days, and what the screen's card promises of it.
+
+    ``first`` and ``last`` are the days of the oldest and the newest post, ``days`` how many there
+    are in between with any. ``forced`` posts were not screened: the screen had no head.
+    """
+
+    policy_id: str
+    screen_version: str
+    first: date
+    last: date
+    days: int
+    forced: int
+    sample: Sample
+    certified: float | None  # None where the screen has no certificate for the policy
+
+    @property
+    def estimate(self) -> LiveRecall:
+        """Return recall and missed violations."""
+        return estimate(self.sample)
+
+    @property
+    def drift(self) -> Drift | None:
+        """Return whether the certificate still fits; None where there is none."""
+        return None if self.certified is None else drift(self.sample, self.certified)
+
+    @property
+    def drifted(self) -> bool:
+        """Return whether the certificate is refuted."""
+        return self.drift is not None and self.drift.found
+
+    def words(self) -> str:
+        """Return in plain words whether the certificate fits the traffic."""
+        sample, found = self.sample, self.drift
+        if not sample.escalated + sample.cleared:
+            return "no head: all of it is judged, none is missed"
+        if not sample.audits_answered:
+            return "unknown: no cleared post was audited and judged"
+        if found is None:
+            return "not certified"
+        if found.found:
+            certified = f"{found.certified:.1%}"
+            return f"drift: recall is below the {certified} certified; train on what was missed"
+        if found.more_audits is None:
+            return "no violation seen yet, so nothing to tell by"
+        if found.more_audits:
+            return f"no drift seen; a fall of 10 points needs {found.more_audits:,} more audits"
+        return "fits: a fall of 10 points would have been seen"
+
+
+def audited(
+    settings: BigQuerySettings,
+    run: str,
+    *,
+    since: date | None = None,
+    policy_id: str | None = None,
+) -> list[Audited]:
+    """Return every day, from ``since`` on, of each policy and screen of a run; TablesError."""
+    dataset = f"{settings.project}.{settings.dataset}"
+    sql = _DAYS.replace("{dataset}", dataset)
+    with explained(settings), closing(settings.client()) as client:
+        rows = execute(client, sql, chosen(run, since, policy_id))
+        versions = sorted({row["screen_version"] for row in rows})
+        cards = {version: _certified(client, dataset, version) for version in versions}
+    return [
+        Audited(
+            policy_id=row["policy_id"],
+            screen_version=row["screen_version"],
+            first=row["day"],
+            last=row["day"],
+            days=1,
+            forced=row["forced"],
+            sample=Sample(**{column: row[column] for column in _COLUMNS}),
+            certified=cards[row["screen_version"]].get(row["policy_id"]),
+        )
+        for row in rows
+    ]
+
+
+def added_up(days: Iterable[Audited]) -> list[Audited]:
+    """Return the days of each policy and screen as one, in the order of ``audited``."""
+    groups = groupby(days, key=lambda day: (day.policy_id, day.screen_version))
+    return [_together(tuple(each)) for _, each in groups]
+
+
+def _together(days: Sequence[Audited]) -> Audited:
+    return replace(
+        days[0],
+        last=days[-1].last,
+        days=sum(day.days for day in days),
+        forced=sum(day.forced for day in days),
+        sample=Sample.total(day.sample for day in days),
+    )
+
+
+_COLUMNS = tuple(field.name for field in fields(Sample))
+_DAYS = (
+    f"SELECT policy_id, screen_version, day, forced, {', '.join(_COLUMNS)} "  # noqa: S608 - our names
+    "FROM `{dataset}.live_recall` "
+    "WHERE run = @run AND day >= @since AND @policy IN ('', policy_id) "
+    "ORDER BY policy_id, screen_version, day"
+)
+_EVER = date(1970, 1, 1)  # no post is older
+
+
+def chosen(
+    run: str, since: date | None, policy_id: str | None
+) -> list[bigquery.ScalarQueryParameter]:
+    """Return the parameters of a query over a run, of the posts from a day on, for one policy."""
+    return [
+        bigquery.ScalarQueryParameter("run", "STRING", run),
+        bigquery.ScalarQueryParameter("since", "DATE", since or _EVER),
+        bigquery.ScalarQueryParameter("policy", "STRING", policy_id or ""),
+    ]
+
+
+def _certified(client: bigquery.Client, dataset: str, version: str) -> dict[str, float]:
+    rows = execute(
+        client,
+        f"SELECT card FROM `{dataset}.screens` WHERE screen_version = @version LIMIT 1",  # noqa: S608
+        [bigquery.ScalarQueryParameter("version", "STRING", version)],
+    )
+    return certified_recalls(rows[0]["card"]) if rows else {}
+
+
+def certified_recalls(card: str | None) -> dict[str, float]:
+    """Return policy id -> certified recall from a screen's card; none where it is no such card.
+
+    A head is certified where its ``certificate`` says so, and names a ``recall`` between 0 and 1.
+    """
+    try:
+        heads = json.loads(card or "{}").get("heads", [])
+        certificates = {head["policy_id"]: head.get("certificate") or {} for head in heads}
+        recalls = {
+            policy_id: found.get("recall")
+            for policy_id, found in certificates.items()
+            if found.get("certified") is True
+        }
+    except (ValueError, AttributeError, KeyError, TypeError):  # a card that people wrote
+        return {}
+    return {
+        policy_id: float(recall)
+        for policy_id, recall in recalls.items()
+        if isinstance(recall, int | float) and 0 < recall < 1
+    }
