@@ -20,7 +20,7 @@ from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
 from pipelines.audit import audit as audit_screen
 from pipelines.audit import print_audited
-from pipelines.failures import reported
+from pipelines.failures import OptionError, reported
 from pipelines.options import kafka_options
 from policies.check import check as check_policy
 from policies.loading import LIBRARY, load_policies
@@ -79,6 +79,7 @@ def demo(
     """
     with (
         reported(),
+        _writable(json_file, export),
         console.status("starting the broker and the BigQuery emulator") as status,
         demo_job.local_stack() as stack,
     ):
@@ -106,6 +107,16 @@ def demo(
             _print_stack(stack)
             _wait_for_interrupt()
     raise typer.Exit(1 if report.problems else 0)
+
+
+@contextmanager
+def _writable(json_file: Path | None, export: Path | None) -> Iterator[None]:
+    """Refuse at once what could not be written once the work is done."""
+    if json_file and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
+        raise OptionError(f"--json {json_file}: name a file in a folder that exists")
+    if export and export.exists() and not export.is_dir():
+        raise OptionError(f"--export {export} is a file; name a folder")
+    yield
 
 
 @app.command()
@@ -326,6 +337,14 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
             ["dead letters", counts.dead_letters, "kept with their reason"],
         ],
     )
+    if report.causes:
+        _print_table(
+            "why posts could not be processed",
+            ["stage", "reason", "count", "for example"],
+            [[escape(v) if isinstance(v, str) else v for v in r.values()] for r in report.causes],
+        )
+    if counts.messages and not counts.screenings:
+        console.print("No post was read: do --id-field and --text-field name their fields?")
     if report.flagged:
         _print_table(
             "a few flagged posts",

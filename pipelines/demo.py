@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 from google.cloud import bigquery
+from kafka.errors import MessageSizeTooLargeError
 
 from infra.local import bigquery_emulator, broker
+from pipelines.failures import OptionError
 from pipelines.moderate import IN_PROCESS, finish
 from pipelines.options import ModerationSettings
 from pipelines.posts import SAMPLE, read_posts
@@ -27,6 +29,7 @@ from transforms.write.bigquery import BigQuerySettings
 
 TOPIC = "posts"
 PARTITIONS = 4
+MAX_POST_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class DemoReport:
     flagged: tuple[dict[str, Any], ...]
     rates: tuple[dict[str, Any], ...]
     recall: tuple[Audited, ...]
+    causes: tuple[dict[str, Any], ...]  # of the dead letters, most frequent first
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts, per policy too, and ``conservation``: "ok" or what does not add up."""
@@ -87,18 +91,28 @@ def local_stack() -> Iterator[Stack]:
 
 
 def fill(stack: Stack, path: Path | None, id_field: str) -> int:
-    """Send the posts of a file (the sample, where there is none) to the topic; return how many."""
-    producer = stack.kafka.producer(max_request_size=2 << 20)
+    """Send the posts of a file (the sample, where there is none) to the topic; return how many.
+
+    Raises OptionError where the file cannot be read, or holds nothing or what no topic takes.
+    """
+    producer = stack.kafka.producer(max_request_size=MAX_POST_BYTES)
     try:
-        acknowledgements = [
-            producer.send(TOPIC, key=key, value=value)
-            for key, value in read_posts(path or SAMPLE, id_field)
-        ]
+        acknowledgements = []
+        for number, (key, value) in enumerate(read_posts(path or SAMPLE, id_field), 1):
+            try:
+                acknowledgements.append(producer.send(TOPIC, key=key, value=value))
+            except MessageSizeTooLargeError as error:
+                raise OptionError(
+                    f"Post {number} of {path} has {len(value):,} bytes, and the topic takes "
+                    f"{MAX_POST_BYTES:,} at most. Cut it or take it out"
+                ) from error
         producer.flush()
         for acknowledgement in acknowledgements:
             acknowledgement.get(timeout=60)
     finally:
         producer.close()
+    if not acknowledgements:
+        raise OptionError(f"--input {path} holds no posts")
     return len(acknowledgements)
 
 
@@ -111,7 +125,7 @@ def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> 
     ensure_topics(stack.kafka, settings.topics_written)
     started = time.time()
     counts = finish(options, settings)
-    seconds = time.time() - started
+    seconds, run = time.time() - started, settings.run
     return DemoReport(
         counts=counts,
         problems=(*counts.imbalances(), *_against_results(stack, settings, counts)),
@@ -119,6 +133,7 @@ def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> 
         flagged=tuple(query(stack.bigquery, FLAGGED_EXAMPLES, run)),
         rates=tuple(query(stack.bigquery, VIOLATION_RATES, run)),
         recall=tuple(added_up(audited(stack.bigquery, run))),
+        causes=tuple(query(stack.bigquery, CAUSES, run)),
     )
 
 
@@ -139,6 +154,13 @@ SELECT policy_id,
 FROM `{dataset}.labels`
 WHERE run = @run
 GROUP BY policy_id ORDER BY violations DESC, policy_id
+"""
+
+CAUSES = """
+SELECT stage, reason, COUNT(*) AS dead_letters, MIN(error) AS for_example
+FROM `{dataset}.dead_letters`
+WHERE run = @run
+GROUP BY stage, reason ORDER BY dead_letters DESC, reason
 """
 
 _STORED = """

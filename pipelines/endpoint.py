@@ -12,7 +12,7 @@ from pipelines.failures import OptionError
 from transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
 from transforms.judge.engine import Engine
 
-KEY_VARIABLES = ("WEIR_ENDPOINT_KEY", "OPENAI_API_KEY")
+KEY_VARIABLE = "WEIR_ENDPOINT_KEY"
 
 
 class EndpointOptions(PipelineOptions):
@@ -24,7 +24,7 @@ class EndpointOptions(PipelineOptions):
         group = parser.add_argument_group(
             "Endpoint",
             "An OpenAI-compatible server, for --engine=endpoint. Its key, where it wants one, is "
-            f"read from ${KEY_VARIABLES[0]}, or else ${KEY_VARIABLES[1]}.",
+            f"read from ${KEY_VARIABLE}.",
         )
         group.add_argument(
             "--endpoint_url", metavar="URL", help="up to /v1: http://127.0.0.1:11434/v1 for Ollama"
@@ -80,7 +80,7 @@ def endpoint_factory(options: EndpointOptions) -> Callable[[], Engine]:
         from transforms.judge.endpoint.check import check_endpoint
     except ModuleNotFoundError as error:
         raise OptionError(
-            f"--engine=endpoint needs {error.name}: pip install 'weir[endpoint]'"
+            f"--engine=endpoint needs {error.name}: pip install '.[endpoint]' in Weir's folder"
         ) from error
     try:
         settings = EndpointSettings(**given, key=_key())
@@ -121,5 +121,5 @@ def _given(options: EndpointOptions) -> dict[str, Any]:
 
 
 def _key() -> str | None:
-    keys = (os.environ.get(name, "").strip() for name in KEY_VARIABLES)
-    return next((key for key in keys if key), None)
+    # Not from OPENAI_API_KEY: a key for one provider must not reach whatever --endpoint_url names.
+    return os.environ.get(KEY_VARIABLE, "").strip() or None

@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -48,28 +47,37 @@ class JudgeOptions(PipelineOptions):
         group.add_argument(
             "--reasoning_tokens",
             type=int,
-            default=2048,
-            help="vllm: reasoning is ended there; a safety net, so lower a policy's effort instead",
+            help="vllm: reasoning is ended there; a safety net, so lower a policy's effort instead "
+            f"(default: {VllmSettings.reasoning_tokens})",
         )
         group.add_argument(
             "--gpu_memory",
-            default="auto",
-            help="vllm: the card's memory in GB, for which settings are chosen (16, 24, 40 or 80); "
-            "auto asks the card",
+            type=int,
+            metavar="GB",
+            help="vllm: the card's memory, for which settings are chosen: 16, 24, 40 or 80 "
+            "(default: as the card says)",
         )
         group.add_argument(
             "--engine_settings",
-            default="",
             metavar="NAME=VALUE,...",
             help="vllm: settings that the card's own do not suit, such as max_num_seqs=32,"
             "max_model_len=12288; transforms/judge/vllm_settings.py lists them",
         )
 
 
+_OF_VLLM = ("model", "reasoning_tokens", "gpu_memory", "engine_settings")
+
+
 def engine_factory(options: JudgeOptions, policies: PolicySet) -> Callable[[], Engine]:
     """Return what makes the engine on a worker; picklable. OptionError where it cannot work."""
     if options.engine != "endpoint":
         refuse_endpoint_options(options.view_as(EndpointOptions), options.engine)
+    if options.engine != "vllm":
+        for name in _OF_VLLM:
+            if getattr(options, name) is not None:
+                raise OptionError(
+                    f"--{name} is for --engine=vllm, and --engine is {options.engine}"
+                )
     return _ENGINES[options.engine](options, policies)
 
 
@@ -100,15 +108,14 @@ class _Vllm:
 
 
 def _vllm(options: JudgeOptions, policies: PolicySet) -> Callable[[], Engine]:  # noqa: ARG001
-    chosen: dict[str, Any] = {"reasoning_tokens": options.reasoning_tokens}
-    if options.model:
-        chosen["model"] = options.model
-    if options.gpu_memory != "auto":
-        if not options.gpu_memory.isdigit():
-            raise OptionError(f"--gpu_memory is {options.gpu_memory!r}; give GB, or auto")
-        chosen["gpu_memory_gb"] = int(options.gpu_memory)
+    given = {
+        "model": options.model,
+        "reasoning_tokens": options.reasoning_tokens,
+        "gpu_memory_gb": options.gpu_memory,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
     try:
-        return _Vllm(VllmSettings.parse(options.engine_settings, **chosen))
+        return _Vllm(VllmSettings.parse(options.engine_settings or "", **chosen))
     except ValueError as error:
         raise OptionError(f"The judge's options do not fit together: {error}") from error
 

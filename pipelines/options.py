@@ -5,6 +5,7 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
@@ -207,6 +208,11 @@ class ModerationSettings:
         judge, spending = options.view_as(JudgeOptions), options.view_as(SpendingOptions)
         runner = options.view_as(StandardOptions).runner or ""
         in_process = runner in ("", "DirectRunner", "FnApiRunner")
+        if in_process and judge.engine == "vllm" and find_spec("vllm") is None:
+            raise OptionError(
+                "--engine=vllm needs vLLM here, and it is not installed: pip install '.[engine]' "
+                "in Weir's folder, on a Linux machine with a GPU"
+            )
         _require_known(options, every_option=in_process)
         named = tuple(t.strip() for t in (source.topics or "").split(",") if t.strip())
         shape = Shape.of(options.view_as(StageOptions), named)

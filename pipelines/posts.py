@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -19,8 +20,18 @@ def read_posts(path: Path, id_field: str) -> Iterator[tuple[bytes | None, bytes]
 
     A line of JSON Lines is the value as it stands, however broken; a CSV row becomes an object
     of its columns. The key is the value of ``id_field``, where there is one. Raises OptionError
-    where the file is missing, or neither CSV nor JSON Lines by its name.
+    where the file is missing, is neither CSV nor JSON Lines by its name, or is damaged.
     """
+    try:
+        yield from _posts(path, id_field)
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise OptionError(
+            f"--input {path} cannot be read to its end: {error}. Check that it is whole, and "
+            "what its name says it is"
+        ) from error
+
+
+def _posts(path: Path, id_field: str) -> Iterator[tuple[bytes | None, bytes]]:
     name = path.name.removesuffix(".gz")
     if not path.is_file():
         raise OptionError(f"--input {path}: there is no such file")

@@ -267,7 +267,7 @@ def _documents(root: str) -> list[str]:
     except (BeamIOError, ValueError) as error:
         raise PolicyError(
             f"{root}: the policies cannot be listed; check the prefix and the credentials, and "
-            "for gs:// install weir[dataflow]"
+            "for gs:// install the extra dataflow"
         ) from error
     return sorted(document.path for document in matched.metadata_list)
 

@@ -1,6 +1,6 @@
--- The current label of every post and policy, once each: the latest verdict where there is one,
--- else what the screen decided, and whether it waits on the deferred topic. A redelivered message changes nothing: of the rows with one
--- decision_id the first counts. created_at is part of every key so that a filter on it reads only
+-- The current label of every message and policy, once each: the latest verdict where there is one,
+-- else what the screen decided, and whether it waits on the deferred topic. A redelivered message
+-- changes nothing: of the rows with one decision_id the first counts. created_at is part of every key so that a filter on it reads only
 -- the partitions it names.
 CREATE OR REPLACE VIEW `{dataset}.labels` AS
 WITH screened AS (

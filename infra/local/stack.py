@@ -100,5 +100,5 @@ def _require(module: str) -> None:
     if find_spec(module) is None:
         raise StackError(
             f"The local stack needs {module}, which is not installed. Install it with "
-            "`pip install 'weir[local]'`."
+            "`pip install '.[local]'` in Weir's folder."
         )

@@ -75,7 +75,7 @@ def test_settings_that_cannot_work_are_refused_by_name(pairs, said):
 
 @pytest.mark.parametrize(
     ("flag", "said"),
-    [("--gpu_memory=lots", "--gpu_memory"), ("--engine_settings=max_seqs=3", "max_num_seqs")],
+    [("--gpu_memory=0", "gpu_memory_gb"), ("--engine_settings=max_seqs=3", "max_num_seqs")],
 )
 def test_a_wrong_option_is_named_before_anything_starts(flag, said):
     with pytest.raises(OptionError, match=said):

@@ -30,7 +30,7 @@ STAND_IN = "Stand-in judge: it compared the post with labelled examples and read
 
 
 def exemplar_engine(policies: PolicySet) -> "ExemplarEngine":
-    """Return the engine, fitted to the policies' examples; needs the extra ``weir[screen]``."""
+    """Return the engine, fitted to the policies' examples; needs the extra ``screen``."""
     return ExemplarEngine(policies)
 
 

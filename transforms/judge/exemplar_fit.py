@@ -167,6 +167,6 @@ def _one_thread() -> Any:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
     except ImportError as missing:
         raise ModuleNotFoundError(
-            "the exemplar judge needs scikit-learn: pip install 'weir[screen]'"
+            "the exemplar judge needs scikit-learn: pip install '.[screen]' in Weir's folder"
         ) from missing
     return threadpool_limits(1, "blas")

@@ -39,7 +39,7 @@ class VllmEngine:
         if find_spec("vllm") is None:
             raise EngineStartError(
                 "The engine vllm needs vLLM, which is not installed. Install it with "
-                "`pip install 'weir[engine]'` on a Linux machine with a GPU."
+                "`pip install '.[engine]'` in Weir's folder, on a Linux machine with a GPU."
             )
         try:
             self._settings = settings.for_card(_card_gb())
