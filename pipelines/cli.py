@@ -16,7 +16,7 @@ from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
 from pipelines.failures import reported
 from pipelines.options import kafka_options
-from pipelines.screens import screen_app
+from pipelines.screens import certificates_json, print_certificates, screen_app
 from pipelines.terminal import AsJson, Policies, console, plain, print_table
 from policies.check import check as check_policy
 from policies.loading import LIBRARY, load_policies
@@ -87,7 +87,8 @@ def demo(
         status.stop()
         _print_report(report, sent, stand_in=engine == "exemplar")
         if json_file:
-            json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", "utf-8")
+            content = report.to_json() | certificates_json(report.screen)
+            json_file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
         if keep:
             _print_stack(stack)
             _wait_for_interrupt()
@@ -288,6 +289,7 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
             ["dead letters", counts.dead_letters, "kept with their reason"],
         ],
     )
+    print_certificates(report.screen)
     if report.flagged:
         print_table(
             "a few flagged posts",

@@ -22,6 +22,7 @@ from pipelines.tables import TABLES, create_tables
 from transforms.counts import Counts, counts_of
 from transforms.kafka import KafkaSettings, ensure_topics
 from transforms.read import ReadFromKafka, Start, Stop
+from transforms.screen import Screen
 from transforms.write.bigquery import BigQuerySettings
 
 TOPIC = "posts"
@@ -56,6 +57,7 @@ class DemoReport:
     seconds: float  # of the job, start-up of the stack not included
     flagged: tuple[dict[str, Any], ...]
     rates: tuple[dict[str, Any], ...]
+    screen: Screen
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts, per policy too, and ``conservation``: "ok" or what does not add up."""
@@ -116,6 +118,7 @@ def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> 
         seconds=seconds,
         flagged=tuple(query(stack.bigquery, FLAGGED_EXAMPLES, run)),
         rates=tuple(query(stack.bigquery, VIOLATION_RATES, run)),
+        screen=settings.screen.screen(),
     )
 
 
