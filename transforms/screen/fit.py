@@ -13,8 +13,8 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 WEAK_WEIGHT = 0.3  # of a post that is only presumed to be safe
-_STRENGTH = 10.0  # C of the regression
-_SMOOTHING = 1e-4  # added to both mean frequencies of an n-gram in the log-count ratio
+STRENGTH = 10.0  # C of the regression
+SMOOTHING = 1e-4  # added to both mean frequencies of an n-gram in the log-count ratio
 
 
 def inverse_frequencies(counts: sp.csr_matrix) -> Weights:
@@ -32,7 +32,13 @@ def scaled(counts: sp.csr_matrix, inverse: Weights) -> sp.csr_matrix:
     return normalize(counts @ sp.diags(inverse), copy=False)
 
 
-def fit_head(rows: sp.csr_matrix, violates: Mask, weight: Floats) -> tuple[Weights, float]:
+def fit_head(
+    rows: sp.csr_matrix,
+    violates: Mask,
+    weight: Floats,
+    strength: float = STRENGTH,
+    smoothing: float = SMOOTHING,
+) -> tuple[Weights, float]:
     """Return the weights and the bias of one head, over rows of `scaled`.
 
     Every n-gram is first multiplied by its log-count ratio between violating and safe posts, as in
@@ -40,10 +46,10 @@ def fit_head(rows: sp.csr_matrix, violates: Mask, weight: Floats) -> tuple[Weigh
     no more. Both kinds of posts have to be there.
     """
     share = weight / np.where(violates, weight[violates].sum(), weight[~violates].sum())
-    frequent = np.asarray(rows.T @ np.where(violates, share, 0.0)) + _SMOOTHING
-    elsewhere = np.asarray(rows.T @ np.where(violates, 0.0, share)) + _SMOOTHING
+    frequent = np.asarray(rows.T @ np.where(violates, share, 0.0)) + smoothing
+    elsewhere = np.asarray(rows.T @ np.where(violates, 0.0, share)) + smoothing
     ratio = np.log(frequent / elsewhere)
     model = LogisticRegression(
-        C=_STRENGTH, solver="liblinear", class_weight="balanced", random_state=0, max_iter=1000
+        C=strength, solver="liblinear", class_weight="balanced", random_state=0, max_iter=1000
     ).fit(rows @ sp.diags(ratio), violates, sample_weight=weight)
     return (model.coef_[0] * ratio).astype(np.float32), float(model.intercept_[0])

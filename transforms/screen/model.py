@@ -8,7 +8,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -152,6 +152,19 @@ class Screen:
     def certificate(self, policy_id: str) -> Certificate | None:
         """Return what is promised of a policy's head, None where nobody calibrated it."""
         return next((each for each in self.certificates if each.policy_id == policy_id), None)
+
+    def gone(self, policy_ids: Collection[str]) -> str | None:
+        """Return a sentence on the heads of policies that are not there, None where all are.
+
+        Such a head is scored for nothing, and nothing else.
+        """
+        gone = [policy_id for policy_id in self.policy_ids if policy_id not in policy_ids]
+        if not gone:
+            return None
+        return (
+            f"{len(gone)} of the screen's heads are for policies that are not there "
+            f"({', '.join(gone)}); they are ignored."
+        )
 
     def score(self, texts: pa.StringArray) -> Floats:
         """Return (rows, heads) scores in [0, 1]: the same for a row alone and in any batch."""
