@@ -38,7 +38,7 @@ def without_homoglyphs(points: Points, garbled: _Mask) -> Points:
     starts, stops = edges[0::2], edges[1::2]
     if not len(starts):
         return points
-    row = np.cumsum(points == END)
+    row = np.cumsum(points == END, dtype=np.int32)
     row_of = row[starts]
     holds = np.bitwise_or.reduceat(kind, starts)
 

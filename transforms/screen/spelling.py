@@ -41,9 +41,8 @@ _MOST_SIGNS = 3
 _LONGEST_TOKEN = 24
 
 _URL = re.compile(r"(?:https?://|www\.)\S+")
-_TOKEN = re.compile(f"[a-z{_SIGNS}]+")
+_SIGNED = re.compile(f"(?<![a-z{_SIGNS}])[a-z]*[{_SIGNS}][a-z{_SIGNS}]*")
 _LETTER = re.compile("[a-z]")
-_SIGN = re.compile(f"[{_SIGNS}]")
 _SIGN_INSIDE = re.compile(f"[a-z][{_SIGNS}]{{1,{_MOST_SIGNS}}}[a-z]")
 # A one is an l after a vowel, another one or an l, and before the vowel that a word begins with.
 _L = re.compile("(?<=[aeioul1!|034@€])1|^1(?=[aeou034@€])")
@@ -136,10 +135,10 @@ def _unleet(row: str) -> str:
     if not _SIGN_INSIDE.search(row):
         return row
     outside_links = _URL.sub(lambda match: " " * len(match[0]), row)
-    tokens = [m for m in _TOKEN.finditer(outside_links) if len(m[0]) <= _LONGEST_TOKEN]
-    words = [m for m in tokens if _SIGN_INSIDE.search(m[0])]
+    signed = [m for m in _SIGNED.finditer(outside_links) if len(m[0]) <= _LONGEST_TOKEN]
+    words = [m for m in signed if _SIGN_INSIDE.search(m[0])]
     if len(words) >= 2:
-        words = [m for m in tokens if _LETTER.search(m[0]) and _SIGN.search(m[0])]
+        words = [m for m in signed if _LETTER.search(m[0])]
     else:
         words = [m for m in words if m[0][0] != "@"]  # the name of an account
     pieces, done = [], 0
