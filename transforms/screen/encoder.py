@@ -91,8 +91,9 @@ class Encoder:
             mixed = self._attend(x, layer) @ layer.output[0] + layer.output[1]
             x = _normalised(x + mixed, layer.attention_norm)
             wide = x @ layer.wide[0] + layer.wide[1]
-            wide *= np.float32(0.5) * (1 + erf(wide * np.float32(0.5**0.5)))
-            x = _normalised(x + wide @ layer.narrow[0] + layer.narrow[1], layer.norm)
+            wide *= np.float32(0.5) * (1 + np.asarray(erf(wide * np.float32(0.5**0.5)), np.float32))
+            narrow = wide @ layer.narrow[0] + layer.narrow[1]
+            x = _normalised(np.asarray(x + narrow, np.float32), layer.norm)
         mean = x.mean(axis=0)
         unit: Vectors = mean / np.linalg.norm(mean)
         return unit
