@@ -12,7 +12,7 @@ from infra.bigquery import TABLES, VIEWS, Column, columns, statement, statements
 from pipelines.queries import NO_RETRY, execute
 from transforms.write.bigquery import BigQuerySettings
 
-__all__ = ["TABLES", "VIEWS", "TablesError", "check_tables", "create_tables"]
+__all__ = ["TABLES", "VIEWS", "TablesError", "check_tables", "create_tables", "explained"]
 
 _CONNECT_SECONDS = 20.0
 
@@ -28,7 +28,7 @@ def create_tables(settings: BigQuerySettings, create_dataset: bool = False) -> N
     missing and ``create_dataset`` is not set, or the service cannot be used.
     """
     dataset = _checked_name(settings)
-    with _explained(settings), contextlib.closing(settings.client()) as client:
+    with explained(settings), contextlib.closing(settings.client()) as client:
         if create_dataset:
             client.create_dataset(dataset, exists_ok=True, retry=NO_RETRY, timeout=_CONNECT_SECONDS)
         else:
@@ -44,7 +44,7 @@ def create_tables(settings: BigQuerySettings, create_dataset: bool = False) -> N
 def check_tables(settings: BigQuerySettings) -> None:
     """Raise TablesError where a run could not write to every table, before it starts."""
     dataset = _checked_name(settings)
-    with _explained(settings), contextlib.closing(settings.client()) as client:
+    with explained(settings), contextlib.closing(settings.client()) as client:
         for table in TABLES:
             if missing := [column.name for column in _missing(client, table, dataset)]:
                 raise TablesError(
@@ -52,7 +52,7 @@ def check_tables(settings: BigQuerySettings) -> None:
                     f"Add it with `{_command(settings)}`."
                 )
     # Rows travel over another endpoint, with a permission of its own.
-    with _explained(settings):
+    with explained(settings):
         writer = settings.write_client()
         with contextlib.closing(writer.transport):
             stream = settings.stream("screenings")
@@ -94,8 +94,8 @@ def _command(settings: BigQuerySettings) -> str:
 
 
 @contextlib.contextmanager
-def _explained(settings: BigQuerySettings) -> Iterator[None]:
-    """Turn what Google's clients raise into a TablesError."""
+def explained(settings: BigQuerySettings) -> Iterator[None]:
+    """Turn what Google's clients raise into a TablesError, which says what to do."""
     dataset = f"{settings.project}.{settings.dataset}"
     service = settings.rest_endpoint or "BigQuery"
     try:

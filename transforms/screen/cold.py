@@ -37,10 +37,10 @@ _TAUGHT_NGRAMS = 32_768
 # hashed head, the same taught by the encoder, and reranked by it. Means over seven tasks and five
 # seeds, by tests/benchmarks/cold_start.py.
 EXPECTED = (
-    (10, 0.36, 0.44, 0.50),
-    (20, 0.44, 0.50, 0.58),
-    (40, 0.52, 0.57, 0.64),
-    (100, 0.58, 0.62, 0.67),
+    (10, 0.38, 0.44, 0.52),
+    (20, 0.43, 0.49, 0.59),
+    (40, 0.49, 0.53, 0.62),
+    (100, 0.56, 0.58, 0.67),
 )
 
 Truth = npt.NDArray[np.bool_]
@@ -297,8 +297,8 @@ class ColdStarter:
             certified=False,
             expectation=(
                 f"{kind}: expect a recall of about {recall:.2f} where a tenth of the traffic is "
-                "judged; not promised (mean of seven public tasks with a twentieth of violations, "
-                "0.34 to 0.85 each; tests/benchmarks/cold_start.py)"
+                "judged and a twentieth violates; not promised (mean of seven public tasks, from 0.3 "
+                "below it to 0.3 above; tests/benchmarks/cold_start.py)"
             ),
             expected_recall=recall,
             budget=settings.budget,
