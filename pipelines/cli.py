@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines import cold_commands, moderate
 from pipelines import demo as demo_job
-from pipelines import moderate
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
 from pipelines.failures import reported
@@ -38,6 +38,7 @@ policy_app = typer.Typer(help="List, check and show policy documents.", no_args_
 screen_app = typer.Typer(help="Train the screen.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
+cold_commands.register(screen_app)
 console = Console()
 
 Policies = Annotated[

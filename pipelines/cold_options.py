@@ -19,8 +19,8 @@ class ColdStartOptions(PipelineOptions):
         group = parser.add_argument_group(
             "Cold start",
             "A policy that the screen has no head for gets one as the job starts, from its "
-            "labelled examples and the last posts of the topics. What it misses is not certified; `weir "
-            "screen add` writes such a screen to a folder.",
+            "labelled examples and the last posts of the topics. What it misses is not certified; "
+            "`weir screen add` writes such a screen to a folder.",
         )
         group.add_argument(
             "--cold_start",

@@ -15,7 +15,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from scipy.special import expit
 
-from transforms.screen.encoder import Encoder, Vectors
+from transforms.screen.encoder import DIMENSIONS, Encoder, Vectors
 from transforms.screen.features import BUCKETS
 from transforms.screen.model import Floats, Screen, Weights
 
@@ -110,7 +110,9 @@ class RerankingScreen(Screen):
             return scores
         rows = np.flatnonzero(np.logical_or.reduce(list(above.values())))
         column: Any = texts
-        vectors = self.encoder.embed(column.take(pa.array(rows)).to_pylist())
+        texts_read: list[str] = column.take(pa.array(rows)).to_pylist()
+        none = np.zeros((0, DIMENSIONS), np.float32)
+        vectors = self.encoder.embed(texts_read) if texts_read else none
         for head, reranking in gates:
             read = np.flatnonzero(above[head][rows])
             scores[:, head] = reranked(scores[:, head], reranking, rows[read], vectors[read])

@@ -60,7 +60,8 @@ def half_and_half(judged: Judged, most: int = MOST) -> Judged:
     if count <= most:
         return judged
     ranked = np.argsort(-np.nan_to_num(judged.scores, nan=-1.0), kind="stable")
-    chance = [xxhash.xxh3_64_intdigest(text.encode("utf-8", "replace")) for text in judged.texts]
+    draws = [xxhash.xxh3_64_intdigest(text.encode("utf-8", "replace")) for text in judged.texts]
+    chance = np.array(draws, np.uint64)
     by_chance = np.lexsort((chance, ~judged.sampled))
     chosen = np.zeros(count, bool)
     chosen[ranked[: most // 2]] = True
@@ -103,8 +104,9 @@ def _scores(head: ExtraHead, texts: Sequence[str], starter: ColdStarter) -> Floa
     scores = np.asarray(expit(linear(head, features.matrix(texts), starter.scale)), np.float64)
     if head.reranking is None or starter.encoder is None:
         return scores
-    rows = np.flatnonzero(scores >= head.reranking.gate)
-    return reranked(scores, head.reranking, rows, starter.encoder.embed([texts[r] for r in rows]))
+    above = scores >= head.reranking.gate
+    vectors = starter.encoder.embed(list(compress(texts, above)))
+    return reranked(scores, head.reranking, np.flatnonzero(above), vectors)
 
 
 def _ranks(scores: Floats) -> Floats:
