@@ -1,7 +1,7 @@
 """A head for every policy that the screen has none for, as a job starts."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
@@ -94,5 +94,5 @@ def fit(
     return Fitted(tuple(heads), tuple(reports), tuple(refusals))
 
 
-def _say(sentence: str, write: Callable[[str], object] = sys.stderr.write) -> None:
-    write(f"weir: {sentence}\n")
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"weir: {sentence}\n")
