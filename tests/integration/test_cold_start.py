@@ -3,6 +3,7 @@
 import json
 import uuid
 from dataclasses import replace
+from importlib.util import find_spec
 
 import apache_beam as beam
 import pyarrow as pa
@@ -22,6 +23,7 @@ from transforms.decode import DecodeSettings
 from transforms.kafka import KafkaSettings, ensure_topics
 from transforms.records import VERDICT
 from transforms.screen import Screen, ScreenError
+from transforms.screen.encoder import PACKAGE
 from transforms.write.bigquery import WriteToBigQuery
 
 
@@ -72,6 +74,25 @@ def test_a_run_ranks_the_traffic_of_a_policy_that_has_no_head(
     (row,) = query(bigquery, sql, topic)
     assert json.loads(row["card"])["heads"][-1]["policy_id"] == "cheats"
     assert "cheats: cold start: expect a recall of about" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoder", ["teach", "rerank"])
+def test_a_run_lets_the_sentence_encoder_teach_or_rerank(
+    kafka, bigquery, topic, tmp_path, encoder: str
+) -> None:
+    for module in (PACKAGE, "tokenizers", "safetensors"):
+        pytest.importorskip(module, reason="needs `make encoder`")
+    counts = run(kafka, bigquery, topic, f"--policies={library(tmp_path)}", f"--encoder={encoder}")
+    assert 0 < counts.escalations <= 160
+    assert not counts.imbalances()
+
+
+@pytest.mark.skipif(find_spec(PACKAGE) is not None, reason="the encoder is installed")
+def test_an_encoder_that_is_not_installed_is_said_before_anything_starts(
+    kafka, bigquery, topic, tmp_path
+) -> None:
+    with pytest.raises(ScreenError, match="make encoder"):
+        run(kafka, bigquery, topic, f"--policies={library(tmp_path)}", "--encoder=teach")
 
 
 @pytest.mark.parametrize(
