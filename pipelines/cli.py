@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines import cold_commands, moderate
 from pipelines import demo as demo_job
-from pipelines import moderate
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
 from pipelines.audit import print_audited
@@ -36,6 +36,7 @@ app = typer.Typer(
 policy_app = typer.Typer(help="List, check and show policy documents.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
+cold_commands.register(screen_app)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

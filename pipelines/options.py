@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from pipelines.cold_options import ColdStartOptions
 from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
@@ -144,6 +145,7 @@ CONCERNS = (
     StageOptions,
     DecodeOptions,
     ModerationOptions,
+    ColdStartOptions,
     JudgeOptions,
     EndpointOptions,
     SpendingOptions,
