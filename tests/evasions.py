@@ -134,7 +134,7 @@ _HOMOGLYPHS = {
 
 
 def homoglyphs(text: str, rng: random.Random) -> str:
-    return _each(text, _HOMOGLYPHS, 0.5, rng)
+    return _each(text, _HOMOGLYPHS, rng.choice((0.3, 0.6, 1.0)), rng)
 
 
 def small_capitals(text: str, rng: random.Random) -> str:

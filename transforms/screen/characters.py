@@ -18,6 +18,8 @@ DROP = CODE_POINTS  # stands for no character
 
 # The kinds of characters, as bits. Words are the runs of those that are not OTHER.
 OTHER, ASCII, LATIN, ALIKE, RESEMBLING, FOREIGN, MARK = (0, 1, 2, 4, 8, 16, 32)
+# Beside the last three but MARK: which script, as far as words do not mix these.
+GREEK, CYRILLIC, ELSEWHERE = 64, 128, 256
 
 Points = npt.NDArray[np.uint32]
 
@@ -32,6 +34,9 @@ _EMBLEMS = ((0x249C, "a"), (0x1F110, "A"), (0x1F150, "A"), (0x1F170, "A"))
 # Letters, every one, of scripts that look like no Latin letter; and characters of private use.
 _HAN_AND_HANGUL = ((0x3400, 0x4DC0), (0x4E00, 0xA48D), (0xAC00, 0xD7A4), (0x20000, 0x323B0))
 _PRIVATE = ((0xD800, 0xF900), (0xF0000, CODE_POINTS))
+_GREEK = ((0x370, 0x3E2), (0x3F0, 0x400), (0x1F00, 0x2000))
+_CYRILLIC = ((0x400, 0x530), (0x1C80, 0x1C90), (0xA640, 0xA6A0))
+_BEYOND_RUSSIAN = ((0x400, 0x401), (0x402, 0x410), (0x450, 0x451), (0x452, 0x530))
 _NAMED = re.compile(
     r"LATIN (?:SMALL LETTER|LETTER SMALL CAPITAL|CAPITAL LETTER) ([A-Z])(?: WITH .*)?"
 )
@@ -42,15 +47,15 @@ class Characters:
     """The tables; all but ``alphabets`` are as long as Unicode.
 
     ``alphabets`` ends where the accented Latin letters do; a bit stands for an alphabet that has
-    the character, and whatever is no Latin letter is in all of them. Latin letters past its end are
-    in none.
+    the character, and whatever is no letter of Latin or Cyrillic is in all of them. Latin letters
+    past its end are in none.
     """
 
     emblems: Points  # what a character becomes before NFKC
     becomes: Points  # and after it: itself, SPACE or DROP
     combining: npt.NDArray[np.bool_]  # marks that NFKC sorts
     piled: npt.NDArray[np.bool_]  # marks that are dropped where they do not compose
-    kind: npt.NDArray[np.uint8]
+    kind: npt.NDArray[np.uint16]
     latin: Points  # the lower-case ASCII letter that it looks like, or itself
     alphabets: npt.NDArray[np.uint64]
 
@@ -62,7 +67,7 @@ def characters() -> Characters:
     for start, letter in _EMBLEMS:
         emblems[start : start + 26] = np.arange(ord(letter), ord(letter) + 26)
     becomes = np.arange(CODE_POINTS, dtype=np.uint32)
-    kind = np.zeros(CODE_POINTS, np.uint8)
+    kind = np.zeros(CODE_POINTS, np.uint16)
     combining = np.zeros(CODE_POINTS, bool)
     _set(kind, _HAN_AND_HANGUL, FOREIGN)
     _set(becomes, _PRIVATE, DROP)
@@ -84,7 +89,9 @@ def characters() -> Characters:
     latin = _latin(kind)
     piled = np.zeros(CODE_POINTS, bool)
     _set(piled, _PILED, True)
-    return Characters(emblems, becomes, combining, piled, kind, latin, _alphabets(kind))
+    alphabets = _alphabets(kind)
+    kind |= _scripts(kind)
+    return Characters(emblems, becomes, combining, piled, kind, latin, alphabets)
 
 
 def _set(
@@ -100,7 +107,7 @@ def _small_scripts() -> npt.NDArray[np.intp]:
     return np.flatnonzero(rest)
 
 
-def _latin(kind: npt.NDArray[np.uint8]) -> Points:
+def _latin(kind: npt.NDArray[np.uint16]) -> Points:
     """Return the letters that letters look like, and refine their kinds."""
     latin = np.arange(CODE_POINTS, dtype=np.uint32)
     for upper in range(ord("A"), ord("Z") + 1):
@@ -134,13 +141,22 @@ def _base(character: str) -> int:
     return ord(named[1].lower()) if named else ord(character)
 
 
-def _alphabets(kind: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+def _alphabets(kind: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint64]:
     alphabets = np.full(0x1F00, ~np.uint64(0))
     alphabets[kind[:0x1F00] == LATIN] = 0
-    for number, added in enumerate(look_alikes.ALPHABETS):
+    _set(alphabets, _BEYOND_RUSSIAN, 0)
+    for number, added in enumerate(look_alikes.ALPHABETS + look_alikes.CYRILLIC_ALPHABETS):
         bit = np.uint64(1 << number)
         points = [ord(character) for character in added + added.upper()]
         alphabets[points] |= bit
         without = look_alikes.LEFT_OUT.get(added, "")
         alphabets[[ord(character) for character in without + without.upper()]] &= ~bit
     return alphabets
+
+
+def _scripts(kind: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    scripts = np.full(CODE_POINTS, ELSEWHERE, np.uint16)
+    _set(scripts, _GREEK, GREEK)
+    _set(scripts, _CYRILLIC, CYRILLIC)
+    scripts[(kind & (ALIKE | RESEMBLING | FOREIGN)) == 0] = 0
+    return scripts

@@ -2,7 +2,7 @@
 
 Whether a letter is in disguise is decided by its word and its row, never by the letter: Cyrillic,
 Greek and Turkish are text. A *word* is a run of letters and marks. Two things give a row away: a
-word of Latin letters and look-alikes of other scripts, and a Latin word whose accents no alphabet
+word that mixes scripts, with look-alikes of Latin letters, and a word of letters that no alphabet
 has together.
 """
 
@@ -12,14 +12,18 @@ import numpy.typing as npt
 from transforms.screen.characters import (
     ALIKE,
     ASCII,
+    CYRILLIC,
+    ELSEWHERE,
     END,
     FOREIGN,
+    GREEK,
     LATIN,
     RESEMBLING,
     Points,
     characters,
 )
 
+_Kinds = npt.NDArray[np.uint16]
 _Mask = npt.NDArray[np.bool_]
 _ANY_LATIN = ASCII | LATIN
 _ANY_FOREIGN = ALIKE | RESEMBLING | FOREIGN
@@ -52,20 +56,24 @@ def without_homoglyphs(points: Points, garbled: _Mask) -> Points:
 
     latin, foreign = (holds & _ANY_LATIN) > 0, (holds & _ANY_FOREIGN) > 0
     alike = (holds & (RESEMBLING | FOREIGN)) == 0
-    length = stops - starts
+    foldable = (holds & FOREIGN) == 0
     # One letter alone is a symbol more often than a word, and two of two scripts are a unit.
+    length = stops - starts
     long = length > 1
-    mixed = latin & foreign & ((holds & FOREIGN) == 0) & (length > 2)
-    # Real text in another script has more words of its own than words that mix it with Latin.
-    spoken = count_in_row(~latin & ~alike & long) > count_in_row(mixed)
+    mixed = foldable & (length > 2) & (_scripts(holds) > 1)
+    outlandish = _outlandish(points, kind, starts, holds)
+    # Real text in another script has more words of its own than words that nobody spells so.
+    odd = mixed | outlandish & foreign & foldable
+    own = ~latin & ~alike & long & ~odd
+    spoken = count_in_row(own) > count_in_row(odd)
     fake = mixed & (alike | ~spoken[row_of])
-    garbled = garbled | any_in_row(fake) | any_in_row(_outlandish(points, kind, starts, holds))
+    garbled = garbled | any_in_row(fake) | any_in_row(outlandish)
     # Short words and those of look-alikes alone go with their row, and are Latin where nothing in
     # it says that they are not.
     hidden = garbled & ~spoken
     unopposed = any_in_row((holds & ASCII) > 0) & ~any_in_row(~alike)
     posing = hidden[row_of] | unopposed[row_of] & alike & long & ~latin
-    posing &= foreign & ((holds & FOREIGN) == 0)
+    posing &= foreign & foldable
     fold = np.zeros(len(points) + 1, np.int8)
     chosen = fake | posing
     fold[starts[chosen]] = 1
@@ -75,11 +83,18 @@ def without_homoglyphs(points: Points, garbled: _Mask) -> Points:
     return np.where(folds, table.latin[points], points)
 
 
-def _outlandish(
-    points: Points, kind: npt.NDArray[np.uint8], starts: npt.NDArray[np.intp], holds: Points
-) -> _Mask:
-    """Return which words have Latin letters that no alphabet has together."""
-    if not (kind == LATIN).any():
+def _scripts(holds: _Kinds) -> npt.NDArray[np.uint8]:
+    """Return how many scripts the words mix."""
+    scripts = np.zeros(len(holds), np.uint8)
+    for script in (_ANY_LATIN, GREEK, CYRILLIC, ELSEWHERE):
+        scripts += (holds & script) > 0
+    return scripts
+
+
+def _outlandish(points: Points, kind: _Kinds, starts: npt.NDArray[np.intp], holds: _Kinds) -> _Mask:
+    """Return which words have letters that no alphabet has together."""
+    told = LATIN | CYRILLIC
+    if not (kind & told).any():
         return np.zeros(len(starts), bool)
     alphabets = characters().alphabets
     last = len(alphabets) - 1
@@ -87,4 +102,4 @@ def _outlandish(
     beyond = points > last
     having[beyond] = np.where(kind[beyond] == LATIN, 0, alphabets.max())
     homeless: _Mask = np.bitwise_and.reduceat(having, starts) == 0
-    return homeless & ((holds & LATIN) > 0)
+    return homeless & ((holds & told) > 0)

@@ -94,7 +94,8 @@ LATIN = {
 }
 TURKISH = "çğıİöşüâîû"
 AZERI = "çəğıİöşü"
-# What alphabets, romanisations and loan words in them add to a-z; one language or family a line.
+# What alphabets, romanisations and loan words in them add to a-z; one language or family a
+# line.
 ALPHABETS = f"""
 {TURKISH}
 {AZERI}
@@ -134,6 +135,30 @@ ALPHABETS = f"""
 äçňöşüýžñ
 čđŋšŧžáâåäöø
 """.split()
+# And what alphabets add to the Russian one.
+_CYRILLIC = """
+іїєґ
+іўґ
+јљњћђџ
+ѓѕјљњќџѐѝ
+әғқңөұүһі
+өүң
+әөүҗңһғҙҡҫ
+ҕҥөһү
+ғӣқӯҳҷ
+ўқғҳ
+ӏ
+ҕҙӡқҟҧҭҳҩҽҿҷәџӷԥ
+ӕ
+ӑӗҫӳ
+ҥӧӱӓӹ
+іӧӝӟӥӵ
+әғҝјөүһҹ
+ѣѳѵіѡѧѫѕѯѱѥѩѭѻ
+әһԛԝӧ
+ӄӈԓ
+"""
+CYRILLIC_ALPHABETS = _CYRILLIC.split()
 # What an alphabet leaves out of a-z: only with this does a dotless i tell anything.
 LEFT_OUT = {TURKISH: "qwx", AZERI: "w"}
 _REGIONS = """

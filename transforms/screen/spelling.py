@@ -6,6 +6,7 @@ rules are for ASCII letters: digits and doubled signs of other scripts mean what
 
 import re
 from collections.abc import Callable
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -135,18 +136,23 @@ def _unleet(row: str) -> str:
     if not _SIGN_INSIDE.search(row):
         return row
     outside_links = _URL.sub(lambda match: " " * len(match[0]), row)
-    signed = [m for m in _SIGNED.finditer(outside_links) if len(m[0]) <= _LONGEST_TOKEN]
-    words = [m for m in signed if _SIGN_INSIDE.search(m[0])]
-    if len(words) >= 2:
-        words = [m for m in signed if _LETTER.search(m[0])]
-    else:
-        words = [m for m in words if m[0][0] != "@"]  # the name of an account
+    inside = (m for m in _SIGNED.finditer(outside_links) if _has_sign_inside(m[0]))
+    everywhere = len(list(islice(inside, 2))) == 2
     pieces, done = [], 0
-    for match in words:
+    for match in _SIGNED.finditer(outside_links):
         word = match[0].rstrip("!+")
-        pieces += [row[done : match.start()], _L.sub("l", word).translate(_SPELL)]
-        done = match.start() + len(word)
+        if everywhere:
+            leet = len(word) <= _LONGEST_TOKEN and bool(_LETTER.search(word))
+        else:
+            leet = _has_sign_inside(word) and word[0] != "@"  # which begins an account's name
+        if leet:
+            pieces += [row[done : match.start()], _L.sub("l", word).translate(_SPELL)]
+            done = match.start() + len(word)
     return "".join([*pieces, row[done:]])
+
+
+def _has_sign_inside(word: str) -> bool:
+    return len(word) <= _LONGEST_TOKEN and bool(_SIGN_INSIDE.search(word))
 
 
 def _once(match: re.Match[str]) -> str:
