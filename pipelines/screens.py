@@ -42,6 +42,9 @@ def train_screen(
     budget: Annotated[
         float, typer.Option(help="Share of safe posts that a head without one lets through.")
     ] = 0.2,
+    examples: Annotated[
+        bool, typer.Option(help="Learn from the policies' own examples too; none calibrates.")
+    ] = True,
     licence: Annotated[str, typer.Option(help="Of the label files, for the card.")] = "unstated",
     date: Annotated[str | None, typer.Option(help="A date to write on the card.")] = None,
 ) -> None:
@@ -60,7 +63,9 @@ def train_screen(
         sets = _label_sets(files, policy_ids, licence) + (_public(data) if data else [])
         if not sets:
             raise OptionError("There is nothing to learn from; name files of labels by --labels.")
-        trained = train([*sets, golden_examples(loaded)], policy_ids, settings)
+        if examples:
+            sets = [*sets, golden_examples(loaded)]
+        trained = train(sets, policy_ids, settings)
         trained.screen.save(out, trained.card)
     for warning in trained.warnings:
         _warn(warning)
@@ -93,11 +98,15 @@ def _warn(sentence: str) -> None:
 @screen_app.command("show")
 def show_screen(
     screen: Annotated[str, typer.Argument(help="Folder of a screen.")] = STARTER,
+    policies: Policies = str(LIBRARY),
     as_json: AsJson = False,
 ) -> None:
     """Print what each head of a screen promises, and on which posts."""
     with reported():
         loaded = Screen.load(screen)
+        known = [policy.policy_id for policy in load_policies(policies).policies]
+    if ignored := loaded.gone(known):
+        _warn(ignored)
     if as_json:
         typer.echo(json.dumps(certificates_json(loaded), indent=2, ensure_ascii=False))
         return
@@ -117,12 +126,14 @@ def print_certificates(screen: Screen) -> None:
     certificates = [(p, screen.certificate(p)) for p in screen.policy_ids]
     print_table(
         "what the screen promises",
-        ["policy", "recall", "confidence", "misses allowed", "escalates", ""],
+        ["policy", "promise", "may miss", "escalates"],
         [[policy_id, *_cells(certificate)] for policy_id, certificate in certificates],
     )
-    if sets := sorted({each.calibration_set for _, each in certificates if each}):
+    certified = [each for each in screen.certificates if each.certified]
+    for name in sorted({each.calibration_set for each in certified}):
+        promised = [each.policy_id for each in certified if each.calibration_set == name]
         console.print(
-            f"On posts that come as those of {'; '.join(sets)} did, and on no others.",
+            f"{', '.join(promised)}: on posts that come as those of {name} did, and on no others.",
             markup=False,
             highlight=False,
         )
@@ -130,14 +141,12 @@ def print_certificates(screen: Screen) -> None:
 
 def _cells(certificate: Certificate | None) -> list[str]:
     if certificate is None:
-        return ["-", "-", "-", "-", "never calibrated"]
+        return ["none: never calibrated", "", ""]
     escalates = f"{certificate.escalation_rate:.0%}"
-    if certificate.certified:
-        return [
-            f">= {certificate.recall:g}",
-            f"{certificate.confidence:g}",
-            f"{certificate.misses_allowed} of {certificate.positives}",
-            escalates,
-            "certified",
-        ]
-    return ["-", "-", "-", escalates, f"not certified: label {certificate.labels_needed} more"]
+    if not certificate.certified:
+        return [f"none: label {certificate.labels_needed} more that violate", "", escalates]
+    return [
+        f"recall {certificate.recall:g}, confidence {certificate.confidence:g}",
+        f"{certificate.misses_allowed} of {certificate.positives}",
+        escalates,
+    ]

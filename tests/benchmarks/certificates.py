@@ -10,6 +10,8 @@
   and test posts are a finite sample: a threshold whose recall is just the target is seen below it
   in half of the splits. So *true* draws calibration posts from the scores of all posts held out,
   which makes these the population, and counts draws whose recall on all of it meets the target.
+  *expected* is what *observed* comes to where all posts are exchangeable: how many of m test posts
+  lie below the (k+1)-th of n calibration posts is negative hypergeometric, whatever the scores.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import nhypergeom, rankdata
 
 from policies.loading import LIBRARY, load_policies
 from transforms.screen.card import any_policy, average_precision
@@ -43,7 +45,7 @@ from transforms.screen.labelled import LabelledPost, LabelledSet, golden_example
 from transforms.screen.split import Part, head_split
 from transforms.screen.train import TrainingSettings, fit, lowest_of_clusters, train
 
-RECALL = CONFIDENCE = 0.95
+RECALL = 0.95
 TEST_SHARE = 0.4  # of the random splits: the more, the less the test posts' own chance matters
 FOLDS = 5
 DRAWS = 200  # of calibration posts, a split
@@ -56,6 +58,7 @@ class Held:
     """What one threshold did in all splits; shares in [0, 1]."""
 
     observed: int  # splits whose test recall is at or above the target
+    expected: float  # share of splits in which exchangeable posts would be
     true: float  # share of draws whose recall on the population is
     mean_recall: float
     mean_escalation: float  # of the test posts
@@ -66,6 +69,7 @@ class Splits:
     """Both thresholds of one head, over all splits that had positives enough."""
 
     head: str
+    confidence: float
     splits: int
     calibration_positives: float  # clusters, mean
     misses_allowed: float
@@ -80,13 +84,13 @@ def with_salt(corpus: Corpus, salt: int) -> Corpus:
     return replace(corpus, draw=random.random(len(corpus.draw))[corpus.cluster])
 
 
-def random_splits(corpus: Corpus, head: int, splits: int) -> Splits:
+def random_splits(corpus: Corpus, head: int, splits: int, confidence: float) -> Splits:
     """Fit, calibrate and measure one head, in as many random splits."""
-    rows: dict[str, list[tuple[float, float, float]]] = {"certified": [], "naive": []}
+    rows: dict[str, list[tuple[float, float, float, float]]] = {"certified": [], "naive": []}
     sizes = []
     for salt in range(splits):
         drawn = with_salt(corpus, salt)
-        split = head_split(drawn, head, RECALL, CONFIDENCE, TEST_SHARE)
+        split = head_split(drawn, head, RECALL, confidence, TEST_SHARE)
         if not split.certifiable:
             continue
         weights, inverse, bias = fit(drawn, {head: split})
@@ -99,9 +103,9 @@ def random_splits(corpus: Corpus, head: int, splits: int) -> Splits:
         population = np.sort(
             np.concatenate([held, lowest_of_clusters(scores, drawn, test & violates)])
         )
-        k = misses_allowed(len(held), RECALL, CONFIDENCE)
+        k = misses_allowed(len(held), RECALL, confidence)
         sizes.append((len(held), k, len(measured)))
-        chosen = certified_threshold(held, RECALL, CONFIDENCE)
+        chosen = certified_threshold(held, RECALL, confidence)
         naive = int((1 - RECALL) * len(held) + 1e-9)
         pairs = ((chosen, k), (naive_threshold(held, RECALL), naive))
         random = np.random.default_rng(salt)
@@ -110,17 +114,38 @@ def random_splits(corpus: Corpus, head: int, splits: int) -> Splits:
             missed = np.searchsorted(population, draws[:, order], "left") / len(population)
             true = float((1 - missed >= RECALL).mean())
             recall, gone = (measured >= threshold).mean(), (everyone >= threshold).mean()
-            found.append((recall, gone, true))
+            expected = expected_to_hold(len(held), order, len(measured))
+            found.append((recall, gone, true, expected))
         print(f"{corpus.policy_ids[head]}: split {salt + 1} of {splits}", file=sys.stderr)
     n, k, m = np.mean(sizes, axis=0)
     certified, naive_held = (_held(found) for found in rows.values())
-    return Splits(corpus.policy_ids[head], len(sizes), n, k, m, certified, naive_held)
+    return Splits(
+        corpus.policy_ids[head],
+        confidence,
+        len(sizes),
+        float(n),
+        float(k),
+        float(m),
+        certified,
+        naive_held,
+    )
 
 
-def _held(found: Sequence[tuple[float, float, float]]) -> Held:
-    recall, gone, true = np.array(found).T
-    met = int((recall >= RECALL).sum())
-    return Held(met, float(true.mean()), float(recall.mean()), float(gone.mean()))
+def expected_to_hold(calibration: int, order: int, test: int) -> float:
+    """Return the chance that the recall of test posts meets the target at the order-th threshold."""
+    below = nhypergeom(calibration + test, test, order + 1)
+    return float(below.cdf(int((1 - RECALL) * test + 1e-9)))
+
+
+def _held(found: Sequence[tuple[float, float, float, float]]) -> Held:
+    recall, gone, true, expected = np.array(found).T
+    return Held(
+        observed=int((recall >= RECALL).sum()),
+        expected=float(expected.mean()),
+        true=float(true.mean()),
+        mean_recall=float(recall.mean()),
+        mean_escalation=float(gone.mean()),
+    )
 
 
 def out_of_fold(
@@ -210,8 +235,14 @@ def main() -> None:
     every = Corpus.of(sets, ("sexual-content", "hate"))
     alone = Corpus.of([any_of(openai)], ("any policy",))
     splits = [
-        random_splits(corpus, head, options.splits)
-        for corpus, head in ((alone, 0), (every, 0), (every, 1))
+        random_splits(corpus, head, options.splits, confidence)
+        for corpus, head, confidence in (
+            (alone, 0, 0.95),
+            (alone, 0, 0.99),
+            (every, 0, 0.95),
+            (every, 1, 0.95),
+            (every, 1, 0.99),
+        )
     ]
     measured = {
         "card": card,
@@ -234,21 +265,23 @@ def _print(card, folds, splits) -> None:
     print("\nany policy, cross-validated on OpenAI-2022 alone")
     for name, found in folds.items():
         print(f"  settings {name:12} {np.mean(found):.3f}  ({min(found):.3f} to {max(found):.3f})")
-    print(f"\nrecall {RECALL}, confidence {CONFIDENCE}: splits at or above the target")
-    print(f"{'':16}{'calibration':>12}{'misses':>8}{'test':>7}   "
-          f"{'certified':34}naive")  # fmt: skip
-    columns = f"{'observed':>9}{'true':>7}{'recall':>8}{'gone':>7}"
-    print(f"{'head':16}{'positives':>12}{'allowed':>8}{'':7}   {columns}   {columns}")
+    print(f"\nrecall {RECALL}: share of the splits at or above it")
+    columns = f"{'observed':>9}{'expected':>9}{'true':>7}{'recall':>8}{'gone':>7}"
+    print(f"{'':27}{'calibration':>12}{'misses':>8}{'test':>6}  {'certified':42}naive")
+    print(
+        f"{'head':16}{'confidence':>11}{'positives':>12}{'allowed':>8}{'':6}  {columns}  {columns}"
+    )
     for each in splits:
-        print(f"{each.head:16}{each.calibration_positives:12.0f}{each.misses_allowed:8.1f}"
-              f"{each.test_positives:7.0f}   {_columns(each.certified, each.splits)}"
-              f"   {_columns(each.naive, each.splits)}")  # fmt: skip
+        print(f"{each.head:16}{each.confidence:11}{each.calibration_positives:12.0f}"
+              f"{each.misses_allowed:8.1f}{each.test_positives:6.0f}"
+              f"  {_columns(each.certified, each.splits)}"
+              f"  {_columns(each.naive, each.splits)}")  # fmt: skip
 
 
 def _columns(held: Held, splits: int) -> str:
     return (
-        f"{f'{held.observed}/{splits}':>9}{held.true:7.1%}{held.mean_recall:8.3f}"
-        f"{held.mean_escalation:7.1%}"
+        f"{f'{held.observed}/{splits}':>9}{held.expected:9.1%}{held.true:7.1%}"
+        f"{held.mean_recall:8.3f}{held.mean_escalation:7.1%}"
     )
 
 

@@ -109,7 +109,7 @@ class Certificate:
     misses_allowed: int  # of them; -1 where they are too few
     positives_needed: int  # the least that certifies
     labels_needed: int  # about how many more violating posts to label; 0 where certified
-    calibration_set: str  # the names of the sets that its posts come from
+    calibration_set: str  # the names of the sets that its violating posts come from
     calibration_sha256: str  # of its posts with their labels, see `calibration_hash`
     calibration_posts: int
     escalation_rate: float  # share of the calibration posts at the threshold or above

@@ -229,12 +229,23 @@ def _certificate(
         misses_allowed=misses_allowed(len(positives), settings.recall, settings.confidence),
         positives_needed=positives_needed(settings.recall, settings.confidence),
         labels_needed=split.labels_needed,
-        calibration_set=", ".join(each.name for each in sets if each.calibrates),
+        calibration_set=_calibration_set(sets, policy_id),
         calibration_sha256=calibration_hash(texts, marks),
         calibration_posts=len(rows),
         escalation_rate=float((posts >= threshold).mean()) if len(posts) else 1.0,
         budget=None if certified else settings.budget,
     )
+
+
+def _calibration_set(sets: Sequence[LabelledSet], policy_id: str) -> str:
+    """Return the names of the sets with violating posts, which are what a recall is about."""
+    traffic = [labelled for labelled in sets if labelled.calibrates]
+    with_violating = [
+        labelled
+        for labelled in traffic
+        if any(post.labels.get(policy_id) for post in labelled.posts)
+    ]
+    return ", ".join(labelled.name for labelled in with_violating or traffic)
 
 
 def lowest_of_clusters(scores: Floats, corpus: Corpus, rows: Mask) -> Floats:
