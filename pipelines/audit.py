@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from pipelines.failures import OptionError, reported
 from pipelines.missed import export_missed
 from pipelines.recall import Audited, added_up, audited
+from pipelines.terminal import console
 from transforms.screen.audit import Estimate
 from transforms.write.bigquery import BigQuerySettings
-
-console = Console()
 
 
 def audit(

@@ -1,7 +1,6 @@
 """The ``weir`` command: thin over the jobs in this folder."""
 
 import json
-import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,18 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from pipelines import cold_commands, moderate
 from pipelines import demo as demo_job
-from pipelines import moderate
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
-from pipelines.audit import audit as audit_screen
 from pipelines.audit import print_audited
 from pipelines.failures import OptionError, reported
 from pipelines.options import kafka_options
+from pipelines.screens import certificates_json, print_certificates, screen_app
+from pipelines.terminal import AsJson, Policies, console, plain, print_table
 from policies.check import check as check_policy
 from policies.loading import LIBRARY, load_policies
 from policies.policy import Policy, PolicyError
@@ -37,18 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 policy_app = typer.Typer(help="List, check and show policy documents.", no_args_is_help=True)
-screen_app = typer.Typer(help="Train the screen.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
-console = Console()
-
-Policies = Annotated[
-    str,
-    typer.Option(
-        "--policies", help="Folder of policy documents.", show_default="those that ship with Weir"
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+cold_commands.register(screen_app)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -102,7 +90,8 @@ def demo(
         status.stop()
         _print_report(report, sent, stand_in=engine == "exemplar")
         if json_file:
-            json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", "utf-8")
+            content = report.to_json() | certificates_json(report.screen)
+            json_file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
         if keep:
             _print_stack(stack)
             _wait_for_interrupt()
@@ -194,7 +183,7 @@ def list_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) ->
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
-        _print_table(None, list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+        print_table(None, list(rows[0]) if rows else [], [list(row.values()) for row in rows])
 
 
 @policy_app.command("check")
@@ -266,23 +255,6 @@ def show_policy(
             typer.echo(f"{name}: {value}")
 
 
-@screen_app.command("train")
-def train_screen(
-    data: Annotated[Path, typer.Option(help="Folder of the labelled sets.")],
-    out: Annotated[Path, typer.Option(help="Folder to write screen.npz and card.json to.")],
-    date: Annotated[str | None, typer.Option(help="A date to write on the card.")] = None,
-) -> None:
-    """Train the starter screen from the labelled sets and the policies' golden examples."""
-    from transforms.screen.train import train_starter  # imports scikit-learn: seconds
-
-    with reported():
-        train_starter(data, out, date)
-    console.print(f"the screen is in {out}", markup=False)
-
-
-screen_app.command("audit")(audit_screen)
-
-
 _POST = "[the post]"
 
 
@@ -308,13 +280,6 @@ _PARTS = {
     "contract": "the form of the answer, added where the policy does not state it twice",
     "frame": "around the post",
 }
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def plain(text: str, width: int) -> str:
-    """Return a post's text as one short line that can neither style nor command a terminal."""
-    line = " ".join(_CONTROL.sub("", text).split())
-    return escape(line if len(line) <= width else line[: width - 1] + "…")
 
 
 def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> None:
@@ -323,7 +288,7 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
         style="bold",
     )
     counts = report.counts
-    _print_table(
+    print_table(
         "what happened",
         ["", "count", ""],
         [
@@ -338,15 +303,19 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
         ],
     )
     if report.causes:
-        _print_table(
+        print_table(
             "why posts could not be processed",
             ["stage", "reason", "count", "for example"],
-            [[escape(v) if isinstance(v, str) else v for v in r.values()] for r in report.causes],
+            [
+                [plain(v, 200) if isinstance(v, str) else v for v in r.values()]
+                for r in report.causes
+            ],
         )
     if counts.messages and not counts.screenings:
         console.print("No post was read: do --id-field and --text-field name their fields?")
+    print_certificates(report.screen)
     if report.flagged:
-        _print_table(
+        print_table(
             "a few flagged posts",
             ["policy", "post", "why"],
             [
@@ -357,7 +326,7 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
     if report.rates:
         console.print("what an analyst asks BigQuery:", style="bold")
         console.print(demo_job.VIOLATION_RATES.strip(), markup=False, highlight=False)
-        _print_table(None, list(report.rates[0]), [list(row.values()) for row in report.rates])
+        print_table(None, list(report.rates[0]), [list(row.values()) for row in report.rates])
     if report.recall:
         print_audited(report.recall)
     if stand_in:
@@ -372,15 +341,6 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
 def _why(rationale: str | None) -> str:
     """Return a rationale without the stand-in's notice, which is printed once for all."""
     return (rationale or "").removeprefix(STAND_IN).strip()
-
-
-def _print_table(title: str | None, columns: list[str], rows: list[list[Any]]) -> None:
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in row))
-    console.print(table)
 
 
 def _print_stack(stack: demo_job.Stack) -> None:

@@ -25,6 +25,7 @@ from pipelines.tables import TABLES, create_tables
 from transforms.counts import Counts, counts_of
 from transforms.kafka import KafkaSettings, ensure_topics
 from transforms.read import ReadFromKafka, Start, Stop
+from transforms.screen import Screen
 from transforms.write.bigquery import BigQuerySettings
 
 TOPIC = "posts"
@@ -62,6 +63,7 @@ class DemoReport:
     rates: tuple[dict[str, Any], ...]
     recall: tuple[Audited, ...]
     causes: tuple[dict[str, Any], ...]  # of the dead letters, most frequent first
+    screen: Screen
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts, per policy too, and ``conservation``: "ok" or what does not add up."""
@@ -134,6 +136,7 @@ def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> 
         rates=tuple(query(stack.bigquery, VIOLATION_RATES, run)),
         recall=tuple(added_up(audited(stack.bigquery, run))),
         causes=tuple(query(stack.bigquery, CAUSES, run)),
+        screen=settings.screen.screen(),
     )
 
 

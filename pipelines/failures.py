@@ -11,6 +11,7 @@ from transforms.judge.endpoint.settings import EndpointError
 from transforms.judge.engine import EngineStartError
 from transforms.read import SourceError
 from transforms.screen import ScreenError
+from transforms.screen.labelled import LabelsError
 
 
 class OptionError(ValueError):
@@ -23,6 +24,7 @@ EXPECTED = (
     TablesError,
     PolicyError,
     ScreenError,
+    LabelsError,
     StackError,
     EndpointError,
     EngineStartError,

@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import PipelineState
 from rich.console import Console
 
+from pipelines.cold_start import cold_started
 from pipelines.deferred import taken_up
 from pipelines.failures import reported
 from pipelines.graph import moderate
@@ -43,6 +44,7 @@ def run(argv: Sequence[str]) -> Counts:
 
 def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     """Run the job with checked settings to its end, record what it was, and return its counts."""
+    settings = cold_started(options, settings)
     record_decider(settings)
     settings, bookmark = taken_up(settings)
     started = time.time()

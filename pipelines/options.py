@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from pipelines.cold_options import ColdStartOptions
 from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
@@ -27,6 +29,7 @@ from transforms.screen import STARTER, ScreenError, ScreenSource
 from transforms.write.bigquery import BigQuerySettings
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 PASSWORD_VARIABLE = "WEIR_KAFKA_SASL_PASSWORD"  # noqa: S105 - the name of the variable
 
 
@@ -142,6 +145,7 @@ CONCERNS = (
     StageOptions,
     DecodeOptions,
     ModerationOptions,
+    ColdStartOptions,
     JudgeOptions,
     EndpointOptions,
     SpendingOptions,
@@ -234,6 +238,8 @@ class ModerationSettings:
             shadow_screen = ScreenSource.of(second) if second else None
         except (PolicyError, ScreenError) as error:
             raise OptionError(str(error)) from error
+        if ignored := screen.screen().gone([policy.policy_id for policy in policies.policies]):
+            _LOG.warning("%s", ignored)
         settings = cls(
             kafka=kafka_settings(source),
             shape=shape,

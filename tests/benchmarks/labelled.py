@@ -2,8 +2,8 @@
 
 ``python -m tests.benchmarks.labelled --data FOLDER [--set NAME] [--out FILE]`` runs the demo's job,
 with the stand-in judge, over a set, and compares what BigQuery's labels view says of each post with
-the set's labels. *Indeterminate* and *undecided* count as not flagged. The starter screen learned
-from three fifths of these posts; ``unseen`` are the others.
+the set's labels. *Indeterminate* and *undecided* count as not flagged. ``unseen`` are the posts
+that the starter screen was tested with: no head has learned from them or was calibrated with them.
 """
 
 import argparse
@@ -12,13 +12,17 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipelines.demo import fill, local_stack, moderate_once, query
-from transforms.screen.labelled import LabelledSet, public_sets
-from transforms.screen.train import Part, parts
+from policies.loading import LIBRARY, load_policies
+from transforms.screen.corpus import Corpus
+from transforms.screen.labelled import LabelledSet, golden_examples, public_sets
+from transforms.screen.normalise import normalise
+from transforms.screen.split import TEST_SHARE
 
 SETS = ("openai_moderation_2022", "davidson")
 _LABELS = """
@@ -58,7 +62,13 @@ def score(truth: Mapping[str, bool], labels: Mapping[str, str]) -> Score:
     )
 
 
-def measure(labelled: LabelledSet) -> dict[str, object]:
+def test_texts(sets: list[LabelledSet]) -> set[str]:
+    """Return the normalised posts that the starter screen was tested with."""
+    corpus = Corpus.of([*sets, golden_examples(load_policies(LIBRARY))], ())
+    return set(compress(corpus.texts.to_pylist(), corpus.draw >= 1 - TEST_SHARE))
+
+
+def measure(labelled: LabelledSet, tested: set[str]) -> dict[str, object]:
     """Run the job over a set; return its counts, seconds and scores by policy."""
     with tempfile.TemporaryDirectory() as folder, local_stack() as stack:
         posts = Path(folder) / "posts.jsonl"
@@ -73,7 +83,8 @@ def measure(labelled: LabelledSet) -> dict[str, object]:
     labels: dict[str, dict[str, str]] = {}
     for row in rows:
         labels.setdefault(row["policy_id"], {})[row["content_id"]] = row["label"]
-    unseen = parts(pa.array([post.text for post in labelled.posts])) != Part.TRAIN
+    texts = normalise(pa.array([post.text for post in labelled.posts])).to_pylist()
+    unseen = [text in tested for text in texts]
     scores: dict[str, dict[str, object]] = {}
     for policy_id in sorted({p for post in labelled.posts for p in post.labels}):
         truth = {
@@ -104,7 +115,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("labelled.json"))
     options = parser.parse_args()
     wanted = options.sets or SETS
-    measured = [measure(each) for each in public_sets(options.data) if each.name in wanted]
+    sets = public_sets(options.data)
+    tested = test_texts(sets)
+    measured = [measure(each, tested) for each in sets if each.name in wanted]
     options.out.write_text(json.dumps(measured, indent=2) + "\n")
     for result in measured:
         _print(result)

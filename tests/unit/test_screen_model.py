@@ -4,6 +4,7 @@ import contextlib
 import io
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transforms.screen.certificate import Certificate, to_bytes
 from transforms.screen.features import BUCKETS, matrix
 from transforms.screen.model import (
     CARD_FILE,
@@ -22,6 +24,22 @@ from transforms.screen.model import (
     ScreenSource,
 )
 
+CERTIFICATE = Certificate(
+    policy_id="policy-1",
+    certified=True,
+    threshold=0.5,
+    recall=0.95,
+    confidence=0.95,
+    positives=59,
+    misses_allowed=0,
+    positives_needed=59,
+    labels_needed=0,
+    calibration_set="posts",
+    calibration_sha256="0" * 64,
+    calibration_posts=600,
+    escalation_rate=0.25,
+    budget=None,
+)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
@@ -81,6 +99,28 @@ def test_equal_screens_have_equal_bytes() -> None:
 
 def test_another_threshold_is_another_version(small: Screen) -> None:
     assert small.with_thresholds(np.full(3, 0.4)).version != small.version
+
+
+def test_a_certificate_is_stored_with_its_head(small: Screen) -> None:
+    screen = small.with_thresholds(small.thresholds, [CERTIFICATE])
+    loaded = Screen.parse(screen.file)
+    assert loaded.certificate("policy-1") == CERTIFICATE
+    assert loaded.certificate("policy-0") is None
+    assert loaded.version != small.version
+
+
+def test_other_thresholds_have_no_certificates(small: Screen) -> None:
+    screen = small.with_thresholds(small.thresholds, [CERTIFICATE])
+    assert screen.with_thresholds(small.thresholds).certificates == ()
+
+
+def test_heads_of_policies_that_are_gone_are_named_and_counted(small: Screen) -> None:
+    assert small.gone(["policy-0", "policy-1", "policy-2", "other"]) is None
+    sentence = small.gone(["policy-1"])
+    assert sentence == (
+        "2 of the screen's heads are for policies that are not there (policy-0, policy-2); "
+        "they are ignored."
+    )
 
 
 def test_a_step_carries_where_a_screen_is_and_each_process_loads_it_once(
@@ -147,6 +187,11 @@ def rewritten(small: Screen, **arrays: object) -> bytes:
     return out.getvalue()
 
 
+def stored(*certificates: Certificate, **changes: object) -> np.ndarray:
+    chosen = certificates or (replace(CERTIFICATE, **changes),)
+    return np.frombuffer(to_bytes(chosen), np.uint8)
+
+
 @pytest.mark.parametrize(
     ("arrays", "complaint"),
     [
@@ -158,6 +203,12 @@ def rewritten(small: Screen, **arrays: object) -> bytes:
         ({"policy_ids": np.array(["a", "b", "a"])}, "twice"),
         ({"policy_ids": np.array(["a", "b", None], dtype=object)}, "damaged"),
         ({"weights": np.array(["x"])}, "damaged"),
+        ({"weights": np.full((3, BUCKETS), np.nan, np.float16)}, "not finite"),
+        ({"certificates": np.frombuffer(b"[1]", np.uint8)}, "damaged"),
+        ({"certificates": np.frombuffer(b"\xff", np.uint8)}, "damaged"),
+        ({"certificates": stored(policy_id="policy-9")}, "another head"),
+        ({"certificates": stored(threshold=0.4)}, "another head or threshold"),
+        ({"certificates": stored(CERTIFICATE, CERTIFICATE)}, "another head"),
     ],
 )
 def test_an_unsound_screen_is_refused_in_one_sentence(

@@ -12,13 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 
-from transforms.screen.normalise import END, SPACE, Bytes, folded, row_offsets
+from transforms.screen.characters import END, SPACE
+from transforms.screen.normalise import folded, row_offsets
+from transforms.screen.spelling import Bytes
 
 BITS = 18
 BUCKETS = 1 << BITS
 CHARACTER_GRAMS = (3, 5)  # bytes of UTF-8
 WORD_GRAMS = (1, 2)
-VERSION = 1  # of the hashes: a model fits one version only
+VERSION = 2  # of the hashes: a model fits one version only
 
 _Keys = npt.NDArray[np.uint32]
 

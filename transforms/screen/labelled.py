@@ -11,6 +11,10 @@ from pathlib import Path
 from policies.policy import PolicySet
 
 
+class LabelsError(ValueError):
+    """Labels cannot be learned from; the message says why and what to do."""
+
+
 @dataclass(frozen=True)
 class LabelledPost:
     """A post and what is known of it: policy id -> violates. What is not named is not known.
@@ -26,13 +30,18 @@ class LabelledPost:
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """A named set of labelled posts, with the hash of the bytes that it was read from."""
+    """A named set of labelled posts, with the hash of the bytes that it was read from.
+
+    ``calibrates`` is False for posts that do not come as traffic does, such as examples that
+    somebody wrote: a head learns from them, and no threshold rests on them.
+    """
 
     name: str
     source: str
     licence: str
     sha256: str
     posts: tuple[LabelledPost, ...] = field(repr=False)
+    calibrates: bool = True
 
 
 # Policies that no public set at hand covers: ordinary posts of the others stand in as negatives.
@@ -55,7 +64,7 @@ def _openai(content: bytes) -> Iterable[LabelledPost]:
             known = [row[category] for category in categories if row.get(category) is not None]
             if known:
                 labels[policy_id] = any(known)
-        yield LabelledPost(row["prompt"], labels, UNCOVERED)
+        yield LabelledPost(row["prompt"], labels, UNCOVERED | (_OPENAI.keys() - labels.keys()))
 
 
 def _davidson(content: bytes) -> Iterable[LabelledPost]:
@@ -115,6 +124,7 @@ _SETS: tuple[tuple[str, str, str, str, _Reader], ...] = (
         _spam,
     ),
 )
+_WRITTEN = {"gpt_oss_safeguard_spam_golden"}  # examples, made up to show the rules
 
 
 def public_sets(folder: Path) -> list[LabelledSet]:
@@ -127,7 +137,9 @@ def public_sets(folder: Path) -> list[LabelledSet]:
     for name, file, source, licence, read in _SETS:
         content = (folder / name / file).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
-        sets.append(LabelledSet(name, source, licence, digest, tuple(read(content))))
+        posts = tuple(read(content))
+        traffic = name not in _WRITTEN
+        sets.append(LabelledSet(name, source, licence, digest, posts, calibrates=traffic))
     return sets
 
 
@@ -140,4 +152,6 @@ def golden_examples(policies: PolicySet) -> LabelledSet:
     )
     canonical = json.dumps([[p.text, dict(p.labels)] for p in posts], ensure_ascii=False)
     digest = hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
-    return LabelledSet("golden_examples", "policies/library", "Apache-2.0", digest, posts)
+    return LabelledSet(
+        "golden_examples", "policies/library", "Apache-2.0", digest, posts, calibrates=False
+    )

@@ -8,7 +8,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +21,9 @@ from scipy.special import expit
 
 from policies import storage
 from transforms.screen import features
+from transforms.screen.certificate import Certificate, from_bytes, to_bytes
 
-FORMAT = 1
+FORMAT = 2
 MODEL_FILE = "screen.npz"
 CARD_FILE = "card.json"
 STARTER = "starter"  # the screen that ships with Weir, wherever a worker has it installed
@@ -41,6 +42,8 @@ class Screen:
 
     ``weights`` is (BUCKETS, heads), ``scale`` (BUCKETS,) the squared inverse document frequencies
     of the norm, ``thresholds`` the scores in [0, 1] from which on a post has to be judged.
+    ``certificates`` say what the thresholds promise: at most one a head, none for a head that was
+    never calibrated.
     """
 
     policy_ids: tuple[str, ...]
@@ -48,6 +51,7 @@ class Screen:
     scale: Weights
     bias: Floats
     thresholds: Floats
+    certificates: tuple[Certificate, ...]
     version: str  # 16 hex digits of the SHA-256 of `file`
     file: bytes  # the bytes of screen.npz
 
@@ -79,6 +83,7 @@ class Screen:
                     scale=arrays["scale"].astype(np.float32),
                     bias=arrays["bias"].astype(np.float64),
                     thresholds=arrays["thresholds"].astype(np.float64),
+                    certificates=from_bytes(arrays["certificates"].tobytes()),
                     version=hashlib.sha256(content).hexdigest()[:16],
                     file=content,
                 )
@@ -111,6 +116,7 @@ class Screen:
         scale: Weights,
         bias: Floats,
         thresholds: Floats,
+        certificates: Sequence[Certificate] = (),
     ) -> "Screen":
         """Return the screen as it will be once saved and loaded: weights have half precision."""
         arrays: dict[str, npt.NDArray[Any]] = {
@@ -121,6 +127,7 @@ class Screen:
             "scale": scale.astype(np.float16),
             "bias": bias.astype(np.float64),
             "thresholds": thresholds.astype(np.float64),
+            "certificates": np.frombuffer(to_bytes(certificates), np.uint8),
         }
         return cls.parse(_archive(arrays))
 
@@ -131,9 +138,33 @@ class Screen:
         text = json.dumps(card, indent=2, ensure_ascii=False)
         (path / CARD_FILE).write_text(text + "\n", encoding="utf-8")
 
-    def with_thresholds(self, thresholds: Floats) -> "Screen":
-        """Return the same heads with other thresholds, and so with another version."""
-        return Screen.of(self.policy_ids, self.weights, self.scale, self.bias, thresholds)
+    def with_thresholds(
+        self, thresholds: Floats, certificates: Sequence[Certificate] = ()
+    ) -> "Screen":
+        """Return the same heads with other thresholds, and so with another version.
+
+        A certificate holds for its own threshold only, so the old ones are gone.
+        """
+        return Screen.of(
+            self.policy_ids, self.weights, self.scale, self.bias, thresholds, certificates
+        )
+
+    def certificate(self, policy_id: str) -> Certificate | None:
+        """Return what is promised of a policy's head, None where nobody calibrated it."""
+        return next((each for each in self.certificates if each.policy_id == policy_id), None)
+
+    def gone(self, policy_ids: Collection[str]) -> str | None:
+        """Return a sentence on the heads of policies that are not there, None where all are.
+
+        Such a head is scored for nothing, and nothing else.
+        """
+        gone = [policy_id for policy_id in self.policy_ids if policy_id not in policy_ids]
+        if not gone:
+            return None
+        return (
+            f"{len(gone)} of the screen's heads are for policies that are not there "
+            f"({', '.join(gone)}); they are ignored."
+        )
 
     def score(self, texts: pa.StringArray) -> Floats:
         """Return (rows, heads) scores in [0, 1]: the same for a row alone and in any batch."""
@@ -163,6 +194,12 @@ class Screen:
             return "has weights that are not finite numbers"
         if (self.scale < 0).any() or (self.thresholds < 0).any() or (self.thresholds > 1).any():
             return "has a threshold outside [0, 1] or a negative scale"
+        thresholds = dict(zip(self.policy_ids, self.thresholds.tolist(), strict=True))
+        certified = [each.policy_id for each in self.certificates]
+        if len(set(certified)) < len(certified) or any(
+            thresholds.get(each.policy_id) != each.threshold for each in self.certificates
+        ):
+            return "has a certificate for another head or threshold"
         return None
 
 

@@ -1,240 +1,271 @@
 """Train a screen from labelled posts, as ``weir screen train`` does.
 
-Equal posts give equal bytes. Needs scikit-learn (the ``screen`` extra).
+Equal posts give equal bytes, in whatever order they come. Needs scikit-learn (``weir[screen]``).
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from enum import IntEnum
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import scipy.sparse as sp
-import xxhash
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score
-from sklearn.preprocessing import normalize
 
-from policies.loading import LIBRARY, load_policies
 from transforms.screen import features
-from transforms.screen.labelled import LabelledSet, golden_examples, public_sets
-from transforms.screen.model import FORMAT, Floats, Screen
-from transforms.screen.normalise import normalise
+from transforms.screen.card import HeadReport, card, report
+from transforms.screen.certificate import (
+    Certificate,
+    Floats,
+    calibration_hash,
+    certified_threshold,
+    misses_allowed,
+    open_threshold,
+    positives_needed,
+)
+from transforms.screen.corpus import Corpus
+from transforms.screen.fit import WEAK_WEIGHT, fit_head, inverse_frequencies, scaled
+from transforms.screen.labelled import LabelledSet, LabelsError
+from transforms.screen.model import Screen
+from transforms.screen.split import HeadSplit, Part, head_split
 
-RECALL = 0.95
-# With fewer calibration positives no recall of 0.95 can be certified at 95 % confidence.
-ENOUGH_POSITIVES = 59
-# Then the gate lets at least this share of unlabelled traffic through to the judge.
-OPEN_SHARE = 0.2
+Mask = npt.NDArray[np.bool_]
 
-_STRENGTH = 10.0  # C of the regressions
-_WEAK_WEIGHT = 0.3
-
-Labels = npt.NDArray[np.float64]
-
-
-class Part(IntEnum):
-    """What a post is used for, decided by its normalised text: duplicates are never split."""
-
-    TRAIN = 0
-    CALIBRATION = 1
-    TEST = 2
+# Weights are multiples of it. Half of them become nothing, which halves the file; no average
+# precision changes by more than .001. Thresholds are found with the weights that are stored.
+_STEP = np.float32(1 / 256)
 
 
 @dataclass(frozen=True)
-class HeadReport:
-    """What is known of one head; every share and precision is in [0, 1]."""
+class TrainingSettings:
+    """What the thresholds have to hold.
 
-    policy_id: str
-    threshold: float
-    threshold_rule: str
-    train_positives: int
-    train_negatives: int
-    train_weak_negatives: int
-    calibration_positives: int
-    test_positives: int
-    test_negatives: int
-    test_average_precision: float | None
-    test_recall: float | None
-    test_escalation_rate: float | None
-    traffic_escalation_rate: float  # of all test posts, labelled for this policy or not
+    ``budget`` is the share of safe posts that a head without a certificate lets through to the
+    judge; ``date`` is written on the card as it is.
+    """
+
+    recall: float = 0.95
+    confidence: float = 0.95
+    budget: float = 0.2
+    date: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise LabelsError for a share that means nothing."""
+        for name in ("recall", "confidence"):
+            if not 0.5 <= getattr(self, name) <= 0.9999:
+                raise LabelsError(
+                    f"The {name} is {getattr(self, name)}; give a share from 0.5 to 0.9999."
+                )
+        if not 0 <= self.budget <= 1:
+            raise LabelsError(f"The budget is {self.budget}; give a share from 0 to 1.")
 
 
 @dataclass(frozen=True, eq=False)
-class Corpus:
-    """Distinct normalised posts with what is known of them: (posts, policies), NaN is unknown."""
+class Trained:
+    """A screen, its card, and what a person should know of the labels, a sentence each."""
 
-    texts: pa.StringArray
-    labels: Labels
-    weak: npt.NDArray[np.bool_]  # (posts, policies): presumed, not labelled, to be safe
-    part: npt.NDArray[np.int8]
-
-    @classmethod
-    def of(cls, sets: Sequence[LabelledSet], policy_ids: Sequence[str]) -> "Corpus":
-        """Return the posts of all sets; where labels of equal texts differ, violates wins."""
-        posts = [post for labelled in sets for post in labelled.posts]
-        texts = normalise(pa.array([post.text for post in posts], pa.string())).to_pylist()
-        row_of = {str(text): row for row, text in enumerate(dict.fromkeys(texts))}
-        labels = np.full((len(row_of), len(policy_ids)), np.nan)
-        weak = np.zeros(labels.shape, bool)
-        for text, post in zip(texts, posts, strict=True):
-            row = row_of[str(text)]
-            for column, policy_id in enumerate(policy_ids):
-                if policy_id in post.labels:
-                    labels[row, column] = np.fmax(labels[row, column], post.labels[policy_id])
-                weak[row, column] |= policy_id in post.weak
-        weak &= np.isnan(labels)
-        column = pa.array(list(row_of), pa.string())
-        return cls(column, labels, weak, _parts(column))
-
-
-def parts(texts: pa.StringArray) -> npt.NDArray[np.int8]:
-    """Return the Part of each post, as it was or would be used to train a screen."""
-    return _parts(normalise(texts))
-
-
-def _parts(normalised: pa.StringArray) -> npt.NDArray[np.int8]:
-    texts: list[str] = normalised.to_pylist()
-    draws = np.array([xxhash.xxh3_64_intdigest(text.encode()) % 20 for text in texts])
-    part = np.select([draws < 12, draws < 16], [Part.TRAIN, Part.CALIBRATION], Part.TEST)
-    return part.astype(np.int8)
+    screen: Screen
+    card: Mapping[str, Any]
+    warnings: tuple[str, ...]
 
 
 def train(
-    sets: Sequence[LabelledSet], policy_ids: Sequence[str], *, date: str | None = None
-) -> tuple[Screen, dict[str, Any]]:
-    """Return a screen with one head per policy, and its card.
+    sets: Sequence[LabelledSet], policy_ids: Sequence[str], settings: TrainingSettings
+) -> Trained:
+    """Return a screen with one head for every policy that the sets know enough of.
 
-    Weights come from 12 of 20 parts of the posts, thresholds from 4, the card's figures from the
-    other 4. ``date`` is written on the card as it is.
+    LabelsError where no policy has both violating and safe posts to learn from.
     """
-    corpus = Corpus.of(sets, policy_ids)
-    counts = features.matrix(corpus.texts)
-    seen = corpus.part == Part.TRAIN
-    inverse = _inverse_frequencies(counts[seen])
-    scaled = normalize(counts @ sp.diags(inverse), copy=False)
-    weights = np.zeros((features.BUCKETS, len(policy_ids)), np.float32)
-    bias = np.zeros(len(policy_ids))
-    for head, policy_id in enumerate(policy_ids):
-        weights[:, head], bias[head] = _fit(scaled, corpus, head, policy_id)
-    weights *= inverse[:, None]
-    untuned = np.zeros(len(policy_ids))
-    screen = Screen.of(tuple(policy_ids), weights, inverse**2, bias, untuned)
-    scores = screen.score(corpus.texts)
-    reports = [_report(scores[:, head], corpus, head, name) for head, name in enumerate(policy_ids)]
-    screen = screen.with_thresholds(np.array([report.threshold for report in reports]))
-    return screen, _card(screen, sets, reports, date)
-
-
-def _inverse_frequencies(counts: sp.csr_matrix) -> npt.NDArray[np.float32]:
-    """Return ln((1 + n) / (1 + df)) + 1 of every bucket; one that was seen once counts for nothing.
-
-    Its weight would only remember the post it stood in.
-    """
-    posts = np.bincount(counts.indices, minlength=features.BUCKETS)
-    inverse = np.where(posts < 2, 0.0, np.log((1 + counts.shape[0]) / (1 + posts)) + 1)
-    return np.asarray(inverse, np.float32)
-
-
-def _fit(
-    scaled: sp.csr_matrix, corpus: Corpus, head: int, policy_id: str
-) -> tuple[npt.NDArray[np.float32], float]:
-    """Return the weights and the bias of one regularised logistic regression."""
-    labels, weak = corpus.labels[:, head], corpus.weak[:, head]
-    rows = np.flatnonzero((corpus.part == Part.TRAIN) & (~np.isnan(labels) | weak))
-    target = labels[rows] == 1
-    if target.all() or not target.any():
-        raise ValueError(
-            f"The policy {policy_id} has no violating or no safe posts to learn from; "
-            "add golden examples of both."
+    corpus = Corpus.of(sets, [p for p in policy_ids if _covered(sets, p)])
+    splits = [
+        head_split(corpus, head, settings.recall, settings.confidence)
+        for head in range(len(corpus.policy_ids))
+    ]
+    warnings = list(_label_warnings(sets, policy_ids, corpus))
+    heads = []
+    for head, split in enumerate(splits):
+        if lacking := _lacking(corpus, head, split):
+            warnings.append(lacking)
+        else:
+            heads.append(head)
+    if not heads:
+        raise LabelsError(
+            f"No policy has both violating and safe posts to learn from ({len(corpus.texts):,} "
+            "distinct posts); label more of them."
         )
-    sample_weight = np.where(weak[rows], _WEAK_WEIGHT, 1.0)
-    model = LogisticRegression(
-        C=_STRENGTH, solver="liblinear", class_weight="balanced", random_state=0, max_iter=1000
-    ).fit(scaled[rows], target, sample_weight=sample_weight)
-    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
-
-
-def _report(scores: Floats, corpus: Corpus, head: int, policy_id: str) -> HeadReport:
-    labels, weak = corpus.labels[:, head], corpus.weak[:, head]
-    train, tune, test = (corpus.part == part for part in Part)
-    positives = np.sort(scores[tune & (labels == 1)])
-    threshold, rule = _threshold(positives, scores[tune & (weak | (labels == 0))])
-    measured = test & ~np.isnan(labels)
-    truth, gone = labels[measured] == 1, scores[measured] >= threshold
-    return HeadReport(
-        policy_id=policy_id,
-        threshold=threshold,
-        threshold_rule=rule,
-        train_positives=int((train & (labels == 1)).sum()),
-        train_negatives=int((train & (labels == 0)).sum()),
-        train_weak_negatives=int((train & weak).sum()),
-        calibration_positives=len(positives),
-        test_positives=int(truth.sum()),
-        test_negatives=int((~truth).sum()),
-        test_average_precision=_rounded(average_precision_score(truth, scores[measured]))
-        if truth.any()
-        else None,
-        test_recall=_rounded(gone[truth].mean()) if truth.any() else None,
-        test_escalation_rate=_rounded(gone.mean()) if len(gone) else None,
-        traffic_escalation_rate=_rounded((scores[test] >= threshold).mean()),
+    weights, inverse, bias = fit(corpus, {head: splits[head] for head in heads})
+    names = tuple(corpus.policy_ids[head] for head in heads)
+    untuned = Screen.of(names, weights, inverse**2, bias, np.zeros(len(heads)))
+    scores = untuned.score(corpus.texts)
+    certificates = [
+        _certificate(scores[:, column], corpus, head, splits[head], sets, settings)
+        for column, head in enumerate(heads)
+    ]
+    reports = [
+        report(scores[:, column], corpus, head, splits[head], certificates[column].threshold)
+        for column, head in enumerate(heads)
+    ]
+    warnings.extend(_doubts(reports, certificates))
+    thresholds = np.array([each.threshold for each in certificates])
+    screen = untuned.with_thresholds(thresholds, certificates)
+    return Trained(
+        screen, _card(screen, sets, corpus, heads, scores, reports, settings), tuple(warnings)
     )
 
 
-def _threshold(positives: Floats, background: Floats) -> tuple[float, str]:
-    """Return the score to escalate from, and in words how it was found.
+def fit(
+    corpus: Corpus, splits: Mapping[int, HeadSplit]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], Floats]:
+    """Return weights (BUCKETS, heads), inverse frequencies (BUCKETS,) and biases of some heads.
 
-    The recall on the calibration posts is what was asked for; nothing is promised beyond them.
+    The frequencies come from posts that every head learns from: a post that one of them is
+    calibrated with has to be as new to its head as the traffic will be.
     """
-    missed = int((1 - RECALL) * len(positives))
-    recalls = float(positives[missed]) if len(positives) else 1.0
-    if len(positives) >= ENOUGH_POSITIVES:
-        return recalls, f"recall {RECALL} on the calibration posts, not certified"
-    opened = float(np.quantile(background, 1 - OPEN_SHARE)) if len(background) else 0.0
-    return min(recalls, opened), (
-        f"open: {len(positives)} calibration positives are too few for a recall of {RECALL} "
-        f"({ENOUGH_POSITIVES} are needed), so at least {OPEN_SHARE:.0%} of the safe calibration "
-        "posts pass"
+    learned = np.logical_and.reduce([split.part == Part.TRAIN for split in splits.values()])
+    inverse = inverse_frequencies(corpus.counts[learned])
+    rows = scaled(corpus.counts, inverse)
+    weights = np.zeros((features.BUCKETS, len(splits)), np.float32)
+    bias = np.zeros(len(splits))
+    for column, (head, split) in enumerate(splits.items()):
+        weights[:, column], bias[column] = _fit_one(rows, corpus, head, split)
+    weights *= inverse[:, None]
+    return np.round(weights / _STEP) * _STEP, inverse, bias
+
+
+def _fit_one(
+    rows: sp.csr_matrix, corpus: Corpus, head: int, split: HeadSplit
+) -> tuple[npt.NDArray[np.float32], float]:
+    used = np.flatnonzero((split.part == Part.TRAIN) & _known(corpus, head))
+    weight = np.where(corpus.weak[used, head], WEAK_WEIGHT, 1.0)
+    return fit_head(rows[used], corpus.labels[used, head] == 1, weight)
+
+
+def _known(corpus: Corpus, head: int) -> Mask:
+    return ~np.isnan(corpus.labels[:, head]) | corpus.weak[:, head]
+
+
+def _covered(sets: Sequence[LabelledSet], policy_id: str) -> bool:
+    """Return whether traffic says anything of a policy; written examples alone fit no head."""
+    return any(
+        policy_id in post.labels or policy_id in post.weak
+        for labelled in sets
+        if labelled.calibrates
+        for post in labelled.posts
     )
 
 
-def _rounded(value: float) -> float:
-    return round(float(value), 4)
+def _lacking(corpus: Corpus, head: int, split: HeadSplit) -> str | None:
+    labels = corpus.labels[:, head][split.part == Part.TRAIN]
+    safe = (labels == 0) | corpus.weak[:, head][split.part == Part.TRAIN]
+    missing = [
+        kind for kind, there in (("violating", labels == 1), ("safe", safe)) if not there.any()
+    ]
+    if not missing:
+        return None
+    return (
+        f"The policy {corpus.policy_ids[head]} has no {' and no '.join(missing)} posts to learn "
+        "from, so it gets no head, and all of its posts go to the judge."
+    )
+
+
+def _label_warnings(
+    sets: Sequence[LabelledSet], policy_ids: Sequence[str], corpus: Corpus
+) -> Iterator[str]:
+    if without := [p for p in policy_ids if p not in corpus.policy_ids]:
+        yield (
+            f"{len(without)} {'policy has' if len(without) == 1 else 'policies have'} no labels "
+            f"({', '.join(without)}): no head, and all of its posts go to the judge."
+        )
+    if unknown := sorted(
+        {p for labelled in sets for post in labelled.posts for p in post.labels}.difference(
+            policy_ids
+        )
+    ):
+        yield f"{len(unknown)} labelled policies are not there ({', '.join(unknown)}): left out."
+    if corpus.conflicts:
+        yield (
+            f"{corpus.conflicts:,} labels contradict another label of the same post; it counts "
+            "as violating."
+        )
+
+
+def _doubts(reports: Sequence[HeadReport], certificates: Sequence[Certificate]) -> Iterator[str]:
+    for each, certificate in zip(reports, certificates, strict=True):
+        interval = each.test_recall_interval
+        if certificate.certified and interval and interval[1] < certificate.recall:
+            yield (
+                f"The recall of {each.policy_id} is {each.test_recall} on {each.test_positives} "
+                f"test posts, below what its certificate says; one in "
+                f"{round(1 / (1 - certificate.confidence))} may be wrong: label more posts."
+            )
+
+
+def _certificate(
+    scores: Floats,
+    corpus: Corpus,
+    head: int,
+    split: HeadSplit,
+    sets: Sequence[LabelledSet],
+    settings: TrainingSettings,
+) -> Certificate:
+    policy_id, labels = corpus.policy_ids[head], corpus.labels[:, head]
+    held_out = (split.part == Part.CALIBRATION) & corpus.calibrates
+    positives = lowest_of_clusters(scores, corpus, held_out & (labels == 1))
+    threshold = certified_threshold(positives, settings.recall, settings.confidence)
+    certified = threshold is not None
+    if threshold is None:
+        safe = held_out & _known(corpus, head) & (labels != 1)
+        threshold = open_threshold(scores[safe], settings.budget)
+    posts = scores[held_out]
+    rows = np.flatnonzero(held_out)
+    marks = [None if np.isnan(label) else bool(label) for label in labels[rows]]
+    texts: list[str] = corpus.texts.take(rows).to_pylist()
+    return Certificate(
+        policy_id=policy_id,
+        certified=certified,
+        threshold=threshold,
+        recall=settings.recall,
+        confidence=settings.confidence,
+        positives=len(positives),
+        misses_allowed=misses_allowed(len(positives), settings.recall, settings.confidence),
+        positives_needed=positives_needed(settings.recall, settings.confidence),
+        labels_needed=split.labels_needed,
+        calibration_set=_calibration_set(sets, policy_id),
+        calibration_sha256=calibration_hash(texts, marks),
+        calibration_posts=len(rows),
+        escalation_rate=float((posts >= threshold).mean()) if len(posts) else 1.0,
+        budget=None if certified else settings.budget,
+    )
+
+
+def _calibration_set(sets: Sequence[LabelledSet], policy_id: str) -> str:
+    """Return the names of the sets with violating posts, which are what a recall is about."""
+    traffic = [labelled for labelled in sets if labelled.calibrates]
+    with_violating = [
+        labelled
+        for labelled in traffic
+        if any(post.labels.get(policy_id) for post in labelled.posts)
+    ]
+    return ", ".join(labelled.name for labelled in with_violating or traffic)
+
+
+def lowest_of_clusters(scores: Floats, corpus: Corpus, rows: Mask) -> Floats:
+    """Return the lowest score in each cluster of the rows.
+
+    Near-duplicates are not exchangeable with posts of their own: forty copies of one message would
+    count as forty. A cluster counts once, and as caught only if all of it is.
+    """
+    lowest = np.full(len(scores), np.inf)
+    np.minimum.at(lowest, corpus.cluster[rows], scores[rows])
+    return np.asarray(lowest[np.isfinite(lowest)], np.float64)
 
 
 def _card(
-    screen: Screen, sets: Sequence[LabelledSet], reports: Sequence[HeadReport], date: str | None
-) -> dict[str, Any]:
-    return {
-        "screen_version": screen.version,
-        "format": FORMAT,
-        "features": features.VERSION,
-        "date": date,
-        "caution": (
-            "Thresholds hold on the calibration posts and are not certified; recall falls on "
-            "other traffic. Measure it there with the audit sample."
-        ),
-        "split": "by a hash of the normalised text: 12/20 train, 4/20 calibration, 4/20 test",
-        "sets": [
-            {
-                "name": labelled.name,
-                "source": labelled.source,
-                "licence": labelled.licence,
-                "sha256": labelled.sha256,
-                "posts": len(labelled.posts),
-            }
-            for labelled in sets
-        ],
-        "heads": [asdict(report) for report in reports],
-    }
-
-
-def train_starter(data: Path, out: Path, date: str | None = None) -> None:
-    """Train the starter screen into ``out`` from the public sets under ``data`` and the library."""
-    policies = load_policies(LIBRARY)
-    policy_ids = [policy.policy_id for policy in policies.policies]
-    screen, card = train([*public_sets(data), golden_examples(policies)], policy_ids, date=date)
-    screen.save(out, card)
+    screen: Screen,
+    sets: Sequence[LabelledSet],
+    corpus: Corpus,
+    heads: Sequence[int],
+    scores: Floats,
+    reports: Sequence[HeadReport],
+    settings: TrainingSettings,
+) -> Mapping[str, Any]:
+    return card(screen, sets, reports, corpus, corpus.labels[:, heads], scores, settings.date)

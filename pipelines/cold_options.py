@@ -1,0 +1,74 @@
+"""The options of a cold start: what is done for a policy that the screen has no head for."""
+
+import argparse
+from dataclasses import dataclass
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.failures import OptionError
+from transforms.screen.cold import ColdSettings
+
+ENCODERS = ("off", "teach", "rerank")
+
+
+class ColdStartOptions(PipelineOptions):
+    """What becomes of a policy without a head."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        group = parser.add_argument_group(
+            "Cold start",
+            "A policy that the screen has no head for gets one as the job starts, from its "
+            "labelled examples and the last posts of the topics. What it misses is not certified; "
+            "`weir screen add` writes such a screen to a folder.",
+        )
+        group.add_argument(
+            "--cold_start",
+            default="0.1",
+            metavar="SHARE|off",
+            help="share of the posts that may be judged for such a policy, the audit sample "
+            "included; off: all of them are",
+        )
+        group.add_argument(
+            "--encoder",
+            default="off",
+            choices=ENCODERS,
+            help="a sentence encoder (make encoder). teach: the head learns from it as the job "
+            "starts, which takes up to a minute; rerank: it also reads 30 %% of the posts, at 10 "
+            "to 40 ms of a core each, for streams of at most some hundred posts a second",
+        )
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """A cold start that was asked for."""
+
+    settings: ColdSettings
+    encoder: bool
+
+    @classmethod
+    def of(cls, options: ColdStartOptions, audit_rate: float) -> "ColdStart | None":
+        """Return what the options ask for, None where it is off; OptionError where they are wrong.
+
+        Where every post is audited nothing is left to rank.
+        """
+        if options.cold_start == "off" or audit_rate >= 1:
+            return None
+        return cls.parse(options.cold_start, audit_rate, options.encoder)
+
+    @classmethod
+    def parse(cls, budget: str, audit_rate: float, encoder: str) -> "ColdStart":
+        """Return a cold start from a budget and the name of what the encoder does."""
+        try:
+            share = float(budget)
+        except ValueError as error:
+            raise OptionError(
+                f"--cold_start is {budget!r}; give a share such as 0.1, or off"
+            ) from error
+        if encoder not in ENCODERS:
+            raise OptionError(f"--encoder is {encoder!r}; it is one of {', '.join(ENCODERS)}")
+        try:
+            settings = ColdSettings(share, audit_rate, reranks=encoder == "rerank")
+        except ValueError as error:
+            raise OptionError(f"--cold_start and --audit_rate: {error}") from error
+        return cls(settings, encoder != "off")

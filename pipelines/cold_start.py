@@ -1,0 +1,98 @@
+"""A head for every policy that the screen has none for, as a job starts."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.cold_options import ColdStart, ColdStartOptions
+from pipelines.options import ModerationSettings
+from pipelines.stream_sample import posts_of_topics
+from policies.policy import Policy
+from transforms.read import SourceError
+from transforms.screen import ScreenError
+from transforms.screen.cold import ColdReport, ColdStarter, Labelled, Stream
+from transforms.screen.cold_source import ColdScreenSource
+from transforms.screen.encoder import Encoder
+from transforms.screen.extra_heads import ExtraHead
+from transforms.screen.model import Screen
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The heads of a cold start, what the card says of each, and who got none and why."""
+
+    heads: tuple[ExtraHead, ...]
+    reports: tuple[ColdReport, ...]
+    refusals: tuple[str, ...]
+
+
+def cold_started(options: PipelineOptions, settings: ModerationSettings) -> ModerationSettings:
+    """Return the settings with a head for every policy that can have one; says so on stderr.
+
+    Where none can be fitted the policy's posts are all judged, as without a cold start.
+    OptionError where the options are wrong; ScreenError where the encoder they ask for is missing.
+    """
+    start = ColdStart.of(options.view_as(ColdStartOptions), settings.audit_rate)
+    if start is None or not settings.stages.screens:
+        return settings
+    screen = settings.screen.screen()
+    missing = headless(settings.policies.policies, screen)
+    if not missing:
+        return settings
+    encoder = Encoder.load() if start.encoder else None
+    try:
+        sample = posts_of_topics(settings.kafka, settings.topics, settings.decode)
+        fitted = fit(missing, screen, sample, start, encoder)
+    except (SourceError, ScreenError) as error:
+        ids = ", ".join(policy.policy_id for policy in missing)
+        _say(f"no cold start, so every post is judged for {ids}: {error}")
+        return settings
+    for refusal in fitted.refusals:
+        _say(f"no cold start, so every post is judged: {refusal}")
+    for report in fitted.reports:
+        _say(f"{report.policy_id}: {report.expectation}")
+    if not fitted.heads:
+        return settings
+    source = ColdScreenSource.adding(settings.screen, fitted.heads, fitted.reports)
+    return replace(settings, screen=source)
+
+
+def headless(policies: Sequence[Policy], screen: Screen) -> list[Policy]:
+    """Return the policies that a screen has no head for."""
+    return [policy for policy in policies if policy.policy_id not in screen.policy_ids]
+
+
+def fit(
+    policies: Sequence[Policy],
+    screen: Screen,
+    sample: Sequence[str],
+    start: ColdStart,
+    encoder: Encoder | None,
+) -> Fitted:
+    """Fit a head for each policy; one whose examples are all of a kind is refused by itself.
+
+    ScreenError where nothing can be fitted for any: too small a sample, no scikit-learn.
+    """
+    if find_spec("sklearn") is None:
+        raise ScreenError("A cold start needs scikit-learn; pip install 'weir[screen]'.")
+    starter = ColdStarter(screen.scale, Stream.of(sample), encoder)
+    heads: list[ExtraHead] = []
+    reports: list[ColdReport] = []
+    refusals: list[str] = []
+    for policy in policies:
+        examples = Labelled.of(policy)
+        try:
+            head = starter.head(policy.policy_id, examples, start.settings)
+        except ScreenError as error:
+            refusals.append(str(error))
+            continue
+        heads.append(head)
+        reports.append(starter.report(head, examples, start.settings))
+    return Fitted(tuple(heads), tuple(reports), tuple(refusals))
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"weir: {sentence}\n")

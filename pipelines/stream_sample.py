@@ -1,0 +1,86 @@
+"""The last posts of a topic, or those of a file: a sample of what a screen will rank."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from pipelines.posts import read_posts
+from transforms.decode import DecodeSettings
+from transforms.decode.formats import decoder
+from transforms.kafka import KafkaSettings
+from transforms.read import Start, Stop
+from transforms.read.batch import message_batch
+from transforms.read.consumers import PartitionReader
+from transforms.read.partitions import Slice, find_slices
+
+POSTS = 2_000
+_SECONDS = 10.0
+_PARTITIONS = 32  # each costs a connection
+
+
+@dataclass(frozen=True)
+class _Message:
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+def posts_of_topics(
+    kafka: KafkaSettings, topics: tuple[str, ...], decode: DecodeSettings, limit: int = POSTS
+) -> list[str]:
+    """Return the text of about the last ``limit`` posts of the topics, in a few seconds.
+
+    The same share of each partition, of at most 32 of them. What cannot be read or decoded is left
+    out. SourceError where the topics cannot be listed.
+    """
+    slices = find_slices(kafka, topics, Start("earliest"), Stop("latest"))
+    slices = slices[:: -(-len(slices) // _PARTITIONS) or 1]
+    deadline = time.monotonic() + _SECONDS
+    texts: list[str] = []
+    for number, each in enumerate(slices):
+        share = -(-(limit - len(texts)) // (len(slices) - number))
+        texts += _texts(_last(kafka, each, share, deadline), decode)
+    return texts[:limit]
+
+
+def posts_of_file(path: Path, decode: DecodeSettings, limit: int = POSTS) -> list[str]:
+    """Return the text of the first ``limit`` posts of a file, as ``weir demo`` reads files."""
+    messages = [
+        _Message(offset, key, value)
+        for offset, (key, value) in enumerate(islice(read_posts(path, decode.id_field), limit))
+    ]
+    return _texts([message_batch(path.name, 0, messages)], decode)
+
+
+def _last(
+    kafka: KafkaSettings, part: Slice, share: int, deadline: float
+) -> Iterator[pa.RecordBatch]:
+    """Yield the last ``share`` messages of a partition, fewer where time runs out."""
+    position = max(part.start, part.stop - share)
+    with closing(PartitionReader(kafka, TopicPartition(part.topic, part.partition))) as reader:
+        reader.seek(position)
+        # Retention may remove them meanwhile, and a batch be broken: a sample can do without.
+        with suppress(KafkaError):
+            while position < part.stop and time.monotonic() < deadline:
+                batch, position = reader.poll(share)
+                if batch is not None:
+                    yield batch
+
+
+def _texts(batches: Iterable[pa.RecordBatch], decode: DecodeSettings) -> list[str]:
+    posts: list[str] = []
+    read = decoder(decode)
+    for batch in batches:
+        column: Any = read(batch).content["text"]
+        posts += column.to_pylist()
+    return posts

@@ -1,0 +1,190 @@
+"""A policy that was written this morning: screened at once, and learned from its verdicts."""
+
+import json
+import uuid
+from dataclasses import replace
+from importlib.util import find_spec
+
+import apache_beam as beam
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import moderate
+from pipelines.cli import app
+from pipelines.demo import Stack, query
+from pipelines.stream_sample import posts_of_topics
+from pipelines.verdict_labels import judged_posts, posts_from_verdicts
+from policies.loading import load_policies
+from tests.cold_posts import stream
+from tests.rows import verdict
+from tests.unit.test_cold_commands import library
+from transforms.decode import DecodeSettings
+from transforms.kafka import KafkaSettings, ensure_topics
+from transforms.records import VERDICT
+from transforms.screen import Screen, ScreenError
+from transforms.screen.encoder import PACKAGE
+from transforms.write.bigquery import WriteToBigQuery
+
+
+@pytest.fixture
+def topic(kafka):
+    """Return the name of a topic with 800 posts in four partitions."""
+    name = f"cold-{uuid.uuid4().hex[:8]}"
+    settings = KafkaSettings(kafka)
+    ensure_topics(settings, [name], 4)
+    producer = settings.producer()
+    for number, text in enumerate(stream(800)):
+        value = json.dumps({"id": f"p{number}", "text": text}).encode()
+        producer.send(name, value=value, partition=number % 4)
+    producer.send(name, value=b"{broken", partition=0)
+    producer.flush()
+    producer.close()
+    return name
+
+
+def run(kafka, bigquery, topic: str, *more: str):
+    arguments = [*Stack(KafkaSettings(kafka), bigquery).arguments(), f"--topics={topic}"]
+    arguments += [f"--run_name={topic}", "--stop=latest", f"--flagged_topic={topic}-flagged"]
+    return moderate.run([*arguments, *more])
+
+
+def test_a_sample_is_of_the_last_posts_of_every_partition(kafka, topic) -> None:
+    texts = posts_of_topics(KafkaSettings(kafka), (topic,), DecodeSettings(), 400)
+    assert 380 <= len(texts) <= 400
+    assert set(texts) <= set(stream(800))
+
+
+def test_an_empty_topic_gives_an_empty_sample(kafka) -> None:
+    name = f"empty-{uuid.uuid4().hex[:8]}"
+    ensure_topics(KafkaSettings(kafka), [name], 2)
+    assert posts_of_topics(KafkaSettings(kafka), (name,), DecodeSettings()) == []
+
+
+def test_a_run_ranks_the_traffic_of_a_policy_that_has_no_head(
+    kafka, bigquery, topic, tmp_path, capsys
+) -> None:
+    counts = run(kafka, bigquery, topic, f"--policies={library(tmp_path)}")
+    assert 0 < counts.escalations <= 160
+    assert not counts.imbalances()
+    sql = "SELECT COUNT(*) AS n FROM `{dataset}.verdicts` WHERE run = @run AND route = 'forced'"
+    assert query(bigquery, sql, topic)[0]["n"] == 0
+    sql = """SELECT card FROM `{dataset}.screens` WHERE screen_version IN
+      (SELECT screen_version FROM `{dataset}.verdicts` WHERE run = @run)"""
+    (row,) = query(bigquery, sql, topic)
+    assert json.loads(row["card"])["heads"][-1]["policy_id"] == "cheats"
+    assert "cheats: cold start: expect a recall of about" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoder", ["teach", "rerank"])
+def test_a_run_lets_the_sentence_encoder_teach_or_rerank(
+    kafka, bigquery, topic, tmp_path, encoder: str
+) -> None:
+    for module in (PACKAGE, "tokenizers", "safetensors"):
+        pytest.importorskip(module, reason="needs `make encoder`")
+    counts = run(kafka, bigquery, topic, f"--policies={library(tmp_path)}", f"--encoder={encoder}")
+    assert 0 < counts.escalations <= 160
+    assert not counts.imbalances()
+
+
+@pytest.mark.skipif(find_spec(PACKAGE) is not None, reason="the encoder is installed")
+def test_an_encoder_that_is_not_installed_is_said_before_anything_starts(
+    kafka, bigquery, topic, tmp_path
+) -> None:
+    with pytest.raises(ScreenError, match="make encoder"):
+        run(kafka, bigquery, topic, f"--policies={library(tmp_path)}", "--encoder=teach")
+
+
+@pytest.mark.parametrize(
+    ("examples", "options", "said"),
+    [
+        ({}, ["--cold_start=off"], ""),
+        ({"safe": ()}, [], "no cold start, so every post is judged: The policy cheats has no safe"),
+    ],
+)
+def test_without_a_cold_start_every_post_is_judged(
+    kafka, bigquery, topic, tmp_path, capsys, examples, options, said
+) -> None:
+    policies = library(tmp_path, **examples)
+    counts = run(kafka, bigquery, topic, f"--policies={policies}", *options)
+    assert counts.escalations == 800
+    assert said in capsys.readouterr().err
+
+
+def store(bigquery, run: str, policy, count: int) -> None:
+    texts = stream(count, seed=3)
+    rows = [
+        verdict(
+            run,
+            number,
+            policy.policy_id,
+            "violates" if "aimbot" in text else "safe",
+            policy_version=policy.version,
+            text=f"{text} {number}",
+            route="audit" if number % 2 else "escalate",
+            inclusion_probability=0.5 if number % 2 else 1.0,
+            score=None,
+        )
+        for number, text in enumerate(texts)
+    ]
+    rows += [dict(rows[0])]  # a retried write
+    rows += [verdict(run, count, policy.policy_id, "indeterminate", policy_version=policy.version)]
+    rows += [verdict(run, count + 1, policy.policy_id, "violates", policy_version="older")]
+    pipeline = beam.Pipeline(runner=moderate.IN_PROCESS)
+    batches = [pa.RecordBatch.from_pylist(rows, VERDICT)]
+    _ = (
+        pipeline
+        | beam.Create(batches, reshuffle=False)
+        | WriteToBigQuery(bigquery, "verdicts", run=run, cluster="c")
+    )
+    pipeline.run().wait_until_finish()
+
+
+@pytest.fixture
+def policy(tmp_path):
+    name = f"cheats-{uuid.uuid4().hex[:8]}"
+    return load_policies(library(tmp_path / "p", policy_id=name)).policies[0]
+
+
+def test_verdicts_are_read_once_each_and_only_decided_ones_of_this_version(
+    bigquery, policy
+) -> None:
+    store(bigquery, policy.policy_id, policy, 40)
+    posts = judged_posts(bigquery, policy)
+    assert len(posts) == 40
+    assert sum(post.violates for post in posts) == 2
+    assert sum(post.sampled for post in posts) == 20
+    assert {post.inclusion_probability for post in posts} == {0.5, 1.0}
+
+
+def test_verdicts_are_a_labelled_set_with_a_hash_of_its_own(bigquery, policy) -> None:
+    store(bigquery, policy.policy_id, policy, 40)
+    labelled = posts_from_verdicts(bigquery, [policy])
+    assert len(labelled.posts) == 40
+    assert labelled.posts[0].labels.keys() == {policy.policy_id}
+    assert labelled.sha256 == posts_from_verdicts(bigquery, [policy]).sha256
+
+
+def test_no_verdicts_is_one_sentence(bigquery, policy) -> None:
+    with pytest.raises(ScreenError, match="There are no verdicts on"):
+        judged_posts(bigquery, replace(policy, policy_id="nobody"))
+
+
+def test_what_was_learned_from_verdicts_is_kept_only_where_it_beats_the_cold_head(
+    bigquery, policy, tmp_path
+) -> None:
+    store(bigquery, policy.policy_id, policy, 300)
+    sample = tmp_path / "posts.jsonl"
+    sample.write_text("".join(json.dumps({"text": t}) + "\n" for t in stream(500)), "utf-8")
+    arguments = [
+        *("screen", "learn", policy.policy_id, "--policies", str(tmp_path / "p")),
+        *("--posts", str(sample), "--out", str(tmp_path / "out")),
+        *("--bigquery-project", bigquery.project, "--bigquery-dataset", bigquery.dataset),
+        *("--bigquery-rest", bigquery.rest_endpoint, "--bigquery-grpc", bigquery.grpc_endpoint),
+    ]
+    few = CliRunner().invoke(app, arguments)
+    assert few.exit_code == 1
+    assert "150 random verdicts are too few" in " ".join(few.output.split())
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ScreenError):
+        Screen.load(tmp_path / "out")

@@ -1,0 +1,57 @@
+"""The sentence encoder, where ``make encoder`` has installed it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from transforms.screen.encoder import PACKAGE, TOKENS, Encoder
+from transforms.screen.model import ScreenError
+
+TEXTS = [
+    "I despise those people",
+    "I hate them",
+    "The weather is nice",
+    "",
+    "ok " * 500,
+    "日本語😀",
+]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    for module in (PACKAGE, "tokenizers", "safetensors"):
+        pytest.importorskip(module, reason="needs `make encoder`")
+    return Encoder.load()
+
+
+def test_close_meanings_are_closer_than_others(encoder: Encoder) -> None:
+    despise, hate, weather = encoder.embed(TEXTS[:3])
+    assert despise @ hate > 0.5 > despise @ weather
+
+
+def test_vectors_have_length_one(encoder: Encoder) -> None:
+    assert np.linalg.norm(encoder.embed(TEXTS), axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_vector_is_bit_equal_alone_and_in_any_batch(encoder: Encoder) -> None:
+    alone = np.concatenate([encoder.embed([text]) for text in TEXTS])
+    assert np.array_equal(encoder.embed(TEXTS), alone)
+
+
+def test_a_post_cannot_spell_the_marks_around_a_text(encoder: Encoder) -> None:
+    ids = encoder.tokens("[CLS] and [SEP] and [PAD] and [MASK]")
+    assert {encoder.first, encoder.last} & set(ids[1:-1]) == set()
+
+
+def test_a_long_post_is_read_to_a_fixed_number_of_tokens(encoder: Encoder) -> None:
+    assert len(encoder.tokens("x " * 500_000)) == TOKENS
+
+
+def test_lone_surrogates_and_control_characters_are_read(encoder: Encoder) -> None:
+    assert np.isfinite(encoder.embed(["\ud800", "\x00\x01", "a\u0300" * 5000])).all()
+
+
+def test_a_folder_without_the_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScreenError, match="sentence encoder"):
+        Encoder.load(tmp_path)

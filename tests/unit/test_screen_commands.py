@@ -1,0 +1,124 @@
+"""The ``weir screen`` commands: what they print, write and refuse."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from tests.screen_posts import posts
+from transforms.screen.model import Screen
+
+
+def weir(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["screen", *map(str, arguments)])
+
+
+def write(path: Path, policy_id: str, count: int, bad: int, seed: int = 0) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["text", policy_id])
+        for post in posts(count, bad, policy_id, seed):
+            rows.writerow([post.text, int(post.labels[policy_id])])
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    folder = tmp_path_factory.mktemp("screen")
+    hate = write(folder / "hate.csv", "hate", 1000, 400)
+    spam = write(folder / "spam.csv", "spam", 200, 40, seed=1)
+    options = ("--licence", "CC0", "--date", "2026-01-02")
+    return folder / "out", weir("train", "--labels", hate, spam, "--out", folder / "out", *options)
+
+
+def test_files_of_labels_become_a_screen_with_its_card(trained: tuple[Path, Result]) -> None:
+    out, result = trained
+    assert result.exit_code == 0, result.output
+    assert Screen.load(out).policy_ids == ("hate", "spam")
+    card = json.loads((out / "card.json").read_text("utf-8"))
+    assert card["date"] == "2026-01-02"
+    assert [each["licence"] for each in card["sets"]] == ["CC0", "CC0", "Apache-2.0"]
+
+
+def test_training_says_what_is_certified_and_how_much_is_missing(
+    trained: tuple[Path, Result],
+) -> None:
+    _, result = trained
+    assert "recall 0.95, confidence 0.95" in result.output
+    assert "more that violate" in result.output
+    assert "6 policies have no labels" in result.output
+
+
+def test_training_again_gives_the_same_bytes(trained: tuple[Path, Result], tmp_path: Path) -> None:
+    out, _ = trained
+    files = (out.parent / "spam.csv", out.parent / "hate.csv")
+    assert weir("train", "--out", tmp_path, "--labels", *files).exit_code == 0
+    assert (tmp_path / "screen.npz").read_bytes() != b""
+    again = tmp_path / "again"
+    assert weir("train", "--out", again, "--labels", *files).exit_code == 0
+    for name in ("screen.npz", "card.json"):
+        assert (tmp_path / name).read_bytes() == (again / name).read_bytes()
+
+
+def test_show_prints_the_certificates(trained: tuple[Path, Result]) -> None:
+    out, _ = trained
+    assert "0 of 59" in weir("show", out).output
+    shown = json.loads(weir("show", out, "--json").stdout)
+    assert shown["screen_version"] == Screen.load(out).version
+    assert shown["certificates"]["hate"]["certified"] is True
+    assert shown["certificates"]["spam"]["labels_needed"] > 0
+
+
+def test_show_prints_those_of_the_starter_where_no_screen_is_named() -> None:
+    result = weir("show")
+    assert result.exit_code == 0
+    assert "8 heads" in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"text,hate\na,2\n", "other than 1, 0 or nothing in row 2"),
+        (b"text,hate\n\xff,1\n", "not UTF-8"),
+        (b"text,hate\none post,1\n", "No policy has both"),
+        (b"text,hate\na,0\nb,0\nc,0\n", "No policy has both"),
+        (b"text,nothing\na,1\n", "no column for any policy"),
+    ],
+)
+def test_labels_that_cannot_be_used_end_in_one_sentence_and_exit_2(
+    tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    (tmp_path / "labels.csv").write_bytes(content)
+    arguments = ("--labels", tmp_path / "labels.csv", "--out", tmp_path / "out")
+    result = weir("train", "--no-examples", *arguments)
+    assert result.exit_code == 2
+    assert complaint in result.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ((), "nothing to learn from"),
+        (("--data", "/nowhere"), "public sets are not in"),
+        (("--labels", "/nowhere.csv"), "cannot be read"),
+        (("--labels", "/nowhere.csv", "--recall", "2"), "recall is 2"),
+    ],
+)
+def test_options_that_cannot_work_end_in_one_sentence_and_exit_2(
+    tmp_path: Path, options: tuple[str, ...], complaint: str
+) -> None:
+    result = weir("train", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert complaint in result.output
+
+
+def test_a_damaged_screen_is_shown_as_such_with_exit_2(tmp_path: Path) -> None:
+    (tmp_path / "screen.npz").write_bytes(b"PK")
+    result = weir("show", tmp_path)
+    assert result.exit_code == 2
+    assert "damaged" in result.output

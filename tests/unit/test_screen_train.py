@@ -1,0 +1,113 @@
+"""What training gives: heads, thresholds with certificates, a card, and warnings."""
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from tests.screen_posts import labelled, posts
+from transforms.screen.labelled import LabelledPost, LabelsError
+from transforms.screen.model import Screen
+from transforms.screen.train import Trained, TrainingSettings, train
+
+SETTINGS = TrainingSettings()
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train([labelled(*posts(1000, 400))], ["bad", "new"], SETTINGS)
+
+
+def test_a_head_tells_violating_posts_from_safe_ones(trained: Trained) -> None:
+    scores = trained.screen.score(pa.array(["bat verybadword gep", "bat dos gep"]))
+    assert scores[0, 0] > 0.9 > 0.1 > scores[1, 0]
+
+
+def test_a_head_with_positives_enough_is_certified(trained: Trained) -> None:
+    certificate = trained.screen.certificate("bad")
+    assert certificate is not None
+    assert certificate.certified
+    assert (certificate.positives, certificate.misses_allowed) == (59, 0)
+    assert certificate.calibration_set == "posts"
+    assert certificate.threshold == trained.screen.thresholds[0]
+
+
+def test_a_certificate_names_only_sets_with_violating_posts() -> None:
+    safe = labelled(*posts(300, 0, seed=6), name="safe")
+    screen = train([safe, labelled(*posts(500, 300))], ["bad"], SETTINGS).screen
+    assert screen.certificates[0].calibration_set == "posts"
+
+
+def test_the_certificate_is_part_of_what_the_version_names(trained: Trained) -> None:
+    other = trained.screen.with_thresholds(trained.screen.thresholds)
+    assert other.version != trained.screen.version
+    assert Screen.parse(trained.screen.file).certificates == trained.screen.certificates
+
+
+def test_a_head_without_positives_enough_is_open_as_far_as_the_budget_allows() -> None:
+    screen = train([labelled(*posts(2000, 60))], ["bad"], TrainingSettings(budget=0.1)).screen
+    certificate = screen.certificate("bad")
+    assert certificate is not None
+    assert not certificate.certified
+    assert certificate.labels_needed > 59
+    assert certificate.budget == 0.1
+    fresh = screen.score(pa.array([post.text for post in posts(1000, 0, seed=5)]))
+    assert 0.05 < (fresh[:, 0] >= screen.thresholds[0]).mean() < 0.15
+
+
+def test_equal_labels_give_equal_bytes_in_any_order(trained: Trained) -> None:
+    again = train([labelled(*reversed(posts(1000, 400)))], ["bad", "new"], SETTINGS)
+    assert again.screen.file == trained.screen.file
+    assert json.dumps(again.card) == json.dumps(trained.card)
+
+
+def test_the_card_has_hashes_counts_licences_and_figures(trained: Trained) -> None:
+    card = json.loads(json.dumps(trained.card))
+    assert card["screen_version"] == trained.screen.version
+    assert [(each["licence"], each["posts"]) for each in card["sets"]] == [("CC0", 1000)]
+    (head,) = card["heads"]
+    assert head["test_average_precision"] > 0.95
+    assert head["train_positives"] + head["test_positives"] + 59 == 400
+    assert head["certificate"]["certified"] is True
+
+
+def test_a_policy_without_labels_gets_no_head_and_a_warning(trained: Trained) -> None:
+    assert trained.screen.policy_ids == ("bad",)
+    assert trained.warnings == (
+        "1 policy has no labels (new): no head, and all of its posts go to the judge.",
+    )
+
+
+@pytest.mark.parametrize(("bad", "kind"), [(0, "violating"), (100, "safe")])
+def test_a_policy_with_one_kind_of_posts_gets_no_head_and_a_warning(bad: int, kind: str) -> None:
+    mixed = [labelled(*posts(200, 100)), labelled(*posts(100, bad, "worse", seed=4))]
+    found = train(mixed, ["bad", "worse"], SETTINGS)
+    assert found.screen.policy_ids == ("bad",)
+    assert any(f"worse has no {kind} posts" in warning for warning in found.warnings)
+
+
+@pytest.mark.parametrize("rows", [posts(1, 1), posts(1, 0), posts(50, 50), posts(50, 0), []])
+def test_labels_that_teach_no_head_are_refused(rows: list[LabelledPost]) -> None:
+    with pytest.raises(LabelsError, match="No policy has both"):
+        train([labelled(*rows)], ["bad"], SETTINGS)
+
+
+def test_labels_that_contradict_each_other_are_counted_in_a_warning() -> None:
+    rows = posts(200, 100)
+    doubted = [LabelledPost(post.text.upper(), {"bad": False}) for post in rows[:3]]
+    found = train([labelled(*rows, *doubted)], ["bad"], SETTINGS)
+    assert any(warning.startswith("3 labels contradict") for warning in found.warnings)
+
+
+def test_labels_for_a_policy_that_is_not_there_are_left_out_with_a_warning() -> None:
+    rows = [*posts(200, 100), LabelledPost("one more", {"gone": True})]
+    found = train([labelled(*rows)], ["bad"], SETTINGS)
+    assert "1 labelled policies are not there (gone): left out." in found.warnings
+
+
+@pytest.mark.parametrize(
+    "share", [{"recall": 1.0}, {"confidence": 0.2}, {"budget": 1.5}, {"budget": float("nan")}]
+)
+def test_a_share_that_means_nothing_is_refused(share: dict[str, float]) -> None:
+    with pytest.raises(LabelsError, match="give a share"):
+        TrainingSettings(**share)  # type: ignore[arg-type]
