@@ -132,7 +132,7 @@ def random_splits(corpus: Corpus, head: int, splits: int, confidence: float) -> 
 
 
 def expected_to_hold(calibration: int, order: int, test: int) -> float:
-    """Return the chance that the recall of test posts meets the target at the order-th threshold."""
+    """Return the chance that test posts meet the target where ``order`` positives are below it."""
     below = nhypergeom(calibration + test, test, order + 1)
     return float(below.cdf(int((1 - RECALL) * test + 1e-9)))
 
