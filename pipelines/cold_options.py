@@ -47,28 +47,26 @@ class ColdStart:
     encoder: bool
 
     @classmethod
-    def of(cls, options: ColdStartOptions, audit_rate: float) -> "ColdStart | None":
-        """Return what the options ask for, None where it is off; OptionError where they are wrong.
-
-        Where every post is audited nothing is left to rank.
-        """
-        if options.cold_start == "off" or audit_rate >= 1:
-            return None
-        return cls.parse(options.cold_start, audit_rate, options.encoder)
-
-    @classmethod
     def parse(cls, budget: str, audit_rate: float, encoder: str) -> "ColdStart":
         """Return a cold start from a budget and the name of what the encoder does."""
-        try:
-            share = float(budget)
-        except ValueError as error:
-            raise OptionError(
-                f"--cold_start is {budget!r}; give a share such as 0.1, or off"
-            ) from error
+        share = share_of(budget)
         if encoder not in ENCODERS:
             raise OptionError(f"--encoder is {encoder!r}; it is one of {', '.join(ENCODERS)}")
         try:
             settings = ColdSettings(share, audit_rate, reranks=encoder == "rerank")
         except ValueError as error:
-            raise OptionError(f"--cold_start and --audit_rate: {error}") from error
+            raise OptionError(f"A cold start is not possible: {error}") from error
         return cls(settings, encoder != "off")
+
+
+def share_of(budget: str) -> float:
+    """Return a budget as a number; OptionError where it is none in (0, 1]."""
+    try:
+        share = float(budget)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise OptionError(
+            f"The budget of a cold start is {budget!r}; give a share such as 0.1, or, to a run, off"
+        )
+    return share

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.cold_options import ColdStart, ColdStartOptions
+from pipelines.cold_options import ColdStart, ColdStartOptions, share_of
 from pipelines.options import ModerationSettings
 from pipelines.stream_sample import posts_of_topics
 from policies.policy import Policy
@@ -35,13 +35,18 @@ def cold_started(options: PipelineOptions, settings: ModerationSettings) -> Mode
     Where none can be fitted the policy's posts are all judged, as without a cold start.
     OptionError where the options are wrong; ScreenError where the encoder they ask for is missing.
     """
-    start = ColdStart.of(options.view_as(ColdStartOptions), settings.audit_rate)
-    if start is None or not settings.stages.screens:
+    chosen = options.view_as(ColdStartOptions)
+    if chosen.cold_start == "off":
+        return settings
+    share_of(chosen.cold_start)
+    # Where every post is audited nothing is left to rank.
+    if not settings.stages.screens or settings.audit_rate >= 1:
         return settings
     screen = settings.screen.screen()
     missing = headless(settings.policies.policies, screen)
     if not missing:
         return settings
+    start = ColdStart.parse(chosen.cold_start, settings.audit_rate, chosen.encoder)
     encoder = Encoder.load() if start.encoder else None
     try:
         sample = posts_of_topics(settings.kafka, settings.topics, settings.decode)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from pipelines import moderate
 from pipelines.cli import app
 from pipelines.demo import Stack, query
+from pipelines.failures import OptionError
 from pipelines.stream_sample import posts_of_topics
 from pipelines.verdict_labels import judged_posts, posts_from_verdicts
 from policies.loading import load_policies
@@ -188,3 +189,18 @@ def test_what_was_learned_from_verdicts_is_kept_only_where_it_beats_the_cold_hea
     assert not (tmp_path / "out").exists()
     with pytest.raises(ScreenError):
         Screen.load(tmp_path / "out")
+
+
+def test_an_audit_of_more_than_the_budget_is_refused_only_where_a_policy_lacks_a_head(
+    kafka, bigquery, topic, tmp_path
+) -> None:
+    with pytest.raises(OptionError, match="raise the budget or lower the audit rate"):
+        run(kafka, bigquery, topic, f"--policies={library(tmp_path)}", "--audit_rate=0.2")
+
+
+@pytest.mark.parametrize("budget", ["half", "0", "1.5", "nan"])
+def test_a_budget_that_is_no_share_is_refused_whatever_the_policies(
+    kafka, bigquery, topic, budget: str
+) -> None:
+    with pytest.raises(OptionError, match="give a share such as"):
+        run(kafka, bigquery, topic, f"--cold_start={budget}")

@@ -6,6 +6,7 @@ Neither torch nor a download is involved.
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
@@ -71,8 +72,9 @@ class Encoder:
         bits, and gains nothing on one core.
         """
         vectors = np.empty((len(texts), DIMENSIONS), np.float32)
-        for row, text in enumerate(texts):
-            vectors[row] = self._embed(self.tokens(text))
+        with _one_thread():
+            for row, text in enumerate(texts):
+                vectors[row] = self._embed(self.tokens(text))
         return vectors
 
     def tokens(self, text: str) -> list[int]:
@@ -109,6 +111,16 @@ class Encoder:
         attention /= attention.sum(axis=-1, keepdims=True)
         joined: Vectors = (attention @ value).transpose(1, 0, 2).reshape(len(x), DIMENSIONS)
         return joined
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    # On busy cores the threads of products this small wait for each other, up to ten times as long.
+    try:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    except ModuleNotFoundError:  # it comes with scikit-learn
+        return nullcontext()
+    limits: AbstractContextManager[Any] = threadpool_limits(1, "blas")
+    return limits
 
 
 def _normalised(x: Vectors, norm: tuple[Vectors, Vectors]) -> Vectors:
