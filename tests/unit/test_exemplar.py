@@ -200,5 +200,5 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", without_sklearn)
-    with pytest.raises(ModuleNotFoundError, match=r"weir\[screen\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"\.\[screen\]"):
         exemplar_engine(POLICIES)
