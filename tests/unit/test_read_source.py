@@ -32,7 +32,7 @@ class Reader:
         self.sought.append(offset)
         self.position = offset
 
-    def poll(self, rows):
+    def poll(self, rows, wait_ms=100):
         offsets, after = self.polls.pop(0) if self.polls else ([], self.position)
         if isinstance(offsets, Exception):
             raise offsets
@@ -224,6 +224,24 @@ def test_a_reader_that_waits_too_long_hangs_up():
     waiting.idle_since = -500.0
     readers.take(KAFKA, TopicPartition("posts", 0))
     assert waiting.closed
+
+
+def test_where_files_are_scarce_the_reader_that_waited_longest_hangs_up():
+    readers = Readers(connect=lambda settings, partition: Reader(), most=lambda: 2)
+    partitions = [TopicPartition("posts", n) for n in range(3)]
+    taken = [readers.take(KAFKA, each) for each in partitions]
+    for partition, reader in zip(partitions, taken, strict=True):
+        readers.give(KAFKA, partition, reader)
+    assert taken[0].closed
+    assert [readers.take(KAFKA, p) for p in partitions[1:]] == taken[1:]
+
+
+def test_the_more_readers_wait_the_shorter_each_of_them_is_polled():
+    readers = Readers(connect=lambda settings, partition: Reader(), most=lambda: 10_000)
+    assert readers.poll_ms() == 100
+    for number in range(1000):
+        readers.give(KAFKA, TopicPartition("posts", number), Reader())
+    assert readers.poll_ms() == 5
 
 
 def test_batches_are_record_batches():

@@ -20,6 +20,7 @@ from transforms.kafka import KafkaSettings
 from transforms.read.bounds import Start, Stop
 from transforms.read.consumers import OFFSETS_TIMEOUT_MS, POLL_MS
 from transforms.read.errors import SourceError
+from transforms.read.raw import topic_id
 
 NEVER = 2**63 - 1  # an offset that no partition reaches
 _PROBE_SECONDS = 1.0
@@ -32,6 +33,7 @@ class Slice(NamedTuple):
     partition: int
     start: int
     stop: int
+    topic_id: str | None = None  # of the topic that these are offsets of, where it is known
 
 
 def check_source(
@@ -165,7 +167,9 @@ def slices(
                     f"beyond its end, which is {ends[partition]}."
                 )
     return [
-        Slice(p.topic, p.partition, starts[p], stops[p]) for p in partitions if starts[p] < stops[p]
+        Slice(p.topic, p.partition, starts[p], stops[p], topic_id(consumer, p.topic))
+        for p in partitions
+        if starts[p] < stops[p]
     ]
 
 

@@ -93,6 +93,7 @@ class _ReadSlice(beam.DoFn):
     def _read(self, element: Slice, tracker: Any, watermark: Any) -> Iterator[TimestampedValue]:
         partition = TopicPartition(element.topic, element.partition)
         reader = READERS.take(self._settings, partition)
+        reader.expect(element.topic_id)
         goes_on = False
         try:
             goes_on = yield from self._read_bundle(reader, tracker, watermark)
@@ -112,7 +113,7 @@ class _ReadSlice(beam.DoFn):
         reader.seek(position)
         while position < stop:
             try:
-                batch, after = reader.poll(self._max_poll_records)
+                batch, after = reader.poll(self._max_poll_records, READERS.poll_ms())
             except OffsetOutOfRangeError as error:
                 batch, after = None, self._after_loss(reader, error, stop)
             # Claimed by position, not by the last message: what lies between them (transaction
