@@ -5,6 +5,7 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
@@ -12,8 +13,10 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
+from pipelines.groups import GroupOptions, group_of, start_of
 from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
+from pipelines.stopping import StopOptions, drain_seconds_of
 from policies.loading import LIBRARY, load_policies
 from policies.policy import PolicyError, PolicySet
 from transforms.decode import DecodeSettings
@@ -40,7 +43,7 @@ class SourceOptions(PipelineOptions):
         group.add_argument(
             "--start",
             default="earliest",
-            help='earliest, latest, an ISO 8601 time, or offsets such as {"0": 120}',
+            help='earliest, latest, group, an ISO 8601 time, or offsets such as {"0": 120}',
         )
         group.add_argument(
             "--stop",
@@ -132,6 +135,7 @@ class SinkOptions(PipelineOptions):
 
 CONCERNS = (
     SourceOptions,
+    GroupOptions,
     StageOptions,
     DecodeOptions,
     ModerationOptions,
@@ -139,6 +143,7 @@ CONCERNS = (
     EndpointOptions,
     SpendingOptions,
     SinkOptions,
+    StopOptions,
 )
 
 
@@ -150,6 +155,9 @@ class ModerationSettings:
     shape: Shape
     start: Start
     stop: Stop
+    group: str | None  # of consumers, to commit progress to
+    one_process: bool  # every step runs in the process of the command
+    drain_seconds: float
     accept_loss: bool
     decode: DecodeSettings
     policies: PolicySet
@@ -219,11 +227,17 @@ class ModerationSettings:
             screen = ScreenSource.of(moderation.screen)
         except (PolicyError, ScreenError) as error:
             raise OptionError(str(error)) from error
+        stop = _parse("--stop", Stop.parse, source.stop)
+        named_group = options.view_as(GroupOptions)
+        group = group_of(named_group, moderation.run_name, source.start, stop)
         settings = cls(
             kafka=kafka_settings(source),
             shape=shape,
-            start=_parse("--start", Start.parse, source.start),
-            stop=_parse("--stop", Stop.parse, source.stop),
+            start=_parse("--start", partial(start_of, group=group), source.start),
+            stop=stop,
+            group=group,
+            one_process=in_process or _is_prism(runner),
+            drain_seconds=drain_seconds_of(options.view_as(StopOptions)),
             accept_loss=source.accept_loss,
             decode=_decode_settings(decode),
             policies=policies,
@@ -250,6 +264,10 @@ class ModerationSettings:
         )
         _refuse_own_output(settings)
         return settings
+
+
+def _is_prism(runner: str) -> bool:
+    return runner.rpartition(".")[2].lower() in ("prism", "prismrunner")
 
 
 def _decode_settings(options: DecodeOptions) -> DecodeSettings:

@@ -70,7 +70,7 @@ class Bundle:
         }
         dofn = ReadToStop(KAFKA, **options | settings)
         view = RestrictionTrackerView(self.tracker)
-        self.output = list(dofn._read_bundle(reader, view, self.watermark))
+        self.output = list(dofn._read_bundle(element, reader, view, self.watermark))
         self.tracker.check_done()
 
     @property
@@ -184,7 +184,7 @@ def test_a_batch_that_the_runner_took_back_is_not_given():
     tracker = provider.create_tracker(provider.initial_restriction(Slice("posts", 0, 0, 9)))
     reading = ReadToStop(
         KAFKA, accept_loss=False, max_poll_records=10, bundle_rows=10, bundle_seconds=60
-    )._read_bundle(reader, tracker, ManualWatermarkEstimator(None))
+    )._read_bundle(Slice("posts", 0, 0, 9), reader, tracker, ManualWatermarkEstimator(None))
     assert next(reading).value["offset"].to_pylist() == [0]
     assert tracker.try_split(0)[1].start == 1
     assert list(reading) == []

@@ -31,6 +31,7 @@ from transforms.judge.rows import (
     violations_of,
 )
 from transforms.judge.shared import ENGINES
+from transforms.progress import PROGRESS
 from transforms.records import Mode
 
 _EMIT_ROWS = 256  # results held back in a bundle until they make a batch worth writing
@@ -171,17 +172,20 @@ class _Judge(beam.DoFn):
         if judged := [each for each in ended if isinstance(each, Judged)]:
             count_verdicts(judged)
             rows = verdict_batch(judged, self._provenance, self._decode, now)
-            yield beam.pvalue.TaggedOutput("verdicts", verdicts_of(rows))
             violations = violations_of(rows)
+            PROGRESS.hold(violations)  # before the verdicts are let go
+            yield beam.pvalue.TaggedOutput("verdicts", verdicts_of(rows))
             if violations.num_rows:
                 yield beam.pvalue.TaggedOutput("violations", violations)
         if deferred := [each for each in ended if isinstance(each, Deferred)]:
             count_deferred(deferred)
             rows = deferred_batch(deferred, self._provenance, now)
+            PROGRESS.hold(rows)  # a row and a message each
             yield beam.pvalue.TaggedOutput("deferred", rows)
         if dead := [each for each in ended if isinstance(each, Dead)]:
             count_dead(len(dead))
             for letters in dead_letter_batches(dead, self._provenance):
+                PROGRESS.hold(letters)  # a row and a message each
                 yield beam.pvalue.TaggedOutput("dead", letters)
 
     def _windowed(self, outputs: Iterable[Any]) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from policies.policy import PolicySet
 from transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
 from transforms.counts import counter, policy_counter
 from transforms.identity import decision_ids
+from transforms.progress import PROGRESS, positions
 from transforms.records import ESCALATION, SCREENING
 from transforms.screen.model import Floats, ScreenSource
 from transforms.screen.route import (
@@ -167,6 +168,8 @@ class _Screen(beam.DoFn):
         sample = audited(ids, settings.audit_rate, settings.audit_salt)
         codes = routes(scores, self.heads, sample)
         self._count(codes)
+        escalated, _ = np.nonzero(codes != CLEAR)
+        PROGRESS.hold(_take(positions(content), escalated))  # before the screenings are let go
         yield screenings(
             content,
             scores,
