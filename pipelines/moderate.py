@@ -20,6 +20,7 @@ from pipelines.options import CONCERNS, ModerationSettings
 from pipelines.provenance import record_decider, record_run
 from pipelines.stopping import drained_on_signals
 from pipelines.tables import check_tables
+from pipelines.watching import watched
 from policies.loading import LIBRARY
 from transforms.counts import Counts, counts_of
 from transforms.kafka import ensure_topics
@@ -64,7 +65,7 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
 
 @contextmanager
 def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
-    """Commit progress and drain on signals, where all of the job is in this process.
+    """Commit progress, drain on signals and publish numbers, where all is in this process.
 
     Gives what is to be called when the job has been launched.
     """
@@ -72,6 +73,7 @@ def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     with (
+        watched(settings.watch, settings.run),
         progress_committed(settings.kafka, settings.group),
         drained_on_signals(settings.drain_seconds) as take_over,
     ):

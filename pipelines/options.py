@@ -17,6 +17,7 @@ from pipelines.groups import GroupOptions, group_of, start_of
 from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
 from pipelines.stopping import StopOptions, drain_seconds_of
+from pipelines.watching import Watch, WatchOptions
 from policies.loading import LIBRARY, load_policies
 from policies.policy import PolicyError, PolicySet
 from transforms.decode import DecodeSettings
@@ -144,6 +145,7 @@ CONCERNS = (
     SpendingOptions,
     SinkOptions,
     StopOptions,
+    WatchOptions,
 )
 
 
@@ -158,6 +160,7 @@ class ModerationSettings:
     group: str | None  # of consumers, to commit progress to
     one_process: bool  # every step runs in the process of the command
     drain_seconds: float
+    watch: Watch
     accept_loss: bool
     decode: DecodeSettings
     policies: PolicySet
@@ -230,14 +233,16 @@ class ModerationSettings:
         stop = _parse("--stop", Stop.parse, source.stop)
         named_group = options.view_as(GroupOptions)
         group = group_of(named_group, moderation.run_name, source.start, stop)
+        one_process = in_process or _is_prism(runner)
         settings = cls(
             kafka=kafka_settings(source),
             shape=shape,
             start=_parse("--start", partial(start_of, group=group), source.start),
             stop=stop,
             group=group,
-            one_process=in_process or _is_prism(runner),
+            one_process=one_process,
             drain_seconds=drain_seconds_of(options.view_as(StopOptions)),
+            watch=Watch.of(options.view_as(WatchOptions), one_process=one_process),
             accept_loss=source.accept_loss,
             decode=_decode_settings(decode),
             policies=policies,

@@ -15,7 +15,12 @@ from policies.policy import PolicySet
 from transforms.decode import DecodeSettings
 from transforms.judge.budget import UNLIMITED, Budget
 from transforms.judge.bundle import Bundle, Ended, Escalated
-from transforms.judge.counting import count_dead, count_deferred, count_verdicts
+from transforms.judge.counting import (
+    count_dead,
+    count_deferred,
+    count_verdicts,
+    gauge_judge,
+)
 from transforms.judge.engine import Engine
 from transforms.judge.in_flight import Failed
 from transforms.judge.rows import (
@@ -135,6 +140,7 @@ class _Judge(beam.DoFn):
             self._timestamp = timestamp
         known, unknown = self._escalated(batch)
         self._ended += unknown
+        gauge_judge(self._shared)
         for ended in self._bundle.take(batch, known):
             yield from self._kept(ended)
 
@@ -169,8 +175,9 @@ class _Judge(beam.DoFn):
     def _emit(self) -> Iterator[Any]:
         ended, self._ended = self._ended, []
         now = time.time_ns() // 1000
+        gauge_judge(self._shared)
         if judged := [each for each in ended if isinstance(each, Judged)]:
-            count_verdicts(judged)
+            count_verdicts(judged, now)
             rows = verdict_batch(judged, self._provenance, self._decode, now)
             violations = violations_of(rows)
             PROGRESS.hold(violations)  # before the verdicts are let go

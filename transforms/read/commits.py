@@ -7,13 +7,14 @@ with checkpoints of its own had read. ID is the topic's. Only the first can be s
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, RetriableError
 from kafka.structs import OffsetAndMetadata
 
 from transforms.kafka import KafkaSettings
@@ -26,6 +27,8 @@ Offsets = Mapping[Partition, Settled]
 _LOG = logging.getLogger(__name__)
 _EVERY_SECONDS = 3.0
 _COMMIT_MS = 10_000
+_ASK_SECONDS = 30.0
+_PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,24 @@ class Committed:
 def committed_offsets(
     settings: KafkaSettings, group: str, topics: set[str]
 ) -> dict[TopicPartition, Committed]:
-    """Return what stands in a group for the partitions of some topics."""
+    """Return what stands in a group for the partitions of some topics.
+
+    SourceError where the brokers do not say, for half a minute: a new cluster makes the topic of
+    its groups when it is first asked for one.
+    """
+    deadline = time.monotonic() + _ASK_SECONDS
     with closing(settings.admin()) as admin:
-        found = admin.list_group_offsets(group)[group]
+        while True:
+            try:
+                found = admin.list_group_offsets(group)[group]
+                break
+            except RetriableError as error:
+                if time.monotonic() > deadline:
+                    raise SourceError(
+                        f"The Kafka brokers do not say what the group {group} holds "
+                        f"({type(error).__name__}). Try again, or give --start an offset."
+                    ) from error
+            time.sleep(_PAUSE_SECONDS)
     return {
         partition: Committed.of(each)
         for partition, each in found.items()

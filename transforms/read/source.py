@@ -18,7 +18,7 @@ from kafka import TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
 from transforms import coders
-from transforms.counts import counter
+from transforms.counts import counter, lag_gauge
 from transforms.kafka import KafkaSettings
 from transforms.progress import PROGRESS, Settled
 from transforms.read.bounds import Start, Stop
@@ -103,6 +103,9 @@ class _ReadSlice(beam.DoFn):
         try:
             goes_on = yield from self._read_bundle(element, reader, tracker, watermark)
         finally:
+            lag = reader.lag()
+            if lag is not None:
+                lag_gauge(element.topic, element.partition).set(lag)
             if goes_on:
                 READERS.give(self._settings, partition, reader)
             else:
