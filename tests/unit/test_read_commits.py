@@ -7,7 +7,7 @@ from tests.unit.test_read_partitions import TOPIC, Broker
 from transforms.progress import Settled
 from transforms.read import SourceError, Start, Stop
 from transforms.read.bounds import Group
-from transforms.read.commits import DONE, Committed, Committer
+from transforms.read.commits import DONE, Advice, Committed, Committer
 from transforms.read.partitions import slices
 
 PARTITION = TopicPartition("posts", 0)
@@ -98,3 +98,12 @@ def test_a_group_that_is_beyond_the_end_is_refused():
     held = {TOPIC[0]: Committed(99, DONE, None)}
     with pytest.raises(SourceError, match="beyond its end"):
         slices(Broker(), TOPIC, Start(Group("g")), Stop("never"), lambda group, topics: held)
+
+
+def test_where_decisions_are_made_elsewhere_an_offset_says_only_how_far_was_read():
+    kafka, advice = Kafka(), Advice()
+    advice.at(kafka, "g", "posts", 0, Settled(7, "id"))
+    advice.at(kafka, "g", "posts", 0, Settled(9, "id"))
+    advice.close()
+    (last,) = kafka.commits
+    assert last == {PARTITION: OffsetAndMetadata(9, "weir read id", -1)}

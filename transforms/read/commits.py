@@ -97,6 +97,7 @@ class Advice:
 
     def __init__(self) -> None:
         self._offsets: dict[str, dict[Partition, Settled]] = {}
+        self._committers: list[Committer] = []
         self._lock = threading.Lock()
 
     def at(
@@ -107,8 +108,15 @@ class Advice:
             known = self._offsets.get(group)
             if known is None:
                 known = self._offsets[group] = {}
-                Committer(settings, group, READ, lambda: self._copy(group)).start()
+                committer = Committer(settings, group, READ, lambda: self._copy(group))
+                committer.start()
+                self._committers.append(committer)
             known[topic, partition] = read
+
+    def close(self) -> None:
+        """Commit what there is, and hang up."""
+        for committer in self._committers:
+            committer.close()
 
     def _copy(self, group: str) -> Offsets:
         with self._lock:
