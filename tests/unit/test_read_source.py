@@ -192,7 +192,7 @@ def test_a_batch_that_the_runner_took_back_is_not_given():
 
 
 def test_a_reader_waits_for_its_next_bundle():
-    readers = Readers(connect=lambda settings, partition: Reader())
+    readers = Readers(connect=lambda *_: Reader())
     partition = TopicPartition("posts", 0)
     first = readers.take(KAFKA, partition)
     readers.give(KAFKA, partition, first)
@@ -200,7 +200,7 @@ def test_a_reader_waits_for_its_next_bundle():
 
 
 def test_a_reader_is_never_shared():
-    readers = Readers(connect=lambda settings, partition: Reader())
+    readers = Readers(connect=lambda *_: Reader())
     partition = TopicPartition("posts", 0)
     first, second = readers.take(KAFKA, partition), readers.take(KAFKA, partition)
     assert first is not second
@@ -210,7 +210,7 @@ def test_a_reader_is_never_shared():
 
 
 def test_settings_that_differ_do_not_share_a_reader():
-    readers = Readers(connect=lambda settings, partition: Reader())
+    readers = Readers(connect=lambda *_: Reader())
     partition = TopicPartition("posts", 0)
     first = readers.take(KAFKA, partition)
     readers.give(KAFKA, partition, first)
@@ -219,7 +219,7 @@ def test_settings_that_differ_do_not_share_a_reader():
 
 def test_a_reader_that_waits_too_long_hangs_up():
     clock = itertools.chain([0.0], itertools.repeat(1000.0))
-    readers = Readers(connect=lambda settings, partition: Reader(), now=lambda: next(clock))
+    readers = Readers(connect=lambda *_: Reader(), now=lambda: next(clock))
     readers._waiting[("x", TopicPartition("posts", 1))] = waiting = Reader()
     waiting.idle_since = -500.0
     readers.take(KAFKA, TopicPartition("posts", 0))
@@ -227,7 +227,7 @@ def test_a_reader_that_waits_too_long_hangs_up():
 
 
 def test_where_files_are_scarce_the_reader_that_waited_longest_hangs_up():
-    readers = Readers(connect=lambda settings, partition: Reader(), most=lambda: 2)
+    readers = Readers(connect=lambda *_: Reader(), most=lambda: 2)
     partitions = [TopicPartition("posts", n) for n in range(3)]
     taken = [readers.take(KAFKA, each) for each in partitions]
     for partition, reader in zip(partitions, taken, strict=True):
@@ -237,7 +237,7 @@ def test_where_files_are_scarce_the_reader_that_waited_longest_hangs_up():
 
 
 def test_the_more_readers_wait_the_shorter_each_of_them_is_polled():
-    readers = Readers(connect=lambda settings, partition: Reader(), most=lambda: 10_000)
+    readers = Readers(connect=lambda *_: Reader(), most=lambda: 10_000)
     assert readers.poll_ms() == 100
     for number in range(1000):
         readers.give(KAFKA, TopicPartition("posts", number), Reader())

@@ -30,6 +30,10 @@ _FETCH_BYTES = 4 << 20
 # all the same, and handed out by the next one.
 _PATIENT_READERS = 16
 _SHORTEST_POLL_MS = 5
+# An answer is about every partition, so that a thousand readers that ask often do nothing else.
+# The first few see for all that a topic was made anew; who leads a partition, errors tell.
+_METADATA_SECONDS = 10
+_SELDOM_SECONDS = 300
 _FILES_A_READER = 8  # 3 or 4, and as many for all else
 
 
@@ -59,14 +63,16 @@ class Gap:
 class PartitionReader:
     """Reads one partition from any offset, for one thread at a time."""
 
-    def __init__(self, settings: KafkaSettings, partition: TopicPartition) -> None:
+    def __init__(
+        self, settings: KafkaSettings, partition: TopicPartition, metadata_seconds: int = 10
+    ) -> None:
         self._partition = partition
         self._consumer: KafkaConsumer = settings.consumer(
             fetch_max_wait_ms=POLL_MS,
             max_partition_fetch_bytes=_FETCH_BYTES,
             allow_auto_create_topics=False,
-            # Who leads a partition may change at any time, and a topic may be made anew.
-            metadata_max_age_ms=10_000,
+            # That a topic was made anew shows only in what is asked for unprompted.
+            metadata_max_age_ms=metadata_seconds * 1000,
         )
         # Where it will not, it polls record by record, at six times the cost.
         self.reads_whole_batches = hand_out_whole_batches(self._consumer)
@@ -161,7 +167,7 @@ class Readers:
     Where there are more than the process has files for, the one that waited longest hangs up.
     """
 
-    connect: Callable[[KafkaSettings, TopicPartition], PartitionReader] = PartitionReader
+    connect: Callable[[KafkaSettings, TopicPartition, int], PartitionReader] = PartitionReader
     now: Callable[[], float] = time.monotonic
     most: Callable[[], int] = _most_readers
     _waiting: dict[tuple[str, TopicPartition], PartitionReader] = field(default_factory=dict)
@@ -172,9 +178,12 @@ class Readers:
         with self._lock:
             reader = self._waiting.pop((_name(settings), partition), None)
             expired = self._pop_expired()
+            watch = len(self._waiting) < _PATIENT_READERS
         for each in expired:
             each.close()
-        return reader or self.connect(settings, partition)
+        return reader or self.connect(
+            settings, partition, _METADATA_SECONDS if watch else _SELDOM_SECONDS
+        )
 
     def give(
         self, settings: KafkaSettings, partition: TopicPartition, reader: PartitionReader
