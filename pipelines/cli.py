@@ -2,13 +2,15 @@
 
 import json
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.live import Live
 
 from pipelines import cold_commands, moderate
 from pipelines import demo as demo_job
@@ -18,6 +20,8 @@ from pipelines.audit import print_audited
 from pipelines.failures import OptionError, reported
 from pipelines.options import kafka_options
 from pipelines.screens import certificates_json, print_certificates, screen_app
+from pipelines.status import local_jobs
+from pipelines.status_view import status_view
 from pipelines.terminal import AsJson, Policies, console, plain, print_table
 from policies.check import check as check_policy
 from policies.loading import LIBRARY, load_policies
@@ -123,6 +127,22 @@ def local() -> None:
 def run(context: typer.Context) -> None:
     """Moderate Kafka topics; takes every Beam runner's options. See weir run --help."""
     raise typer.Exit(moderate.main(context.args))
+
+
+@app.command()
+def status(
+    as_json: AsJson = False,
+    once: Annotated[bool, typer.Option(help="Print once, and end.")] = False,
+) -> None:
+    """Print what the jobs of this machine are doing, every second, until Ctrl-C."""
+    if as_json:
+        typer.echo(json.dumps(local_jobs(), indent=2))
+        return
+    view = Live(status_view(local_jobs()), console=console, auto_refresh=False)
+    with suppress(KeyboardInterrupt), view:
+        while not once:
+            time.sleep(1)
+            view.update(status_view(local_jobs()), refresh=True)
 
 
 @app.command()

@@ -35,6 +35,7 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         settings.start,
         settings.stop,
         accept_loss=settings.accept_loss,
+        group=None if settings.one_process else settings.group,
         bundle_rows=1_000_000 if long else 20_000,
         bundle_seconds=600.0 if long else 1.0,
     )

@@ -1,6 +1,10 @@
 """What the commands log: warnings and worse, less what dependencies say about nothing."""
 
+import json
 import logging
+import traceback
+from datetime import UTC, datetime
+from typing import Any
 
 # Beam looks for Google's optional packages as it is imported, and kafka-python reports the request
 # that it was waiting for when it is closed, and its own pauses.
@@ -19,6 +23,32 @@ def configure() -> None:
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[handler]
     )
+
+
+def as_json() -> None:
+    """Write each record as one JSON object a line, from now on."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Json())
+
+
+class _Json(logging.Formatter):
+    """An error's own message is left out: a library's may quote what it was given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            kind, _, trace = record.exc_info
+            said["error"] = f"{kind.__module__}.{kind.__qualname__}"
+            said["at"] = [
+                f"{frame.filename}:{frame.lineno} {frame.name}"
+                for frame in traceback.extract_tb(trace)
+            ]
+        return json.dumps(said)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -3,7 +3,8 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import apache_beam as beam
@@ -15,13 +16,17 @@ from pipelines.cold_start import cold_started
 from pipelines.deferred import taken_up
 from pipelines.failures import reported
 from pipelines.graph import moderate
+from pipelines.groups import progress_committed
 from pipelines.options import CONCERNS, ModerationSettings
 from pipelines.provenance import record_decider, record_run
+from pipelines.stopping import drained_on_signals
 from pipelines.tables import check_tables
+from pipelines.watching import watched
 from policies.loading import LIBRARY
 from transforms.counts import Counts, counts_of
 from transforms.kafka import ensure_topics
 from transforms.read import check_source
+from transforms.read.stopping import STOPPING
 
 IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
@@ -48,13 +53,33 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     record_decider(settings)
     settings, bookmark = taken_up(settings)
     started = time.time()
-    result = launch(options, settings)
-    state = result.wait_until_finish()
+    with _followed(settings) as on_launched:
+        result = launch(options, settings)
+        on_launched()
+        state = result.wait_until_finish()
+        whole = state == PipelineState.DONE and not STOPPING.is_set()
     counts = counts_of(result)
     record_run(settings, counts, started)
-    if bookmark is not None and state == PipelineState.DONE and not counts.imbalances():
+    if bookmark is not None and whole and not counts.imbalances():
         bookmark.keep()
     return counts
+
+
+@contextmanager
+def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
+    """Commit progress, drain on signals and publish numbers, where all is in this process.
+
+    Gives what is to be called when the job has been launched.
+    """
+    if not settings.one_process:
+        yield lambda: None
+        return
+    with (
+        watched(settings.watch, settings.run),
+        progress_committed(settings.kafka, settings.group),
+        drained_on_signals(settings.drain_seconds) as take_over,
+    ):
+        yield take_over
 
 
 def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import TypeVar
 
@@ -15,8 +16,11 @@ from pipelines.cold_options import ColdStartOptions
 from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
+from pipelines.groups import GroupOptions, group_of, start_of
 from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
+from pipelines.stopping import StopOptions, drain_seconds_of
+from pipelines.watching import Watch, WatchOptions
 from policies.loading import LIBRARY, load_policies
 from policies.policy import PolicyError, PolicySet
 from transforms.decode import DecodeSettings
@@ -44,7 +48,7 @@ class SourceOptions(PipelineOptions):
         group.add_argument(
             "--start",
             default="earliest",
-            help='earliest, latest, an ISO 8601 time, or offsets such as {"0": 120}',
+            help='earliest, latest, group, an ISO 8601 time, or offsets such as {"0": 120}',
         )
         group.add_argument(
             "--stop",
@@ -142,6 +146,7 @@ class SinkOptions(PipelineOptions):
 
 CONCERNS = (
     SourceOptions,
+    GroupOptions,
     StageOptions,
     DecodeOptions,
     ModerationOptions,
@@ -150,6 +155,8 @@ CONCERNS = (
     EndpointOptions,
     SpendingOptions,
     SinkOptions,
+    StopOptions,
+    WatchOptions,
 )
 
 
@@ -161,6 +168,10 @@ class ModerationSettings:
     shape: Shape
     start: Start
     stop: Stop
+    group: str | None  # of consumers, to commit progress to
+    one_process: bool  # every step runs in the process of the command
+    drain_seconds: float
+    watch: Watch
     accept_loss: bool
     decode: DecodeSettings
     policies: PolicySet
@@ -240,11 +251,19 @@ class ModerationSettings:
             raise OptionError(str(error)) from error
         if ignored := screen.screen().gone([policy.policy_id for policy in policies.policies]):
             _LOG.warning("%s", ignored)
+        stop = _parse("--stop", Stop.parse, source.stop)
+        named_group = options.view_as(GroupOptions)
+        group = group_of(named_group, moderation.run_name, source.start, stop)
+        one_process = in_process or _is_prism(runner)
         settings = cls(
             kafka=kafka_settings(source),
             shape=shape,
-            start=_parse("--start", Start.parse, source.start),
-            stop=_parse("--stop", Stop.parse, source.stop),
+            start=_parse("--start", partial(start_of, group=group), source.start),
+            stop=stop,
+            group=group,
+            one_process=one_process,
+            drain_seconds=drain_seconds_of(options.view_as(StopOptions)),
+            watch=Watch.of(options.view_as(WatchOptions), one_process=one_process),
             accept_loss=source.accept_loss,
             decode=_decode_settings(decode),
             policies=policies,
@@ -272,6 +291,10 @@ class ModerationSettings:
         )
         _refuse_own_output(settings)
         return settings
+
+
+def _is_prism(runner: str) -> bool:
+    return runner.rpartition(".")[2].lower() in ("prism", "prismrunner")
 
 
 def _decode_settings(options: DecodeOptions) -> DecodeSettings:

@@ -1,14 +1,20 @@
 """What every run counts, and the law that the counts obey.
 
-The counts are Beam metrics, so a bundle that is retried counts once.
+The counts are Beam metrics, so a bundle that is retried counts once. Beside them the same numbers
+are kept live (see ``transforms.live``).
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricsFilter
+
+from transforms.live import LIVE, Name
 
 NAMESPACE = "weir"
 JUDGE_NAMESPACE = "weir.judge"  # what judging took: no part of the law
@@ -65,24 +71,97 @@ class Counts:
         return asdict(self) | {"conservation": "; ".join(self.imbalances()) or "ok"}
 
 
-def counter(name: str) -> Any:
-    """Return the Beam counter of one field of Counts."""
-    return Metrics.counter(NAMESPACE, name)
+@dataclass(frozen=True)
+class Counter:
+    """A Beam counter, and the same number live."""
+
+    counter: Any
+    name: Name
+
+    def inc(self, amount: int = 1) -> None:
+        """Add to both."""
+        self.counter.inc(amount)
+        LIVE.add(self.name, amount)
 
 
-def policy_counter(policy_id: str, name: str) -> Any:
-    """Return the Beam counter ``name`` (escalations, violates, safe, ...) of one policy."""
-    return Metrics.counter(f"{NAMESPACE}.policy.{policy_id}", name)
+@dataclass(frozen=True)
+class Gauge:
+    """A Beam gauge, of whole numbers, and the same number live."""
+
+    gauge: Any
+    name: Name
+
+    def set(self, value: float) -> None:
+        """Set both."""
+        self.gauge.set(round(value))
+        LIVE.set(self.name, value)
 
 
-def judge_counter(name: str) -> Any:
-    """Return the Beam counter of something that judging took: tokens, cache hits."""
-    return Metrics.counter(JUDGE_NAMESPACE, name)
+@dataclass(frozen=True)
+class Milliseconds:
+    """A Beam distribution of whole milliseconds, and a live histogram."""
+
+    distribution: Any
+    name: Name
+
+    def update(self, value: float) -> None:
+        """Add one value to both."""
+        self.distribution.update(round(value))
+        LIVE.observe(self.name, [value])
+
+    def update_all(self, values: npt.NDArray[np.float64]) -> None:
+        """Add values; of them Beam's distribution gets the longest alone: it takes one by one."""
+        if len(values):
+            self.distribution.update(round(float(values.max())))
+            LIVE.observe(self.name, values)
 
 
-def judge_distribution(name: str) -> Any:
-    """Return the Beam distribution of something that judging took, in whole units."""
-    return Metrics.distribution(JUDGE_NAMESPACE, name)
+def counter(name: str) -> Counter:
+    """Return the counter of one field of Counts."""
+    return Counter(Metrics.counter(NAMESPACE, name), Name(name))
+
+
+def policy_counter(policy_id: str, name: str) -> Counter:
+    """Return the counter ``name`` (escalations, violates, safe, ...) of one policy."""
+    beam = Metrics.counter(f"{NAMESPACE}.policy.{policy_id}", name)
+    return Counter(beam, Name(f"policy_{name}", (("policy", policy_id),)))
+
+
+def judge_counter(name: str) -> Counter:
+    """Return the counter of something that judging took: tokens, cache hits."""
+    return Counter(Metrics.counter(JUDGE_NAMESPACE, name), Name(f"judge_{name}"))
+
+
+def judge_distribution(name: str) -> Milliseconds:
+    """Return the distribution of something that judging took; its name ends in ``_ms``."""
+    beam = Metrics.distribution(JUDGE_NAMESPACE, name)
+    return Milliseconds(beam, Name(f"judge_{name}"))
+
+
+def judge_gauge(name: str) -> Gauge:
+    """Return the gauge of how things stand at the judge."""
+    return Gauge(Metrics.gauge(JUDGE_NAMESPACE, name), Name(f"judge_{name}"))
+
+
+def lag_gauge(topic: str, partition: int) -> Gauge:
+    """Return the gauge of how many offsets of a partition are still to be read."""
+    beam = Metrics.gauge(f"{NAMESPACE}.lag", f"{topic}[{partition}]")
+    return Gauge(beam, Name("lag", (("topic", topic), ("partition", str(partition)))))
+
+
+def latency(route: str) -> Milliseconds:
+    """Return the distribution of the time from a post's Kafka timestamp to its label, by route.
+
+    A cleared post's label is its screening, any other's its verdict.
+    """
+    beam = Metrics.distribution(f"{NAMESPACE}.latency", f"{route}_ms")
+    return Milliseconds(beam, Name("latency_ms", (("route", route),)))
+
+
+def ages(timestamps: Any, now_us: int) -> npt.NDArray[np.float64]:
+    """Return how many milliseconds ago the times were, those in the future as 0, nulls left out."""
+    known = np.asarray(timestamps.drop_null().cast(pa.int64()), np.float64)
+    return np.maximum(0.0, (now_us - known) / 1000)
 
 
 def counts_of(result: Any) -> Counts:

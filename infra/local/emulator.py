@@ -4,10 +4,15 @@ Run by path, in a process of its own.
 """
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
+import grpc  # type: ignore[import-untyped]
 import pyarrow as pa
 from duckdb_extensions import import_extension
+
+_MOST_STREAMS = 512
 
 
 def main() -> None:
@@ -32,6 +37,10 @@ def main() -> None:
     write_servicer._table_arrow_schema = table_arrow_schema
     # It copies the whole table at every append, for time travel: 20 GB at 0.8 M rows.
     SnapshotManager.capture = capture
+    # Each stream of appends has a thread while it is open, and by default there are as many as
+    # cores and four more: the streams of a runner's ninth bundle would wait for ever.
+    threads = ThreadPoolExecutor(_MOST_STREAMS)
+    grpc.aio.server = partial(grpc.aio.server, migration_thread_pool=threads)
     start(["start", *sys.argv[1:]])
 
 

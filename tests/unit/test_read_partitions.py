@@ -54,7 +54,7 @@ class Broker:
 
 def read(start, stop, broker=None):
     return [
-        tuple(s)[1:]
+        tuple(s)[1:4]
         for s in slices(broker or Broker(), TOPIC, Start.parse(start), Stop.parse(stop))
     ]
 
@@ -133,4 +133,4 @@ def test_an_unreachable_broker_is_said_in_two_sentences(address):
 
 
 def test_a_slice_is_a_row_of_offsets():
-    assert Slice("posts", 0, 1, 2) == ("posts", 0, 1, 2)
+    assert Slice("posts", 0, 1, 2) == ("posts", 0, 1, 2, None)

@@ -32,7 +32,7 @@ class Reader:
         self.sought.append(offset)
         self.position = offset
 
-    def poll(self, rows):
+    def poll(self, rows, wait_ms=100):
         offsets, after = self.polls.pop(0) if self.polls else ([], self.position)
         if isinstance(offsets, Exception):
             raise offsets
@@ -70,7 +70,7 @@ class Bundle:
         }
         dofn = ReadToStop(KAFKA, **options | settings)
         view = RestrictionTrackerView(self.tracker)
-        self.output = list(dofn._read_bundle(reader, view, self.watermark))
+        self.output = list(dofn._read_bundle(element, reader, view, self.watermark))
         self.tracker.check_done()
 
     @property
@@ -184,7 +184,7 @@ def test_a_batch_that_the_runner_took_back_is_not_given():
     tracker = provider.create_tracker(provider.initial_restriction(Slice("posts", 0, 0, 9)))
     reading = ReadToStop(
         KAFKA, accept_loss=False, max_poll_records=10, bundle_rows=10, bundle_seconds=60
-    )._read_bundle(reader, tracker, ManualWatermarkEstimator(None))
+    )._read_bundle(Slice("posts", 0, 0, 9), reader, tracker, ManualWatermarkEstimator(None))
     assert next(reading).value["offset"].to_pylist() == [0]
     assert tracker.try_split(0)[1].start == 1
     assert list(reading) == []
@@ -192,7 +192,7 @@ def test_a_batch_that_the_runner_took_back_is_not_given():
 
 
 def test_a_reader_waits_for_its_next_bundle():
-    readers = Readers(connect=lambda settings, partition: Reader())
+    readers = Readers(connect=lambda *_: Reader())
     partition = TopicPartition("posts", 0)
     first = readers.take(KAFKA, partition)
     readers.give(KAFKA, partition, first)
@@ -200,7 +200,7 @@ def test_a_reader_waits_for_its_next_bundle():
 
 
 def test_a_reader_is_never_shared():
-    readers = Readers(connect=lambda settings, partition: Reader())
+    readers = Readers(connect=lambda *_: Reader())
     partition = TopicPartition("posts", 0)
     first, second = readers.take(KAFKA, partition), readers.take(KAFKA, partition)
     assert first is not second
@@ -210,7 +210,7 @@ def test_a_reader_is_never_shared():
 
 
 def test_settings_that_differ_do_not_share_a_reader():
-    readers = Readers(connect=lambda settings, partition: Reader())
+    readers = Readers(connect=lambda *_: Reader())
     partition = TopicPartition("posts", 0)
     first = readers.take(KAFKA, partition)
     readers.give(KAFKA, partition, first)
@@ -219,11 +219,29 @@ def test_settings_that_differ_do_not_share_a_reader():
 
 def test_a_reader_that_waits_too_long_hangs_up():
     clock = itertools.chain([0.0], itertools.repeat(1000.0))
-    readers = Readers(connect=lambda settings, partition: Reader(), now=lambda: next(clock))
+    readers = Readers(connect=lambda *_: Reader(), now=lambda: next(clock))
     readers._waiting[("x", TopicPartition("posts", 1))] = waiting = Reader()
     waiting.idle_since = -500.0
     readers.take(KAFKA, TopicPartition("posts", 0))
     assert waiting.closed
+
+
+def test_where_files_are_scarce_the_reader_that_waited_longest_hangs_up():
+    readers = Readers(connect=lambda *_: Reader(), most=lambda: 2)
+    partitions = [TopicPartition("posts", n) for n in range(3)]
+    taken = [readers.take(KAFKA, each) for each in partitions]
+    for partition, reader in zip(partitions, taken, strict=True):
+        readers.give(KAFKA, partition, reader)
+    assert taken[0].closed
+    assert [readers.take(KAFKA, p) for p in partitions[1:]] == taken[1:]
+
+
+def test_the_more_readers_wait_the_shorter_each_of_them_is_polled():
+    readers = Readers(connect=lambda *_: Reader(), most=lambda: 10_000)
+    assert readers.poll_ms() == 100
+    for number in range(1000):
+        readers.give(KAFKA, TopicPartition("posts", number), Reader())
+    assert readers.poll_ms() == 5
 
 
 def test_batches_are_record_batches():

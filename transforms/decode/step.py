@@ -10,6 +10,7 @@ from transforms.counts import counter
 from transforms.dead_letters import dead_letters
 from transforms.decode.formats import decoder
 from transforms.decode.settings import DecodeSettings
+from transforms.progress import PROGRESS
 from transforms.records import Stage
 
 
@@ -55,4 +56,5 @@ class _DecodeDoFn(beam.DoFn):
                 errors=[failure.error for failure in decoded.failures],
                 **self._origin,
             )
+            PROGRESS.hold(letters)  # a row and a message each
             yield beam.pvalue.TaggedOutput("dead", letters)

@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 from transforms.coders import slices
 from transforms.counts import counter, policy_counter
 from transforms.dead_letters import dead_letters
+from transforms.decode.decoded import without
 from transforms.escalations.message import Origin, decoded, escalation_records, shortened
 from transforms.kafka import KafkaSettings
+from transforms.progress import PROGRESS, positions
 from transforms.records import Route, Stage
 from transforms.screen.step import ESCALATION_ROWS
 from transforms.write.outbox import MAX_RECORD_BYTES, Outbox
@@ -63,14 +65,18 @@ class _WriteDoFn(beam.DoFn):
 
     def start_bundle(self) -> None:
         self._sent = 0
+        self._positions: list[pa.RecordBatch] = []
 
     def process(self, escalations: pa.RecordBatch) -> None:
+        self._positions.append(positions(escalations))
         for record in escalation_records(escalations, self._topic, self._origin):
             self._outbox.send(record)
             self._sent += 1
 
     def finish_bundle(self) -> None:
         self._outbox.settle()
+        for each in self._positions:
+            PROGRESS.release(each)
         if self._count is not None:
             counter(self._count).inc(self._sent)
 
@@ -103,6 +109,7 @@ class _ReadDoFn(beam.DoFn):
 
     def process(self, messages: pa.RecordBatch) -> Iterator[Any]:
         read = decoded(messages)
+        PROGRESS.carry(without(messages, read.failures), read.escalations)
         if read.escalations.num_rows:
             _count(read.escalations)
             # One policy's posts stay together because the judge reads the policy once for all.
@@ -118,6 +125,7 @@ class _ReadDoFn(beam.DoFn):
                 errors=[failure.error for failure in read.failures],
                 **self._origin,
             )
+            PROGRESS.hold(letters)  # a row and a message each
             yield beam.pvalue.TaggedOutput("dead", letters)
 
 

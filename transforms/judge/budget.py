@@ -116,6 +116,10 @@ class _Bucket:
         self._rate, self._most, self._at = rate, most, now
         self.level = most
 
+    @property
+    def used(self) -> float:
+        return 1 - self.level / self._most
+
     def fill(self, now: float) -> None:
         self.level = min(self._most, self.level + self._rate * max(0.0, now - self._at))
         self._at = max(self._at, now)
@@ -169,6 +173,18 @@ class Allowance:
             if tokens is not None:
                 self._tokens.level += reserved - tokens
                 self._mean = max(1.0, self._mean + _NEWEST_WEIGHT * (tokens - self._mean))
+
+    def used(self) -> float | None:
+        """Return how much of what may be spent at once is spent, of the scarcest; 1 is all.
+
+        More than 1 where requests took more than was set aside; None without a limit by time.
+        """
+        buckets = [bucket for bucket in (self._requests, self._tokens) if bucket is not None]
+        with self._lock:
+            now = self._clock()
+            for bucket in buckets:
+                bucket.fill(now)
+            return max((bucket.used for bucket in buckets), default=None)
 
     def _withdraw(self, count: int) -> None:
         self._credit = min(1.0, self._credit - count)

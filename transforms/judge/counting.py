@@ -3,17 +3,26 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from transforms.counts import counter, judge_counter, judge_distribution, policy_counter
+from transforms.counts import (
+    counter,
+    judge_counter,
+    judge_distribution,
+    judge_gauge,
+    latency,
+    policy_counter,
+)
 from transforms.judge.rows import Deferred, Judged
+from transforms.judge.shared import SharedEngine
 from transforms.records import Outcome
 
 _TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
 
 
-def count_verdicts(judged: Sequence[Judged]) -> None:
+def count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
     """Count verdicts by outcome and policy, and the tokens and milliseconds that they took.
 
-    Latency and queueing are those of requests: a verdict from the cache has none.
+    ``latency_ms`` and ``queue_ms`` of the judge are those of requests: a verdict from the cache
+    has none. The latency by route is from the post's Kafka timestamp up to ``now_us``.
     """
     outcomes = Counter(each.verdict.outcome for each in judged)
     counter("verdicts").inc(len(judged))
@@ -27,11 +36,17 @@ def count_verdicts(judged: Sequence[Judged]) -> None:
     judge_counter("cache_hits").inc(len(judged) - len(asked))
     for name in _TOKENS:
         judge_counter(name).inc(sum(getattr(each.completion, name) or 0 for each in asked))
-    latency, queueing = judge_distribution("latency_ms"), judge_distribution("queue_ms")
+    answering, queueing = judge_distribution("latency_ms"), judge_distribution("queue_ms")
     for each in asked:
-        latency.update(round(each.latency_ms))
+        answering.update(each.latency_ms)
         if each.completion.queue_ms is not None:
-            queueing.update(round(each.completion.queue_ms))
+            queueing.update(each.completion.queue_ms)
+
+    for each in judged:
+        posted = each.row.batch["timestamp"][each.row.number].value
+        if posted is not None:
+            route = each.row.batch["route"][each.row.number].as_py()
+            latency(route).update(max(0.0, (now_us - posted) / 1000))
 
 
 def count_deferred(deferred: Sequence[Deferred]) -> None:
@@ -46,3 +61,14 @@ def count_dead(letters: int) -> None:
     """Count escalations that could not be judged."""
     counter("dead_letters").inc(letters)
     counter("dead_letters_judge").inc(letters)
+
+
+def gauge_judge(shared: SharedEngine) -> None:
+    """Say how many requests are at the engine, and how much of the budget is used up, in percent.
+
+    Both are of the process.
+    """
+    judge_gauge("in_flight").set(shared.in_flight)
+    used = shared.allowance.used()
+    if used is not None:
+        judge_gauge("budget_used_percent").set(100 * used)

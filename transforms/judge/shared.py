@@ -13,15 +13,48 @@ from transforms.judge.cache import VerdictCache
 from transforms.judge.engine import Engine
 
 
+class Slots:
+    """A bounded semaphore that knows how many have it."""
+
+    def __init__(self, slots: int) -> None:
+        self._semaphore = threading.BoundedSemaphore(slots)
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    @property
+    def taken(self) -> int:
+        """Return how many slots are taken."""
+        return self._taken
+
+    def acquire(self, *, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Take a slot; return whether there was one."""
+        got = self._semaphore.acquire(blocking=blocking, timeout=timeout)
+        if got:
+            with self._lock:
+                self._taken += 1
+        return got
+
+    def release(self) -> None:
+        """Give a slot back."""
+        with self._lock:
+            self._taken -= 1
+        self._semaphore.release()
+
+
 @dataclass
 class SharedEngine:
     """An engine, the slots for the requests that it may hold at once, and what saves it some."""
 
     engine: Engine
-    slots: threading.BoundedSemaphore
+    slots: Slots
     cache: VerdictCache
     allowance: Allowance
     users: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many requests are at the engine."""
+        return self.slots.taken
 
 
 @dataclass
@@ -50,7 +83,7 @@ class Engines:
                 slots = max(1, min(max_in_flight, engine.capacity))
                 shared = SharedEngine(
                     engine,
-                    threading.BoundedSemaphore(slots),
+                    Slots(slots),
                     VerdictCache(cache_bytes, engine.model),
                     Allowance(budget),
                 )

@@ -15,7 +15,12 @@ from policies.policy import PolicySet
 from transforms.decode import DecodeSettings
 from transforms.judge.budget import UNLIMITED, Budget
 from transforms.judge.bundle import Bundle, Ended, Escalated
-from transforms.judge.counting import count_dead, count_deferred, count_verdicts
+from transforms.judge.counting import (
+    count_dead,
+    count_deferred,
+    count_verdicts,
+    gauge_judge,
+)
 from transforms.judge.engine import Engine
 from transforms.judge.in_flight import Failed
 from transforms.judge.rows import (
@@ -31,6 +36,7 @@ from transforms.judge.rows import (
     violations_of,
 )
 from transforms.judge.shared import ENGINES
+from transforms.progress import PROGRESS
 from transforms.records import Mode
 
 _EMIT_ROWS = 256  # results held back in a bundle until they make a batch worth writing
@@ -134,6 +140,7 @@ class _Judge(beam.DoFn):
             self._timestamp = timestamp
         known, unknown = self._escalated(batch)
         self._ended += unknown
+        gauge_judge(self._shared)
         for ended in self._bundle.take(batch, known):
             yield from self._kept(ended)
 
@@ -168,20 +175,24 @@ class _Judge(beam.DoFn):
     def _emit(self) -> Iterator[Any]:
         ended, self._ended = self._ended, []
         now = time.time_ns() // 1000
+        gauge_judge(self._shared)
         if judged := [each for each in ended if isinstance(each, Judged)]:
-            count_verdicts(judged)
+            count_verdicts(judged, now)
             rows = verdict_batch(judged, self._provenance, self._decode, now)
-            yield beam.pvalue.TaggedOutput("verdicts", verdicts_of(rows))
             violations = violations_of(rows)
+            PROGRESS.hold(violations)  # before the verdicts are let go
+            yield beam.pvalue.TaggedOutput("verdicts", verdicts_of(rows))
             if violations.num_rows:
                 yield beam.pvalue.TaggedOutput("violations", violations)
         if deferred := [each for each in ended if isinstance(each, Deferred)]:
             count_deferred(deferred)
             rows = deferred_batch(deferred, self._provenance, now)
+            PROGRESS.hold(rows)  # a row and a message each
             yield beam.pvalue.TaggedOutput("deferred", rows)
         if dead := [each for each in ended if isinstance(each, Dead)]:
             count_dead(len(dead))
             for letters in dead_letter_batches(dead, self._provenance):
+                PROGRESS.hold(letters)  # a row and a message each
                 yield beam.pvalue.TaggedOutput("dead", letters)
 
     def _windowed(self, outputs: Iterable[Any]) -> Iterator[Any]:

@@ -10,14 +10,22 @@ Offsets = Mapping[int, int]  # partition -> offset, the same for every topic
 
 
 @dataclass(frozen=True)
+class Group:
+    """A consumer group that holds what an earlier job had decided."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Start:
     """The first message to read of each partition.
 
-    A time means the first message at or after it. With offsets, a partition that is not named
-    starts at its earliest message. A partition that appears later always starts at its earliest.
+    A time means the first message at or after it. With offsets or a group, a partition that is not
+    named starts at its earliest message. A partition that appears later always starts at its
+    earliest.
     """
 
-    at: Literal["earliest", "latest"] | datetime | Offsets
+    at: Literal["earliest", "latest"] | datetime | Offsets | Group
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -21,12 +21,16 @@ from transforms.kafka import KafkaSettings
 from transforms.read.bounds import Start, Stop
 from transforms.read.errors import SourceError
 from transforms.read.partitions import NEVER, Slice, find_slices
+from transforms.read.stopping import STOPPING
 
 Find = Callable[[KafkaSettings, tuple[str, ...], Start, Stop], list[Slice]]
 
 _log = logging.getLogger(__name__)
 _NEVER_STOP = Stop("never")
 _PAUSE_SECONDS = 0.05  # for runners that come back at once, whatever the delay asked for
+# Not only when partitions are looked for: a job that is told to stop waits for this step.
+# Flink cuts it to whole seconds.
+_COME_BACK = Duration(micros=1_100_000)
 
 
 class PartitionNumbers(OffsetRestrictionTracker):
@@ -86,6 +90,9 @@ class DiscoverPartitions(beam.DoFn):
         ),
     ) -> Iterator[Any]:
         """Give the partitions that were not given yet; come back for more."""
+        if STOPPING.is_set():
+            tracker.try_claim(NEVER - 1)
+            return
         known = tracker.current_restriction().start
         if known and time.monotonic() < self._due.get(element, 0.0):
             time.sleep(_PAUSE_SECONDS)
@@ -101,7 +108,7 @@ class DiscoverPartitions(beam.DoFn):
         # A partition that appears later holds messages as old as the time since the last look.
         looked_back = Timestamp.now() - Duration(micros=int(2e6 * self._every_seconds))
         watermark.set_watermark(max(looked_back, reached))
-        tracker.defer_remainder(Duration(micros=int(self._every_seconds * 1e6)))
+        tracker.defer_remainder(_COME_BACK)
 
     def _find(self, topic: str, known: int) -> list[Slice]:
         if not known:

@@ -6,4 +6,8 @@ class SourceError(ValueError):
 
 
 class LostMessagesError(RuntimeError):
-    """Retention removed messages before they were read; the message says how many, and where."""
+    """Messages are gone before they were read; the message says which, and the way out."""
+
+
+class TopicRecreatedError(LostMessagesError):
+    """The topic was deleted and made anew: the offsets to read are those of another topic."""

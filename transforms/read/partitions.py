@@ -3,9 +3,10 @@
 import logging
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
@@ -17,9 +18,11 @@ from kafka.errors import (
 )
 
 from transforms.kafka import KafkaSettings
-from transforms.read.bounds import Start, Stop
+from transforms.read.bounds import Group, Start, Stop
+from transforms.read.commits import Committed, committed_offsets
 from transforms.read.consumers import OFFSETS_TIMEOUT_MS, POLL_MS
 from transforms.read.errors import SourceError
+from transforms.read.raw import topic_id
 
 NEVER = 2**63 - 1  # an offset that no partition reaches
 _PROBE_SECONDS = 1.0
@@ -32,6 +35,7 @@ class Slice(NamedTuple):
     partition: int
     start: int
     stop: int
+    topic_id: str | None = None  # of the topic that these are offsets of, where it is known
 
 
 def check_source(
@@ -52,7 +56,7 @@ def check_source(
     with _quiet(), source_consumer(settings, timeout_seconds) as consumer:
         partitions = partitions_of(consumer, settings, topics)
         if start is not None and stop is not None:
-            slices(consumer, partitions, start, stop)
+            slices(consumer, partitions, start, stop, partial(committed_offsets, settings))
 
 
 def find_slices(
@@ -60,7 +64,8 @@ def find_slices(
 ) -> list[Slice]:
     """Return what there is to read of the topics now, partitions with nothing left out."""
     with source_consumer(settings) as consumer:
-        return slices(consumer, partitions_of(consumer, settings, topics), start, stop)
+        partitions = partitions_of(consumer, settings, topics)
+        return slices(consumer, partitions, start, stop, partial(committed_offsets, settings))
 
 
 @contextmanager
@@ -143,10 +148,21 @@ def partitions_of(
     ]
 
 
+def _nothing_committed(group: str, topics: set[str]) -> dict[TopicPartition, Committed]:  # noqa: ARG001
+    return {}
+
+
 def slices(
-    consumer: KafkaConsumer, partitions: Sequence[TopicPartition], start: Start, stop: Stop
+    consumer: KafkaConsumer,
+    partitions: Sequence[TopicPartition],
+    start: Start,
+    stop: Stop,
+    committed: Callable[[str, set[str]], Mapping[TopicPartition, Committed]] = _nothing_committed,
 ) -> list[Slice]:
-    """Return what to read of each partition; SourceError names an offset that it does not have."""
+    """Return what to read of each partition; SourceError names an offset that it does not have.
+
+    ``committed`` says what a group holds for some topics.
+    """
     if isinstance(start.at, Mapping):
         _require_partitions(partitions, start.at, "start")
     if isinstance(stop.at, Mapping):
@@ -155,7 +171,15 @@ def slices(
     if not partitions:
         return []
     ends = _ends(consumer, partitions)
-    starts = _offsets(consumer, partitions, start.at, ends)
+    if isinstance(start.at, Group):
+        group, topics = start.at.name, {p.topic for p in partitions}
+        held = {
+            p: each.start(group, p, topic_id(consumer, p.topic))
+            for p, each in committed(group, topics).items()
+        }
+        starts: Mapping[TopicPartition, int] = dict(_beginnings(consumer, partitions)) | held
+    else:
+        starts = _offsets(consumer, partitions, start.at, ends)
     stops = _offsets(consumer, partitions, stop.at, ends)
     for partition in partitions:
         for what, offset in (("start", starts[partition]), ("stop", stops[partition])):
@@ -165,7 +189,9 @@ def slices(
                     f"beyond its end, which is {ends[partition]}."
                 )
     return [
-        Slice(p.topic, p.partition, starts[p], stops[p]) for p in partitions if starts[p] < stops[p]
+        Slice(p.topic, p.partition, starts[p], stops[p], topic_id(consumer, p.topic))
+        for p in partitions
+        if starts[p] < stops[p]
     ]
 
 

@@ -5,7 +5,8 @@ The only module that touches what kafka-python (3.0.12 up to, but without, 4) ke
 - ``consumer._fetcher.PartitionRecords(fetch_offset, partition, records, ...)`` is called for every
   fetch, takes its batches by ``records.next_batch()`` and iterates over each of them;
 - a batch that has begun to be iterated over holds its decompressed records in ``_buffer``, from
-  ``_pos`` on.
+  ``_pos`` on;
+- ``consumer._cluster.topic_id(topic)`` is the id of a topic as of the last metadata.
 
 So each batch is wrapped in one that, iterated over, gives a single record: the batch itself.
 Everything else stays kafka-python's own work: checksums, aborted transactions, control batches,
@@ -107,6 +108,16 @@ def hand_out_whole_batches(consumer: KafkaConsumer) -> bool:
 
     fetcher.PartitionRecords = whole  # type: ignore[union-attr]
     return True
+
+
+def topic_id(consumer: KafkaConsumer, topic: str) -> str | None:
+    """Return the id of a topic, which one of the same name made later does not have.
+
+    None where the brokers (before 2.8) or the client do not say.
+    """
+    ask = getattr(getattr(consumer, "_cluster", None), "topic_id", None)
+    known = ask(topic) if ask else None
+    return str(known) if known and known.int else None
 
 
 @cache

@@ -18,12 +18,15 @@ from kafka import TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
 from transforms import coders
-from transforms.counts import counter
+from transforms.counts import counter, lag_gauge
 from transforms.kafka import KafkaSettings
+from transforms.progress import PROGRESS, Settled
 from transforms.read.bounds import Start, Stop
+from transforms.read.commits import ADVICE
 from transforms.read.consumers import READERS, PartitionReader
 from transforms.read.discovery import DiscoverPartitions
 from transforms.read.partitions import NEVER, Slice, find_slices
+from transforms.read.stopping import STOPPING
 
 coders.register()
 
@@ -78,8 +81,10 @@ class _ReadSlice(beam.DoFn):
         max_poll_records: int,
         bundle_rows: int,
         bundle_seconds: float,
+        group: str | None = None,
     ) -> None:
         self._settings = settings
+        self._group = group
         self._accept_loss = accept_loss
         self._max_poll_records = max_poll_records
         self._bundle_rows = bundle_rows
@@ -93,26 +98,36 @@ class _ReadSlice(beam.DoFn):
     def _read(self, element: Slice, tracker: Any, watermark: Any) -> Iterator[TimestampedValue]:
         partition = TopicPartition(element.topic, element.partition)
         reader = READERS.take(self._settings, partition)
+        reader.expect(element.topic_id)
         goes_on = False
         try:
-            goes_on = yield from self._read_bundle(reader, tracker, watermark)
+            goes_on = yield from self._read_bundle(element, reader, tracker, watermark)
         finally:
+            lag = reader.lag()
+            if lag is not None:
+                lag_gauge(element.topic, element.partition).set(lag)
             if goes_on:
                 READERS.give(self._settings, partition, reader)
             else:
                 reader.close()
 
     def _read_bundle(
-        self, reader: PartitionReader, tracker: Any, watermark: Any
+        self, element: Slice, reader: PartitionReader, tracker: Any, watermark: Any
     ) -> Generator[TimestampedValue, None, bool]:
         # Returns whether the slice goes on in another bundle.
         restriction = tracker.current_restriction()
         position, stop = restriction.start, restriction.stop
+        place = element.topic, element.partition
+        PROGRESS.at(*place, position, element.topic_id)
+        if self._group is not None:
+            ADVICE.at(self._settings, self._group, *place, Settled(position, element.topic_id))
         deadline, rows = time.monotonic() + self._bundle_seconds, 0
         reader.seek(position)
         while position < stop:
+            if STOPPING.is_set():
+                return not tracker.try_claim(stop - 1)
             try:
-                batch, after = reader.poll(self._max_poll_records)
+                batch, after = reader.poll(self._max_poll_records, READERS.poll_ms())
             except OffsetOutOfRangeError as error:
                 batch, after = None, self._after_loss(reader, error, stop)
             # Claimed by position, not by the last message: what lies between them (transaction
@@ -122,9 +137,10 @@ class _ReadSlice(beam.DoFn):
                 if not tracker.try_claim(end - 1):
                     return True
                 position = end
+            if batch is not None and after > stop:
+                batch = batch.filter(pc.less(batch["offset"], stop))
+            PROGRESS.read(*place, batch, position)
             if batch is not None:
-                if after > stop:
-                    batch = batch.filter(pc.less(batch["offset"], stop))
                 if batch.num_rows:
                     rows += batch.num_rows
                     self._messages.inc(batch.num_rows)
@@ -219,7 +235,8 @@ class FindSlices(beam.DoFn):
 class ReadFromKafka(beam.PTransform):
     """Reads topics from a start to a stop as MESSAGE batches, each of one partition.
 
-    Without a group: the runner's checkpoint holds the offsets. With a stop the result is
+    Not as a member of a group: the runner's checkpoint holds the offsets. How far it has come is
+    committed to ``group``, where that is given, for lag tools alone. With a stop the result is
     bounded; without one, partitions that appear later are read from their beginning (on any
     runner but the in-process one). A bundle ends after ``bundle_rows`` rows or
     ``bundle_seconds``. Raises LostMessagesError where retention was faster than the reader,
@@ -238,6 +255,7 @@ class ReadFromKafka(beam.PTransform):
         bundle_rows: int = 20_000,
         bundle_seconds: float = 1.0,
         discover_seconds: float = 30.0,
+        group: str | None = None,
     ) -> None:
         super().__init__()
         self._settings = settings
@@ -245,7 +263,8 @@ class ReadFromKafka(beam.PTransform):
         self._start = start
         self._stop = stop
         self._discover_seconds = discover_seconds
-        self._reading = {
+        self._reading: dict[str, Any] = {
+            "group": group,
             "accept_loss": accept_loss,
             "max_poll_records": max_poll_records,
             "bundle_rows": bundle_rows,
@@ -274,7 +293,7 @@ class ReadFromKafka(beam.PTransform):
                 | "SpreadPartitions" >> beam.Reshuffle()
             )
         read = ReadForEver if live else ReadToStop
-        reader = read(self._settings, **self._reading)  # type: ignore[arg-type]
+        reader = read(self._settings, **self._reading)
         messages = slices | "ReadPartitions" >> beam.ParDo(reader)
         messages.element_type = pa.RecordBatch
         return messages

@@ -1,5 +1,6 @@
 """The step of the graph that screens: content in, screenings and escalations out."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,9 +14,10 @@ import pyarrow.compute as pc
 
 from policies.policy import PolicySet
 from transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
-from transforms.counts import counter, policy_counter
+from transforms.counts import ages, counter, latency, policy_counter
 from transforms.identity import decision_ids
-from transforms.records import ESCALATION, SCREENING
+from transforms.progress import PROGRESS, positions
+from transforms.records import ESCALATION, SCREENING, Route
 from transforms.screen.model import Floats, ScreenSource
 from transforms.screen.route import (
     AUDIT,
@@ -177,6 +179,9 @@ class _Screen(beam.DoFn):
         sample = audited(ids, settings.audit_rate, settings.audit_salt)
         codes = routes(scores, self.heads, sample)
         self._count(codes)
+        self._time(content, codes)
+        escalated, _ = np.nonzero(codes != CLEAR)
+        PROGRESS.hold(_take(positions(content), escalated))  # before the screenings are let go
         yield screenings(
             content,
             scores,
@@ -211,6 +216,11 @@ class _Screen(beam.DoFn):
             settings=self.settings,
             screened_at=datetime.now(UTC),
         )
+
+    def _time(self, content: pa.RecordBatch, codes: Codes) -> None:
+        cleared = (codes == CLEAR).all(axis=1)
+        times: Any = content["timestamp"].filter(pa.array(cleared))
+        latency(Route.CLEAR).update_all(ages(times, time.time_ns() // 1000))
 
     def _count(self, codes: Codes) -> None:
         self.screened.inc(len(codes))

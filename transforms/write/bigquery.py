@@ -17,6 +17,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_write.transports import
 
 from transforms import coders
 from transforms.counts import counter
+from transforms.progress import PROGRESS, positions
 from transforms.write.appending import Appender
 from transforms.write.connection import AppendConnection
 from transforms.write.rows import ROWS, cut, joined, project, refused_letters
@@ -111,6 +112,7 @@ class _Write(beam.DoFn):
         self._appender.forget()
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
+        self._positions: list[pa.RecordBatch] = []
         self._place: WindowedValue | None = None
 
     def process(
@@ -123,6 +125,7 @@ class _Write(beam.DoFn):
             return
         rows = project(batch, ROWS[self._table])
         self._waiting.append(rows)
+        self._positions.append(positions(rows))
         self._bytes += rows.nbytes
         self._place = WindowedValue(None, timestamp, (window,))
         if self._bytes >= _APPEND_BYTES:
@@ -132,15 +135,24 @@ class _Write(beam.DoFn):
         self._append()
         refused = self._appender.drain()
         if not refused:
+            self._release()
             return []
         assert self._place is not None  # rows came from a batch
         letters = refused_letters(refused, self._table, self._run, self._cluster)
+        if self._table != "dead_letters":  # which the topic keeps
+            PROGRESS.hold(letters)
+            PROGRESS.hold(letters)  # a row and a message each
+        self._release()
         counter("dead_letters").inc(letters.num_rows)
         counter("dead_letters_write").inc(letters.num_rows)
         return [self._place.with_value(letters)]
 
     def teardown(self) -> None:
         self._appender.close()
+
+    def _release(self) -> None:
+        for each in self._positions:
+            PROGRESS.release(each)
 
     def _append(self) -> None:
         if not self._waiting:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from transforms.dead_letters import ATTEMPTS_HEADER
 from transforms.kafka import KafkaSettings
+from transforms.progress import PROGRESS, positions
 from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, Record
 
 DECISION, RUN, STAGE, REASON, ERROR, TOPIC, PARTITION, OFFSET = (
@@ -50,12 +51,18 @@ class _WriteDoFn(beam.DoFn):
     def setup(self) -> None:
         self._outbox = Outbox(self._settings, emptied, max_record_bytes=self._max_record_bytes)
 
+    def start_bundle(self) -> None:
+        self._positions: list[pa.RecordBatch] = []
+
     def process(self, letters: pa.RecordBatch) -> None:
+        self._positions.append(positions(letters))
         for record in letter_records(letters, self._topic):
             self._outbox.send(record)
 
     def finish_bundle(self) -> None:
         self._outbox.settle()
+        for each in self._positions:
+            PROGRESS.release(each)
 
     def teardown(self) -> None:
         self._outbox.close()

@@ -14,6 +14,7 @@ import pyarrow as pa
 from transforms.counts import counter
 from transforms.decode.decoded import LONGEST_ID
 from transforms.kafka import KafkaSettings
+from transforms.progress import PROGRESS, positions
 from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, Record
 
 EVENT_TYPE = "org.weir.violation.v1"
@@ -104,14 +105,18 @@ class _WriteDoFn(beam.DoFn):
 
     def start_bundle(self) -> None:
         self._sent = 0
+        self._positions: list[pa.RecordBatch] = []
 
     def process(self, violations: pa.RecordBatch) -> None:
+        self._positions.append(positions(violations))
         for record in flagged_records(violations, self._topic, self._source):
             self._outbox.send(record)
             self._sent += 1
 
     def finish_bundle(self) -> None:
         self._outbox.settle()
+        for each in self._positions:
+            PROGRESS.release(each)
         self._flagged.inc(self._sent)
 
     def teardown(self) -> None:

@@ -1,0 +1,45 @@
+"""The status of local jobs as tables for a terminal."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+_MOST_PARTITIONS = 8  # those that are furthest behind
+
+
+def status_view(jobs: Sequence[dict[str, Any]]) -> Group:
+    """Return one table for each job, as ``local_jobs`` returns them."""
+    if not jobs:
+        return Group(Text("no job runs on this machine, in process or on Prism"))
+    return Group(*(_table(job) for job in jobs))
+
+
+def _table(job: dict[str, Any]) -> Table:
+    since = datetime.fromtimestamp(job["started"], UTC).isoformat(timespec="seconds")
+    table = Table(title=escape(f"{job['run']}, process {job['pid']}, since {since}"))
+    table.add_column("")
+    table.add_column("", justify="right")
+    seconds = max(1.0, job["written"] - job["started"])
+    for name, count in job["counts"].items():
+        table.add_row(name.replace("_", " "), f"{count:,}")
+    table.add_row("messages a second, since it began", _rate(job["counts"], seconds))
+    for name, value in job["gauges"].items():
+        table.add_row(name.replace("_", " "), f"{value:,.0f}")
+    table.add_row("lag", f"{job['lag_total']:,}")
+    behind = sorted(job["lag"].items(), key=lambda item: -item[1])[:_MOST_PARTITIONS]
+    for partition, lag in behind:
+        if lag:
+            table.add_row(escape(f"  {partition}"), f"{lag:,}")
+    for route, latency in sorted(job["latency_ms"].items()):
+        at_most = f"{latency['p50']:g} / {latency['p99']:g} ms at most"
+        table.add_row(f"post to label, {route}: p50 / p99", at_most)
+    return table
+
+
+def _rate(counts: dict[str, int], seconds: float) -> str:
+    return f"{counts.get('messages', 0) / seconds:,.1f}"

@@ -1,0 +1,51 @@
+"""What a bounded job commits to its group: the end, once whatever it read is stored somewhere."""
+
+import pytest
+
+from tests.hostile import EITHER, READABLE, UNREADABLE
+from tests.integration.test_moderate import POSTS
+from tests.integration.test_stages import Halves
+from transforms.read import Start, Stop
+from transforms.read.commits import committed_offsets
+from transforms.read.partitions import find_slices
+
+
+class Committing(Halves):
+    def committed(self, group, topic):
+        held = committed_offsets(self.kafka, group, {topic})
+        return {partition.partition: each.offset for partition, each in held.items()}
+
+    def ends(self, topic):
+        found = find_slices(self.kafka, (topic,), Start("earliest"), Stop("latest"))
+        return {each.partition: each.stop for each in found}
+
+
+@pytest.fixture
+def job(kafka, bigquery):
+    return Committing(kafka, bigquery)
+
+
+def test_dead_letters_deferrals_and_violations_let_the_offset_go_on(job):
+    hostile = [*UNREADABLE.values(), *READABLE.values(), *EITHER.values()]
+    job.send([*POSTS, *hostile])
+    counts = job.whole(f"--group={job.name}", "--budget_share=0.5", "--audit_rate=0.2")
+    assert min(counts.dead_letters, counts.deferred, counts.violations) > 0
+    assert job.committed(job.name, job.name) == job.ends(job.name)
+
+
+def test_each_half_of_the_job_commits_what_it_has_decided(job):
+    job.send(POSTS[290:])
+    job.whole("--stages=screen", f"--group={job.name}-screen")
+    assert job.committed(f"{job.name}-screen", job.name) == job.ends(job.name)
+    job.part("--stages=judge", f"--group={job.name}-judge")
+    topic = f"{job.name}-esc"
+    assert job.committed(f"{job.name}-judge", topic) == job.ends(topic)
+
+
+def test_a_run_that_starts_from_its_group_reads_what_came_since(job):
+    job.send(POSTS[:100])
+    job.whole("--start=group")
+    job.send(POSTS[100:130])
+    counts = job.whole("--start=group")
+    assert counts.messages == 30
+    assert counts.imbalances() == []

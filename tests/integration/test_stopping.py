@@ -1,0 +1,168 @@
+"""A live job in a process of its own that is told to stop, or killed, and started again."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests.integration.test_moderate import Job, post
+from tests.scripted_server import HANGS, SAFE, ScriptedServer, chat
+from transforms.read.commits import committed_offsets
+
+_SECONDS = 120.0
+
+
+class Live(Job):
+    """The job without an end, beside a producer."""
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.sent = 0
+
+    def command(self, *more: str) -> list[str]:
+        kept = [a for a in self.arguments() if not a.startswith("--stop")]
+        group = ["--start=group", "--audit_rate=0.2"]
+        return [sys.executable, "-m", "pipelines.moderate", *kept, *group, *more]
+
+    @contextmanager
+    def started(self, *more: str):
+        process = subprocess.Popen(
+            self.command(*more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+
+    def produce(self, count: int) -> None:
+        self.send(post(self.sent + n, f"buy cheap pills now, offer {n}") for n in range(count))
+        self.sent += count
+
+    @contextmanager
+    def producing(self):
+        ended = threading.Event()
+
+        def run() -> None:
+            while not ended.is_set():
+                self.produce(40)
+                time.sleep(0.3)
+
+        producer = threading.Thread(target=run)
+        producer.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            producer.join()
+
+    def screened(self) -> dict[int, int]:
+        """Return how many different offsets of each partition have a screening."""
+        found = self.rows(
+            "SELECT `partition` AS p, COUNT(DISTINCT `offset`) AS n FROM `{dataset}.screenings` "
+            "WHERE run = @run GROUP BY 1"
+        )
+        return {row["p"]: row["n"] for row in found}
+
+    def undecided(self) -> int:
+        """Return how many escalations of what was screened have no answer."""
+        return self.rows("SELECT * FROM `{dataset}.conservation` WHERE run = @run")[0][
+            "unaccounted"
+        ]
+
+    def committed(self) -> dict[int, int]:
+        held = committed_offsets(self.kafka, f"weir-{self.name}", {self.name})
+        return {partition.partition: each.offset for partition, each in held.items()}
+
+    def wait_for(self, process, committed: int) -> None:
+        """Wait until so many messages are committed."""
+        deadline = time.monotonic() + _SECONDS
+        while sum(self.committed().values()) < committed:
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+
+    def finish(self) -> None:
+        """Start again, and stop when everything that was sent is committed."""
+        with self.started() as process:
+            self.wait_for(process, self.sent)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=_SECONDS)
+            assert process.returncode == 0
+
+
+@pytest.fixture
+def job(kafka, bigquery):
+    return Live(kafka, bigquery)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_under_load_ends_with_0_and_all_that_was_read_is_decided(job, number):
+    job.produce(50)
+    with job.started() as process, job.producing():
+        job.wait_for(process, 100)
+        process.send_signal(number)
+        said = process.communicate(timeout=_SECONDS)
+        assert process.returncode == 0, said
+    assert "conservation: ok" in said[0]
+    assert job.committed() == job.screened()  # nothing lost, and nothing to be done again
+    assert job.undecided() == 0
+
+    job.finish()
+    assert sum(job.screened().values()) == job.sent
+    assert job.undecided() == 0
+
+
+def test_a_job_that_is_killed_goes_on_from_its_group_and_loses_nothing(job):
+    job.produce(50)
+    for seconds in (0.0, 2.0, 4.0):
+        with job.producing(), job.started() as process:
+            job.wait_for(process, sum(job.committed().values()) + 40)
+            time.sleep(seconds)
+            process.kill()
+            process.wait()
+    job.finish()
+    assert sum(job.screened().values()) == job.sent
+    assert job.undecided() == 0
+
+
+@pytest.fixture
+def stuck(job):
+    """A job whose judge never answers, when it has been asked."""
+    server = ScriptedServer()
+    server.script, server.then = [chat(SAFE)], HANGS  # the first asks whether it works at all
+    job.produce(50)
+
+    @contextmanager
+    def started(*more):
+        engine = ["--engine=endpoint", f"--endpoint_url={server.url}"]
+        with job.started(*engine, *more) as process:
+            for _ in range(2):
+                assert server.arrived.acquire(timeout=_SECONDS)
+            yield process
+
+    yield started
+    server.close()
+    assert set(job.committed().values()) <= {0}
+
+
+def test_a_second_signal_stops_at_once(stuck):
+    with stuck("--drain_seconds=1000") as process:
+        process.send_signal(signal.SIGTERM)
+        assert "again to stop now" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(_SECONDS) == 128 + signal.SIGINT
+
+
+def test_a_job_that_cannot_finish_is_stopped_at_its_deadline(stuck):
+    with stuck("--drain_seconds=1") as process:
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=_SECONDS)
+        assert process.returncode == 1
+        assert "not done after 1 s" in said

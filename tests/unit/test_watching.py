@@ -1,0 +1,111 @@
+import io
+import json
+import logging
+import os
+import urllib.request
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from rich.console import Console
+
+from infra.local.children import free_ports
+from pipelines import logs, metrics, status
+from pipelines.failures import OptionError
+from pipelines.status import local_jobs, published, status_of
+from pipelines.status_view import status_view
+from pipelines.watching import Watch, WatchOptions
+from transforms.live import LIVE, Live, Name
+
+
+@pytest.fixture
+def numbers():
+    live = Live()
+    live.add(Name("messages"), 120)
+    live.add(Name("policy_violates", (("policy", "spam"),)), 3)
+    live.set(Name("lag", (("topic", "posts"), ("partition", "0"))), 9)
+    live.set(Name("judge_in_flight"), 4)
+    live.observe(Name("latency_ms", (("route", "clear"),)), [30.0, 40.0, 700.0])
+    return live.snapshot()
+
+
+def test_the_status_holds_what_a_person_asks_for(numbers):
+    told = status_of(numbers, "live", 100.0, 160.0).to_json()
+    assert told["counts"] == {"messages": 120}
+    assert told["gauges"] == {"judge_in_flight": 4}
+    assert (told["lag"], told["lag_total"]) == ({"posts[0]": 9}, 9)
+    assert told["latency_ms"] == {"clear": {"count": 3.0, "p50": 50, "p99": 1000}}
+
+
+def test_a_job_is_listed_while_it_runs_and_not_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with published("nightly", every_seconds=0.01):
+        while not local_jobs():
+            pass
+        (job,) = local_jobs()
+        assert (job["run"], job["pid"]) == ("nightly", os.getpid())
+    assert local_jobs() == []
+
+
+def test_what_a_killed_job_left_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    left = status.folder() / "4194305.json"  # above the highest process number of Linux
+    left.write_text("{}")
+    assert local_jobs() == []
+    assert not left.exists()
+
+
+def test_a_folder_that_others_may_write_to_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "weir").mkdir(mode=0o700)
+    (tmp_path / "weir").chmod(0o777)
+    with pytest.raises(PermissionError):
+        status.folder()
+
+
+def test_the_view_shows_counts_lag_and_latency(numbers):
+    console = Console(file=io.StringIO(), width=100)
+    console.print(status_view([status_of(numbers, "[live]", 100.0, 160.0).to_json()]))
+    shown = console.file.getvalue()
+    for what in ("[live]", "120", "2.0", "posts[0]", "50 / 1000 ms at most", "judge in flight"):
+        assert what in shown
+
+
+def test_prometheus_reads_the_numbers_on_loopback():
+    (port,) = free_ports(1)
+    LIVE.clear()
+    LIVE.add(Name("policy_violates", (("policy", "spam"),)), 3)
+    LIVE.observe(Name("latency_ms", (("route", "clear"),)), [30.0, 700.0])
+    with (
+        metrics.served("127.0.0.1", port),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer,
+    ):
+        lines = answer.read().decode().splitlines()
+    LIVE.clear()
+    assert 'weir_policy_violates_total{policy="spam"} 3.0' in lines
+    assert 'weir_latency_seconds_bucket{le="0.05",route="clear"} 1.0' in lines
+    assert 'weir_latency_seconds_bucket{le="+Inf",route="clear"} 2.0' in lines
+    assert 'weir_latency_seconds_sum{route="clear"} 0.73' in lines
+
+
+def watch(*flags, one_process=True):
+    return Watch.of(PipelineOptions(flags).view_as(WatchOptions), one_process=one_process)
+
+
+def test_a_port_that_would_show_nothing_is_refused():
+    with pytest.raises(OptionError, match="--metrics_port"):
+        watch("--metrics_port=9000", one_process=False)
+    with pytest.raises(OptionError, match="65535"):
+        watch("--metrics_port=70000")
+    assert watch().metrics_port is None
+
+
+def test_a_log_line_in_json_says_what_failed_without_the_errors_own_words():
+    error = ValueError("words of a post")
+    record = logging.LogRecord(
+        "weir", logging.WARNING, "f.py", 1, "%s failed", ("decode",), (ValueError, error, None)
+    )
+    line = logs._Json().format(record)
+    said = json.loads(line)
+    assert (said["level"], said["message"]) == ("WARNING", "decode failed")
+    assert said["error"] == "builtins.ValueError"
+    assert "words of a post" not in line
