@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 from google.cloud import bigquery
 
-from infra.local import bigquery_emulator, broker
+from infra.local import bigquery_emulator, broker, kafka_broker
 from pipelines.moderate import IN_PROCESS, finish
 from pipelines.options import ModerationSettings
 from pipelines.posts import SAMPLE, read_posts
@@ -65,10 +66,26 @@ class DemoReport:
         }
 
 
+class BrokerKind(StrEnum):
+    """Which broker the stack has."""
+
+    EMBEDDED = "embedded"
+    KAFKA = "kafka"
+
+
 @contextmanager
-def local_stack() -> Iterator[Stack]:
+def _apache_kafka() -> Iterator[str]:
+    with kafka_broker() as running:
+        yield running.bootstrap
+
+
+_BROKERS = {BrokerKind.EMBEDDED: broker, BrokerKind.KAFKA: _apache_kafka}
+
+
+@contextmanager
+def local_stack(kind: BrokerKind = BrokerKind.EMBEDDED) -> Iterator[Stack]:
     """Start the stack on free loopback ports; it is gone when this process is."""
-    with broker() as bootstrap, bigquery_emulator() as emulator:
+    with _BROKERS[kind]() as bootstrap, bigquery_emulator() as emulator:
         stack = Stack(
             KafkaSettings(bootstrap),
             BigQuerySettings(
