@@ -85,9 +85,10 @@ def kafka_broker(*, log_file: Path | None = None) -> Iterator[KafkaBroker]:
 
 def _format(command: list[str], properties: Path) -> None:
     identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    arguments = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", str(properties)]
+    # One word each: an identity may begin with a dash.
+    arguments = ["format", f"--cluster-id={identity}", f"--config={properties}"]
     done = subprocess.run(  # noqa: S603 - our own command, without a shell
-        [*command, *arguments],
+        [*command, "kafka.tools.StorageTool", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
