@@ -11,14 +11,14 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.options.pipeline_options import PipelineOptions
 from google.cloud import bigquery
 
 from infra.local import bigquery_emulator, broker, kafka_broker
-from pipelines.moderate import IN_PROCESS, finish
+from pipelines.moderate import finish
 from pipelines.options import ModerationSettings
 from pipelines.posts import SAMPLE, read_posts
 from pipelines.queries import NO_RETRY, execute
+from pipelines.runners import IN_PROCESS, job_options
 from pipelines.tables import TABLES, create_tables
 from transforms.counts import Counts, counts_of
 from transforms.kafka import KafkaSettings, ensure_topics
@@ -119,9 +119,7 @@ def fill(stack: Stack, path: Path | None, id_field: str) -> int:
 
 def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> DemoReport:
     """Run the bounded job over what the topic holds, and check it against its results."""
-    options = PipelineOptions(
-        [*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments]
-    )
+    options = job_options([*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments])
     settings = ModerationSettings.from_options(options)
     ensure_topics(stack.kafka, settings.topics_written)
     started = time.time()

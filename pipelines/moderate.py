@@ -16,13 +16,12 @@ from pipelines.failures import reported
 from pipelines.graph import moderate
 from pipelines.options import CONCERNS, ModerationSettings
 from pipelines.provenance import record_decider, record_run
+from pipelines.runners import IN_PROCESS, cancel_of, job_options, wait
 from pipelines.tables import check_tables
 from policies.loading import LIBRARY
 from transforms.counts import Counts, counts_of
 from transforms.kafka import ensure_topics
 from transforms.read import check_source
-
-IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 def run(argv: Sequence[str]) -> Counts:
@@ -30,7 +29,7 @@ def run(argv: Sequence[str]) -> Counts:
 
     Raises OptionError, EndpointError, SourceError or TablesError before anything starts.
     """
-    options = PipelineOptions(list(argv))
+    options = job_options(argv)
     settings = ModerationSettings.from_options(options)
     if settings.topics == (settings.shape.escalation_topic,):  # whichever job starts first
         check_source(settings.kafka, ())
@@ -45,9 +44,9 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     """Run the job with checked settings to its end, record what it was, and return its counts."""
     record_decider(settings)
     settings, bookmark = taken_up(settings)
-    started = time.time()
+    started, cancel = time.time(), cancel_of(options)
     result = launch(options, settings)
-    state = result.wait_until_finish()
+    state = wait(result, cancel)
     counts = counts_of(result)
     record_run(settings, counts, started)
     if bookmark is not None and state == PipelineState.DONE and not counts.imbalances():
@@ -57,7 +56,6 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
 
 def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:
     """Start the graph on the runner that the options name; in this process where they name none."""
-    # Beam's own default looks for a runner binary on the network before it falls back to this one.
     runner = options.view_as(StandardOptions).runner or IN_PROCESS
     pipeline = beam.Pipeline(
         runner=IN_PROCESS if runner == "FnApiRunner" else runner, options=options
@@ -91,9 +89,9 @@ _USAGE = """weir run --brokers HOST:PORT --topics T --bigquery_project P [option
        weir run --stages judge ...       the other, in jobs of their own
        weir run --source deferred ...    judge what was over an earlier budget
 
-Moderates Kafka topics until --stop. Every Beam runner option is passed on, such as
---runner=DataflowRunner; without --runner the job runs in this process, which suits
-bounded work (--stop=latest).
+Moderates Kafka topics until --stop. --runner=prism, flink or dataflow go on for ever;
+without one the job runs in this process, which suits bounded work (--stop=latest).
+Every Beam option is passed on.
 """
 
 

@@ -3,15 +3,16 @@
 import argparse
 import difflib
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
+from pipelines.runners import RunnerOptions, judge_hints, runs_in_process
 from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
 from policies.loading import LIBRARY, load_policies
@@ -139,6 +140,7 @@ CONCERNS = (
     EndpointOptions,
     SpendingOptions,
     SinkOptions,
+    RunnerOptions,
 )
 
 
@@ -166,6 +168,9 @@ class ModerationSettings:
     dead_letter_topic: str
     bigquery: BigQuerySettings
     break_fusion: bool
+    judge_hints: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of its workers, as Beam names them
 
     @property
     def stages(self) -> Stages:
@@ -198,8 +203,7 @@ class ModerationSettings:
         source, decode = options.view_as(SourceOptions), options.view_as(DecodeOptions)
         moderation, sink = options.view_as(ModerationOptions), options.view_as(SinkOptions)
         judge, spending = options.view_as(JudgeOptions), options.view_as(SpendingOptions)
-        runner = options.view_as(StandardOptions).runner or ""
-        in_process = runner in ("", "DirectRunner", "FnApiRunner")
+        in_process = runs_in_process(options)
         _require_known(options, every_option=in_process)
         named = tuple(t.strip() for t in (source.topics or "").split(",") if t.strip())
         shape = Shape.of(options.view_as(StageOptions), named)
@@ -247,6 +251,7 @@ class ModerationSettings:
             # One process gains nothing from breaking fusion, and its runner would hold every
             # escalation in memory until the source ends.
             break_fusion=not in_process,
+            judge_hints=judge_hints(options.view_as(RunnerOptions)),
         )
         _refuse_own_output(settings)
         return settings
