@@ -16,12 +16,13 @@ from pipelines.failures import reported
 from pipelines.graph import moderate
 from pipelines.options import CONCERNS, ModerationSettings
 from pipelines.provenance import record_decider, record_run
-from pipelines.runners import IN_PROCESS, cancel_of, job_options, wait
+from pipelines.runners import IN_PROCESS, cancel_of, job_options, runs_on_prism, wait
 from pipelines.tables import check_tables
 from policies.loading import LIBRARY
-from transforms.counts import Counts, counts_of
+from transforms.counts import Counts, counts_here, counts_of
 from transforms.kafka import ensure_topics
 from transforms.read import check_source
+from transforms.tally import TALLY
 
 
 def run(argv: Sequence[str]) -> Counts:
@@ -44,10 +45,11 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     """Run the job with checked settings to its end, record what it was, and return its counts."""
     record_decider(settings)
     settings, bookmark = taken_up(settings)
-    started, cancel = time.time(), cancel_of(options)
+    started, cancel, prism = time.time(), cancel_of(options), runs_on_prism(options)
+    TALLY.clear()
     result = launch(options, settings)
     state = wait(result, cancel)
-    counts = counts_of(result)
+    counts = counts_here() if prism else counts_of(result)
     record_run(settings, counts, started)
     if bookmark is not None and state == PipelineState.DONE and not counts.imbalances():
         bookmark.keep()

@@ -10,6 +10,8 @@ from typing import Any
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricsFilter
 
+from transforms.tally import TALLY, Key
+
 NAMESPACE = "weir"
 JUDGE_NAMESPACE = "weir.judge"  # what judging took: no part of the law
 
@@ -65,14 +67,26 @@ class Counts:
         return asdict(self) | {"conservation": "; ".join(self.imbalances()) or "ok"}
 
 
+class _Counted:
+    """A Beam counter that this process adds up as well."""
+
+    def __init__(self, namespace: str, name: str) -> None:
+        self._key = (namespace, name)
+        self._beam = Metrics.counter(namespace, name)
+
+    def inc(self, count: int = 1) -> None:
+        self._beam.inc(count)
+        TALLY.add(self._key, count)
+
+
 def counter(name: str) -> Any:
-    """Return the Beam counter of one field of Counts."""
-    return Metrics.counter(NAMESPACE, name)
+    """Return the counter of one field of Counts."""
+    return _Counted(NAMESPACE, name)
 
 
 def policy_counter(policy_id: str, name: str) -> Any:
-    """Return the Beam counter ``name`` (escalations, violates, safe, ...) of one policy."""
-    return Metrics.counter(f"{NAMESPACE}.policy.{policy_id}", name)
+    """Return the counter ``name`` (escalations, violates, safe, ...) of one policy."""
+    return _Counted(f"{NAMESPACE}.policy.{policy_id}", name)
 
 
 def judge_counter(name: str) -> Any:
@@ -87,15 +101,26 @@ def judge_distribution(name: str) -> Any:
 
 def counts_of(result: Any) -> Counts:
     """Return the counts of a pipeline result, committed ones where the runner has them."""
+    sums: dict[Key, int] = {}
+    for counted in result.metrics().query(MetricsFilter())["counters"]:
+        key = (counted.key.metric.namespace, counted.key.metric.name)
+        value = counted.committed if counted.committed is not None else counted.attempted
+        sums[key] = sums.get(key, 0) + value
+    return _counts(sums)
+
+
+def counts_here() -> Counts:
+    """Return what this process has counted since ``TALLY`` was cleared."""
+    return _counts(TALLY.sums())
+
+
+def _counts(sums: Mapping[Key, int]) -> Counts:
     totals = {f.name: 0 for f in fields(Counts) if f.name != "policies"}
     policies: dict[str, dict[str, int]] = {}
     prefix = f"{NAMESPACE}.policy."
-    for counted in result.metrics().query(MetricsFilter())["counters"]:
-        name, namespace = counted.key.metric.name, counted.key.metric.namespace
-        value = counted.committed if counted.committed is not None else counted.attempted
+    for (namespace, name), value in sums.items():
         if namespace == NAMESPACE and name in totals:
             totals[name] += value
         elif namespace.startswith(prefix):
-            per_policy = policies.setdefault(namespace.removeprefix(prefix), {})
-            per_policy[name] = per_policy.get(name, 0) + value
+            policies.setdefault(namespace.removeprefix(prefix), {})[name] = value
     return Counts(**totals, policies=policies)

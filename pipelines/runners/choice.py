@@ -53,6 +53,11 @@ def runs_in_process(options: PipelineOptions) -> bool:
     return runner in (IN_PROCESS, "", "DirectRunner", "FnApiRunner")
 
 
+def runs_on_prism(options: PipelineOptions) -> bool:
+    """Return whether Prism runs the job; ask before it starts, as Beam then forgets it."""
+    return str(options.view_as(StandardOptions).runner) == "PrismRunner"
+
+
 def runner_class(name: str) -> str:
     """Return Beam's name of a runner; a path of Python, which has dots, is left as it is."""
     if "." in name:

@@ -1,0 +1,70 @@
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local import KafkaBroker, StackError, flink_cluster, kafka_broker
+from infra.local.downloads import flink_jar, java, kafka_libraries, prism_binary
+
+
+def require(*needed) -> None:
+    """Skip where something is not on this machine; in CI, fail."""
+    for each in needed:
+        try:
+            each()
+        except StackError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory) -> Iterator[KafkaBroker]:
+    require(java, kafka_libraries)
+    with kafka_broker(log_file=tmp_path_factory.mktemp("kafka") / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def screen(tmp_path_factory):
+    """A screen that escalates one post in twenty of a stream, under one policy."""
+    import numpy as np
+
+    from transforms.screen.model import Screen
+
+    folder = tmp_path_factory.mktemp("screen")
+    starter = Screen.load("starter")
+    starter.with_thresholds(np.full(len(starter.policy_ids), 0.5)).save(folder, {})
+    return folder
+
+
+@pytest.fixture
+def stream(apache_kafka, bigquery, screen):
+    from tests.runners.stream import Stream  # imports Kafka's client, which pytest must be told of
+
+    return Stream(apache_kafka.bootstrap, bigquery, screen)
+
+
+@pytest.fixture(scope="session")
+def prism():
+    require(prism_binary)
+    return ["--runner=prism"]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    require(java, flink_jar)
+    with flink_cluster(tmp_path_factory.mktemp("flink")) as running:
+        yield running
+
+
+@pytest.fixture
+def flink(cluster):
+    return [
+        "--runner=flink",
+        f"--flink_master={cluster.rest}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={cluster.workers}",
+        "--job_server_jvm_properties=-Xmx384m",
+        "--job_server_jvm_properties=-XX:+UseSerialGC",
+    ]
