@@ -3,6 +3,7 @@
 Each default was paid for; see the comment beside it.
 """
 
+import argparse
 import http.client
 import json
 import os
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apache_beam.options.pipeline_options import FlinkRunnerOptions
+from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions
 
 from infra.local import StackError
 from infra.local.downloads import FLINK_VERSION, flink_jar
@@ -28,7 +29,6 @@ _SECONDS = 10.0  # for one answer of Flink's REST API
 _CANCEL_SECONDS = 60.0
 _MOST_RETRIES = 2**31 - 1
 _ENDED = ("CANCELED", "FAILED", "FINISHED", "SUSPENDED")
-# Java's booleans, that Beam takes without a value.
 _FLAGS = (
     "--allow_non_restored_state",
     "--externalized_checkpoints_enabled",
@@ -36,6 +36,30 @@ _FLAGS = (
     "--retain_externalized_checkpoints_on_cancellation",
     "--unaligned_checkpoint_enabled",
 )
+_NUMBERS = (
+    "--checkpointing_interval",
+    "--checkpoint_timeout_millis",
+    "--execution_retry_delay",
+    "--max_bundle_size",
+    "--max_bundle_time_mills",
+    "--min_pause_between_checkpoints",
+    "--number_of_execution_retries",
+    "--shutdown_sources_after_idle_ms",
+)
+_TEXTS = ("--flink_conf_dir", "--savepoint_path", "--state_backend", "--state_backend_storage_path")
+
+
+class FlinkJobOptions(PipelineOptions):
+    """Options of Flink's own that Beam knows in Java alone, where a flag takes no value."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        for flag in _FLAGS:
+            parser.add_argument(flag, action="store_const", const=True, help=argparse.SUPPRESS)
+        for number in _NUMBERS:
+            parser.add_argument(number, type=int, help=argparse.SUPPRESS)
+        for text in _TEXTS:
+            parser.add_argument(text, help=argparse.SUPPRESS)
 
 
 def flink_defaults(arguments: Arguments) -> list[str]:
@@ -59,6 +83,9 @@ def flink_defaults(arguments: Arguments) -> list[str]:
         f"--number_of_execution_retries={_MOST_RETRIES if endless else 10}",
         "--execution_retry_delay=2000",
     ]
+    if not endless:
+        # With checkpoints Beam keeps the impulse at the head of the graph alive, and the job so.
+        defaults.append("--shutdown_sources_after_idle_ms=0")
     master = (arguments.value("--flink_master") or "[local]").strip()
     if master in EMBEDDED:
         return defaults + _embedded(arguments)
