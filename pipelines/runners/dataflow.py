@@ -1,5 +1,6 @@
 """Dataflow: Google Cloud's managed engine, and what it would otherwise refuse, or do, too late."""
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from transforms.screen import STARTER
 _CARD_20B = "type:nvidia-l4;count:1;install-nvidia-driver"
 _CARD_120B = "type:nvidia-h100-80gb;count:1;install-nvidia-driver"
 _LOOPBACK = ("localhost", "127.", "[::1]", "0.0.0.0")  # noqa: S104 - to refuse it
+_PROJECT = re.compile(r"[a-z][-a-z0-9:.]+[a-z0-9]")  # as Beam checks it
 _SETUP = Path(__file__).parents[2] / "setup.py"
 
 
@@ -48,6 +50,11 @@ def _require_project(arguments: Arguments) -> None:
     ):
         if not arguments.value(option):
             raise OptionError(f"--runner=dataflow needs {option}: {what}")
+    project = arguments.value("--project") or ""
+    if not _PROJECT.fullmatch(project):
+        raise OptionError(
+            f"--project {project!r} is no project id; its number or title will not do"
+        )
     for option in ("--temp_location", "--staging_location"):
         value = arguments.value(option)
         if value is not None and not value.startswith("gs://"):
