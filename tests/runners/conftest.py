@@ -1,10 +1,22 @@
+import gc
 import os
+import shutil
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from infra.local import KafkaBroker, StackError, flink_cluster, kafka_broker
+from infra.local import (
+    Emulator,
+    KafkaBroker,
+    StackError,
+    bigquery_emulator,
+    flink_cluster,
+    kafka_broker,
+)
 from infra.local.downloads import flink_jar, java, kafka_libraries, prism_binary
+from policies.loading import LIBRARY
 
 
 def require(*needed) -> None:
@@ -26,6 +38,22 @@ def apache_kafka(tmp_path_factory) -> Iterator[KafkaBroker]:
 
 
 @pytest.fixture(scope="session")
+def emulator(tmp_path_factory) -> Iterator[Emulator]:
+    """An emulator that can be killed: what it acknowledged lies on the disk."""
+    with bigquery_emulator(data_dir=tmp_path_factory.mktemp("bigquery")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def policies(tmp_path_factory):
+    """Two of the policies that ship with Weir: more would only be slower here."""
+    folder = tmp_path_factory.mktemp("policies")
+    for name in ("game-cheating", "spam"):
+        shutil.copytree(Path(LIBRARY) / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def screen(tmp_path_factory):
     """A screen that escalates one post in twenty of a stream, under one policy."""
     import numpy as np
@@ -39,10 +67,14 @@ def screen(tmp_path_factory):
 
 
 @pytest.fixture
-def stream(apache_kafka, bigquery, screen):
+def stream(apache_kafka, bigquery, screen, policies):
     from tests.runners.stream import Stream  # imports Kafka's client, which pytest must be told of
 
-    return Stream(apache_kafka.bootstrap, bigquery, screen)
+    yield Stream(apache_kafka.bootstrap, bigquery, screen, policies)
+    with warnings.catch_warnings():
+        # A broker that is killed takes sockets along that Kafka's client then forgets to close.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
