@@ -108,11 +108,6 @@ class Stream:
             assert time.monotonic() < deadline, f"{lost} of {len(sent)} are not screened"
             time.sleep(1)
 
-    def duplicates(self):
-        """Return the rows of the base table beyond the first of each offset."""
-        screened = self.screened()
-        return screened.total() - len(screened)
-
     def longest_gap(self, since):
         """Return the longest time in which nothing was screened, in seconds; ``since`` is epoch."""
         rows = self.rows(

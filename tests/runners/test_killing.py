@@ -68,9 +68,8 @@ def survive(stream, arguments, faults, log):
                 time.sleep(2)
                 stream.wait_until_screened(seconds=400)
                 assert job.process.poll() is None, log.read_text("utf-8", "replace")[-3000:]
-                again = stream.duplicates() - duplicates
                 gap = stream.longest_gap(began)
-                print(f"{name}: {gap:.1f} s without a screening, {again} rows again", flush=True)
+                print(f"{name}: {gap:.1f} s without a screening", flush=True)
         account = stream.wait_until_labelled(seconds=400)
         code, output = job.terminate()
     print(account, flush=True)
