@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions
 
 from infra.local import StackError
@@ -165,12 +167,13 @@ def _embedded(arguments: Arguments) -> list[str]:
             "--runner=flink needs Java 17, which is not on PATH: install it, or give "
             "--flink_master=HOST:PORT and --job_server_java_launcher=JAVA"
         )
-    folder = arguments.value("--checkpoints") or _state_folder().as_uri()
+    folder = _of_run(arguments, arguments.value("--checkpoints") or _state_folder().as_uri())
     return [
         "--flink_master=[local]",
         "--environment_type=LOOPBACK",
         f"--parallelism={min(4, os.cpu_count() or 1)}",
         *_checkpoints_in(folder),
+        *_resumed(arguments, folder),
         *_server(arguments, FLINK_VERSION if not arguments.has("--flink_version") else None),
     ]
 
@@ -210,8 +213,35 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
             f"{where} keeps its checkpoints in memory, where they cannot outlive it: give "
             "--checkpoints=URI, or set execution.checkpointing.dir there"
         )
-    stored = _checkpoints_in(checkpoints) if checkpoints else []
+    stored = []
+    if checkpoints:
+        folder = _of_run(arguments, checkpoints)
+        stored = [*_checkpoints_in(folder), *_resumed(arguments, folder)]
+    elif arguments.has("--resume"):
+        raise OptionError("--resume needs the --checkpoints that the job was started with")
     return [f"--flink_version={minor}", *stored, *_server(arguments, minor)]
+
+
+def _of_run(arguments: Arguments, folder: str) -> str:
+    # Each run has its own, so that one never resumes from another's.
+    run = urllib.parse.quote(arguments.value("--run_name") or "live", safe="")
+    return f"{folder.rstrip('/')}/{run}"
+
+
+def _resumed(arguments: Arguments, folder: str) -> list[str]:
+    """Return the option that goes on from the newest checkpoint or savepoint of the folder."""
+    if not arguments.has("--resume"):
+        return []
+    path = folder.removeprefix("file://")
+    try:
+        (found,) = FileSystems.match([f"{path.rstrip('/')}/**/_metadata"])
+    except (BeamIOError, ValueError) as error:
+        raise OptionError(f"--resume: {folder} cannot be read: {error}") from error
+    if not found.metadata_list:
+        raise OptionError(f"--resume: no checkpoint is below {folder}; leave it out to begin anew")
+    newest = max(found.metadata_list, key=lambda file: file.last_updated_in_seconds).path
+    place = newest.removesuffix("/_metadata")
+    return [f"--savepoint_path={place if '://' in place else Path(place).as_uri()}"]
 
 
 def _checkpoints_in(folder: str) -> list[str]:

@@ -27,6 +27,11 @@ class RunnerOptions(PipelineOptions):
             "(default: what the cluster says; below ~/.local/state/weir on this machine)",
         )
         group.add_argument(
+            "--resume",
+            action="store_true",
+            help="flink: go on from the newest checkpoint of this --run_name below --checkpoints",
+        )
+        group.add_argument(
             "--judge_accelerator",
             metavar="HINT",
             help="dataflow: the card of the workers that judge, such as "

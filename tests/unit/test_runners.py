@@ -1,6 +1,7 @@
 """From the name of a runner to options that are right for it, or to one sentence."""
 
 import json
+import os
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -88,6 +89,25 @@ def test_flink_is_always_told_to_finish_bundles_before_checkpoints(tmp_path, mon
     assert flink.retain_externalized_checkpoints_on_cancellation
     assert flink.state_backend_storage_path.startswith("file:///")
     assert options.view_as(FlinkRunnerOptions).flink_master == "[local]"
+
+
+def embedded(*given):
+    return flink_defaults(Arguments.of([*JOB, "--job_server_java_launcher=java", *given]))
+
+
+def test_flink_resumes_from_the_newest_checkpoint_of_its_own_run(tmp_path):
+    for run, number in (("a", 1), ("a", 2), ("b", 3)):
+        folder = tmp_path / run / "0123" / f"chk-{number}"
+        folder.mkdir(parents=True)
+        (folder / "_metadata").touch()
+        os.utime(folder / "_metadata", (number, number))
+    chosen = embedded(f"--checkpoints={tmp_path.as_uri()}", "--run_name=a", "--resume")
+    assert f"--savepoint_path={(tmp_path / 'a' / '0123' / 'chk-2').as_uri()}" in chosen
+
+
+def test_a_run_without_a_checkpoint_cannot_be_resumed(tmp_path):
+    with pytest.raises(OptionError, match="no checkpoint"):
+        embedded(f"--checkpoints={tmp_path.as_uri()}", "--resume")
 
 
 @pytest.mark.parametrize(
