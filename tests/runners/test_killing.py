@@ -26,25 +26,34 @@ def down_for_a_while(server):
     server.start()
 
 
-def children(pid):
-    """Return the processes that one started, and those that they started."""
-    found = []
+def of_sessions(leaders):
+    """Return the processes of some sessions, without those that began them."""
+    found = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             name, rest = stat.read_text().rsplit(")", 1)
         except OSError:  # it ended meanwhile
             continue
-        if int(rest.split()[1]) == pid:
-            child = int(name.split()[0])
-            found += [child, *children(child)]
-    return found
+        if int(rest.split()[3]) in leaders and rest.split()[0] != "Z":
+            found.add(int(name.split()[0]))
+    return found - leaders
 
 
-def kill_harness(cluster):
-    workers = children(cluster.worker_pool.pid)
-    assert workers
-    for each in workers:
-        os.kill(each, signal.SIGKILL)
+class Workers:
+    """Beam's pool of workers, and what it started: a worker outlives its pool."""
+
+    def __init__(self, pool):
+        self._pool, self._pools = pool, {pool.pid}
+
+    def kill_harness(self):
+        workers = of_sessions(self._pools)
+        assert workers
+        for each in workers:
+            os.kill(each, signal.SIGKILL)
+
+    def replace_pool(self):
+        replace(self._pool)
+        self._pools.add(self._pool.pid)
 
 
 def replace(server):
@@ -88,11 +97,12 @@ def test_prism_labels_every_post_whatever_it_depends_on_is_killed(
 def test_flink_labels_every_post_whatever_is_killed(
     stream, flink, cluster, apache_kafka, emulator, tmp_path
 ):
+    workers = Workers(cluster.worker_pool)
     faults = [
         ("broker", lambda: down_for_a_while(apache_kafka.server)),
         ("emulator", lambda: down_for_a_while(emulator.server)),
-        ("harness", lambda: kill_harness(cluster)),
+        ("harness", workers.kill_harness),
         ("task manager", lambda: replace(cluster.task_manager)),
-        ("worker pool", lambda: replace(cluster.worker_pool)),
+        ("worker pool", workers.replace_pool),
     ]
     survive(stream, flink, faults, tmp_path / "log")
