@@ -28,3 +28,27 @@ def test_a_job_without_an_end_labels_what_arrives_and_leaves_the_cluster_when_as
     assert account.labels == len(stream.sent) * POLICIES
     assert account.twice_in_view == 0
     assert cluster.get("/overview")["jobs-running"] == 0
+
+
+def test_a_job_whose_cluster_died_goes_on_from_its_last_checkpoint(
+    stream, flink, cluster, tmp_path
+):
+    arguments = [*stream.arguments(), *flink, f"--checkpoints={(tmp_path / 'kept').as_uri()}"]
+    with stream.sending(rate=200) as sending:
+        with Command(arguments, tmp_path / "first"):
+            time.sleep(30)
+            stream.wait_until_screened()
+            cluster.job_manager.kill()
+        cluster.task_manager.kill()
+        cluster.job_manager.start()
+        cluster.task_manager.start()
+        first = len(stream.screened())
+        with Command([*arguments, "--resume"], tmp_path / "then") as job:
+            time.sleep(20)
+            sending.stop()
+            account = stream.wait_until_labelled()
+            code, output = job.terminate()
+    assert code == 0, output[-3000:]
+    assert account.labels == len(stream.sent) * POLICIES
+    assert account.twice_in_view == 0
+    assert account.duplicates < first  # it did not begin anew
