@@ -40,7 +40,10 @@ class Stream:
         self._number = 0
         admin = self.kafka.admin()
         names = {self.name: partitions, f"{self.name}-flagged": 1, f"{self.name}-dead": 1}
-        admin.create_topics([NewTopic(name, count, 1) for name, count in names.items()])
+        appended = {"message.timestamp.type": "LogAppendTime"}
+        admin.create_topics(
+            [NewTopic(name, count, 1, topic_configs=appended) for name, count in names.items()]
+        )
         admin.close()
 
     def send(self, posts):
