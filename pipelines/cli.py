@@ -113,9 +113,14 @@ def _writable(json_file: Path | None, export: Path | None) -> Iterator[None]:
 
 
 @app.command()
-def local() -> None:
+def local(
+    broker: Annotated[
+        demo_job.BrokerKind,
+        typer.Option(help="kafka: a real Apache Kafka, fetched once by make rig; needs Java."),
+    ] = demo_job.BrokerKind.EMBEDDED,
+) -> None:
     """Keep a broker and a BigQuery emulator up until Ctrl-C, and print the settings to use."""
-    with reported(), demo_job.local_stack() as stack:
+    with reported(), demo_job.local_stack(broker) as stack:
         _print_stack(stack)
         _wait_for_interrupt()
 

@@ -4,23 +4,24 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.options.pipeline_options import PipelineOptions
 from google.cloud import bigquery
 from kafka.errors import MessageSizeTooLargeError
 
-from infra.local import bigquery_emulator, broker
+from infra.local import bigquery_emulator, broker, kafka_broker
 from pipelines.failures import OptionError
-from pipelines.moderate import IN_PROCESS, finish
+from pipelines.moderate import finish
 from pipelines.options import ModerationSettings
 from pipelines.posts import SAMPLE, read_posts
 from pipelines.queries import NO_RETRY, execute
 from pipelines.recall import Audited, added_up, audited
+from pipelines.runners import IN_PROCESS, job_options
 from pipelines.tables import TABLES, create_tables
 from transforms.counts import Counts, counts_of
 from transforms.kafka import KafkaSettings, ensure_topics
@@ -73,10 +74,26 @@ class DemoReport:
         }
 
 
+class BrokerKind(StrEnum):
+    """Which broker the stack has."""
+
+    EMBEDDED = "embedded"
+    KAFKA = "kafka"
+
+
 @contextmanager
-def local_stack() -> Iterator[Stack]:
+def _apache_kafka() -> Iterator[str]:
+    with kafka_broker() as running:
+        yield running.bootstrap
+
+
+_BROKERS = {BrokerKind.EMBEDDED: broker, BrokerKind.KAFKA: _apache_kafka}
+
+
+@contextmanager
+def local_stack(kind: BrokerKind = BrokerKind.EMBEDDED) -> Iterator[Stack]:
     """Start the stack on free loopback ports; it is gone when this process is."""
-    with broker() as bootstrap, bigquery_emulator() as emulator:
+    with _BROKERS[kind]() as bootstrap, bigquery_emulator() as emulator:
         stack = Stack(
             KafkaSettings(bootstrap),
             BigQuerySettings(
@@ -120,9 +137,7 @@ def fill(stack: Stack, path: Path | None, id_field: str) -> int:
 
 def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> DemoReport:
     """Run the bounded job over what the topic holds, and check it against its results."""
-    options = PipelineOptions(
-        [*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments]
-    )
+    options = job_options([*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments])
     settings = ModerationSettings.from_options(options)
     ensure_topics(stack.kafka, settings.topics_written)
     started = time.time()

@@ -84,7 +84,7 @@ class _Job:
         settings = self.settings
         if settings.break_fusion:
             escalations = escalations | "BreakFusion" >> beam.Reshuffle()
-        judged = escalations | "Judge" >> JudgeContent(
+        judge = JudgeContent(
             settings.engine,
             settings.policies,
             JudgeSettings(
@@ -98,6 +98,7 @@ class _Job:
             ),
             settings.decode,
         )
+        judged = escalations | "Judge" >> judge.with_resource_hints(**settings.judge_hints)
         judged.violations | "Flag" >> WriteFlagged(
             settings.kafka, settings.flagged_topic, source=f"/weir/{self.run}"
         )

@@ -19,16 +19,15 @@ from pipelines.graph import moderate
 from pipelines.groups import progress_committed
 from pipelines.options import CONCERNS, ModerationSettings
 from pipelines.provenance import record_decider, record_run
+from pipelines.runners import IN_PROCESS, cancel_of, job_options, runs_on_prism, wait
 from pipelines.stopping import drained_on_signals
 from pipelines.tables import check_tables
 from pipelines.watching import watched
 from policies.loading import LIBRARY
-from transforms.counts import Counts, counts_of
+from transforms.counts import Counts, counts_here, counts_of
 from transforms.kafka import ensure_topics
 from transforms.read import check_source
 from transforms.read.stopping import STOPPING
-
-IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 def run(argv: Sequence[str]) -> Counts:
@@ -36,7 +35,7 @@ def run(argv: Sequence[str]) -> Counts:
 
     Raises OptionError, EndpointError, SourceError or TablesError before anything starts.
     """
-    options = PipelineOptions(list(argv))
+    options = job_options(argv)
     settings = ModerationSettings.from_options(options)
     if settings.topics == (settings.shape.escalation_topic,):  # whichever job starts first
         check_source(settings.kafka, ())
@@ -52,13 +51,13 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     settings = cold_started(options, settings)
     record_decider(settings)
     settings, bookmark = taken_up(settings)
-    started = time.time()
+    started, cancel, prism = time.time(), cancel_of(options), runs_on_prism(options)
     with _followed(settings) as on_launched:
         result = launch(options, settings)
         on_launched()
-        state = result.wait_until_finish()
+        state = result.wait_until_finish() if settings.one_process else wait(result, cancel)
         whole = state == PipelineState.DONE and not STOPPING.is_set()
-    counts = counts_of(result)
+        counts = counts_here() if prism else counts_of(result)
     record_run(settings, counts, started)
     if bookmark is not None and whole and not counts.imbalances():
         bookmark.keep()
@@ -84,7 +83,6 @@ def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
 
 def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:
     """Start the graph on the runner that the options name; in this process where they name none."""
-    # Beam's own default looks for a runner binary on the network before it falls back to this one.
     runner = options.view_as(StandardOptions).runner or IN_PROCESS
     pipeline = beam.Pipeline(
         runner=IN_PROCESS if runner == "FnApiRunner" else runner, options=options
@@ -118,9 +116,9 @@ _USAGE = """weir run --brokers HOST:PORT --topics T --bigquery_project P [option
        weir run --stages judge ...       the other, in jobs of their own
        weir run --source deferred ...    judge what was over an earlier budget
 
-Moderates Kafka topics until --stop. Every Beam runner option is passed on, such as
---runner=DataflowRunner; without --runner the job runs in this process, which suits
-bounded work (--stop=latest).
+Moderates Kafka topics until --stop. --runner=prism, flink or dataflow go on for ever;
+without one the job runs in this process, which suits bounded work (--stop=latest).
+Every Beam option is passed on.
 """
 
 

@@ -4,19 +4,20 @@ import argparse
 import difflib
 import logging
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from typing import TypeVar
 
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.cold_options import ColdStartOptions
 from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
 from pipelines.groups import GroupOptions, group_of, start_of
+from pipelines.runners import RunnerOptions, judge_hints, runs_in_process, runs_on_prism
 from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
 from pipelines.stopping import StopOptions, drain_seconds_of
@@ -155,6 +156,7 @@ CONCERNS = (
     EndpointOptions,
     SpendingOptions,
     SinkOptions,
+    RunnerOptions,
     StopOptions,
     WatchOptions,
 )
@@ -189,6 +191,9 @@ class ModerationSettings:
     dead_letter_topic: str
     bigquery: BigQuerySettings
     break_fusion: bool
+    judge_hints: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of its workers, as Beam names them
 
     @property
     def stages(self) -> Stages:
@@ -221,8 +226,7 @@ class ModerationSettings:
         source, decode = options.view_as(SourceOptions), options.view_as(DecodeOptions)
         moderation, sink = options.view_as(ModerationOptions), options.view_as(SinkOptions)
         judge, spending = options.view_as(JudgeOptions), options.view_as(SpendingOptions)
-        runner = options.view_as(StandardOptions).runner or ""
-        in_process = runner in ("", "DirectRunner", "FnApiRunner")
+        in_process = runs_in_process(options)
         if in_process and judge.engine == "vllm" and find_spec("vllm") is None:
             raise OptionError(
                 "--engine=vllm needs vLLM here, and it is not installed: pip install '.[engine]' "
@@ -254,7 +258,7 @@ class ModerationSettings:
         stop = _parse("--stop", Stop.parse, source.stop)
         named_group = options.view_as(GroupOptions)
         group = group_of(named_group, moderation.run_name, source.start, stop)
-        one_process = in_process or _is_prism(runner)
+        one_process = in_process or runs_on_prism(options)
         settings = cls(
             kafka=kafka_settings(source),
             shape=shape,
@@ -288,13 +292,10 @@ class ModerationSettings:
             # One process gains nothing from breaking fusion, and its runner would hold every
             # escalation in memory until the source ends.
             break_fusion=not in_process,
+            judge_hints=judge_hints(options.view_as(RunnerOptions)),
         )
         _refuse_own_output(settings)
         return settings
-
-
-def _is_prism(runner: str) -> bool:
-    return runner.rpartition(".")[2].lower() in ("prism", "prismrunner")
 
 
 def _decode_settings(options: DecodeOptions) -> DecodeSettings:

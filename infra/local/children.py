@@ -7,8 +7,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import IO, Self
 
 _TETHER = Path(__file__).with_name("tether.py")
 _LOG_TAIL = 1000  # characters of a server's log in an error
@@ -45,14 +46,16 @@ def child(
     seconds: float,
     grace: float = 5.0,
     environment: Mapping[str, str] | None = None,
+    log_file: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; enter it once ``ready`` is true.
 
     The kernel kills the child when the thread that entered is gone, so enter in the main one.
     Raises StackError where it ends, or is not ready within ``seconds``; it is
-    killed where it has not ended ``grace`` seconds after it was asked to.
+    killed where it has not ended ``grace`` seconds after it was asked to. What it says is kept
+    only where a ``log_file`` is named.
     """
-    with tempfile.TemporaryFile() as log:
+    with _log(log_file) as log:
         process = subprocess.Popen(  # noqa: S603 - the caller's own command, without a shell
             [sys.executable, "-S", str(_TETHER), str(os.getpid()), *command],
             stdin=subprocess.DEVNULL,
@@ -77,6 +80,47 @@ def child(
             yield process
         finally:
             stop(process, grace)
+
+
+def _log(path: Path | None) -> IO[bytes]:
+    return tempfile.TemporaryFile() if path is None else path.open("a+b")
+
+
+class Server:
+    """A child that can be killed and started again, to see what comes of it."""
+
+    def __init__(
+        self, start: Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]
+    ) -> None:
+        self._start = start
+        self._running = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop it, if it runs."""
+        self._running.close()
+
+    @property
+    def pid(self) -> int:
+        """Return its process id, also of the process that was killed last."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it is ready; StackError where it is not."""
+        self._process = self._running.enter_context(self._start())
+
+    def kill(self) -> None:
+        """End it as a machine does that loses power."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._running.close()
 
 
 def stop(process: subprocess.Popen[bytes], grace: float) -> None:

@@ -4,6 +4,7 @@ Run by path, in a process of its own.
 """
 
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ def main() -> None:
     from bqemulator.api.routes import tabledata
     from bqemulator.cli import main as start
     from bqemulator.grpc_api import write_servicer
+    from bqemulator.storage.engine import DuckDBEngine
     from bqemulator.versioning.snapshots import SnapshotManager
 
     def table_arrow_schema(table: Any) -> pa.Schema:
@@ -32,6 +34,19 @@ def main() -> None:
 
     def capture(*_args: Any, **_kwargs: Any) -> None:
         return None
+
+    own = threading.local()
+
+    def connection(engine: DuckDBEngine) -> Any:
+        # All of its threads share one connection, which DuckDB does not allow: a query loses its
+        # result to an append that comes meanwhile, and sooner or later both wait for ever.
+        if getattr(own, "of", None) is not engine._connection:
+            own.of = engine._connection
+            own.cursor = engine._connection.cursor()
+            own.cursor.execute("SET TimeZone = 'UTC'")
+        return own.cursor
+
+    DuckDBEngine.connection = property(connection)
 
     # Its own function drops the fields of a STRUCT, so that it refuses ARRAY<STRUCT> from Arrow.
     write_servicer._table_arrow_schema = table_arrow_schema

@@ -4,11 +4,11 @@ import http.client
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from infra.local.children import StackError, child, connects, free_ports
+from infra.local.children import Server, StackError, child, connects, free_ports
 
 _EMULATOR = Path(__file__).with_name("emulator.py")
 _BROKER_SECONDS = 30.0
@@ -22,7 +22,12 @@ class Emulator:
     rest_endpoint: str  # http://host:port
     grpc_endpoint: str  # host:port
     project: str
-    pid: int
+    server: Server = field(repr=False)  # to kill it and start it again over its data_dir
+
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        return self.server.pid
 
 
 @contextmanager
@@ -76,13 +81,16 @@ def bigquery_emulator(
     command += [f"--rest-port={rest}", f"--grpc-port={grpc}", f"--project={project}"]
     command += ["--log-level=warning"]
     command += [f"--data-dir={data_dir}"] if data_dir else ["--ephemeral"]
-    with child(
-        "The BigQuery emulator",
-        command,
-        lambda: _is_ready(rest) and connects(grpc),
-        seconds=_EMULATOR_SECONDS,
-    ) as process:
-        yield Emulator(f"http://127.0.0.1:{rest}", f"127.0.0.1:{grpc}", project, process.pid)
+    server = Server(
+        lambda: child(
+            "The BigQuery emulator",
+            command,
+            lambda: _is_ready(rest) and connects(grpc),
+            seconds=_EMULATOR_SECONDS,
+        )
+    )
+    with server:
+        yield Emulator(f"http://127.0.0.1:{rest}", f"127.0.0.1:{grpc}", project, server)
 
 
 def _is_ready(rest_port: int) -> bool:

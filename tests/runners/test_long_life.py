@@ -1,11 +1,13 @@
 """The source beside a real Apache Kafka broker that is killed, stalls, cleans and forgets."""
 
 import gc
+import os
 import random
+import signal
 import threading
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pyarrow as pa
 import pytest
@@ -13,7 +15,6 @@ from kafka import TopicPartition
 from kafka.admin import NewPartitions, NewTopic
 from kafka.errors import OffsetOutOfRangeError
 
-from tests.real_broker import real_broker, why_not
 from transforms.kafka import KafkaSettings
 from transforms.read.batch import message_batch
 from transforms.read.bounds import Start, Stop
@@ -22,18 +23,9 @@ from transforms.read.discovery import DiscoverPartitions
 from transforms.read.errors import TopicRecreatedError
 from transforms.read.partitions import find_slices
 
-pytestmark = [
-    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
-    # kafka-python leaves the sockets of refused connections to the garbage collector; see topic().
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+# kafka-python leaves the sockets of refused connections to the garbage collector; see topic().
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 _SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def broker():
-    with real_broker() as running:
-        yield running
 
 
 class Topic:
@@ -71,9 +63,19 @@ class Topic:
         return PartitionReader(self.settings, TopicPartition(self.name, partition))
 
 
+@contextmanager
+def stalled(pid):
+    """Stop a process, as a network that swallows every packet would seem to."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 @pytest.fixture
-def topic(broker):
-    yield Topic(broker.bootstrap)
+def topic(apache_kafka):
+    yield Topic(apache_kafka.bootstrap)
     gc.collect()
 
 
@@ -192,7 +194,7 @@ def test_a_message_larger_than_a_fetch_is_read(topic):
         assert values(read(reader, 0, 3)) == [b"a", large, b"b"]
 
 
-def test_a_broker_that_is_killed_and_comes_back_costs_no_message(broker, topic):
+def test_a_broker_that_is_killed_and_comes_back_costs_no_message(apache_kafka, topic):
     topic.make()
     sent, stopped = [], threading.Event()
 
@@ -226,11 +228,11 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_message(broker, topic):
                     seen.extend(batch["value"].to_pylist())
 
         read_for(1)
-        broker.kill()
+        apache_kafka.server.kill()
         read_for(5)
-        broker.start()
+        apache_kafka.server.start()
         read_for(3)
-        with broker.stalled():
+        with stalled(apache_kafka.server.pid):
             read_for(3)
         read_for(1)
         stopped.set()

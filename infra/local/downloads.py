@@ -1,0 +1,172 @@
+"""Kafka, Prism and Flink: fetched once at set-up (``make rig``), and found in a cache from then on.
+
+``python -m infra.local.downloads`` fetches what is missing.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from infra.local.children import StackError
+
+KAFKA_VERSION = "4.4.0"
+PRISM_VERSION = "2.77.0"
+FLINK_VERSION = "1.19"
+FLINK_BEAM_VERSION = "2.70.0"  # of the job server; later ones are not to be had as thin jars
+
+_POMS = Path(__file__).with_name("poms")
+_PRISM_SOURCE = f"github.com/apache/beam/sdks/v2/go/cmd/prism@v{PRISM_VERSION}"
+_SECONDS = 1800.0  # for one download with its build
+_SAID = 600  # characters of a tool's output in an error
+_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+
+
+def cache_folder() -> Path:
+    """Return the folder of what was fetched: $WEIR_CACHE, or ``weir`` in the user's cache."""
+    if named := os.environ.get("WEIR_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir"
+
+
+def java() -> str:
+    """Return the path of Java; StackError where there is none."""
+    return _tool("java", "Kafka and Flink", "openjdk-17-jre-headless")
+
+
+def kafka_libraries() -> Path:
+    """Return the folder of the broker's jars; StackError where it was not fetched."""
+    return _fetched(_kafka(), "Apache Kafka")
+
+
+def flink_jar() -> Path:
+    """Return the jar that holds Flink and Beam's job server; StackError where not fetched."""
+    return _fetched(_flink() / "flink-job-server.jar", "Flink")
+
+
+def prism_binary() -> Path:
+    """Return Prism's binary, from PATH or the cache; StackError where it is in neither."""
+    found = shutil.which("prism")
+    return Path(found) if found else _fetched(_prism() / "prism", "Prism")
+
+
+def fetch_kafka() -> Path:
+    """Fetch the broker's jars from Maven Central where they are missing (43 MiB)."""
+
+    def fill(folder: Path) -> None:
+        mvn = _tool("mvn", "Fetching Kafka", "maven")
+        _call(
+            "Maven",
+            [
+                mvn,
+                *_QUIET,
+                f"--file={_POMS / 'kafka.xml'}",
+                _COPY,
+                "-DincludeScope=runtime",
+                f"-DoutputDirectory={folder}",
+            ],
+        )
+
+    return _fetch(_kafka(), fill)
+
+
+def fetch_flink() -> Path:
+    """Fetch Flink with Beam's job server from Maven Central where it is missing (160 MB)."""
+
+    def fill(folder: Path) -> None:
+        mvn = _tool("mvn", "Fetching Flink", "maven")
+        shutil.copy(_POMS / "flink.xml", folder / "pom.xml")
+        _call("Maven", [mvn, *_QUIET, f"--file={folder / 'pom.xml'}", "package"])
+        (folder / "target" / "flink-job-server.jar").rename(folder / "flink-job-server.jar")
+        shutil.rmtree(folder / "target")
+
+    return _fetch(_flink(), fill) / "flink-job-server.jar"
+
+
+def fetch_prism() -> Path:
+    """Build Prism from its published source where it is missing (minutes, 66 MB)."""
+
+    def fill(folder: Path) -> None:
+        go = _tool("go", "Building Prism", "golang-go")
+        _call("Go", [go, "install", _PRISM_SOURCE], {"GOBIN": str(folder)})
+
+    return _fetch(_prism(), fill) / "prism"
+
+
+def main() -> int:
+    """Fetch everything; return the exit code."""
+    try:
+        for fetch in (fetch_kafka, fetch_prism, fetch_flink):
+            sys.stdout.write(f"{fetch()}\n")
+            sys.stdout.flush()
+    except StackError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+_QUIET = ("--quiet", "--batch-mode", "--no-transfer-progress")
+
+
+def _kafka() -> Path:
+    return cache_folder() / f"kafka-{KAFKA_VERSION}"
+
+
+def _prism() -> Path:
+    return cache_folder() / f"prism-{PRISM_VERSION}"
+
+
+def _flink() -> Path:
+    return cache_folder() / f"flink-{FLINK_VERSION}-beam-{FLINK_BEAM_VERSION}"
+
+
+def _fetch(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Return the folder, filled: all of it or nothing, whoever fetches it at the same time."""
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as parent:
+        new = Path(parent) / folder.name
+        new.mkdir()
+        fill(new)
+        if not folder.exists():
+            new.rename(folder)
+    return folder
+
+
+def _fetched(path: Path, what: str) -> Path:
+    if not path.exists():
+        raise StackError(f"{what} was not fetched: {path} is missing. Run `make rig` once.")
+    return path
+
+
+def _tool(name: str, what: str, package: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise StackError(f"{what} needs `{name}`, which is not on PATH; on Debian: {package}.")
+    return found
+
+
+def _call(name: str, command: list[str], environment: Mapping[str, str] | None = None) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own command, without a shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ) | dict(environment or {}),
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StackError(f"{name} was not done after {_SECONDS:.0f} seconds.") from error
+    if done.returncode:
+        said = done.stdout.decode("utf-8", "replace").strip()[-_SAID:]
+        raise StackError(f"{name} ended with exit code {done.returncode}. It said: {said}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,54 @@
+"""Runs a command in a network of its own, where loopback is all there is.
+
+``python -m infra.local.isolated COMMAND...``. Beam's job server and worker pool listen on every
+interface, whatever they are told, and so do the ports of the in-process worker; on a machine that
+is shared, nobody else should reach them.
+"""
+
+import ctypes
+import fcntl
+import os
+import shutil
+import socket
+import struct
+import sys
+from pathlib import Path
+
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWNET = 0x40000000
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP_RUNNING = 0x41
+
+
+def main(command: list[str]) -> None:
+    """Leave the machine's network where that is allowed, and say so where not; run the command."""
+    program = shutil.which(command[0]) if command else None
+    if program is None:
+        sys.stderr.write("usage: python -m infra.local.isolated COMMAND [ARGUMENT...]\n")
+        raise SystemExit(2)
+    try:
+        _leave_network()
+    except OSError as error:
+        sys.stderr.write(f"in the machine's own network, as it gives no other: {error}\n")
+    os.execv(program, command)  # noqa: S606 - the caller's own command, without a shell
+
+
+def _leave_network() -> None:
+    """Move this process into a network namespace with loopback; OSError where not permitted."""
+    user, group = os.getuid(), os.getgid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET):
+        # Whoever is not root may still do it as root of a user namespace that holds only himself.
+        if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        Path("/proc/self/setgroups").write_text("deny", "ascii")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1", "ascii")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1", "ascii")
+    with socket.socket() as any_socket:
+        request = struct.pack("16sh", b"lo", _IFF_UP_RUNNING)
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, request)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,100 @@
+"""A real Apache Kafka broker as a child: one node, on loopback, its data in a folder of its own."""
+
+import base64
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.children import Server, StackError, child, connects, free_ports
+from infra.local.downloads import java, kafka_libraries
+
+# Small: what it serves here is a test.
+_JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+_SECONDS = 120.0  # 3-5 s by itself
+
+# One node is all replicas there are, and its sessions are short, so that it is back at once.
+_PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+controller.listener.names=CONTROLLER
+log.dirs={data}
+num.partitions=4
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=250
+initial.broker.registration.timeout.ms=30000
+num.network.threads=2
+num.io.threads=2
+log.cleaner.dedupe.buffer.size=10485760
+log.cleaner.backoff.ms=500
+"""
+
+
+@dataclass(frozen=True)
+class KafkaBroker:
+    """A broker that runs, and how to kill it and start it again over what it had stored."""
+
+    bootstrap: str  # host:port
+    server: Server
+
+
+@contextmanager
+def kafka_broker(*, log_file: Path | None = None) -> Iterator[KafkaBroker]:
+    """Run an Apache Kafka broker on a free loopback port; its data is gone with the block.
+
+    It creates topics on first use, with four partitions. Raises StackError where Java is missing
+    or Kafka was not fetched.
+    """
+    command = [java(), *_JVM, "-cp", f"{kafka_libraries()}/*"]
+    with tempfile.TemporaryDirectory(prefix="weir-kafka-") as folder:
+        port, controller = free_ports(2)
+        properties = Path(folder) / "server.properties"
+        properties.write_text(
+            _PROPERTIES.format(port=port, controller=controller, data=Path(folder) / "data"),
+            "utf-8",
+        )
+        _format(command, properties)
+        server = Server(
+            lambda: child(
+                "Apache Kafka",
+                [*command, "kafka.Kafka", str(properties)],
+                lambda: connects(port),
+                seconds=_SECONDS,
+                log_file=log_file,
+            )
+        )
+        with server:
+            yield KafkaBroker(f"127.0.0.1:{port}", server)
+
+
+def _format(command: list[str], properties: Path) -> None:
+    identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # One word each: an identity may begin with a dash.
+    arguments = ["format", f"--cluster-id={identity}", f"--config={properties}"]
+    done = subprocess.run(  # noqa: S603 - our own command, without a shell
+        [*command, "kafka.tools.StorageTool", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stdout.decode("utf-8", "replace").strip()[-600:]
+        raise StackError(f"Kafka could not format its folder. It said: {said}")

@@ -1,0 +1,16 @@
+"""Which engine runs the job, and the options that each of them needs and nobody should look up."""
+
+from pipelines.runners.choice import IN_PROCESS, job_options, runs_in_process, runs_on_prism
+from pipelines.runners.ending import cancel_of, wait
+from pipelines.runners.options import RunnerOptions, judge_hints
+
+__all__ = [
+    "IN_PROCESS",
+    "RunnerOptions",
+    "cancel_of",
+    "job_options",
+    "judge_hints",
+    "runs_in_process",
+    "runs_on_prism",
+    "wait",
+]

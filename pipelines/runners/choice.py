@@ -1,0 +1,71 @@
+"""From the name of a runner to pipeline options that are already right for it."""
+
+import difflib
+from collections.abc import Callable, Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from pipelines.failures import OptionError
+from pipelines.runners.arguments import Arguments
+from pipelines.runners.dataflow import dataflow_defaults, require_dataflow
+from pipelines.runners.flink import flink_defaults
+from pipelines.runners.prism import prism_defaults
+
+# Beam's own default looks for a runner binary on the network before it falls back to this one.
+IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
+Defaults = Callable[[Arguments], list[str]]
+
+_NAMES = {
+    "": IN_PROCESS,
+    "direct": IN_PROCESS,
+    "fnapi": IN_PROCESS,
+    "prism": "PrismRunner",
+    "flink": "FlinkRunner",
+    "dataflow": "DataflowRunner",
+    "portable": "PortableRunner",
+    "spark": "SparkRunner",
+}
+_DEFAULTS: dict[str, Defaults] = {
+    "PrismRunner": prism_defaults,
+    "FlinkRunner": flink_defaults,
+    "DataflowRunner": dataflow_defaults,
+}
+
+
+def job_options(argv: Sequence[str]) -> PipelineOptions:
+    """Return the options of a job, with what its runner needs set wherever the user did not.
+
+    Raises OptionError where the runner is unknown, is not there, or could not do the work.
+    """
+    arguments = Arguments.of(argv)
+    runner = runner_class(arguments.value("--runner") or "")
+    defaults = _DEFAULTS[runner](arguments) if runner in _DEFAULTS else []
+    if runner == "DataflowRunner":
+        require_dataflow()
+    chosen = arguments.without("--runner").after([f"--runner={runner}", *defaults])
+    return PipelineOptions(list(chosen.argv))
+
+
+def runs_in_process(options: PipelineOptions) -> bool:
+    """Return whether the job runs in this process, to its end."""
+    runner = options.view_as(StandardOptions).runner or ""
+    return runner in (IN_PROCESS, "", "DirectRunner", "FnApiRunner")
+
+
+def runs_on_prism(options: PipelineOptions) -> bool:
+    """Return whether Prism runs the job; ask before it starts, as Beam then forgets it."""
+    return str(options.view_as(StandardOptions).runner) == "PrismRunner"
+
+
+def runner_class(name: str) -> str:
+    """Return Beam's name of a runner; a path of Python, which has dots, is left as it is."""
+    if "." in name:
+        return name
+    short = name.lower().removesuffix("runner")
+    if short in _NAMES:
+        return _NAMES[short]
+    known = [each for each in _NAMES if each]
+    similar = difflib.get_close_matches(short, known, 1)
+    hint = f"did you mean {similar[0]}?" if similar else f"there are {', '.join(known)}"
+    raise OptionError(f"--runner {name!r} is unknown: {hint}")

@@ -1,0 +1,95 @@
+"""Dataflow: Google Cloud's managed engine, and what it would otherwise refuse, or do, too late."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipelines.failures import OptionError
+from pipelines.runners.arguments import Arguments
+from transforms.judge.vllm_settings import MODEL_120B
+from transforms.screen import STARTER
+
+# Google Cloud's smallest card that holds the smaller model, and the one for the larger.
+_CARD_20B = "type:nvidia-l4;count:1;install-nvidia-driver"
+_CARD_120B = "type:nvidia-h100-80gb;count:1;install-nvidia-driver"
+_LOOPBACK = ("localhost", "127.", "[::1]", "0.0.0.0")  # noqa: S104 - to refuse it
+_PROJECT = re.compile(r"[a-z][-a-z0-9:.]+[a-z0-9]")  # as Beam checks it
+_SETUP = Path(__file__).parents[2] / "setup.py"
+
+
+def dataflow_defaults(arguments: Arguments) -> list[str]:
+    """Return the options that Dataflow needs; OptionError where the job could not run there."""
+    _require_project(arguments)
+    _refuse_what_only_this_machine_reaches(arguments)
+    defaults = [*_staging(arguments), *_packages(arguments)]
+    if (arguments.value("--stop") or "never") == "never":
+        # Workers fitted to each step's hints: a card for the judge alone.
+        defaults += ["--streaming", "--experiments=enable_streaming_rightfitting"]
+    if arguments.value("--engine") == "vllm" and arguments.value("--stages") != "screen":
+        large = arguments.value("--model") == MODEL_120B
+        defaults += [
+            f"--judge_accelerator={_CARD_120B if large else _CARD_20B}",
+            "--judge_min_ram=" + ("96GB" if large else "24GB"),
+            # One process a worker, or each of them would load the model onto the same card.
+            "--experiments=no_use_multiple_sdk_containers",
+        ]
+    return defaults
+
+
+def require_dataflow() -> None:
+    """Raise OptionError where what talks to Dataflow is not installed."""
+    if find_spec("google.cloud.dataflow") is None:
+        raise OptionError("--runner=dataflow needs `pip install 'weir[dataflow]'`")
+
+
+def _require_project(arguments: Arguments) -> None:
+    for option, what in (
+        ("--project", "the Google Cloud project that pays for the workers"),
+        ("--region", "where the workers are, such as europe-west4"),
+        ("--temp_location", "a gs:// folder for what the job stages"),
+    ):
+        if not arguments.value(option):
+            raise OptionError(f"--runner=dataflow needs {option}: {what}")
+    project = arguments.value("--project") or ""
+    if not _PROJECT.fullmatch(project):
+        raise OptionError(
+            f"--project {project!r} is no project id; its number or title will not do"
+        )
+    for option in ("--temp_location", "--staging_location"):
+        value = arguments.value(option)
+        if value is not None and not value.startswith("gs://"):
+            raise OptionError(f"{option} is {value}; Dataflow reads gs:// alone")
+
+
+def _refuse_what_only_this_machine_reaches(arguments: Arguments) -> None:
+    for option in ("--brokers", "--bigquery_rest", "--bigquery_grpc", "--endpoint_url"):
+        for address in (arguments.value(option) or "").split(","):
+            if address.rpartition("://")[2].startswith(_LOOPBACK):
+                raise OptionError(f"{option} is {address}, which Dataflow's workers cannot reach")
+    screen = arguments.value("--screen") or STARTER
+    if screen != STARTER and "://" not in screen:
+        raise OptionError(
+            f"--screen is {screen}, a folder of this machine; Dataflow's workers need it under gs://"
+        )
+
+
+def _staging(arguments: Arguments) -> list[str]:
+    temporary = (arguments.value("--temp_location") or "").rstrip("/")
+    return [f"--staging_location={temporary}/staging"]
+
+
+def _packages(arguments: Arguments) -> list[str]:
+    given = ("--sdk_container_image", "--setup_file", "--extra_package", "--requirements_file")
+    image = any(map(arguments.value, ("--sdk_container_image", "--requirements_file")))
+    if arguments.value("--engine") == "vllm" and not image:
+        raise OptionError(
+            "--engine=vllm on Dataflow needs --sdk_container_image: an image with Weir and vLLM"
+        )
+    if any(map(arguments.value, given)):
+        return []
+    if not _SETUP.exists():
+        raise OptionError(
+            "--runner=dataflow needs Weir on its workers: give --sdk_container_image, or "
+            "--setup_file=./setup.py of a checkout"
+        )
+    return [f"--setup_file={_SETUP}"]

@@ -1,0 +1,269 @@
+"""Flink: on this machine, or on a cluster that is there.
+
+Each default was paid for; see the comment beside it.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import time
+import urllib.parse
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions
+
+from infra.local import StackError
+from infra.local.downloads import FLINK_VERSION, flink_jar
+from infra.local.tethered import tethered
+from pipelines.failures import OptionError
+from pipelines.runners.arguments import Arguments
+from pipelines.runners.prism import YEAR_SECONDS
+
+EMBEDDED = ("[local]", "[auto]")
+_SECONDS = 10.0  # for one answer of Flink's REST API
+_CANCEL_SECONDS = 60.0
+_MOST_RETRIES = 2**31 - 1
+_ENDED = ("CANCELED", "FAILED", "FINISHED", "SUSPENDED")
+_FLAGS = (
+    "--allow_non_restored_state",
+    "--externalized_checkpoints_enabled",
+    "--finish_bundle_before_checkpointing",
+    "--retain_externalized_checkpoints_on_cancellation",
+    "--unaligned_checkpoint_enabled",
+)
+_NUMBERS = (
+    "--checkpointing_interval",
+    "--checkpoint_timeout_millis",
+    "--execution_retry_delay",
+    "--max_bundle_size",
+    "--max_bundle_time_mills",
+    "--min_pause_between_checkpoints",
+    "--number_of_execution_retries",
+    "--shutdown_sources_after_idle_ms",
+)
+_TEXTS = ("--flink_conf_dir", "--savepoint_path", "--state_backend", "--state_backend_storage_path")
+
+
+class FlinkJobOptions(PipelineOptions):
+    """Options of Flink's own that Beam knows in Java alone, where a flag takes no value."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        for flag in _FLAGS:
+            parser.add_argument(flag, action="store_const", const=True, help=argparse.SUPPRESS)
+        for number in _NUMBERS:
+            parser.add_argument(number, type=int, help=argparse.SUPPRESS)
+        for text in _TEXTS:
+            parser.add_argument(text, help=argparse.SUPPRESS)
+
+
+def flink_defaults(arguments: Arguments) -> list[str]:
+    """Return the options that Flink needs; OptionError where the job would fail, or hang, there."""
+    _refuse_traps(arguments)
+    endless = (arguments.value("--stop") or "never") == "never"
+    defaults = [
+        "--streaming",
+        f"--job_server_timeout={YEAR_SECONDS}",
+        f"--job_name=weir-{uuid.uuid4().hex[:12]}",
+        # Without it a checkpoint in the midst of a bundle that comes but once (the impulse, a
+        # split) stalls the job for ever, while it shows as running.
+        "--finish_bundle_before_checkpointing",
+        # Without checkpoints nothing survives a restart, and bundles are never finalised.
+        "--checkpointing_interval=2000",
+        "--externalized_checkpoints_enabled",
+        "--retain_externalized_checkpoints_on_cancellation",
+        # Flink holds a bundle open for a second otherwise, and every label waits for it.
+        "--max_bundle_time_mills=100",
+        # What fails once succeeds again; work with an end that fails ten times will not.
+        f"--number_of_execution_retries={_MOST_RETRIES if endless else 10}",
+        "--execution_retry_delay=2000",
+    ]
+    if not endless:
+        # With checkpoints Beam keeps the impulse at the head of the graph alive, and the job so.
+        defaults.append("--shutdown_sources_after_idle_ms=0")
+    master = (arguments.value("--flink_master") or "[local]").strip()
+    if master in EMBEDDED:
+        return defaults + _embedded(arguments)
+    return defaults + _cluster(arguments, FlinkAddress.of(master))
+
+
+@dataclass(frozen=True)
+class FlinkAddress:
+    """Where Flink's REST API answers."""
+
+    secure: bool
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, master: str) -> "FlinkAddress":
+        """Read HOST:PORT or a URL; OptionError where it is neither."""
+        url = urllib.parse.urlsplit(master if "://" in master else f"http://{master}")
+        try:
+            host, port = url.hostname, url.port
+        except ValueError:
+            host = port = None
+        if not host or url.scheme not in ("http", "https"):
+            raise OptionError(f"--flink_master {master!r} is no address: give HOST:PORT of its UI")
+        return cls(url.scheme == "https", host, port or (443 if url.scheme == "https" else 8081))
+
+    def ask(self, path: str, method: str = "GET") -> Any:
+        """Return the answer to a request; OSError or ValueError where there is none."""
+        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
+        connection = kind(self.host, self.port, timeout=_SECONDS)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            body = answer.read()
+        except http.client.HTTPException as error:
+            raise OSError(f"{self.host}:{self.port} does not speak HTTP: {error!r}") from error
+        finally:
+            connection.close()
+        if answer.status >= http.client.BAD_REQUEST:
+            raise OSError(f"{self.host}:{self.port} answers {answer.status}")
+        return json.loads(body or b"{}")
+
+    def cancel(self, job_name: str) -> None:
+        """Stop the jobs of a name, and wait until they have: Beam's cancel leaves them running.
+
+        Raises OSError where Flink does not answer, TimeoutError where it does not stop them.
+        """
+        deadline = time.monotonic() + _CANCEL_SECONDS
+        while running := self._running(job_name):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Flink's job {job_name} did not stop")
+            for job in running:
+                self.ask(f"/jobs/{job}?mode=cancel", "PATCH")
+            time.sleep(0.5)
+
+    def _running(self, job_name: str) -> list[str]:
+        jobs = self.ask("/jobs/overview")["jobs"]
+        return [j["jid"] for j in jobs if j["name"] == job_name and j["state"] not in _ENDED]
+
+
+def _refuse_traps(arguments: Arguments) -> None:
+    for flag in _FLAGS:
+        if any(each.startswith(f"{flag}=") for each in arguments.argv):
+            raise OptionError(f"{flag} takes no value: give it alone, or leave it out")
+    interval = arguments.value("--checkpointing_interval")
+    if interval is not None and not (interval.isdecimal() and int(interval) > 0):
+        raise OptionError(
+            f"--checkpointing_interval is {interval}; without checkpoints Flink loses what it was "
+            "at when it restarts, so give milliseconds above 0"
+        )
+
+
+def _embedded(arguments: Arguments) -> list[str]:
+    java = shutil.which("java")
+    if java is None and arguments.value("--job_server_java_launcher") is None:
+        raise OptionError(
+            "--runner=flink needs Java 17, which is not on PATH: install it, or give "
+            "--flink_master=HOST:PORT and --job_server_java_launcher=JAVA"
+        )
+    folder = _of_run(arguments, arguments.value("--checkpoints") or _state_folder().as_uri())
+    return [
+        "--flink_master=[local]",
+        "--environment_type=LOOPBACK",
+        f"--parallelism={min(4, os.cpu_count() or 1)}",
+        *_checkpoints_in(folder),
+        *_resumed(arguments, folder),
+        *_server(arguments, FLINK_VERSION if not arguments.has("--flink_version") else None),
+    ]
+
+
+def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
+    where = f"--flink_master {flink.host}:{flink.port}"
+    try:
+        overview = flink.ask("/overview")
+        version, slots = str(overview["flink-version"]), int(overview["slots-total"])
+        configuration = {each["key"]: each["value"] for each in flink.ask("/jobmanager/config")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OptionError(f"{where}: no Flink answers there ({error}); is it its UI's?") from error
+    supported = FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS
+    minor = ".".join(version.split(".")[:2])
+    if minor not in supported:
+        raise OptionError(f"{where} is Flink {version}; Beam has {', '.join(supported)}")
+    parallelism = arguments.value("--parallelism")
+    if parallelism is not None and parallelism.isdecimal() and int(parallelism) > slots:
+        raise OptionError(
+            f"--parallelism is {parallelism}, but {flink.host}:{flink.port} has {slots} slots; "
+            "the job would wait for more without end"
+        )
+    environment = arguments.value("--environment_type")
+    if environment is None:
+        raise OptionError(
+            "--flink_master needs --environment_type too, or its workers would start Beam's own "
+            "containers: EXTERNAL with --environment_config=HOST:PORT of a worker pool, DOCKER "
+            "with the image in --environment_config, or LOOPBACK where the cluster is this machine"
+        )
+    if environment in ("EXTERNAL", "DOCKER") and not arguments.value("--environment_config"):
+        what = "HOST:PORT of a worker pool" if environment == "EXTERNAL" else "an image with Weir"
+        raise OptionError(f"--environment_type={environment} needs --environment_config: {what}")
+    kept = {"state.checkpoints.dir", "execution.checkpointing.dir"} & set(configuration)
+    checkpoints = arguments.value("--checkpoints")
+    if not (kept or checkpoints):
+        raise OptionError(
+            f"{where} keeps its checkpoints in memory, where they cannot outlive it: give "
+            "--checkpoints=URI, or set execution.checkpointing.dir there"
+        )
+    stored = []
+    if checkpoints:
+        folder = _of_run(arguments, checkpoints)
+        stored = [*_checkpoints_in(folder), *_resumed(arguments, folder)]
+    elif arguments.has("--resume"):
+        raise OptionError("--resume needs the --checkpoints that the job was started with")
+    return [f"--flink_version={minor}", *stored, *_server(arguments, minor)]
+
+
+def _of_run(arguments: Arguments, folder: str) -> str:
+    # Each run has its own, so that one never resumes from another's.
+    run = urllib.parse.quote(arguments.value("--run_name") or "live", safe="")
+    return f"{folder.rstrip('/')}/{run}"
+
+
+def _resumed(arguments: Arguments, folder: str) -> list[str]:
+    """Return the option that goes on from the newest checkpoint or savepoint of the folder."""
+    if not arguments.has("--resume"):
+        return []
+    path = folder.removeprefix("file://")
+    try:
+        (found,) = FileSystems.match([f"{path.rstrip('/')}/**/_metadata"])
+    except (BeamIOError, ValueError) as error:
+        raise OptionError(f"--resume: {folder} cannot be read: {error}") from error
+    if not found.metadata_list:
+        raise OptionError(f"--resume: no checkpoint is below {folder}; leave it out to begin anew")
+    newest = max(found.metadata_list, key=lambda file: file.last_updated_in_seconds).path
+    place = newest.removesuffix("/_metadata")
+    return [f"--savepoint_path={place if '://' in place else Path(place).as_uri()}"]
+
+
+def _checkpoints_in(folder: str) -> list[str]:
+    # In the job manager's memory they fail at 5 MB, which takes an hour.
+    return ["--state_backend=filesystem", f"--state_backend_storage_path={folder}"]
+
+
+def _server(arguments: Arguments, version: str | None) -> list[str]:
+    """Return the options of Beam's job server, which is a child of this process."""
+    options = []
+    java = shutil.which("java")
+    if java is not None:
+        options.append(f"--job_server_java_launcher={tethered(java)}")
+    if arguments.value("--flink_job_server_jar") is None and version == FLINK_VERSION:
+        try:
+            options.append(f"--flink_job_server_jar={flink_jar()}")
+        except StackError:
+            # Beam fetches the one that is published for the version.
+            options.append(f"--flink_version={version}")
+    return options
+
+
+def _state_folder() -> Path:
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return state / "weir" / "checkpoints"

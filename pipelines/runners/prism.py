@@ -1,0 +1,46 @@
+"""Prism: Beam's runner for one machine, which streams; a binary of its own, written in Go."""
+
+import shutil
+import sys
+
+from infra.local import StackError
+from infra.local.downloads import PRISM_VERSION, fetch_prism, prism_binary
+from infra.local.tethered import tethered
+from pipelines.failures import OptionError
+from pipelines.runners.arguments import Arguments
+
+YEAR_SECONDS = 31_536_000  # a job that never ends must not time out
+
+
+def prism_defaults(arguments: Arguments) -> list[str]:
+    """Return the options that Prism needs; OptionError where its binary cannot be had."""
+    defaults = [
+        "--streaming",
+        # It has no state across restarts, so workers of its own would gain nothing.
+        "--environment_type=LOOPBACK",
+        # Its default of five minutes ends the wait for a job that goes on.
+        f"--job_server_timeout={YEAR_SECONDS}",
+        "--prism_log_level=warn",
+    ]
+    if arguments.value("--prism_location") is None:
+        defaults.append(f"--prism_location={tethered(_binary())}")
+    return defaults
+
+
+def _binary() -> str:
+    try:
+        return str(prism_binary())
+    except StackError as error:
+        if shutil.which("go") is None:
+            raise OptionError(
+                f"--runner=prism needs Prism {PRISM_VERSION}, which is neither on PATH nor in "
+                "Weir's cache, and there is no Go to build it with. Install Go, or give "
+                "--prism_location=BINARY."
+            ) from error
+    sys.stderr.write(f"weir: building Prism {PRISM_VERSION} from its source, once; minutes\n")
+    try:
+        return str(fetch_prism())
+    except StackError as error:
+        raise OptionError(
+            f"--runner=prism needs Prism, and building it failed; give --prism_location. {error}"
+        ) from error

@@ -1,0 +1,102 @@
+import gc
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local import (
+    Emulator,
+    KafkaBroker,
+    StackError,
+    bigquery_emulator,
+    flink_cluster,
+    kafka_broker,
+)
+from infra.local.downloads import flink_jar, java, kafka_libraries, prism_binary
+from policies.loading import LIBRARY
+
+
+def require(*needed) -> None:
+    """Skip where something is not on this machine; in CI, fail."""
+    for each in needed:
+        try:
+            each()
+        except StackError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory) -> Iterator[KafkaBroker]:
+    require(java, kafka_libraries)
+    with kafka_broker(log_file=tmp_path_factory.mktemp("kafka") / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory) -> Iterator[Emulator]:
+    """An emulator that can be killed: what it acknowledged lies on the disk."""
+    with bigquery_emulator(data_dir=tmp_path_factory.mktemp("bigquery")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def policies(tmp_path_factory):
+    """Two of the policies that ship with Weir: more would only be slower here."""
+    folder = tmp_path_factory.mktemp("policies")
+    for name in ("game-cheating", "spam"):
+        shutil.copytree(Path(LIBRARY) / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def screen(tmp_path_factory):
+    """A screen that escalates one post in twenty of a stream, under one policy."""
+    import numpy as np
+
+    from transforms.screen.model import Screen
+
+    folder = tmp_path_factory.mktemp("screen")
+    starter = Screen.load("starter")
+    starter.with_thresholds(np.full(len(starter.policy_ids), 0.5)).save(folder, {})
+    return folder
+
+
+@pytest.fixture
+def stream(apache_kafka, bigquery, screen, policies):
+    from tests.runners.stream import Stream  # imports Kafka's client, which pytest must be told of
+
+    yield Stream(apache_kafka.bootstrap, bigquery, screen, policies)
+    with warnings.catch_warnings():
+        # A broker that is killed takes sockets along that Kafka's client then forgets to close.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture(scope="session")
+def prism():
+    require(prism_binary)
+    return ["--runner=prism"]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    require(java, flink_jar)
+    with flink_cluster(tmp_path_factory.mktemp("flink")) as running:
+        yield running
+
+
+@pytest.fixture
+def flink(cluster):
+    return [
+        "--runner=flink",
+        f"--flink_master={cluster.rest}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={cluster.workers}",
+        "--job_server_jvm_properties=-Xmx384m",
+        "--job_server_jvm_properties=-XX:+UseSerialGC",
+    ]

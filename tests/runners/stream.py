@@ -1,0 +1,213 @@
+"""A topic that posts go on arriving in, the job as a person starts it, and what came of both."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from kafka.admin import NewTopic
+
+from pipelines.demo import Stack, query
+from transforms.kafka import KafkaSettings
+
+POLICIES = 2
+_QUIET = "what a lovely day for gardening number {}"
+_LOUD = "selling aimbot and wallhack for ranked, undetected, dm me {}"
+
+
+def post(number: int) -> bytes:
+    text = (_LOUD if number % 20 == 0 else _QUIET).format(number)
+    return json.dumps({"id": f"p{number}", "text": text, "lang": "en"}).encode()
+
+
+class Stream:
+    """A topic of its own, and a run over it."""
+
+    def __init__(self, bootstrap, bigquery, screen, policies, partitions=2):
+        self.name = f"run-{uuid.uuid4().hex[:8]}"
+        self.kafka = KafkaSettings(bootstrap)
+        self.bigquery = bigquery
+        self.screen = screen
+        self.policies = policies
+        self.sent = set()
+        self._number = 0
+        admin = self.kafka.admin()
+        names = {self.name: partitions, f"{self.name}-flagged": 1, f"{self.name}-dead": 1}
+        appended = {"message.timestamp.type": "LogAppendTime"}
+        admin.create_topics(
+            [NewTopic(name, count, 1, topic_configs=appended) for name, count in names.items()]
+        )
+        admin.close()
+
+    def send(self, posts):
+        """Send posts, as fast as it goes."""
+        self._send(posts, rate=0, stopped=threading.Event())
+
+    def sending(self, rate):
+        """Return a thread that sends so many posts a second until it is stopped."""
+        return _Sending(self, rate)
+
+    def _send(self, posts, rate, stopped):
+        producer = self.kafka.producer(delivery_timeout_ms=300_000)
+        waiting, began = [], time.monotonic()
+        while not stopped.is_set() and (posts is None or len(waiting) < posts):
+            due = began + len(waiting) / rate if rate else 0
+            if due > time.monotonic():
+                stopped.wait(min(0.05, due - time.monotonic()))
+                continue
+            sending = producer.send(self.name, post(self._number), key=b"k%d" % self._number)
+            sending.add_callback(lambda record: self.sent.add((record.partition, record.offset)))
+            waiting.append(sending)
+            self._number += 1
+        producer.flush()
+        for each in waiting:
+            each.get(timeout=300)
+        producer.close()
+
+    def arguments(self):
+        return [
+            *Stack(self.kafka, self.bigquery).arguments(),
+            f"--topics={self.name}",
+            f"--flagged_topic={self.name}-flagged",
+            f"--dead_letter_topic={self.name}-dead",
+            f"--run_name={self.name}",
+            f"--screen={self.screen}",
+            f"--policies={self.policies}",
+            "--audit_rate=0",
+        ]
+
+    def rows(self, sql):
+        return query(self.bigquery, sql, self.name)
+
+    def screened(self):
+        """Return how often each offset stands in the base table."""
+        rows = self.rows(
+            "SELECT `partition`, `offset`, COUNT(*) AS n FROM `{dataset}.screenings` "
+            "WHERE run = @run GROUP BY 1, 2"
+        )
+        return Counter({(row["partition"], row["offset"]): row["n"] for row in rows})
+
+    def wait_until_labelled(self, seconds=240):
+        """Wait until every offset that was sent is screened, and judged where it must be."""
+        deadline = time.monotonic() + seconds
+        while True:
+            account = self.account()
+            if account.sent and not account.lost and not account.unaccounted:
+                return account
+            assert time.monotonic() < deadline, account
+            time.sleep(2)
+
+    def wait_until_screened(self, seconds=240):
+        """Wait until what was sent by now is screened."""
+        deadline, sent = time.monotonic() + seconds, set(self.sent)
+        while lost := len(sent - set(self.screened())):
+            assert time.monotonic() < deadline, f"{lost} of {len(sent)} are not screened"
+            time.sleep(1)
+
+    def longest_gap(self, since):
+        """Return the longest time in which nothing was screened, in seconds; ``since`` is epoch."""
+        rows = self.rows(
+            "SELECT DISTINCT UNIX_MILLIS(screened_at) AS at FROM `{dataset}.screenings` "
+            "WHERE run = @run"
+        )
+        times = [since, *sorted(at for row in rows if (at := row["at"] / 1000) >= since)]
+        return max((b - a for a, b in pairwise(times)), default=float("inf"))
+
+    def account(self):
+        screened = self.screened()
+        labels = self.rows(
+            "SELECT COUNT(*) AS pairs, SUM(IF(n > 1, 1, 0)) AS twice FROM (SELECT `partition`, "
+            "`offset`, policy_id, COUNT(*) AS n FROM `{dataset}.labels` WHERE run = @run "
+            "GROUP BY 1, 2, 3)"
+        )[0]
+        kept = self.rows("SELECT * FROM `{dataset}.conservation` WHERE run = @run")
+        return Account(
+            sent=len(self.sent),
+            lost=len(self.sent - set(screened)),
+            twice_in_view=labels["twice"] or 0,
+            labels=labels["pairs"],
+            duplicates=screened.total() - len(screened),
+            unaccounted=kept[0]["unaccounted"] if kept else 0,
+            judged=kept[0]["judged"] if kept else 0,
+        )
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of what was sent."""
+
+    sent: int
+    lost: int  # without a screening
+    twice_in_view: int
+    labels: int
+    duplicates: int  # rows of the base table beyond the first of each offset
+    unaccounted: int  # pairs that were escalated and came to nothing
+    judged: int
+
+
+class _Sending(threading.Thread):
+    def __init__(self, stream, rate):
+        super().__init__(daemon=True)
+        self._stream, self._rate = stream, rate
+        self._stopped = threading.Event()
+        self._error = None
+
+    def run(self):
+        try:
+            self._stream._send(None, self._rate, self._stopped)
+        except Exception as error:  # noqa: BLE001 - raised again by who stops it
+            self._error = error
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Send no more, and wait until all that was sent is acknowledged."""
+        self._stopped.set()
+        self.join()
+        if self._error:
+            raise self._error
+
+
+class Command:
+    """``weir run`` in a process of its own."""
+
+    def __init__(self, arguments, log: Path):
+        self.log = log
+        command = [sys.executable, "-m", "pipelines.moderate", *arguments]
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def wait(self, seconds=300):
+        code = self.process.wait(seconds)
+        return code, self.log.read_text("utf-8", "replace")
+
+    def terminate(self, seconds=120):
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+
+def count(output, name):
+    """Return one of the counts that the command printed."""
+    lines = [line for line in output.splitlines() if line.startswith(f"{name}:")]
+    assert lines, output[-3000:]
+    return int(lines[-1].partition(":")[2].replace(",", ""))

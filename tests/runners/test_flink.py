@@ -1,0 +1,54 @@
+import time
+
+from tests.runners.stream import POLICIES, Command, count
+
+
+def test_bounded_work_ends_with_exact_counts(stream, flink, tmp_path):
+    stream.send(2000)
+    with Command([*stream.arguments(), *flink, "--stop=latest"], tmp_path / "log") as job:
+        code, output = job.wait()
+    assert code == 0, output[-3000:]
+    assert count(output, "messages") == count(output, "screenings") == 2000
+    account = stream.account()
+    assert account.labels == 2000 * POLICIES
+    assert (account.lost, account.twice_in_view, account.duplicates) == (0, 0, 0)
+    assert account.unaccounted == 0
+    assert account.judged == count(output, "verdicts") == 100
+
+
+def test_a_job_without_an_end_labels_what_arrives_and_leaves_the_cluster_when_asked(
+    stream, flink, cluster, tmp_path
+):
+    with Command([*stream.arguments(), *flink], tmp_path / "log") as job:
+        with stream.sending(rate=200):
+            time.sleep(30)
+        account = stream.wait_until_labelled()
+        code, output = job.terminate()
+    assert code == 0, output[-3000:]
+    assert account.labels == len(stream.sent) * POLICIES
+    assert account.twice_in_view == 0
+    assert cluster.get("/overview")["jobs-running"] == 0
+
+
+def test_a_job_whose_cluster_died_goes_on_from_its_last_checkpoint(
+    stream, flink, cluster, tmp_path
+):
+    arguments = [*stream.arguments(), *flink, f"--checkpoints={(tmp_path / 'kept').as_uri()}"]
+    with stream.sending(rate=200) as sending:
+        with Command(arguments, tmp_path / "first"):
+            time.sleep(30)
+            stream.wait_until_screened()
+            cluster.job_manager.kill()
+        cluster.task_manager.kill()
+        cluster.job_manager.start()
+        cluster.task_manager.start()
+        first = len(stream.screened())
+        with Command([*arguments, "--resume"], tmp_path / "then") as job:
+            time.sleep(20)
+            sending.stop()
+            account = stream.wait_until_labelled()
+            code, output = job.terminate()
+    assert code == 0, output[-3000:]
+    assert account.labels == len(stream.sent) * POLICIES
+    assert account.twice_in_view == 0
+    assert account.duplicates < first  # it did not begin anew

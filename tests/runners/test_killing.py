@@ -1,0 +1,108 @@
+"""Every part of the system is killed while posts arrive, and no post goes without its labels.
+
+``WEIR_KILLS`` (1) says how often each is killed, ``WEIR_RATE`` (200) how many posts a second come.
+"""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.runners.stream import POLICIES, Command
+
+KILLS = int(os.environ.get("WEIR_KILLS", "1"))
+RATE = float(os.environ.get("WEIR_RATE", "200"))
+DOWN_SECONDS = 10
+
+pytestmark = pytest.mark.timeout(900 + 600 * KILLS)
+
+
+def down_for_a_while(server):
+    server.kill()
+    time.sleep(DOWN_SECONDS)
+    server.start()
+
+
+def of_sessions(leaders):
+    """Return the processes of some sessions, without those that began them."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, rest = stat.read_text().rsplit(")", 1)
+        except OSError:  # it ended meanwhile
+            continue
+        if int(rest.split()[3]) in leaders and rest.split()[0] != "Z":
+            found.add(int(name.split()[0]))
+    return found - leaders
+
+
+class Workers:
+    """Beam's pool of workers, and what it started: a worker outlives its pool."""
+
+    def __init__(self, pool):
+        self._pool, self._pools = pool, {pool.pid}
+
+    def kill_harness(self):
+        workers = of_sessions(self._pools)
+        assert workers
+        for each in workers:
+            os.kill(each, signal.SIGKILL)
+
+    def replace_pool(self):
+        replace(self._pool)
+        self._pools.add(self._pool.pid)
+
+
+def replace(server):
+    server.kill()
+    server.start()
+
+
+def survive(stream, arguments, faults, log):
+    """Run the job while each fault comes KILLS times; print what it cost and return the account."""
+    with Command([*stream.arguments(), *arguments], log) as job:
+        with stream.sending(RATE):
+            time.sleep(20)
+            stream.wait_until_screened()
+            for name, fault in faults * KILLS:
+                time.sleep(random.uniform(5, 20))
+                began = time.time()
+                fault()
+                time.sleep(2)
+                stream.wait_until_screened(seconds=400)
+                assert job.process.poll() is None, log.read_text("utf-8", "replace")[-3000:]
+                gap = stream.longest_gap(began)
+                print(f"{name}: {gap:.1f} s without a screening", flush=True)
+        account = stream.wait_until_labelled(seconds=400)
+        code, output = job.terminate()
+    print(account, flush=True)
+    assert code == 0, output[-3000:]
+    assert account.labels == len(stream.sent) * POLICIES
+    assert account.twice_in_view == 0
+
+
+def test_prism_labels_every_post_whatever_it_depends_on_is_killed(
+    stream, prism, apache_kafka, emulator, tmp_path
+):
+    faults = [
+        ("broker", lambda: down_for_a_while(apache_kafka.server)),
+        ("emulator", lambda: down_for_a_while(emulator.server)),
+    ]
+    survive(stream, prism, faults, tmp_path / "log")
+
+
+def test_flink_labels_every_post_whatever_is_killed(
+    stream, flink, cluster, apache_kafka, emulator, tmp_path
+):
+    workers = Workers(cluster.worker_pool)
+    faults = [
+        ("broker", lambda: down_for_a_while(apache_kafka.server)),
+        ("emulator", lambda: down_for_a_while(emulator.server)),
+        ("harness", workers.kill_harness),
+        ("task manager", lambda: replace(cluster.task_manager)),
+        ("worker pool", workers.replace_pool),
+    ]
+    survive(stream, flink, faults, tmp_path / "log")

@@ -1,0 +1,66 @@
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from infra.local import StackError
+from infra.local.downloads import flink_jar, kafka_libraries
+from infra.local.tethered import tethered
+from transforms.kafka import KafkaSettings, ensure_topics
+
+
+def test_what_a_broker_acknowledged_is_there_after_it_was_killed(apache_kafka):
+    settings = KafkaSettings(apache_kafka.bootstrap)
+    ensure_topics(settings, ["kept"], 1)
+    producer = settings.producer()
+    producer.send("kept", b"before", partition=0).get(timeout=60)
+    apache_kafka.server.kill()
+    apache_kafka.server.start()
+    assert producer.send("kept", b"after", partition=0).get(timeout=60).offset == 1
+    producer.close()
+
+
+@pytest.mark.parametrize("fetched", [kafka_libraries, flink_jar])
+def test_what_was_not_fetched_is_an_error_that_says_how(fetched, monkeypatch, tmp_path):
+    monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
+    with pytest.raises(StackError, match="make rig"):
+        fetched()
+
+
+def test_a_tethered_program_is_gone_with_whoever_started_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
+    program = (
+        "import subprocess, sys, time\n"
+        "print(subprocess.Popen([sys.argv[1], '60']).pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", program, str(tethered("/bin/sleep"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        comm = Path(f"/proc/{child}/comm")
+        _wait_until(lambda: comm.read_text() == "sleep\n")
+        parent.send_signal(signal.SIGKILL)
+    _wait_until(lambda: not comm.exists() or _is_zombie(child))
+
+
+def test_an_isolated_command_sees_loopback_alone():
+    command = [sys.executable, "-m", "infra.local.isolated", "cat", "/proc/net/dev"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    if "own network" in done.stderr:
+        pytest.skip("this machine gives no network of its own")
+    interfaces = [line.split(":")[0].strip() for line in done.stdout.splitlines()[2:]]
+    assert interfaces == ["lo"]
+
+
+def _is_zombie(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] == "Z"
+
+
+def _wait_until(true):
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

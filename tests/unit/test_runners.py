@@ -1,0 +1,268 @@
+"""From the name of a runner to options that are right for it, or to one sentence."""
+
+import json
+import os
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import (
+    DebugOptions,
+    FlinkRunnerOptions,
+    PipelineOptions,
+    PortableOptions,
+    PrismRunnerOptions,
+    StandardOptions,
+)
+from apache_beam.portability.common_urns import resource_hints
+from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
+from apache_beam.transforms.environments import DockerEnvironment
+
+from pipelines.failures import OptionError
+from pipelines.graph import moderate
+from pipelines.options import ModerationSettings
+from pipelines.runners import IN_PROCESS, job_options, runs_in_process
+from pipelines.runners.arguments import Arguments
+from pipelines.runners.choice import runner_class
+from pipelines.runners.dataflow import dataflow_defaults
+from pipelines.runners.flink import FlinkJobOptions, flink_defaults
+
+JOB = ["--brokers=kafka.example:9092", "--topics=posts", "--bigquery_project=p"]
+CLOUD = ["--project=my-project", "--region=europe-west4", "--temp_location=gs://bucket/tmp"]
+PRISM = "--prism_location=/opt/prism"
+
+
+@pytest.mark.parametrize("name", ["prism", "Prism", "PRISM", "prismrunner", "PrismRunner"])
+def test_a_runner_goes_by_its_short_name_or_by_beams_in_any_case(name):
+    assert runner_class(name) == "PrismRunner"
+
+
+def test_without_a_runner_the_job_runs_in_this_process():
+    options = job_options(JOB)
+    assert options.view_as(StandardOptions).runner == IN_PROCESS
+    assert runs_in_process(options)
+
+
+def test_a_runner_of_ones_own_is_named_by_its_path():
+    assert runner_class("my.own.Runner") == "my.own.Runner"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("flnik", "did you mean flink"), ("storm", "there are direct")]
+)
+def test_an_unknown_runner_is_refused_with_a_way_out(name, said):
+    with pytest.raises(OptionError, match=said):
+        job_options([*JOB, f"--runner={name}"])
+
+
+def test_prism_streams_in_this_process_and_does_not_time_out():
+    options = job_options([*JOB, "--runner", "prism", PRISM])
+    portable = options.view_as(PortableOptions)
+    assert options.view_as(StandardOptions).streaming
+    assert portable.environment_type == "LOOPBACK"
+    assert portable.job_server_timeout == 31_536_000
+    assert options.view_as(PrismRunnerOptions).prism_location == "/opt/prism"
+
+
+def test_what_a_person_says_overrules_what_is_set():
+    options = job_options([*JOB, "--runner=prism", PRISM, "--job_server_timeout=60"])
+    assert options.view_as(PortableOptions).job_server_timeout == 60
+
+
+def test_prism_that_is_nowhere_and_cannot_be_built_is_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
+    with pytest.raises(OptionError, match="--prism_location"):
+        job_options([*JOB, "--runner=prism"])
+
+
+def test_flink_is_always_told_to_finish_bundles_before_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
+    given = ["--job_server_java_launcher=java", "--flink_job_server_jar=flink.jar"]
+    options = job_options([*JOB, "--runner=flink", *given])
+    flink = options.view_as(FlinkJobOptions)
+    assert flink.finish_bundle_before_checkpointing
+    assert flink.checkpointing_interval == 2000
+    assert flink.externalized_checkpoints_enabled
+    assert flink.retain_externalized_checkpoints_on_cancellation
+    assert flink.state_backend_storage_path.startswith("file:///")
+    assert options.view_as(FlinkRunnerOptions).flink_master == "[local]"
+
+
+def embedded(*given):
+    return flink_defaults(Arguments.of([*JOB, "--job_server_java_launcher=java", *given]))
+
+
+def test_flink_resumes_from_the_newest_checkpoint_of_its_own_run(tmp_path):
+    for run, number in (("a", 1), ("a", 2), ("b", 3)):
+        folder = tmp_path / run / "0123" / f"chk-{number}"
+        folder.mkdir(parents=True)
+        (folder / "_metadata").touch()
+        os.utime(folder / "_metadata", (number, number))
+    chosen = embedded(f"--checkpoints={tmp_path.as_uri()}", "--run_name=a", "--resume")
+    assert f"--savepoint_path={(tmp_path / 'a' / '0123' / 'chk-2').as_uri()}" in chosen
+
+
+def test_a_run_without_a_checkpoint_cannot_be_resumed(tmp_path):
+    with pytest.raises(OptionError, match="no checkpoint"):
+        embedded(f"--checkpoints={tmp_path.as_uri()}", "--resume")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("--finish_bundle_before_checkpointing=true", "takes no value"),
+        ("--checkpointing_interval=0", "above 0"),
+        ("--checkpointing_interval=-1", "above 0"),
+        ("--flink_master=flink:port", "no address"),
+        ("--flink_master=127.0.0.1:1", "no Flink answers"),
+    ],
+)
+def test_what_would_hang_or_lose_on_flink_is_refused(given, said):
+    with pytest.raises(OptionError, match=said):
+        flink_defaults(Arguments.of([*JOB, given]))
+
+
+@contextmanager
+def flink_that_says(version, slots=4, **configuration):
+    answers = {
+        "/overview": {"flink-version": version, "slots-total": slots},
+        "/jobmanager/config": [{"key": k, "value": v} for k, v in configuration.items()],
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(answers[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"--flink_master=127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+POOL = ["--environment_type=EXTERNAL", "--environment_config=127.0.0.1:50000"]
+KEPT = {"state.checkpoints.dir": "gs://bucket/checkpoints"}
+
+
+def test_a_cluster_of_flink_gets_the_job_server_of_its_version():
+    with flink_that_says("1.20.1", **KEPT) as master:
+        defaults = flink_defaults(Arguments.of([*JOB, master, *POOL]))
+    assert "--flink_version=1.20" in defaults
+
+
+@pytest.mark.parametrize(
+    ("version", "configuration", "given", "said"),
+    [
+        ("1.17.2", KEPT, POOL, "is Flink 1.17.2"),
+        ("1.19.3", KEPT, [], "--environment_type"),
+        ("1.19.3", KEPT, POOL[:1], "worker pool"),
+        ("1.19.3", {}, POOL, "checkpoints in memory"),
+        ("1.19.3", KEPT, [*POOL, "--parallelism=9"], "has 4 slots"),
+    ],
+)
+def test_a_cluster_that_cannot_run_the_job_is_refused(version, configuration, given, said):
+    with (
+        flink_that_says(version, **configuration) as master,
+        pytest.raises(OptionError, match=said),
+    ):
+        flink_defaults(Arguments.of([*JOB, master, *given]))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (CLOUD[1:], "--project"),
+        ([*CLOUD, "--project=123"], "no project id"),
+        (CLOUD[:1] + CLOUD[2:], "--region"),
+        (CLOUD[:2], "--temp_location"),
+        ([*CLOUD, "--temp_location=/tmp/x"], "gs://"),
+        ([*CLOUD, "--brokers=127.0.0.1:9092"], "cannot reach"),
+        ([*CLOUD, "--bigquery_rest=http://localhost:9050"], "cannot reach"),
+        ([*CLOUD, "--screen=my/screen"], "under gs://"),
+        ([*CLOUD, "--engine=vllm"], "--sdk_container_image"),
+    ],
+)
+def test_what_dataflow_would_refuse_or_not_reach_is_refused_at_start(given, said):
+    with pytest.raises(OptionError, match=said):
+        dataflow_defaults(Arguments.of([*JOB, *given]))
+
+
+def test_a_checkout_ships_itself_to_dataflow():
+    (setup,) = [d for d in dataflow_defaults(Arguments.of([*JOB, *CLOUD])) if "setup" in d]
+    assert setup.endswith("setup.py")
+
+
+VLLM = ["--engine=vllm", "--sdk_container_image=gcr.io/p/weir"]
+
+
+def graph_for_dataflow(*given):
+    arguments = Arguments.of([*JOB, *CLOUD, "--runner=DataflowRunner", *given])
+    options = PipelineOptions(list(arguments.after(dataflow_defaults(arguments)).argv))
+    pipeline = beam.Pipeline(runner=DataflowRunner(), options=options)
+    moderate(pipeline, ModerationSettings.from_options(options))
+    default = DockerEnvironment.from_container_image("gcr.io/p/weir")
+    return options, pipeline.to_runner_api(default_environment=default).components
+
+
+def hints_of(components, step):
+    (transform,) = [t for t in components.transforms.values() if t.unique_name == step]
+    return dict(components.environments[transform.environment_id].resource_hints)
+
+
+def step_that_judges(components):
+    (name,) = [
+        t.unique_name
+        for t in components.transforms.values()
+        if t.unique_name.startswith("Judge/") and t.spec.urn == "beam:transform:pardo:v1"
+    ]
+    return name
+
+
+def test_the_graph_for_dataflow_asks_for_a_card_for_the_judge_alone():
+    options, components = graph_for_dataflow(*VLLM)
+    judge = step_that_judges(components)
+    assert hints_of(components, judge) == {
+        resource_hints.ACCELERATOR.urn: b"type:nvidia-l4;count:1;install-nvidia-driver",
+        resource_hints.MIN_RAM_BYTES.urn: b"24000000000",
+    }
+    others = [
+        t.environment_id
+        for t in components.transforms.values()
+        if t.environment_id and not t.unique_name.startswith("Judge")
+    ]
+    assert others
+    assert not any(components.environments[each].resource_hints for each in others)
+    experiments = options.view_as(DebugOptions).experiments
+    assert "enable_streaming_rightfitting" in experiments
+    assert "no_use_multiple_sdk_containers" in experiments
+    assert options.view_as(StandardOptions).streaming
+
+
+def test_the_card_can_be_another_one():
+    _, components = graph_for_dataflow(*VLLM, "--judge_accelerator=type:nvidia-a100-80gb;count:1")
+    hints = hints_of(components, step_that_judges(components))
+    assert hints[resource_hints.ACCELERATOR.urn] == b"type:nvidia-a100-80gb;count:1"
+
+
+def test_a_judge_without_a_card_asks_for_none():
+    _, components = graph_for_dataflow()
+    assert hints_of(components, step_that_judges(components)) == {}
+
+
+def test_a_memory_that_is_no_size_is_refused():
+    with pytest.raises(OptionError, match="--judge_min_ram"):
+        graph_for_dataflow("--judge_min_ram=much")
