@@ -1,10 +1,15 @@
-"""An OpenAI-compatible server on loopback that answers as a script says, one reply a request."""
+"""An OpenAI-compatible server on loopback that answers as a script says, one reply a request.
 
+``python -m tests.scripted_server PORT`` runs one that says of every post that it violates, in a
+process of its own that can be killed.
+"""
+
+import argparse
 import asyncio
 import json
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from transforms.judge.loop import EngineLoop
@@ -46,6 +51,7 @@ def error(status, message="no", headers=None, **more):
 
 
 SAFE = '{"violation": 0}'
+VIOLATES = '{"violation": 1, "rationale": "It does."}'
 HANGS = Reply(hangs=True)
 DROPS = Reply(sent=0)
 HTML = Reply(
@@ -59,7 +65,7 @@ class ScriptedServer:
     Where ``down`` is set every connection is dropped.
     """
 
-    def __init__(self, served=None):
+    def __init__(self, served=None, port=0):
         self.models = served or models("gpt-oss-safeguard:20b")
         self.script: list[Reply] = []
         self.then = chat(SAFE)
@@ -71,7 +77,7 @@ class ScriptedServer:
         self.arrived = threading.Semaphore(0)  # released for each question
         self.dropped = threading.Semaphore(0)  # released for each request that found it down
         self._loop = EngineLoop("scripted-server")
-        self._server = self._loop.call(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self._server = self._loop.call(asyncio.start_server(self._serve, "127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
 
     def close(self):
@@ -137,3 +143,17 @@ async def _read(reader):
     headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
     return Received(method, path, headers, json.loads(body) if body else None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+    chosen = parser.parse_args()
+    server = ScriptedServer(port=chosen.port)
+    server.then = replace(chat(VIOLATES), delay=chosen.delay)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

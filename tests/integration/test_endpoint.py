@@ -3,9 +3,7 @@
 import threading
 
 from tests.integration.test_moderate import Job, post
-from tests.scripted_server import ScriptedServer, chat
-
-VIOLATES = '{"violation": 1, "rationale": "It does."}'
+from tests.scripted_server import VIOLATES, ScriptedServer, chat
 
 
 def test_a_job_waits_for_its_server_and_loses_nothing(kafka, bigquery):

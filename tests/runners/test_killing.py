@@ -6,11 +6,13 @@
 import os
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from infra.local.children import Server, child, connects, free_ports
 from tests.runners.stream import POLICIES, Command
 
 KILLS = int(os.environ.get("WEIR_KILLS", "1"))
@@ -61,9 +63,22 @@ def replace(server):
     server.start()
 
 
-def survive(stream, arguments, faults, log):
-    """Run the job while each fault comes KILLS times; print what it cost and return the account."""
-    with Command([*stream.arguments(), *arguments], log) as job:
+@pytest.fixture
+def judge():
+    """An engine in a process of its own, and the arguments that point at it."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "tests.scripted_server", str(port)]
+    server = Server(lambda: child("The judge", command, lambda: connects(port), seconds=60))
+    with server:
+        url = f"http://127.0.0.1:{port}/v1"
+        # A minute in which it is down must be no reason to give a request up.
+        arguments = ["--engine=endpoint", f"--endpoint_url={url}", "--judge_timeout=300"]
+        yield server, arguments
+
+
+def survive(stream, arguments, faults, log, module=("pipelines.moderate",)):
+    """Run the job while each fault comes KILLS times, and print what each cost."""
+    with Command([*stream.arguments(), *arguments], log, module) as job:
         with stream.sending(RATE):
             time.sleep(20)
             stream.wait_until_screened()
@@ -85,24 +100,31 @@ def survive(stream, arguments, faults, log):
 
 
 def test_prism_labels_every_post_whatever_it_depends_on_is_killed(
-    stream, prism, apache_kafka, emulator, tmp_path
+    stream, prism, apache_kafka, emulator, judge, tmp_path
 ):
+    engine, judged_by = judge
     faults = [
         ("broker", lambda: down_for_a_while(apache_kafka.server)),
         ("emulator", lambda: down_for_a_while(emulator.server)),
+        ("engine", lambda: down_for_a_while(engine)),
     ]
-    survive(stream, prism, faults, tmp_path / "log")
+    survive(stream, [*prism, *judged_by], faults, tmp_path / "log")
 
 
 def test_flink_labels_every_post_whatever_is_killed(
-    stream, flink, cluster, apache_kafka, emulator, tmp_path
+    stream, flink, cluster, apache_kafka, emulator, judge, tmp_path
 ):
-    workers = Workers(cluster.worker_pool)
+    workers, (engine, judged_by) = Workers(cluster.worker_pool), judge
+    to_raise = tmp_path / "raise"
     faults = [
         ("broker", lambda: down_for_a_while(apache_kafka.server)),
         ("emulator", lambda: down_for_a_while(emulator.server)),
+        ("engine", lambda: down_for_a_while(engine)),
+        ("a step that raises", to_raise.touch),
         ("harness", workers.kill_harness),
         ("task manager", lambda: replace(cluster.task_manager)),
         ("worker pool", workers.replace_pool),
     ]
-    survive(stream, flink, faults, tmp_path / "log")
+    arguments, module = [*flink, *judged_by], ("tests.runners.raising", str(to_raise))
+    survive(stream, arguments, faults, tmp_path / "log", module)
+    assert not to_raise.exists()
