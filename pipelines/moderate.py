@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -25,7 +26,7 @@ from pipelines.tables import check_tables
 from pipelines.watching import watched
 from policies.loading import LIBRARY
 from transforms.counts import Counts, counts_here, counts_of
-from transforms.kafka import ensure_topics
+from transforms.kafka import ensure_topics, identified
 from transforms.read import check_source
 from transforms.read.stopping import STOPPING
 
@@ -48,6 +49,7 @@ def run(argv: Sequence[str]) -> Counts:
 
 def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     """Run the job with checked settings to its end, record what it was, and return its counts."""
+    settings = replace(settings, kafka=identified(settings.kafka))
     settings = cold_started(options, settings)
     record_decider(settings)
     settings, bookmark = taken_up(settings)

@@ -1,8 +1,8 @@
 """How Weir connects to Kafka: one value, shared by the source, the sinks and the commands."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
@@ -24,11 +24,16 @@ class KafkaSettings:
     ssl_keyfile: str | None = None
     ssl_check_hostname: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    cluster_id: str | None = None  # as the brokers say, see ``identified``
 
     @property
     def cluster(self) -> str:
-        """Return the name of the cluster in decision ids."""
-        return self.bootstrap_servers
+        """Return the name of the cluster in decision ids.
+
+        The brokers' own where it is known, so that a message keeps its ids whichever of them a
+        job is started with.
+        """
+        return self.cluster_id or self.bootstrap_servers
 
     def client_config(self) -> dict[str, Any]:
         """Return the settings every client shares, as kafka-python names them."""
@@ -75,6 +80,12 @@ class KafkaSettings:
     def admin(self) -> KafkaAdminClient:
         """Return an admin client, for creating and describing topics."""
         return KafkaAdminClient(**self.client_config())
+
+
+def identified(settings: KafkaSettings) -> KafkaSettings:
+    """Return the settings with the cluster's own id, where its brokers have one."""
+    with closing(settings.admin()) as admin:
+        return replace(settings, cluster_id=admin.describe_cluster().get("cluster_id"))
 
 
 def ensure_topics(settings: KafkaSettings, names: Sequence[str], partitions: int = -1) -> None:
