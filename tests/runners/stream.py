@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from kafka import TopicPartition
 from kafka.admin import NewTopic
 
 from pipelines.demo import Stack, query
@@ -86,6 +87,14 @@ class Stream:
     def rows(self, sql):
         return query(self.bigquery, sql, self.name)
 
+    def committed(self):
+        """Return the offsets that the run's group holds, by partition."""
+        consumer = self.kafka.consumer(group_id=f"weir-{self.name}")
+        partitions = consumer.partitions_for_topic(self.name)
+        found = {n: consumer.committed(TopicPartition(self.name, n)) or 0 for n in partitions}
+        consumer.close()
+        return found
+
     def screened(self):
         """Return how often each offset stands in the base table."""
         rows = self.rows(
@@ -105,8 +114,12 @@ class Stream:
             time.sleep(2)
 
     def wait_until_screened(self, seconds=240):
-        """Wait until what was sent by now is screened."""
-        deadline, sent = time.monotonic() + seconds, set(self.sent)
+        """Wait until what was sent by now, and that is something, is screened."""
+        deadline = time.monotonic() + seconds
+        while not self.sent:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        sent = set(self.sent)
         while lost := len(sent - set(self.screened())):
             assert time.monotonic() < deadline, f"{lost} of {len(sent)} are not screened"
             time.sleep(1)
