@@ -12,8 +12,8 @@ class Arguments:
 
     @classmethod
     def of(cls, argv: Sequence[str]) -> "Arguments":
-        """Return the arguments of a command line."""
-        return cls(tuple(argv))
+        """Return the arguments of a command line, with Beam's underscores in each option's name."""
+        return cls(tuple(_with_underscores(each) for each in argv))
 
     def value(self, name: str) -> str | None:
         """Return the last value given of an option; None where it is not given."""
@@ -44,3 +44,11 @@ class Arguments:
     def after(self, defaults: Sequence[str]) -> "Arguments":
         """Return the arguments behind defaults, which they overrule."""
         return Arguments((*defaults, *self.argv))
+
+
+def _with_underscores(argument: str) -> str:
+    """Return ``--flink-master=x`` as ``--flink_master=x``: people write both."""
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument[2:].partition("=")
+    return f"--{name.replace('-', '_')}{equals}{value}"

@@ -71,6 +71,12 @@ def test_what_a_person_says_overrules_what_is_set():
     assert options.view_as(PortableOptions).job_server_timeout == 60
 
 
+def test_an_option_may_be_written_with_dashes_and_its_value_is_left_alone():
+    options = job_options([*JOB, PRISM, "--job-name=a-b", "--job-server-timeout", "7"])
+    assert options.get_all_options()["job_name"] == "a-b"
+    assert options.view_as(PortableOptions).job_server_timeout == 7
+
+
 def test_prism_that_is_nowhere_and_cannot_be_built_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
