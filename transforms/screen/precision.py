@@ -32,7 +32,7 @@ _KINDS = {"str": (str,), "int": (int,), "float": (int, float), "float | None": (
 
 
 def precision_threshold(
-    candidates: Sequence[float],
+    candidates: Floats,
     scores: Floats,
     violates: Truth,
     precision: float,
