@@ -214,10 +214,9 @@ def _against_results(stack: Stack, settings: ModerationSettings, counts: Counts)
         if not counted - refused <= stored[table] <= counted:
             problems.append(f"{counted} {table} were counted, but BigQuery holds {stored[table]}")
     flagged = topic_length(settings.kafka, settings.flagged_topic)
-    if flagged < counts.flagged_messages:
-        problems.append(
-            f"{counts.flagged_messages} messages were flagged, but the topic holds {flagged}"
-        )
+    sent = counts.flagged_messages + counts.provisional_flags + counts.withdrawals
+    if flagged < sent:
+        problems.append(f"{sent} messages were flagged, but the topic holds {flagged}")
     return problems
 
 

@@ -14,11 +14,13 @@ from transforms.decode import Decode
 from transforms.escalations import ReadEscalations, WriteEscalations
 from transforms.escalations.message import Origin
 from transforms.judge import JudgeContent, JudgeSettings
+from transforms.lanes import Lanes
 from transforms.read import ReadFromKafka
 from transforms.screen import ScreenContent, ScreenSettings
+from transforms.screen.provisional import ProvisionalSettings
 from transforms.write.bigquery import WriteToBigQuery
 from transforms.write.dead_letter_topic import WriteDeadLetters
-from transforms.write.flagged import WriteFlagged
+from transforms.write.flagged import WriteFlagged, WriteProvisional
 
 coders.register()
 
@@ -69,8 +71,17 @@ class _Job:
             settings.policies,
             ScreenSettings(self.run, self.cluster, audit_rate=settings.audit_rate),
             settings.shadow_screen,
+            ProvisionalSettings(settings.decode, settings.mode) if settings.provisional else None,
         )
-        self.dead += [decoded.dead, self.write(screened.screenings, "screenings")]
+        screenings = screened.screenings
+        if settings.provisional:
+            screened.provisional | "FlagAtOnce" >> WriteProvisional(
+                settings.kafka, settings.flagged_topic, source=f"/weir/{self.run}"
+            )
+            if settings.break_fusion:
+                # Or no post is read while BigQuery is waited for at the end of each bundle.
+                screenings = screenings | "RowsApart" >> beam.Reshuffle()
+        self.dead += [decoded.dead, self.write(screenings, "screenings")]
         if settings.shadow_screen is not None:
             self.dead.append(self.write(screened.shadow, "shadow_screenings"))
         return screened.escalations
@@ -83,7 +94,9 @@ class _Job:
     def judge(self, escalations: beam.PCollection) -> None:
         settings = self.settings
         if settings.break_fusion:
-            escalations = escalations | "BreakFusion" >> beam.Reshuffle()
+            on_prism = settings.one_process
+            apart = Lanes() if on_prism and settings.provisional else beam.Reshuffle()
+            escalations = escalations | "BreakFusion" >> apart
         judge = JudgeContent(
             settings.engine,
             settings.policies,

@@ -17,6 +17,7 @@ from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
 from pipelines.groups import GroupOptions, group_of, start_of
+from pipelines.provisional import ProvisionalOptions, provisional_of
 from pipelines.runners import RunnerOptions, judge_hints, runs_in_process, runs_on_prism
 from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
@@ -151,6 +152,7 @@ CONCERNS = (
     StageOptions,
     DecodeOptions,
     ModerationOptions,
+    ProvisionalOptions,
     ColdStartOptions,
     JudgeOptions,
     EndpointOptions,
@@ -191,6 +193,7 @@ class ModerationSettings:
     dead_letter_topic: str
     bigquery: BigQuerySettings
     break_fusion: bool
+    provisional: bool = False  # posts are flagged before they are judged
     judge_hints: Mapping[str, str] = field(
         default_factory=dict
     )  # of its workers, as Beam names them
@@ -209,12 +212,12 @@ class ModerationSettings:
     def topics_written(self) -> tuple[str, ...]:
         """Return the topics that the job writes to."""
         written = [self.dead_letter_topic]
+        if self.stages.judges or self.provisional:
+            written.append(self.flagged_topic)
         if not self.stages.judges:
             written.append(self.shape.escalation_topic)
-        else:
-            written.append(self.flagged_topic)
-            if self.budget.limited:
-                written.append(self.shape.deferred_topic)
+        elif self.budget.limited:
+            written.append(self.shape.deferred_topic)
         return tuple(written)
 
     @classmethod
@@ -292,6 +295,13 @@ class ModerationSettings:
             # One process gains nothing from breaking fusion, and its runner would hold every
             # escalation in memory until the source ends.
             break_fusion=not in_process,
+            provisional=provisional_of(
+                options.view_as(ProvisionalOptions),
+                shape.stages,
+                screen,
+                policies,
+                Mode(moderation.mode),
+            ),
             judge_hints=judge_hints(options.view_as(RunnerOptions)),
         )
         _refuse_own_output(settings)

@@ -42,6 +42,20 @@ def train_screen(
     budget: Annotated[
         float, typer.Option(help="Share of safe posts that a head without one lets through.")
     ] = 0.2,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            help="To certify for provisional flags, which weir run --provisional sends before the "
+            "verdict. It holds where as many posts violate as of the labelled ones."
+        ),
+    ] = None,
+    provisional_prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the stream that violates a policy: the precision is then meant for it. "
+            "Takes many more labels."
+        ),
+    ] = None,
     examples: Annotated[
         bool, typer.Option(help="Learn from the policies' own examples too; none calibrates.")
     ] = True,
@@ -56,7 +70,9 @@ def train_screen(
     from transforms.screen.train import TrainingSettings, train  # imports scikit-learn: seconds
 
     with reported():
-        settings = TrainingSettings(recall, confidence, budget, date)
+        settings = TrainingSettings(
+            recall, confidence, budget, date, precision, provisional_prevalence
+        )
         loaded = load_policies(policies)
         policy_ids = [policy.policy_id for policy in loaded.policies]
         files = [*(labels or ()), *((more or ()) if labels else ())]
@@ -118,7 +134,12 @@ def certificates_json(screen: Screen) -> dict[str, Any]:
     """Return a screen's version and the certificate of each head, null where there is none."""
     found = {policy_id: screen.certificate(policy_id) for policy_id in screen.policy_ids}
     heads = {policy_id: asdict(each) if each else None for policy_id, each in found.items()}
-    return {"screen_version": screen.version, "certificates": heads}
+    provisional = {each.policy_id: asdict(each) for each in screen.provisional}
+    return {
+        "screen_version": screen.version,
+        "certificates": heads,
+        **({"provisional": provisional} if provisional else {}),
+    }
 
 
 def print_certificates(screen: Screen) -> None:
@@ -137,6 +158,8 @@ def print_certificates(screen: Screen) -> None:
             markup=False,
             highlight=False,
         )
+    for precise in screen.provisional:
+        console.print(f"provisional flags of {precise}", markup=False, highlight=False)
 
 
 def _cells(certificate: Certificate | None) -> list[str]:

@@ -17,6 +17,7 @@ _EVERY_SECONDS = 1.0
 _COUNTS = (
     *("messages", "lost_messages", "screenings", "escalations", "escalations_sent", "audits"),
     *("verdicts", "violations", "indeterminate", "deferred", "dead_letters", "flagged_messages"),
+    *("provisional_flags", "confirmations", "withdrawals"),
     *("judge_requests", "judge_cache_hits"),
 )
 

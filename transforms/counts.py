@@ -39,7 +39,10 @@ class Counts:
     dead_letters_escalation: int = 0
     dead_letters_judge: int = 0
     dead_letters_write: int = 0
-    flagged_messages: int = 0
+    flagged_messages: int = 0  # of violations; of them `confirmations`
+    provisional_flags: int = 0
+    confirmations: int = 0  # of provisional flags, by the judge
+    withdrawals: int = 0
     policies: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def imbalances(self) -> list[str]:

@@ -125,6 +125,24 @@ ESCALATION = pa.schema(
         pa.field("run", pa.string()),
         pa.field("cluster", pa.string()),
         pa.field("mode", pa.string()),
+        # The decision id of the provisional flag that went out for it; null where none did.
+        pa.field("provisional_id", pa.string()),
+    ]
+)
+
+# One row per post and policy that is flagged before it is judged: its verdict follows.
+PROVISIONAL = pa.schema(
+    [
+        pa.field("decision_id", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        *CONTENT,
+        pa.field("attributes", pa.string()),
+        pa.field("policy_id", pa.string(), nullable=False),
+        pa.field("policy_version", pa.string(), nullable=False),
+        pa.field("screen_version", pa.string(), nullable=False),
+        pa.field("route", pa.string(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+        pa.field("flagged_at", TIMESTAMP, nullable=False),
     ]
 )
 
@@ -191,8 +209,16 @@ VERDICT = pa.schema(
     ]
 )
 
-# A verdict that violates, with the envelope that the flagged topic carries along.
-VIOLATION = pa.schema([*VERDICT, pa.field("key", pa.binary()), pa.field("headers", HEADERS)])
+# A verdict that violates, or that answers a provisional flag, with the envelope that the flagged
+# topic carries along.
+VIOLATION = pa.schema(
+    [
+        *VERDICT,
+        pa.field("key", pa.binary()),
+        pa.field("headers", HEADERS),
+        pa.field("provisional_id", pa.string()),
+    ]
+)
 
 # One row per message, or post and policy, that could not be processed.
 DEAD_LETTER = pa.schema(

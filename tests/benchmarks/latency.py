@@ -2,10 +2,14 @@
 
 ``python -m infra.local.isolated python -m tests.benchmarks.latency prism --rate 1000``, with a real
 Kafka broker; one post in twenty is escalated, and judged by the exemplar.
+
+``--provisional`` measures the flags that go out before the verdict, while a judge takes five
+seconds (``--judge_seconds``) for each post.
 """
 
 import argparse
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -19,6 +23,7 @@ from kafka import TopicPartition
 from infra.local import bigquery_emulator, flink_cluster, kafka_broker
 from pipelines.tables import create_tables
 from policies.loading import LIBRARY
+from tests.provisional import events, flagging, slow_judge
 from tests.runners.stream import Command, Stream
 from transforms.screen.model import Screen
 from transforms.write.bigquery import BigQuerySettings
@@ -36,11 +41,38 @@ def times(stream, topic):
     return found
 
 
+def spread(taken):
+    """Return the percentiles of some times in milliseconds."""
+    found = np.percentile(taken, [50, 99, 100]) if taken else [float("nan")] * 3
+    return dict(zip(("p50_ms", "p99_ms", "most_ms"), map(float, found), strict=True))
+
+
+def provisional_report(stream, arrived, warm):
+    """Return how long the flags took, and the verdicts on them."""
+    found = events(stream.kafka, f"{stream.name}-flagged")
+    flags, verdicts, alone = [], [], 0
+    for of_one in found.values():
+        first = next((each for each in of_one if each.kind == "provisional"), None)
+        later = [each for each in of_one if each.kind != "provisional"]
+        alone += first is None or len(later) != 1
+        if first is not None and arrived[first.key] > warm:
+            flags.append(first.timestamp - arrived[first.key])
+            verdicts += [each.timestamp - arrived[each.key] for each in later]
+    return {
+        "flags": len(flags),
+        "flags_without_exactly_one_verdict": alone,
+        **spread(flags),
+        "verdicts": spread(verdicts),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runner", choices=["prism", "flink"])
     parser.add_argument("--rate", type=float, default=1000)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--provisional", action="store_true")
+    parser.add_argument("--judge_seconds", type=float, default=5)
     chosen = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-latency-")))
@@ -57,7 +89,8 @@ def main():
             shutil.copytree(Path(LIBRARY) / name, folder / "policies" / name)
         starter = Screen.load("starter")
         half = np.full(len(starter.policy_ids), 0.5)
-        starter.with_thresholds(half).save(folder / "screen", {})
+        screen = flagging(starter, 0.5, half) if chosen.provisional else None
+        (screen or starter.with_thresholds(half)).save(folder / "screen", {})
         stream = Stream(broker.bootstrap, bigquery, folder / "screen", folder / "policies")
         arguments = ["--runner=prism"]
         if chosen.runner == "flink":
@@ -68,18 +101,28 @@ def main():
                 "--environment_type=EXTERNAL",
                 f"--environment_config={cluster.workers}",
             ]
+        if chosen.provisional:
+            arguments.append("--provisional")
+            arguments += stack.enter_context(slow_judge(chosen.judge_seconds))
         job = stack.enter_context(Command([*stream.arguments(), *arguments], folder / "log"))
         with stream.sending(chosen.rate):
             time.sleep(_WARM_SECONDS + chosen.seconds)
         stream.wait_until_labelled()
         job.terminate()
-        arrived, flagged = times(stream, stream.name), times(stream, f"{stream.name}-flagged")
+        arrived = times(stream, stream.name)
         warm = min(arrived.values()) + _WARM_SECONDS * 1000
-        taken = [at - arrived[key] for key, at in flagged.items() if arrived[key] > warm]
-        p50, p99 = np.percentile(taken, [50, 99])
         rate = len(arrived) / (_WARM_SECONDS + chosen.seconds)
-        report = {"runner": chosen.runner, "posts_per_second": round(rate), "flagged": len(taken)}
-        print(json.dumps(report | {"p50_ms": float(p50), "p99_ms": float(p99)}))
+        report = {
+            "runner": chosen.runner,
+            "posts_per_second": round(rate),
+            "load": os.getloadavg()[0],
+        }
+        if chosen.provisional:
+            print(json.dumps(report | provisional_report(stream, arrived, warm)))
+            return
+        flagged = times(stream, f"{stream.name}-flagged")
+        taken = [at - arrived[key] for key, at in flagged.items() if arrived[key] > warm]
+        print(json.dumps(report | {"flagged": len(taken)} | spread(taken)))
 
 
 if __name__ == "__main__":

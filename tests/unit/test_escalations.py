@@ -45,6 +45,7 @@ def escalation(**changes):
         "run": "night",
         "cluster": "elsewhere:9092",
         "mode": "replay",
+        "provisional_id": "d-1",
     } | changes
 
 
@@ -90,6 +91,7 @@ ROWS = st.fixed_dictionaries(
         "route": st.sampled_from(["escalate", "audit", "forced", "deferred"]),
         "score": st.none() | st.floats(0, 1),
         "inclusion_probability": st.floats(0, 1, exclude_min=True),
+        "provisional_id": st.none() | st.text(st.characters(codec="ascii"), min_size=1),
     }
 )
 

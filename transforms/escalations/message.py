@@ -61,6 +61,7 @@ class _Body(msgspec.Struct, frozen=True):
     route: Literal["escalate", "audit", "forced", "deferred"]
     score: float | None
     inclusion_probability: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    provisional_id: _Name | None = None
 
 
 _ENCODE = msgspec.json.Encoder().encode

@@ -14,7 +14,7 @@ from transforms.identity import decision_ids
 from transforms.judge.engine import Completion
 from transforms.judge.in_flight import Failed
 from transforms.judge.verdict import Verdict
-from transforms.records import DEFERRED, VERDICT, VIOLATION, Mode, Outcome, Route, Stage
+from transforms.records import DEFERRED, ESCALATION, VERDICT, VIOLATION, Mode, Outcome, Route, Stage
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,16 @@ def verdict_batch(
     completions = [each.completion for each in judged]
     count = len(judged)
     decided: dict[str, Any] = {
-        "decision_id": _decision_ids(rows, versions, Stage.JUDGE),
+        # A provisional flag has gone out under its id: the verdict on it bears the same one,
+        # whichever version of the policy judged.
+        "decision_id": [
+            given or made
+            for given, made in zip(
+                _values(rows["provisional_id"]),
+                _decision_ids(rows, versions, Stage.JUDGE),
+                strict=True,
+            )
+        ],
         "mode": [
             mode_of(policy, Mode(mode))
             for policy, mode in zip(policies, _values(rows["mode"]), strict=True)
@@ -122,10 +131,14 @@ def verdicts_of(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def violations_of(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the rows that reach the flagged topic: violations that are meant to count."""
+    """Return the rows that reach the flagged topic.
+
+    Violations that are meant to count, and whatever became of a post that was flagged already.
+    """
     violates = pc.equal(batch["verdict"], pa.scalar(str(Outcome.VIOLATES)))
     counts = pc.equal(batch["mode"], pa.scalar(str(Mode.ENFORCE)))
-    return batch.filter(pc.and_(violates, counts))
+    awaited = pc.is_valid(batch["provisional_id"])
+    return batch.filter(pc.or_(pc.and_(violates, counts), awaited))
 
 
 def deferred_batch(
@@ -190,6 +203,9 @@ def _taken(rows: Sequence[Row], provenance: Provenance) -> pa.RecordBatch:
     batches = {id(row.batch): row.batch for row in rows}
     parts = [batches[key].take(pa.array(of, pa.int64())) for key, of in numbers.items()]
     taken = pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
+    if "provisional_id" not in taken.schema.names:  # a build from before it left it to this one
+        nothing = pa.nulls(taken.num_rows, pa.string())
+        taken = taken.append_column(ESCALATION.field("provisional_id"), nothing)
     for name in ("run", "cluster", "mode"):
         own = pa.scalar(str(getattr(provenance, name)))
         at = taken.schema.get_field_index(name)

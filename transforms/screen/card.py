@@ -19,6 +19,10 @@ _CAUTION = (
     "A certificate holds for posts that come as its calibration set did, and for no other traffic. "
     "Measure the recall on yours with the audit sample, and train on your own labels."
 )
+_PRECISION_CAUTION = (
+    "The precision holds at the prevalence of the calibration posts. Where fewer posts violate it "
+    "is lower, by the odds of the two prevalences; what stands for other shares is that estimate."
+)
 _SPLIT = (
     f"by clusters of near-duplicates and a hash of their text: {TEST_SHARE:.0%} test, the rest "
     "training and, as far as each head can spare violating posts, calibration"
@@ -122,9 +126,23 @@ def card(
             "test_average_precision": average_precision(truth, any_policy(scores[test])),
         },
         "heads": [
-            asdict(each) | {"certificate": asdict(certificate)}
+            asdict(each) | {"certificate": asdict(certificate)} | _provisional(screen, each)
             for each, certificate in zip(reports, screen.certificates, strict=True)
         ],
+    }
+
+
+def _provisional(screen: Screen, head: HeadReport) -> dict[str, Any]:
+    """Return what a head's provisional flags hold; nothing for a screen without any."""
+    if not screen.provisional:
+        return {}
+    found = {each.policy_id: each for each in screen.provisional}.get(head.policy_id)
+    if found is None:
+        return {"provisional": None}
+    rates = {f"{share:g}": round(found.at(share), 4) for share in (0.1, 0.01, 0.001)}
+    return {
+        "provisional": asdict(found)
+        | {"caution": _PRECISION_CAUTION, "precision_where_this_share_violates": rates}
     }
 
 

@@ -20,8 +20,9 @@ import pyarrow as pa
 from scipy.special import expit
 
 from policies import storage
-from transforms.screen import features
+from transforms.screen import features, precision
 from transforms.screen.certificate import Certificate, from_bytes, to_bytes
+from transforms.screen.precision import PrecisionCertificate
 
 FORMAT = 2
 MODEL_FILE = "screen.npz"
@@ -43,7 +44,7 @@ class Screen:
     ``weights`` is (BUCKETS, heads), ``scale`` (BUCKETS,) the squared inverse document frequencies
     of the norm, ``thresholds`` the scores in [0, 1] from which on a post has to be judged.
     ``certificates`` say what the thresholds promise: at most one a head, none for a head that was
-    never calibrated.
+    never calibrated. ``provisional`` holds the scores from which on a flag may go before a verdict.
     """
 
     policy_ids: tuple[str, ...]
@@ -52,6 +53,7 @@ class Screen:
     bias: Floats
     thresholds: Floats
     certificates: tuple[Certificate, ...]
+    provisional: tuple[PrecisionCertificate, ...]  # at most one a head
     version: str  # 16 hex digits of the SHA-256 of `file`
     file: bytes  # the bytes of screen.npz
 
@@ -84,6 +86,9 @@ class Screen:
                     bias=arrays["bias"].astype(np.float64),
                     thresholds=arrays["thresholds"].astype(np.float64),
                     certificates=from_bytes(arrays["certificates"].tobytes()),
+                    provisional=precision.from_bytes(
+                        arrays["precision"].tobytes() if "precision" in arrays else b"[]"
+                    ),
                     version=hashlib.sha256(content).hexdigest()[:16],
                     file=content,
                 )
@@ -117,6 +122,7 @@ class Screen:
         bias: Floats,
         thresholds: Floats,
         certificates: Sequence[Certificate] = (),
+        provisional: Sequence[PrecisionCertificate] = (),
     ) -> "Screen":
         """Return the screen as it will be once saved and loaded: weights have half precision."""
         arrays: dict[str, npt.NDArray[Any]] = {
@@ -129,6 +135,8 @@ class Screen:
             "thresholds": thresholds.astype(np.float64),
             "certificates": np.frombuffer(to_bytes(certificates), np.uint8),
         }
+        if provisional:  # a screen without them has the bytes that it always had
+            arrays["precision"] = np.frombuffer(precision.to_bytes(provisional), np.uint8)
         return cls.parse(_archive(arrays))
 
     def save(self, path: Path, card: Mapping[str, Any]) -> None:
@@ -139,14 +147,23 @@ class Screen:
         (path / CARD_FILE).write_text(text + "\n", encoding="utf-8")
 
     def with_thresholds(
-        self, thresholds: Floats, certificates: Sequence[Certificate] = ()
+        self,
+        thresholds: Floats,
+        certificates: Sequence[Certificate] = (),
+        provisional: Sequence[PrecisionCertificate] = (),
     ) -> "Screen":
         """Return the same heads with other thresholds, and so with another version.
 
         A certificate holds for its own threshold only, so the old ones are gone.
         """
         return Screen.of(
-            self.policy_ids, self.weights, self.scale, self.bias, thresholds, certificates
+            self.policy_ids,
+            self.weights,
+            self.scale,
+            self.bias,
+            thresholds,
+            certificates,
+            provisional,
         )
 
     def certificate(self, policy_id: str) -> Certificate | None:
@@ -200,6 +217,9 @@ class Screen:
             thresholds.get(each.policy_id) != each.threshold for each in self.certificates
         ):
             return "has a certificate for another head or threshold"
+        precise = [each.policy_id for each in self.provisional]
+        if len(set(precise)) < len(precise) or not set(precise) <= set(self.policy_ids):
+            return "has a provisional threshold for another head"
         return None
 
 

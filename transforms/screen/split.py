@@ -39,12 +39,18 @@ class HeadSplit:
 
 
 def head_split(
-    corpus: Corpus, head: int, recall: float, confidence: float, test_share: float = TEST_SHARE
+    corpus: Corpus,
+    head: int,
+    recall: float,
+    confidence: float,
+    test_share: float = TEST_SHARE,
+    least: int = 0,
 ) -> HeadSplit:
     """Return the parts of the posts for one head.
 
     Only labels and draws decide, never a score, so that calibration posts stay exchangeable with
     what is to come. A head with too few violating posts to certify learns from all but the test's.
+    ``least`` violating posts are kept for calibration where a head can spare them, for a precision.
     """
     violates = corpus.labels[:, head] == 1
     test = corpus.draw >= 1 - test_share
@@ -53,8 +59,9 @@ def head_split(
     certifiable = int(MOST_FOR_CALIBRATION * len(draws)) >= needed
     if certifiable:
         wanted = max(needed, ceil(CALIBRATION_SHARE * len(draws)))
+        wanted = max(wanted, min(least, int(MOST_FOR_CALIBRATION * len(draws))))
         allowed = misses_allowed(wanted, recall, confidence)
-        while misses_allowed(wanted - 1, recall, confidence) == allowed:
+        while wanted > least and misses_allowed(wanted - 1, recall, confidence) == allowed:
             wanted -= 1  # the last ones would lower no threshold, so the head learns from them
         begins = draws[wanted - 1]
     else:

@@ -19,6 +19,13 @@ from transforms.identity import decision_ids
 from transforms.progress import PROGRESS, positions
 from transforms.records import ESCALATION, SCREENING, Route
 from transforms.screen.model import Floats, ScreenSource
+from transforms.screen.provisional import (
+    Ids,
+    ProvisionalSettings,
+    provisional_flags,
+    provisional_ids,
+    thresholds,
+)
 from transforms.screen.route import (
     AUDIT,
     CLEAR,
@@ -91,8 +98,11 @@ def escalations(
     screen_version: str,
     policies: PolicySet,
     settings: ScreenSettings,
+    provisional: Ids | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the posts to judge as ESCALATION batches, policy by policy.
+
+    ``provisional`` holds the decision ids of what is flagged before that.
 
     One policy's posts stay together because the judge reads the policy once for all of them.
     """
@@ -116,6 +126,9 @@ def escalations(
                 pa.array(score, mask=np.isnan(score)),
                 pa.array(np.where(code == AUDIT, settings.audit_rate, 1.0)),
                 *(pa.nulls(len(rows), pa.string()) for _ in _ORIGIN),
+                pa.nulls(len(rows), pa.string())
+                if provisional is None
+                else pa.array(provisional[rows, which], pa.string()),
             ],
             schema=ESCALATION,
         )
@@ -155,13 +168,16 @@ class _Screen(beam.DoFn):
         policies: PolicySet,
         settings: ScreenSettings,
         shadow: ScreenSource | None = None,
+        provisional: ProvisionalSettings | None = None,
     ) -> None:
         self.source, self.policies, self.settings = source, policies, settings
-        self.shadow = shadow
+        self.shadow, self.provisional = shadow, provisional
 
     def setup(self) -> None:
         self.screen = self.source.screen()
         self.heads = Heads.of(self.screen, self.policies)
+        if self.provisional is not None:
+            self.precise = thresholds(self.screen, self.policies, self.provisional.mode)
         if self.shadow is not None:
             self.second = self.shadow.screen()
             self.second_heads = Heads.of(self.second, self.policies)
@@ -182,6 +198,12 @@ class _Screen(beam.DoFn):
         self._time(content, codes)
         escalated, _ = np.nonzero(codes != CLEAR)
         PROGRESS.hold(_take(positions(content), escalated))  # before the screenings are let go
+        ids = None
+        if self.provisional is not None:
+            ids = provisional_ids(
+                content, scores, codes, self.precise, self.policies, self.settings
+            )
+            yield from self._flagged(content, scores, ids, self.provisional)
         yield screenings(
             content,
             scores,
@@ -198,10 +220,29 @@ class _Screen(beam.DoFn):
             screen_version=self.screen.version,
             policies=self.policies,
             settings=settings,
+            provisional=ids,
         ):
             yield beam.pvalue.TaggedOutput("escalations", batch)
         if self.shadow is not None:
             yield beam.pvalue.TaggedOutput("shadow", self._shadowed(content))
+
+    def _flagged(
+        self, content: pa.RecordBatch, scores: Floats, ids: Ids, provisional: ProvisionalSettings
+    ) -> Iterator[Any]:
+        """Give what is flagged at once, before anything else: what is fused with it sends it."""
+        flags = provisional_flags(
+            content,
+            scores,
+            ids,
+            screen_version=self.screen.version,
+            policies=self.policies,
+            settings=self.settings,
+            decode=provisional.decode,
+            flagged_at=datetime.now(UTC),
+        )
+        if flags.num_rows:
+            PROGRESS.hold(flags)
+            yield beam.pvalue.TaggedOutput("provisional", flags)
 
     def _shadowed(self, content: pa.RecordBatch) -> pa.RecordBatch:
         """Return what the second screen would have decided: nothing is judged because of it."""
@@ -236,6 +277,7 @@ class ScreenContent(beam.PTransform):
     """CONTENT -> ``screenings`` (one batch per batch) and ``escalations`` (at most 32 rows each).
 
     A policy without a head in the screen is not cleared by anything: its route is ``forced``.
+    ``provisional`` turns provisional flags on: PROVISIONAL batches come out under that name.
     ``shadow`` is a second screen, whose screenings come out as ``shadow``, to be compared: whatever
     it says changes nothing else. It costs as much again as the first.
     """
@@ -246,18 +288,20 @@ class ScreenContent(beam.PTransform):
         policies: PolicySet,
         settings: ScreenSettings,
         shadow: ScreenSource | None = None,
+        provisional: ProvisionalSettings | None = None,
     ) -> None:
         super().__init__()
         self.source, self.policies, self.settings = source, policies, settings
-        self.shadow = shadow
+        self.shadow, self.provisional = shadow, provisional
 
     def expand(self, content: Any) -> Any:
         """Apply the step to a PCollection of CONTENT batches."""
-        step = _Screen(self.source, self.policies, self.settings, self.shadow)
+        step = _Screen(self.source, self.policies, self.settings, self.shadow, self.provisional)
         outputs = content | "Screen" >> beam.ParDo(step).with_outputs(
-            "escalations", "shadow", main="screenings"
+            "escalations", "shadow", "provisional", main="screenings"
         )
         outputs.screenings.element_type = pa.RecordBatch
         outputs.escalations.element_type = pa.RecordBatch
         outputs.shadow.element_type = pa.RecordBatch
+        outputs.provisional.element_type = pa.RecordBatch
         return outputs

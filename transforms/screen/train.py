@@ -26,6 +26,8 @@ from transforms.screen.corpus import Corpus
 from transforms.screen.fit import WEAK_WEIGHT, fit_head, inverse_frequencies, scaled
 from transforms.screen.labelled import LabelledSet, LabelsError
 from transforms.screen.model import Screen
+from transforms.screen.precision import PrecisionCertificate
+from transforms.screen.precision_fit import Asked, precision_certificate
 from transforms.screen.split import HeadSplit, Part, head_split
 
 Mask = npt.NDArray[np.bool_]
@@ -47,6 +49,10 @@ class TrainingSettings:
     confidence: float = 0.95
     budget: float = 0.2
     date: str | None = None
+    precision: float | None = None  # of provisional flags; None: there are none
+    # Share of a stream that violates a policy, for which that precision is meant; None: that of
+    # the labelled posts.
+    provisional_prevalence: float | None = None
 
     def __post_init__(self) -> None:
         """Raise LabelsError for a share that means nothing."""
@@ -57,6 +63,21 @@ class TrainingSettings:
                 )
         if not 0 <= self.budget <= 1:
             raise LabelsError(f"The budget is {self.budget}; give a share from 0 to 1.")
+        if self.precision is not None and not 0.5 <= self.precision <= 0.9999:
+            raise LabelsError(
+                f"The precision is {self.precision}; give a share from 0.5 to 0.9999."
+            )
+        if self.provisional_prevalence is not None and not 0 < self.provisional_prevalence < 1:
+            raise LabelsError(
+                f"The prevalence is {self.provisional_prevalence}; give a share between 0 and 1."
+            )
+
+    @property
+    def asked(self) -> Asked | None:
+        """Return what provisional flags have to hold; None where there are none."""
+        if self.precision is None:
+            return None
+        return Asked(self.precision, self.confidence, self.provisional_prevalence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +97,10 @@ def train(
     LabelsError where no policy has both violating and safe posts to learn from.
     """
     corpus = Corpus.of(sets, [p for p in policy_ids if _covered(sets, p)])
+    asked = settings.asked
+    shown_by = 2 * positives_needed(asked.precision, asked.confidence) if asked else 0
     splits = [
-        head_split(corpus, head, settings.recall, settings.confidence)
+        head_split(corpus, head, settings.recall, settings.confidence, least=shown_by)
         for head in range(len(corpus.policy_ids))
     ]
     warnings = list(_label_warnings(sets, policy_ids, corpus))
@@ -106,7 +129,22 @@ def train(
     ]
     warnings.extend(_doubts(reports, certificates))
     thresholds = np.array([each.threshold for each in certificates])
-    screen = untuned.with_thresholds(thresholds, certificates)
+    precise = []
+    if asked is not None:
+        found = [
+            precision_certificate(
+                scores[:, column],
+                corpus,
+                head,
+                splits[head],
+                asked,
+                _calibration_set(sets, corpus.policy_ids[head]),
+            )
+            for column, head in enumerate(heads)
+        ]
+        precise = [each for each in found if each is not None]
+        warnings.extend(_imprecise(names, precise, asked))
+    screen = untuned.with_thresholds(thresholds, certificates, precise)
     return Trained(
         screen, _card(screen, sets, corpus, heads, scores, reports, settings), tuple(warnings)
     )
@@ -235,6 +273,17 @@ def _certificate(
         escalation_rate=float((posts >= threshold).mean()) if len(posts) else 1.0,
         budget=None if certified else settings.budget,
     )
+
+
+def _imprecise(
+    names: Sequence[str], precise: Sequence[PrecisionCertificate], asked: Asked
+) -> Iterator[str]:
+    without = [name for name in names if name not in {each.policy_id for each in precise}]
+    if without:
+        yield (
+            f"{len(without)} {'head has' if len(without) == 1 else 'heads have'} no threshold with "
+            f"a precision of {asked.precision:g} ({', '.join(without)}): no provisional flags."
+        )
 
 
 def _calibration_set(sets: Sequence[LabelledSet], policy_id: str) -> str:

@@ -1,9 +1,16 @@
-"""The flagged topic: one CloudEvent for each violation, keyed like the post."""
+"""The flagged topic: CloudEvents keyed like the post.
+
+One for each violation. Where provisional flags are on, one for each flag before that, and then
+one under the same id when the judge has decided: the violation, which confirms the flag, or a
+withdrawal.
+"""
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +22,13 @@ from transforms.counts import counter
 from transforms.decode.decoded import LONGEST_ID
 from transforms.kafka import KafkaSettings
 from transforms.progress import PROGRESS, positions
-from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, Record
+from transforms.records import Mode, Outcome
+from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, ProducerSource, Record
 
 EVENT_TYPE = "org.weir.violation.v1"
+PROVISIONAL_TYPE = "org.weir.provisional.v1"
+WITHDRAWAL_TYPE = "org.weir.withdrawal.v1"
+NOT_ENFORCED = "not_enforced"  # why a violation withdraws: its policy has been put in shadow since
 # JSON Schema of the body, for whoever reads the topic.
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("flagged.schema.json").read_text())
 
@@ -30,6 +41,8 @@ _OWN_HEADERS = (
     "ce_subject",
     "content-type",
 )
+# A CloudEvent's id is its source's own, and a flag has the id of the verdict that follows it.
+_SCREEN = "/screen"
 _NO_ATTRIBUTES = b"{}"
 # The post's own headers that would pass for Weir's are carried under this prefix.
 POST_PREFIX = "post-"
@@ -41,7 +54,7 @@ class _Position(msgspec.Struct, frozen=True):
     offset: int
 
 
-class _Body(msgspec.Struct, frozen=True):
+class _Body(msgspec.Struct, frozen=True, kw_only=True):
     decision_id: str
     run: str
     content_id: str
@@ -53,18 +66,56 @@ class _Body(msgspec.Struct, frozen=True):
     position: _Position
     policy_id: str
     policy_version: str
-    verdict: str
-    probability: float | None
+    verdict: str | None = None
+    probability: float | None = None
     categories: list[str]
     rule_ids: list[str]
-    rationale: str | None
-    judged_at: datetime
+    rationale: str | None = None
+    judged_at: datetime | None = None
     route: str
     score: float | None
     screen_version: str
-    engine: str
-    model: str
-    effort: str
+    engine: str | None = None
+    model: str | None = None
+    effort: str | None = None
+    provisional: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    """A producer that waits for nothing: the one of a flag that has to be there at once."""
+
+    settings: KafkaSettings
+
+    def producer(self, **overrides: Any) -> Any:
+        return self.settings.producer(**{"linger_ms": 0} | overrides)
+
+
+class WriteProvisional(beam.PTransform):
+    """Produces every row of PROVISIONAL batches at once, and fails the bundle unless all arrive.
+
+    Fused with the step that screens it does not wait for the end of the source's bundle.
+    ``source`` is that of ``WriteFlagged``.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        source: str,
+        *,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
+        super().__init__()
+        self._dofn = _WriteDoFn(
+            _Prompt(settings), topic, source, max_record_bytes, provisional_records, _flags
+        )
+
+    def expand(self, flags: beam.PCollection) -> beam.pvalue.PDone:
+        """Write every batch of flags."""
+        _ = flags | beam.ParDo(self._dofn)
+        return beam.pvalue.PDone(flags.pipeline)
 
 
 class WriteFlagged(beam.PTransform):
@@ -82,7 +133,9 @@ class WriteFlagged(beam.PTransform):
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         super().__init__()
-        self._dofn = _WriteDoFn(settings, topic, source, max_record_bytes)
+        self._dofn = _WriteDoFn(
+            settings, topic, source, max_record_bytes, flagged_records, kinds_of
+        )
 
     def expand(self, violations: beam.PCollection) -> beam.pvalue.PDone:
         """Write every batch of violations."""
@@ -92,58 +145,102 @@ class WriteFlagged(beam.PTransform):
 
 class _WriteDoFn(beam.DoFn):
     def __init__(
-        self, settings: KafkaSettings, topic: str, source: str, max_record_bytes: int
+        self,
+        settings: ProducerSource,
+        topic: str,
+        source: str,
+        max_record_bytes: int,
+        records: Callable[[pa.RecordBatch, str, str], Iterator[Record]],
+        kinds: Callable[[pa.RecordBatch], dict[str, int]],
     ) -> None:
         self._settings = settings
         self._topic = topic
         self._source = source
         self._max_record_bytes = max_record_bytes
-        self._flagged = counter("flagged_messages")
+        self._records, self._kinds = records, kinds
 
     def setup(self) -> None:
         self._outbox = Outbox(self._settings, trimmed, max_record_bytes=self._max_record_bytes)
 
     def start_bundle(self) -> None:
-        self._sent = 0
+        self._sent: Counter[str] = Counter()
         self._positions: list[pa.RecordBatch] = []
 
-    def process(self, violations: pa.RecordBatch) -> None:
-        self._positions.append(positions(violations))
-        for record in flagged_records(violations, self._topic, self._source):
+    def process(self, rows: pa.RecordBatch) -> None:
+        self._positions.append(positions(rows))
+        for record in self._records(rows, self._topic, self._source):
             self._outbox.send(record)
-            self._sent += 1
+        self._sent.update(self._kinds(rows))
 
     def finish_bundle(self) -> None:
         self._outbox.settle()
         for each in self._positions:
             PROGRESS.release(each)
-        self._flagged.inc(self._sent)
+        for name, count in self._sent.items():
+            counter(name).inc(count)
 
     def teardown(self) -> None:
         self._outbox.close()
 
 
+def _flags(flags: pa.RecordBatch) -> dict[str, int]:
+    return {"provisional_flags": flags.num_rows}
+
+
+def kinds_of(violations: pa.RecordBatch) -> dict[str, int]:
+    """Return how many messages of each kind the rows become, by the field of Counts."""
+    rows = violations.select(["verdict", "mode", "provisional_id"]).to_pylist()
+    counted = [_counts_as_violation(row) for row in rows]
+    return {
+        "flagged_messages": sum(counted),
+        "confirmations": sum(row["provisional_id"] is not None for row in compress(rows, counted)),
+        "withdrawals": len(rows) - sum(counted),
+    }
+
+
+def _counts_as_violation(row: dict[str, Any]) -> bool:
+    return bool(row["verdict"] == Outcome.VIOLATES and row["mode"] == Mode.ENFORCE)
+
+
 def flagged_records(violations: pa.RecordBatch, topic: str, source: str) -> Iterator[Record]:
-    """Return the message of each row: a CloudEvent 1.0 in Kafka's binary content mode."""
+    """Return the message of each row: a CloudEvent 1.0 in Kafka's binary content mode.
+
+    A row that is no violation, or no longer one that counts, withdraws its provisional flag.
+    """
     for row in violations.to_pylist():
-        yield Record(
-            topic=topic,
-            key=row["content_id"].encode() if row["key"] is None else row["key"],
-            value=msgspec.json.encode(_body(row)),
-            headers=(
-                *zip(_OWN_HEADERS, _own_values(row, source), strict=True),
-                *(_carried(h["key"] or "", h["value"]) for h in row["headers"] or ()),
-            ),
-        )
+        kind = EVENT_TYPE
+        if not _counts_as_violation(row):
+            kind = WITHDRAWAL_TYPE
+            if row["verdict"] == Outcome.VIOLATES:
+                row["reason"] = NOT_ENFORCED
+        yield _record(row, topic, source, kind, row["judged_at"])
 
 
-def _own_values(row: dict[str, Any], source: str) -> tuple[bytes, ...]:
+def provisional_records(flags: pa.RecordBatch, topic: str, source: str) -> Iterator[Record]:
+    """Return the message of each PROVISIONAL row: a flag without a verdict."""
+    for row in flags.to_pylist():
+        yield _record(row, topic, source + _SCREEN, PROVISIONAL_TYPE, row["flagged_at"])
+
+
+def _record(row: dict[str, Any], topic: str, source: str, kind: str, time: datetime) -> Record:
+    return Record(
+        topic=topic,
+        key=row["content_id"].encode() if row["key"] is None else row["key"],
+        value=msgspec.json.encode(_body(row, provisional=kind == PROVISIONAL_TYPE)),
+        headers=(
+            *zip(_OWN_HEADERS, _own_values(row, source, kind, time), strict=True),
+            *(_carried(h["key"] or "", h["value"]) for h in row["headers"] or ()),
+        ),
+    )
+
+
+def _own_values(row: dict[str, Any], source: str, kind: str, time: datetime) -> tuple[bytes, ...]:
     values = (
         "1.0",
         row["decision_id"],
         source,
-        EVENT_TYPE,
-        row["judged_at"].isoformat(),
+        kind,
+        time.isoformat(),
         row["content_id"],
         "application/json",
     )
@@ -184,7 +281,7 @@ def trimmed(record: Record) -> Record | None:
     )
 
 
-def _body(row: dict[str, Any]) -> _Body:
+def _body(row: dict[str, Any], *, provisional: bool) -> _Body:
     known = {name: row[name] for name in _Body.__struct_fields__ if name in row}
     return _Body(
         **known
@@ -194,8 +291,9 @@ def _body(row: dict[str, Any]) -> _Body:
                 row["attributes"].encode() if row["attributes"] else _NO_ATTRIBUTES
             ),
             "position": _Position(row["topic"], row["partition"], row["offset"]),
-            "categories": row["categories"] or [],
-            "rule_ids": row["rule_ids"] or [],
+            "categories": row.get("categories") or [],
+            "rule_ids": row.get("rule_ids") or [],
+            "provisional": provisional,
         }
     )
 
