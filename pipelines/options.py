@@ -17,6 +17,7 @@ from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
 from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
+from pipelines.storing import Storing, StoringOptions, pseudonym_key, storing_of
 from policies.loading import LIBRARY, load_policies
 from policies.policy import PolicyError, PolicySet
 from transforms.decode import DecodeSettings
@@ -150,6 +151,7 @@ CONCERNS = (
     EndpointOptions,
     SpendingOptions,
     SinkOptions,
+    StoringOptions,
 )
 
 
@@ -177,6 +179,7 @@ class ModerationSettings:
     flagged_topic: str
     dead_letter_topic: str
     bigquery: BigQuerySettings
+    storing: Storing
     break_fusion: bool
 
     @property
@@ -246,7 +249,7 @@ class ModerationSettings:
             start=_parse("--start", Start.parse, source.start),
             stop=_parse("--stop", Stop.parse, source.stop),
             accept_loss=source.accept_loss,
-            decode=_decode_settings(decode),
+            decode=_decode_settings(decode, options.view_as(StoringOptions).author_field),
             policies=policies,
             screen=screen,
             shadow_screen=shadow_screen,
@@ -266,6 +269,7 @@ class ModerationSettings:
                 rest_endpoint=sink.bigquery_rest,
                 grpc_endpoint=sink.bigquery_grpc,
             ),
+            storing=storing_of(options.view_as(StoringOptions)),
             # One process gains nothing from breaking fusion, and its runner would hold every
             # escalation in memory until the source ends.
             break_fusion=not in_process,
@@ -274,7 +278,8 @@ class ModerationSettings:
         return settings
 
 
-def _decode_settings(options: DecodeOptions) -> DecodeSettings:
+def _decode_settings(options: DecodeOptions, author_field: str) -> DecodeSettings:
+    key = pseudonym_key(f"--author_field={author_field}") if author_field else b""
     try:
         return DecodeSettings(
             format=options.format,
@@ -282,6 +287,8 @@ def _decode_settings(options: DecodeOptions) -> DecodeSettings:
             text_field=options.text_field,
             time_field=options.time_field,
             language_field=options.language_field,
+            author_field=author_field,
+            pseudonym_key=key,
         )
     except ValueError as error:
         raise OptionError(f"--format and the --..._field options: {error}") from error

@@ -45,6 +45,7 @@ def escalation(**changes):
         "run": "night",
         "cluster": "elsewhere:9092",
         "mode": "replay",
+        "author_id": None,
     } | changes
 
 
@@ -90,6 +91,7 @@ ROWS = st.fixed_dictionaries(
         "route": st.sampled_from(["escalate", "audit", "forced", "deferred"]),
         "score": st.none() | st.floats(0, 1),
         "inclusion_probability": st.floats(0, 1, exclude_min=True),
+        "author_id": st.none() | st.text("0123456789abcdef", min_size=32, max_size=32),
     }
 )
 

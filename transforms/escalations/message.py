@@ -61,6 +61,7 @@ class _Body(msgspec.Struct, frozen=True):
     route: Literal["escalate", "audit", "forced", "deferred"]
     score: float | None
     inclusion_probability: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    author_id: Annotated[str, msgspec.Meta(max_length=LONGEST_ID)] | None = None
 
 
 _ENCODE = msgspec.json.Encoder().encode
