@@ -14,9 +14,11 @@ from pipelines import cold_commands, moderate
 from pipelines import demo as demo_job
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
+from pipelines.analyst.review import review_app
 from pipelines.audit import print_audited
 from pipelines.failures import OptionError, reported
 from pipelines.options import kafka_options
+from pipelines.privacy.forget import forget
 from pipelines.privacy.retention import keep_days
 from pipelines.screens import certificates_json, print_certificates, screen_app
 from pipelines.terminal import AsJson, Policies, console, plain, print_table
@@ -37,6 +39,8 @@ app = typer.Typer(
 policy_app = typer.Typer(help="List, check and show policy documents.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
+app.add_typer(review_app, name="review")
+app.command()(forget)
 cold_commands.register(screen_app)
 
 
