@@ -16,9 +16,12 @@ from pipelines import cold_commands, moderate
 from pipelines import demo as demo_job
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
+from pipelines.analyst.review import review_app
 from pipelines.audit import print_audited
 from pipelines.failures import OptionError, reported
 from pipelines.options import kafka_options
+from pipelines.privacy.forget import forget
+from pipelines.privacy.retention import keep_days
 from pipelines.screens import certificates_json, print_certificates, screen_app
 from pipelines.status import local_jobs
 from pipelines.status_view import status_view
@@ -40,6 +43,8 @@ app = typer.Typer(
 policy_app = typer.Typer(help="List, check and show policy documents.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
+app.add_typer(review_app, name="review")
+app.command()(forget)
 cold_commands.register(screen_app)
 
 
@@ -157,11 +162,26 @@ def tables(
     create_dataset: Annotated[bool, typer.Option(help="Make the dataset if missing.")] = False,
     rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
     grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
+    retention_days: Annotated[
+        int | None,
+        typer.Option(
+            "--retention_days", "--retention-days", help="Delete each day's rows when so old."
+        ),
+    ] = None,
+    delete_older: Annotated[
+        bool,
+        typer.Option("--delete_older", "--delete-older", help="Even those that are older already."),
+    ] = False,
 ) -> None:
-    """Create the tables and views in BigQuery, or add what an older set lacks."""
+    """Create the tables and views in BigQuery, or add what an older set lacks.
+
+    What would lose data is refused.
+    """
     with reported():
         settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
         tables_job.create_tables(settings, create_dataset=create_dataset)
+        if retention_days is not None:
+            keep_days(settings, retention_days, delete_older=delete_older)
     console.print(f"tables and views are ready in {project}.{dataset}", markup=False)
 
 

@@ -165,7 +165,7 @@ ORDER BY probability DESC, policy_id LIMIT 5
 
 VIOLATION_RATES = """
 SELECT policy_id,
-  COUNT(*) AS posts,
+  CAST(ROUND(SUM(weight)) AS INT64) AS posts,
   SUM(IF(decided_by = 'judge', 1, 0)) AS judged,
   SUM(IF(verdict = 'violates', 1, 0)) AS violations,
   SUM(IF(verdict = 'indeterminate', 1, 0)) AS indeterminate
@@ -207,7 +207,7 @@ def _against_results(stack: Stack, settings: ModerationSettings, counts: Counts)
     refused = counts.dead_letters_write
     problems = []
     for table, counted in (
-        ("screenings", counts.screenings),
+        ("screenings", counts.screenings - counts.screenings_unrecorded),
         ("verdicts", counts.verdicts),
         ("dead_letters", counts.dead_letters),
     ):

@@ -18,9 +18,10 @@ from transforms.lanes import Lanes
 from transforms.read import ReadFromKafka
 from transforms.screen import ScreenContent, ScreenSettings
 from transforms.screen.provisional import ProvisionalSettings
-from transforms.write.bigquery import WriteToBigQuery
+from transforms.write.bigquery import Stored, WriteToBigQuery
 from transforms.write.dead_letter_topic import WriteDeadLetters
 from transforms.write.flagged import WriteFlagged, WriteProvisional
+from transforms.write.recording import Recorded
 
 coders.register()
 
@@ -69,7 +70,13 @@ class _Job:
         screened = decoded.content | "Screen" >> ScreenContent(
             settings.screen,
             settings.policies,
-            ScreenSettings(self.run, self.cluster, audit_rate=settings.audit_rate),
+            ScreenSettings(
+                self.run,
+                self.cluster,
+                audit_rate=settings.audit_rate,
+                mode=settings.mode,
+                record_cleared=settings.storing.record_cleared,
+            ),
             settings.shadow_screen,
             ProvisionalSettings(settings.decode, settings.mode) if settings.provisional else None,
         )
@@ -81,9 +88,11 @@ class _Job:
             if settings.break_fusion:
                 # Or no post is read while BigQuery is waited for at the end of each bundle.
                 screenings = screenings | "RowsApart" >> beam.Reshuffle()
-        self.dead += [decoded.dead, self.write(screenings, "screenings")]
+        rows = self.write(screenings, "screenings", Recorded())
+        self.dead += [decoded.dead, rows]
         if settings.shadow_screen is not None:
-            self.dead.append(self.write(screened.shadow, "shadow_screenings"))
+            drawn = Recorded(counted=False)
+            self.dead.append(self.write(screened.shadow, "shadow_screenings", drawn))
         return screened.escalations
 
     def escalations(self, messages: beam.PCollection) -> beam.PCollection:
@@ -115,7 +124,8 @@ class _Job:
         judged.violations | "Flag" >> WriteFlagged(
             settings.kafka, settings.flagged_topic, source=f"/weir/{self.run}"
         )
-        self.dead += [judged.dead, self.write(judged.verdicts, "verdicts")]
+        verdicts = self.write(judged.verdicts, "verdicts", settings.storing.redaction)
+        self.dead += [judged.dead, verdicts]
         if settings.budget.limited:
             self.send(judged.deferred, settings.shape.deferred_topic)
             self.dead.append(self.write(judged.deferred, "deferrals"))
@@ -127,13 +137,17 @@ class _Job:
     def bury(self) -> None:
         dead = self.dead | "DeadLetters" >> beam.Flatten()
         # What BigQuery refuses of the dead letters themselves is kept by the topic alone.
-        self.write(dead, "dead_letters")
+        storing = self.settings.storing
+        self.write(dead, "dead_letters", storing.redaction)
         topic = self.settings.dead_letter_topic
-        dead | "KeepDeadLetters" >> WriteDeadLetters(self.settings.kafka, topic)
+        keep = WriteDeadLetters(self.settings.kafka, topic, whole=storing.whole)
+        dead | "KeepDeadLetters" >> keep
 
-    def write(self, rows: beam.PCollection, table: str) -> beam.PCollection:
+    def write(
+        self, rows: beam.PCollection, table: str, stored: Stored | None = None
+    ) -> beam.PCollection:
         rows.element_type = pa.RecordBatch
         label = f"BigQuery[{table}]"
         return rows | label >> WriteToBigQuery(
-            self.settings.bigquery, table, self.run, self.cluster
+            self.settings.bigquery, table, self.run, self.cluster, stored=stored
         )

@@ -1,11 +1,11 @@
 """The violations that the screen cleared and the audit found, as labels to train it from."""
 
-import csv
 from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pipelines.analyst.cells import write_cells
 from pipelines.queries import execute
 from pipelines.recall import chosen
 from pipelines.tables import explained
@@ -17,17 +17,17 @@ _MISSED = """
 WITH missed AS (
   SELECT DISTINCT created_at, topic, `partition`, `offset`
   FROM `{dataset}.labels`
-  WHERE run = @run AND verdict = 'violates' AND route IN ('audit', 'deferred')
+  WHERE run = @run AND label = 'violates' AND route IN ('audit', 'deferred')
     AND DATE(created_at) >= @since AND @policy IN ('', policy_id)
 )
-SELECT l.topic, l.`partition`, l.`offset`, l.policy_id, l.verdict, v.text
+SELECT l.topic, l.`partition`, l.`offset`, l.policy_id, l.label, v.text
 FROM `{dataset}.labels` AS l
 JOIN missed AS m
   ON m.created_at = l.created_at AND m.topic = l.topic AND m.`partition` = l.`partition`
   AND m.`offset` = l.`offset`
 JOIN `{dataset}.verdicts` AS v
   ON v.run = l.run AND v.created_at = l.created_at AND v.decision_id = l.decision_id
-WHERE l.run = @run AND DATE(l.created_at) >= @since AND l.verdict IN ('violates', 'safe')
+WHERE l.run = @run AND DATE(l.created_at) >= @since AND l.label IN ('violates', 'safe')
 ORDER BY 1, 2, 3, 4
 """
 
@@ -52,10 +52,7 @@ def export_missed(
     for row in rows:
         post = posts.setdefault((row["topic"], row["partition"], row["offset"]), {})
         post["text"] = row["text"]
-        post[row["policy_id"]] = _LABELS[row["verdict"]]
+        post[row["policy_id"]] = _LABELS[row["label"]]
     policies = sorted({row["policy_id"] for row in rows})
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["text", *policies], restval="")
-        writer.writeheader()
-        writer.writerows(posts.values())
+    write_cells(path, ["text", *policies], posts.values())
     return len(posts)

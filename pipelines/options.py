@@ -22,6 +22,7 @@ from pipelines.runners import RunnerOptions, judge_hints, runs_in_process, runs_
 from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
 from pipelines.stopping import StopOptions, drain_seconds_of
+from pipelines.storing import Storing, StoringOptions, pseudonym_key, storing_of
 from pipelines.watching import Watch, WatchOptions
 from policies.loading import LIBRARY, load_policies
 from policies.policy import PolicyError, PolicySet
@@ -161,6 +162,7 @@ CONCERNS = (
     RunnerOptions,
     StopOptions,
     WatchOptions,
+    StoringOptions,
 )
 
 
@@ -192,6 +194,7 @@ class ModerationSettings:
     flagged_topic: str
     dead_letter_topic: str
     bigquery: BigQuerySettings
+    storing: Storing
     break_fusion: bool
     provisional: bool = False  # posts are flagged before they are judged
     judge_hints: Mapping[str, str] = field(
@@ -272,7 +275,7 @@ class ModerationSettings:
             drain_seconds=drain_seconds_of(options.view_as(StopOptions)),
             watch=Watch.of(options.view_as(WatchOptions), one_process=one_process),
             accept_loss=source.accept_loss,
-            decode=_decode_settings(decode),
+            decode=_decode_settings(decode, options.view_as(StoringOptions).author_field),
             policies=policies,
             screen=screen,
             shadow_screen=shadow_screen,
@@ -292,6 +295,7 @@ class ModerationSettings:
                 rest_endpoint=sink.bigquery_rest,
                 grpc_endpoint=sink.bigquery_grpc,
             ),
+            storing=storing_of(options.view_as(StoringOptions)),
             # One process gains nothing from breaking fusion, and its runner would hold every
             # escalation in memory until the source ends.
             break_fusion=not in_process,
@@ -308,7 +312,8 @@ class ModerationSettings:
         return settings
 
 
-def _decode_settings(options: DecodeOptions) -> DecodeSettings:
+def _decode_settings(options: DecodeOptions, author_field: str) -> DecodeSettings:
+    key = pseudonym_key(f"--author_field={author_field}") if author_field else b""
     try:
         return DecodeSettings(
             format=options.format,
@@ -316,6 +321,8 @@ def _decode_settings(options: DecodeOptions) -> DecodeSettings:
             text_field=options.text_field,
             time_field=options.time_field,
             language_field=options.language_field,
+            author_field=author_field,
+            pseudonym_key=key,
         )
     except ValueError as error:
         raise OptionError(f"--format and the --..._field options: {error}") from error

@@ -7,12 +7,13 @@ from google.cloud import bigquery
 
 # The emulator answers some errors with 500, which the client would send again without end.
 NO_RETRY: Any = None
+Parameter = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter
 _SUBMIT_SECONDS = 60.0
 _RESULT_SECONDS = 120.0
 
 
 def execute(
-    client: bigquery.Client, sql: str, parameters: Iterable[bigquery.ScalarQueryParameter] = ()
+    client: bigquery.Client, sql: str, parameters: Iterable[Parameter] = ()
 ) -> list[dict[str, Any]]:
     """Run one statement and return its rows; google.api_core's errors pass through."""
     config = bigquery.QueryJobConfig(query_parameters=list(parameters))

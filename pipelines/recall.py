@@ -105,7 +105,7 @@ def _together(days: Sequence[Audited]) -> Audited:
     return replace(
         days[0],
         last=days[-1].last,
-        days=sum(day.days for day in days),
+        days=len({day.first for day in days}),
         forced=sum(day.forced for day in days),
         sample=Sample.total(day.sample for day in days),
     )

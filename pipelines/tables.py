@@ -8,7 +8,8 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
-from infra.bigquery import TABLES, VIEWS, Column, columns, statement, statements
+from infra.bigquery import TABLES, VIEWS, columns, statement, statements
+from pipelines.migration import conflict, missing
 from pipelines.queries import NO_RETRY, execute
 from transforms.write.bigquery import BigQuerySettings
 
@@ -25,7 +26,8 @@ def create_tables(settings: BigQuerySettings, create_dataset: bool = False) -> N
     """Make the tables and views that are missing, and add the columns that tables lack.
 
     Nothing is removed or rewritten; views are replaced. Raises TablesError where the dataset is
-    missing and ``create_dataset`` is not set, or the service cannot be used.
+    missing and ``create_dataset`` is not set, the service cannot be used, or a table could only be
+    brought up to date by losing data: then nothing is changed.
     """
     dataset = _checked_name(settings)
     with explained(settings), contextlib.closing(settings.client()) as client:
@@ -33,12 +35,10 @@ def create_tables(settings: BigQuerySettings, create_dataset: bool = False) -> N
             client.create_dataset(dataset, exists_ok=True, retry=NO_RETRY, timeout=_CONNECT_SECONDS)
         else:
             client.get_dataset(dataset, retry=NO_RETRY, timeout=_CONNECT_SECONDS)
-        for table in TABLES:
-            execute(client, statement(table, dataset))
-            for addition in _additions(client, table, dataset):
-                execute(client, addition)
-        for view in VIEWS:
-            execute(client, statement(view, dataset))
+        for addition in _additions(client, dataset):
+            execute(client, addition)
+        for name in (*TABLES, *VIEWS):
+            execute(client, statement(name, dataset))
 
 
 def check_tables(settings: BigQuerySettings) -> None:
@@ -46,9 +46,12 @@ def check_tables(settings: BigQuerySettings) -> None:
     dataset = _checked_name(settings)
     with explained(settings), contextlib.closing(settings.client()) as client:
         for table in TABLES:
-            if missing := [column.name for column in _missing(client, table, dataset)]:
+            name = f"{dataset}.{table}"
+            found = client.get_table(name, retry=NO_RETRY, timeout=_CONNECT_SECONDS)
+            if lacking := missing(found.schema, columns(table)):
+                names = ", ".join(column.name for column in lacking)
                 raise TablesError(
-                    f"The table {dataset}.{table} lacks the column {', '.join(missing)}. "
+                    f"The table {name} lacks the column {names}. "
                     f"Add it with `{_command(settings)}`."
                 )
     # Rows travel over another endpoint, with a permission of its own.
@@ -59,17 +62,33 @@ def check_tables(settings: BigQuerySettings) -> None:
             writer.get_write_stream(name=stream, retry=NO_RETRY, timeout=_CONNECT_SECONDS)
 
 
-def _additions(client: bigquery.Client, table: str, dataset: str) -> list[str]:
-    return [
-        f"ALTER TABLE `{dataset}.{table}` ADD COLUMN IF NOT EXISTS `{column.name}` {column.type}"
-        for column in _missing(client, table, dataset)
-    ]
+def _additions(client: bigquery.Client, dataset: str) -> list[str]:
+    """Return the statements that bring what is there up to date.
+
+    Raises TablesError where something is in the way that could only be replaced.
+    """
+    there = client.list_tables(dataset, retry=NO_RETRY, timeout=_CONNECT_SECONDS)
+    kinds = {each.table_id: each.table_type for each in there}
+    additions = []
+    for name in VIEWS:
+        if kinds.get(name, "VIEW") != "VIEW":
+            raise _in_the_way(f"{dataset}.{name}", f"is a {kinds[name].lower()} there, not a view")
+    for name in (name for name in TABLES if name in kinds):
+        table = client.get_table(f"{dataset}.{name}", retry=NO_RETRY, timeout=_CONNECT_SECONDS)
+        if found := conflict(table, columns(name)):
+            raise _in_the_way(f"{dataset}.{name}", found)
+        additions += [
+            f"ALTER TABLE `{dataset}.{name}` ADD COLUMN IF NOT EXISTS `{column.name}` {column.type}"
+            for column in missing(table.schema, columns(name))
+        ]
+    return additions
 
 
-def _missing(client: bigquery.Client, table: str, dataset: str) -> list[Column]:
-    found = client.get_table(f"{dataset}.{table}", retry=NO_RETRY, timeout=_CONNECT_SECONDS)
-    names = {field.name for field in found.schema}
-    return [column for column in columns(table) if column.name not in names]
+def _in_the_way(name: str, found: str) -> TablesError:
+    return TablesError(
+        f"{name} {found}. To change that would lose data, so nothing was changed: rename it, or "
+        "use another dataset."
+    )
 
 
 def _checked_name(settings: BigQuerySettings) -> str:

@@ -9,8 +9,8 @@ def _position(offset):
     return {"topic": "posts", "partition": 0, "offset": offset, "content_id": f"p{offset}"}
 
 
-def screening(run, offset, *, screened_at=NOON, screen_version="s1", **routes):
-    """One SCREENING row; the routes are by policy id."""
+def screening(run, offset, *, screened_at=NOON, screen_version="s1", stored=None, **routes):
+    """One SCREENING row; the routes are by policy id, ``stored`` has more columns."""
     return {
         **_position(offset),
         "decision_id": f"{run}-screen-{screen_version}-{offset}",
@@ -23,7 +23,7 @@ def screening(run, offset, *, screened_at=NOON, screen_version="s1", **routes):
         "policies": [
             {"policy_id": policy, "score": 0.5, "route": route} for policy, route in routes.items()
         ],
-    }
+    } | (stored or {})
 
 
 def verdict(run, offset, policy_id, outcome, *, policy_version="v1", **changes):
@@ -71,6 +71,21 @@ def deferral(run, offset, policy_id, *, deferred_at=NOON, **changes):
         "route": "escalate",
         "score": 0.5,
         "inclusion_probability": 1.0,
+    } | changes
+
+
+def human_label(run, offset, policy_id, outcome, *, reviewed_at=NOON, **changes):
+    """One HUMAN_LABEL row."""
+    return {
+        **_position(offset),
+        "review_id": f"{run}-review-{policy_id}-{offset}",
+        "run": run,
+        "created_at": NOON,
+        "policy_id": policy_id,
+        "policy_version": "v1",
+        "human_verdict": outcome,
+        "reviewer": "ann",
+        "reviewed_at": reviewed_at,
     } | changes
 
 

@@ -26,6 +26,7 @@ class Counts:
 
     messages: int = 0
     screenings: int = 0
+    screenings_unrecorded: int = 0  # of them, those that were not to get a row
     escalations: int = 0  # post x policy pairs to be judged, audits and forced included
     escalations_read: int = 0  # of them, those that another job had sent
     escalations_sent: int = 0  # to another job that judges them

@@ -80,6 +80,7 @@ CONTENT = pa.schema(
         *_POSITION,
         pa.field("timestamp", TIMESTAMP),
         *_ENVELOPE,
+        pa.field("author_id", pa.string()),  # a pseudonym; null where none is asked for
     ]
 )
 
@@ -107,6 +108,12 @@ SCREENING = pa.schema(
                 )
             ),
         ),
+        pa.field("mode", pa.string()),  # of the run
+        pa.field("shadow_policies", pa.list_(pa.string())),  # those of the set that are in shadow
+        # Chance that the row is stored: below 1 only where every policy cleared the post.
+        pa.field("recorded_probability", pa.float64()),
+        pa.field("record_cleared", pa.float64()),  # of the posts that every policy cleared
+        pa.field("author_id", pa.string()),
     ]
 )
 
@@ -162,6 +169,7 @@ DEFERRAL = pa.schema(
         pa.field("route", pa.string(), nullable=False),
         pa.field("score", pa.float64()),
         pa.field("inclusion_probability", pa.float64(), nullable=False),
+        pa.field("author_id", pa.string()),
     ]
 )
 
@@ -206,6 +214,7 @@ VERDICT = pa.schema(
         pa.field("queue_ms", pa.float64()),  # of the latency, until the engine began
         pa.field("latency_ms", pa.float64()),  # from submission to the result
         pa.field("cached", pa.bool_(), nullable=False),
+        pa.field("author_id", pa.string()),
     ]
 )
 
@@ -235,5 +244,24 @@ DEAD_LETTER = pa.schema(
         *_ENVELOPE,
         pa.field("attempts", pa.int64(), nullable=False),
         pa.field("died_at", TIMESTAMP, nullable=False),
+        pa.field("author_id", pa.string()),
+    ]
+)
+
+# One row per decision of a reviewer; the human_labels table, column for column.
+HUMAN_LABEL = pa.schema(
+    [
+        pa.field("review_id", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        pa.field("content_id", pa.string(), nullable=False),
+        *_POSITION,
+        pa.field("created_at", TIMESTAMP, nullable=False),
+        pa.field("policy_id", pa.string(), nullable=False),
+        pa.field("policy_version", pa.string()),
+        pa.field("human_verdict", pa.string(), nullable=False),  # violates or safe
+        pa.field("reviewer", pa.string(), nullable=False),
+        pa.field("reviewed_at", TIMESTAMP, nullable=False),
+        pa.field("note", pa.string()),
+        pa.field("author_id", pa.string()),
     ]
 )

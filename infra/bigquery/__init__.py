@@ -10,6 +10,7 @@ TABLES = (
     "verdicts",
     "deferrals",
     "dead_letters",
+    "human_labels",
     "runs",
     "policies",
     "screens",
@@ -17,9 +18,14 @@ TABLES = (
 VIEWS = (  # each after what it reads
     "labels",
     "daily_rates",
+    "live_recall",
+    "judge_cost",
+    "policy_changes",
+    "run_diff",
+    "appeals_sample",
+    "disagreements",
     "dead_letter_causes",
     "conservation",
-    "live_recall",
     "screen_comparison",
 )
 

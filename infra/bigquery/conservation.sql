@@ -1,7 +1,9 @@
--- Whether everything that was screened has its decisions, per run, whichever job judged it: pairs =
+-- Has everything that was screened its decisions? Per run, whichever job judged it: pairs =
 -- cleared + judged + deferred + unaccounted + those that are dead letters alone. unaccounted is 0 in
 -- a finished run; in a running one it is what the judge has not answered yet. A message that died at
--- escalation no longer says which pair it was: that one is unaccounted, too.
+-- escalation no longer says which pair it was: that one is unaccounted, too. unrecorded are posts that
+-- every policy cleared and that got no row because of --record_cleared, as finished runs counted
+-- them: posts + unrecorded were screened. A run is looked at whole, so this reads all of its days.
 CREATE OR REPLACE VIEW `{dataset}.conservation` AS
 WITH dead AS (
   SELECT
@@ -34,15 +36,21 @@ pairs AS (
   SELECT
     l.run,
     COUNT(*) AS pairs,
-    SUM(IF(l.decided_by = 'screen', 1, 0)) AS cleared,
-    SUM(IF(l.decided_by = 'judge', 1, 0)) AS judged,
+    SUM(IF(l.machine_label = 'cleared', 1, 0)) AS cleared,
+    SUM(IF(l.verdict IS NOT NULL, 1, 0)) AS judged,
     SUM(IF(l.deferred AND d.run IS NULL, 1, 0)) AS deferred,
-    SUM(IF(l.label = 'undecided' AND NOT l.deferred AND d.run IS NULL, 1, 0)) AS unaccounted
+    SUM(IF(l.machine_label = 'undecided' AND NOT l.deferred AND d.run IS NULL, 1, 0)) AS unaccounted
   FROM `{dataset}.labels` AS l
   LEFT JOIN dead_pairs AS d
     ON d.run = l.run AND d.topic = l.topic AND d.`partition` = l.`partition`
     AND d.`offset` = l.`offset` AND d.policy_id = l.policy_id
+  WHERE l.machine_label IS NOT NULL
   GROUP BY l.run
+),
+unrecorded AS (
+  SELECT run, SUM(CAST(JSON_VALUE(counts, '$.screenings_unrecorded') AS INT64)) AS unrecorded
+  FROM `{dataset}.runs`
+  GROUP BY run
 ),
 every_run AS (
   SELECT run FROM pairs
@@ -60,8 +68,10 @@ SELECT
   COALESCE(dead_posts.dead_at_escalation, 0) AS dead_at_escalation,
   COALESCE(dead_posts.dead_at_judge, 0) AS dead_at_judge,
   COALESCE(dead_posts.dead_at_write, 0) AS dead_at_write,
-  COALESCE(pairs.unaccounted, 0) AS unaccounted
+  COALESCE(pairs.unaccounted, 0) AS unaccounted,
+  COALESCE(unrecorded.unrecorded, 0) AS unrecorded
 FROM every_run AS r
 LEFT JOIN posts ON posts.run = r.run
 LEFT JOIN pairs ON pairs.run = r.run
 LEFT JOIN dead_posts ON dead_posts.run = r.run
+LEFT JOIN unrecorded ON unrecorded.run = r.run

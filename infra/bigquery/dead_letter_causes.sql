@@ -1,10 +1,13 @@
--- Why messages died, by day, most frequent causes first where you order by letters DESC.
+-- Why do messages die, by run and day? Order by letters DESC for the most frequent causes.
+--
+-- A letter counts once for each day: the day is part of the key so that a filter on it reads only its
+-- partitions, and a retry that straddles midnight counts on both.
 CREATE OR REPLACE VIEW `{dataset}.dead_letter_causes` AS
 WITH first_copies AS (
   SELECT *
   FROM `{dataset}.dead_letters`
   WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY run, decision_id ORDER BY died_at) = 1
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY run, DATE(died_at), decision_id ORDER BY died_at) = 1
 )
 SELECT
   run,

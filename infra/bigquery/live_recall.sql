@@ -1,5 +1,5 @@
 -- How much of what violates does the screen catch, and how many violations were missed? Per run,
--- day, policy and screen, from the random sample of cleared posts that is judged all the same; the
+-- mode, day, policy and screen, from the random sample of cleared posts that is judged all the same; the
 -- intervals are at 95 %.
 --
 -- missed is the sum of 1 / inclusion probability over the audited posts that violate; its interval
@@ -8,30 +8,34 @@
 -- violate or to be safe: what is not (indeterminate, waiting, dead) is taken to be like the rest of
 -- its route, and recall_lowest and recall_highest are the recall if all of it had gone against the
 -- screen, or for it. Audits that the judge's budget took out of the sample count as cleared only;
--- forced posts, of a policy without a head, were not screened and count nowhere else.
+-- forced posts, of a policy without a head, were not screened and count nowhere else. Where people
+-- reviewed a verdict, theirs counts. cleared is estimated where a run records a part of the cleared
+-- posts, and too low where it records none; nothing else here depends on it.
 --
 -- Days can be added up by the columns from forced to missed_squares, not by the estimates.
 -- transforms/screen/audit.py has the same formulas with their sources.
 CREATE OR REPLACE VIEW `{dataset}.live_recall` AS
 WITH pairs AS (
   SELECT
-    run, DATE(created_at) AS day, policy_id, screen_version,
+    run, mode, DATE(created_at) AS day, policy_id, screen_version,
     route = 'forced' AS forced,
     route = 'escalate' AS escalated,
     route = 'audit' AS audit,
-    COALESCE(verdict IN ('violates', 'safe'), FALSE) AS answered,
-    COALESCE(verdict = 'violates', FALSE) AS violates,
-    1 / COALESCE(inclusion_probability, 1) AS weight
+    COALESCE(verdict IS NOT NULL AND label IN ('violates', 'safe'), FALSE) AS answered,
+    COALESCE(verdict IS NOT NULL AND label = 'violates', FALSE) AS violates,
+    1 / COALESCE(inclusion_probability, 1) AS weight,
+    weight AS posts
   FROM `{dataset}.labels`
+  WHERE machine_label IS NOT NULL
 ),
 counted AS (
   SELECT
-    run, day, policy_id, screen_version,
+    run, mode, day, policy_id, screen_version,
     SUM(IF(forced, 1, 0)) AS forced,
     SUM(IF(escalated, 1, 0)) AS escalated,
     SUM(IF(escalated AND answered, 1, 0)) AS escalated_answered,
     SUM(IF(escalated AND violates, 1, 0)) AS caught,
-    SUM(IF(forced OR escalated, 0, 1)) AS cleared,
+    CAST(ROUND(SUM(IF(forced OR escalated, 0.0, posts))) AS INT64) AS cleared,
     SUM(IF(audit, 1, 0)) AS audits,
     SUM(IF(audit AND answered, 1, 0)) AS audits_answered,
     SUM(IF(audit AND violates, 1, 0)) AS missed_seen,
@@ -40,7 +44,7 @@ counted AS (
     SUM(IF(audit AND violates, weight, 0.0)) AS missed_weight,
     SUM(IF(audit AND violates, weight * weight, 0.0)) AS missed_squares
   FROM pairs
-  GROUP BY run, day, policy_id, screen_version
+  GROUP BY run, mode, day, policy_id, screen_version
 ),
 -- unit: how many posts one audited post stands for, as variance has it.
 weighed AS (
@@ -98,7 +102,7 @@ bounded AS (
   FROM spread
 )
 SELECT
-  run, day, policy_id, screen_version,
+  run, mode, day, policy_id, screen_version,
   forced, escalated, escalated_answered, caught, cleared, audits, audits_answered, missed_seen,
   audit_weight, audit_squares, missed_weight, missed_squares,
   -- Null where nothing was audited: then nothing is known of what was missed.

@@ -1,12 +1,14 @@
 -- What would change if the second screen (--shadow_screen) took the place of the first? Per run,
--- day, policy and pair of screens. A post is sent to the judge where its route is escalate or
+-- mode, day, policy and pair of screens; filter on day and shadow_day alike, so that only their
+-- partitions are read. A post is sent to the judge where its route is escalate or
 -- forced; a policy without a head has all of its posts sent, and head or shadow_head is false.
 --
 -- The violations are the judged ones, each audited one for 1 / inclusion probability of them, so
 -- recall and shadow_recall are of all posts although the second screen escalated none itself.
 -- gained are violations that the second alone would send, lost those that the first alone sends;
 -- violating_shadow_alone and violating_live_alone say on how many judged posts that rests. Posts
--- without a verdict, indeterminate ones and audits that left the sample are not among them.
+-- without a verdict, indeterminate ones and audits that left the sample are not among them. Where
+-- people reviewed a verdict, theirs counts.
 CREATE OR REPLACE VIEW `{dataset}.screen_comparison` AS
 WITH shadowed AS (
   SELECT
@@ -22,28 +24,33 @@ WITH shadowed AS (
 ),
 pairs AS (
   SELECT
-    l.run, DATE(l.created_at) AS day, l.policy_id, l.screen_version, d.shadow_version,
+    l.run, l.mode, DATE(l.created_at) AS day, DATE(d.created_at) AS shadow_day,
+    l.policy_id, l.screen_version, d.shadow_version,
     l.route != 'forced' AS head,
     d.shadow_route != 'forced' AS shadow_head,
     l.route IN ('escalate', 'forced') AS sent,
     d.shadow_route IN ('escalate', 'forced') AS shadow_sent,
-    COALESCE(l.verdict = 'violates' AND l.route != 'deferred', FALSE) AS violates,
-    1 / COALESCE(l.inclusion_probability, 1) AS weight
+    COALESCE(
+      l.verdict IS NOT NULL AND l.label = 'violates' AND l.route != 'deferred', FALSE
+    ) AS violates,
+    1 / COALESCE(l.inclusion_probability, 1) AS weight,
+    l.weight AS posts
   FROM `{dataset}.labels` AS l
   JOIN shadowed AS d
     ON d.run = l.run AND d.created_at = l.created_at AND d.topic = l.topic
     AND d.`partition` = l.`partition` AND d.`offset` = l.`offset` AND d.policy_id = l.policy_id
+  WHERE l.machine_label IS NOT NULL
 ),
 counted AS (
   SELECT
-    run, day, policy_id, screen_version, shadow_version,
+    run, mode, day, shadow_day, policy_id, screen_version, shadow_version,
     SUM(IF(head, 0, 1)) = 0 AS head,
     SUM(IF(shadow_head, 0, 1)) = 0 AS shadow_head,
-    COUNT(*) AS posts,
+    CAST(ROUND(SUM(posts)) AS INT64) AS posts,
     SUM(IF(sent AND shadow_sent, 1, 0)) AS sent_by_both,
     SUM(IF(sent AND NOT shadow_sent, 1, 0)) AS sent_by_live_alone,
     SUM(IF(shadow_sent AND NOT sent, 1, 0)) AS sent_by_shadow_alone,
-    SUM(IF(sent OR shadow_sent, 0, 1)) AS cleared_by_both,
+    CAST(ROUND(SUM(IF(sent OR shadow_sent, 0.0, posts))) AS INT64) AS cleared_by_both,
     SUM(IF(violates, 1, 0)) AS violating,
     SUM(IF(violates AND sent AND NOT shadow_sent, 1, 0)) AS violating_live_alone,
     SUM(IF(violates AND shadow_sent AND NOT sent, 1, 0)) AS violating_shadow_alone,
@@ -53,7 +60,7 @@ counted AS (
     SUM(IF(violates AND sent AND NOT shadow_sent, weight, 0.0)) AS lost,
     SUM(IF(violates AND shadow_sent AND NOT sent, weight, 0.0)) AS gained
   FROM pairs
-  GROUP BY run, day, policy_id, screen_version, shadow_version
+  GROUP BY run, mode, day, shadow_day, policy_id, screen_version, shadow_version
 )
 SELECT
   *,

@@ -252,6 +252,7 @@ def test_redelivery_leaves_every_view_as_it_was(bigquery, run):
             "dead_at_judge": 1,
             "dead_at_write": 0,
             "unaccounted": 0,
+            "unrecorded": 0,
         }
     ]
 

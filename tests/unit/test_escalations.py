@@ -46,6 +46,7 @@ def escalation(**changes):
         "cluster": "elsewhere:9092",
         "mode": "replay",
         "provisional_id": "d-1",
+        "author_id": None,
     } | changes
 
 
@@ -92,6 +93,7 @@ ROWS = st.fixed_dictionaries(
         "score": st.none() | st.floats(0, 1),
         "inclusion_probability": st.floats(0, 1, exclude_min=True),
         "provisional_id": st.none() | st.text(st.characters(codec="ascii"), min_size=1),
+        "author_id": st.none() | st.text("0123456789abcdef", min_size=32, max_size=32),
     }
 )
 

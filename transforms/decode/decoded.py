@@ -40,6 +40,7 @@ class Posts:
     ids: Sequence[str | int | None]
     times: Sequence[str | float | None]
     languages: Sequence[str | None]
+    authors: Sequence[str | None] | None = None  # pseudonyms; None where they are not asked for
 
 
 def without(batch: pa.RecordBatch, failures: Sequence[Failure]) -> pa.RecordBatch:
@@ -58,6 +59,9 @@ def content(readable: pa.RecordBatch, posts: Posts) -> pa.RecordBatch:
         "text": pa.array(posts.texts, pa.string()),
         "created_at": creation_times(posts.times, readable["timestamp"]),
         "language": _languages(posts.languages),
+        "author_id": pa.nulls(readable.num_rows, pa.string())
+        if posts.authors is None
+        else pa.array(posts.authors, pa.string()),
     } | dict(zip(readable.schema.names, readable.columns, strict=True))
     return pa.RecordBatch.from_arrays([columns[name] for name in CONTENT.names], schema=CONTENT)
 

@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from transforms.decode.decoded import Decoded, Failure, Posts, content, without
+from transforms.decode.pseudonyms import pseudonym
 from transforms.decode.settings import DecodeSettings
 
 Path = tuple[str, ...]
@@ -18,8 +19,14 @@ _FIELDS: msgspec.json.Decoder[Fields] = msgspec.json.Decoder(Fields)
 # Every escape is matched, so that the backslash of `\\ud800` is never taken for the start of one.
 _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _BYTE = re.compile(r"\(byte (\d+)\)")
-# What each leaf may be: text, id, time, language, in the order of DecodeSettings.paths.
-_KINDS: tuple[Any, ...] = (str, str | int | None, str | int | float | None, str | None)
+# What each leaf may be: text, id, time, language, author, in the order of DecodeSettings.paths.
+_KINDS: tuple[Any, ...] = (
+    str,
+    str | int | None,
+    str | int | float | None,
+    str | None,
+    str | int | None,
+)
 
 
 class _UnreadableError(Exception):
@@ -33,7 +40,7 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
     another's offset.
     """
     paths = settings.paths
-    post = _struct(dict(zip(paths, _KINDS, strict=True)))
+    post = _struct(dict(zip(paths, _KINDS, strict=False)))
     decode = msgspec.json.Decoder(post).decode
 
     def checked(value: bytes) -> Any:
@@ -54,9 +61,10 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
                     posts.append(msgspec.convert(_reread(value, paths), post))
                 except _UnreadableError as unreadable:
                     failures.append(Failure(row, *unreadable.args))
-        texts, ids, times, languages = (_column(posts, path) for path in paths)
+        texts, ids, times, languages, *authors = (_column(posts, path) for path in paths)
+        named = _pseudonyms(authors[0], settings.pseudonym_key) if authors else None
         rows = without(batch, failures)
-        return Decoded(content(rows, Posts(texts, ids, times, languages)), tuple(failures))
+        return Decoded(content(rows, Posts(texts, ids, times, languages, named)), tuple(failures))
 
     return decoded
 
@@ -101,6 +109,10 @@ def _column(posts: Sequence[Any], path: Path) -> list[Any]:
     return column
 
 
+def _pseudonyms(authors: Sequence[str | int | None], key: bytes) -> list[str | None]:
+    return [None if author is None else pseudonym(key, author) for author in authors]
+
+
 def _reread(value: bytes | None, paths: Sequence[Path]) -> dict[str, Any]:
     """Return the leaves of a message that is not of the usual form, nested as they were."""
     if value is None:
@@ -112,7 +124,7 @@ def _reread(value: bytes | None, paths: Sequence[Path]) -> dict[str, Any]:
         raise _UnreadableError("invalid_utf8", message) from None
     fields = _fields(value)
     tree: dict[str, Any] = {}
-    for path, kind in zip(paths, _KINDS, strict=True):
+    for path, kind in zip(paths, _KINDS, strict=False):
         leaf = _text(fields, path) if kind is str else _optional(fields, path, kind)
         parent = tree
         for name in path[:-1]:

@@ -1,6 +1,6 @@
 """How a message is read as a post."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import permutations
 
 FORMATS = ("json", "text")
@@ -11,7 +11,8 @@ class DecodeSettings:
     """The format, and for JSON the paths of the fields: names joined by dots, ``post.body.text``.
 
     Only the text must be there. A post without an id is named by its position, one without a
-    readable time is dated by Kafka's timestamp.
+    readable time is dated by Kafka's timestamp. ``author_field`` is empty where authors do not
+    matter; of an author only a pseudonym is kept, made with ``pseudonym_key``.
     """
 
     format: str = "json"
@@ -19,10 +20,16 @@ class DecodeSettings:
     text_field: str = "text"
     time_field: str = "created_at"
     language_field: str = "lang"
+    author_field: str = ""
+    pseudonym_key: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise ValueError(f"format is {self.format!r}; it must be one of {', '.join(FORMATS)}")
+        if self.author_field and not self.pseudonym_key:
+            raise ValueError("an author field needs a key to make pseudonyms with")
+        if self.author_field and self.format != "json":
+            raise ValueError(f"a message in the format {self.format} has no author field")
         for path in self.paths:
             if not all(path):
                 raise ValueError(f"field path {'.'.join(path)!r} has an empty name in it")
@@ -37,6 +44,8 @@ class DecodeSettings:
 
     @property
     def paths(self) -> tuple[tuple[str, ...], ...]:
-        """Return the paths of text, id, time and language, each as its names."""
-        fields = (self.text_field, self.id_field, self.time_field, self.language_field)
-        return tuple(tuple(field.split(".")) for field in fields)
+        """Return the paths of text, id, time, language and, if asked for, author, as names."""
+        fields = [self.text_field, self.id_field, self.time_field, self.language_field]
+        if self.author_field:
+            fields.append(self.author_field)
+        return tuple(tuple(name.split(".")) for name in fields)

@@ -62,6 +62,7 @@ class _Body(msgspec.Struct, frozen=True):
     score: float | None
     inclusion_probability: Annotated[float, msgspec.Meta(gt=0, le=1)]
     provisional_id: _Name | None = None
+    author_id: Annotated[str, msgspec.Meta(max_length=LONGEST_ID)] | None = None
 
 
 _ENCODE = msgspec.json.Encoder().encode

@@ -9,7 +9,7 @@ import pyarrow as pa
 import xxhash
 
 from policies.policy import PolicySet
-from transforms.records import Route
+from transforms.records import Mode, Route
 from transforms.screen.model import Floats, Screen
 
 ROUTES = (Route.CLEAR, Route.ESCALATE, Route.AUDIT, Route.FORCED)  # by the code in an array
@@ -23,15 +23,20 @@ class ScreenSettings:
     """What a run adds to the screen.
 
     ``audit_rate`` is the share of posts, in [0, 1], whose cleared policies are judged all the
-    same; ``audit_salt`` draws another sample.
+    same; ``audit_salt`` draws another sample. ``record_cleared`` is the share of the posts that
+    every policy cleared whose screening is to be stored.
     """
 
     run: str
     cluster: str
     audit_rate: float = 0.01
     audit_salt: str = ""
+    mode: Mode = Mode.ENFORCE
+    record_cleared: float = 1.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.record_cleared <= 1:
+            raise ValueError(f"The share to record is {self.record_cleared}; give one from 0 to 1.")
         if not 0 <= self.audit_rate <= 1:
             raise ValueError(f"The audit rate is {self.audit_rate}; give a share from 0 to 1.")
 

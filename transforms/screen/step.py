@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from policies.policy import PolicySet
+from policies.policy import PolicySet, Status
 from transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
 from transforms.counts import ages, counter, latency, policy_counter
 from transforms.identity import decision_ids
@@ -60,8 +60,12 @@ def screenings(
     policies: PolicySet,
     settings: ScreenSettings,
     screened_at: datetime,
+    recorded: Floats | None = None,
 ) -> pa.RecordBatch:
-    """Return one SCREENING row per post from (rows, policies) scores and routes."""
+    """Return one SCREENING row per post from (rows, policies) scores and routes.
+
+    ``recorded`` is each row's chance to be stored; by default that of ``recording`` these codes.
+    """
     rows = content.num_rows
     policy_ids = tuple(policy.policy_id for policy in policies.policies)
     offsets, ids = _policy_column(policy_ids, rows)
@@ -83,11 +87,30 @@ def screenings(
         "screen_version": pa.repeat(screen_version, rows),
         "policy_set": pa.repeat(policies.version, rows),
         "policies": pa.ListArray.from_arrays(offsets, entries),
+        "mode": pa.repeat(str(settings.mode), rows),
+        "shadow_policies": _in_shadow(policies, rows),
+        "recorded_probability": pa.array(
+            recording(settings, codes) if recorded is None else recorded
+        ),
+        "record_cleared": pa.repeat(settings.record_cleared, rows),
     }
     return pa.RecordBatch.from_arrays(
         [columns[name] if name in columns else content[name] for name in SCREENING.names],
         schema=SCREENING,
     )
+
+
+def recording(settings: ScreenSettings, *decided: Codes) -> Floats:
+    """Return each post's chance to be stored: below 1 where all that was decided is to clear it."""
+    cleared = np.logical_and.reduce([(codes == CLEAR).all(axis=1) for codes in decided])
+    return np.where(cleared, settings.record_cleared, 1.0)
+
+
+def _in_shadow(policies: PolicySet, rows: int) -> Any:
+    """Return ``rows`` lists of the policies that are in shadow; null where none is."""
+    kind = SCREENING.field("shadow_policies").type
+    found = [p.policy_id for p in policies.policies if p.status == Status.SHADOW]
+    return pa.array([found] * rows, kind) if found else pa.nulls(rows, kind)
 
 
 def escalations(
@@ -190,9 +213,9 @@ class _Screen(beam.DoFn):
     def process(self, content: pa.RecordBatch) -> Iterator[Any]:
         settings = self.settings
         texts: Any = content["text"]
-        ids: Any = content["content_id"]
+        contents: Any = content["content_id"]
         scores = self.heads.scores(self.screen.score(texts))
-        sample = audited(ids, settings.audit_rate, settings.audit_salt)
+        sample = audited(contents, settings.audit_rate, settings.audit_salt)
         codes = routes(scores, self.heads, sample)
         self._count(codes)
         self._time(content, codes)
@@ -204,6 +227,11 @@ class _Screen(beam.DoFn):
                 content, scores, codes, self.precise, self.policies, self.settings
             )
             yield from self._flagged(content, scores, ids, self.provisional)
+        shadow = None if self.shadow is None else self._second_routes(texts)
+        if shadow is not None:
+            PROGRESS.hold(positions(content))  # a row more each
+        decided = (codes,) if shadow is None else (codes, shadow[1])
+        recorded = recording(settings, *decided)
         yield screenings(
             content,
             scores,
@@ -212,6 +240,7 @@ class _Screen(beam.DoFn):
             policies=self.policies,
             settings=settings,
             screened_at=datetime.now(UTC),
+            recorded=recorded,
         )
         for batch in escalations(
             content,
@@ -223,8 +252,17 @@ class _Screen(beam.DoFn):
             provisional=ids,
         ):
             yield beam.pvalue.TaggedOutput("escalations", batch)
-        if self.shadow is not None:
-            yield beam.pvalue.TaggedOutput("shadow", self._shadowed(content))
+        if shadow is not None:
+            second = screenings(
+                content,
+                *shadow,
+                screen_version=self.second.version,
+                policies=self.policies,
+                settings=settings,
+                screened_at=datetime.now(UTC),
+                recorded=recorded,
+            )
+            yield beam.pvalue.TaggedOutput("shadow", second)
 
     def _flagged(
         self, content: pa.RecordBatch, scores: Floats, ids: Ids, provisional: ProvisionalSettings
@@ -244,19 +282,10 @@ class _Screen(beam.DoFn):
             PROGRESS.hold(flags)
             yield beam.pvalue.TaggedOutput("provisional", flags)
 
-    def _shadowed(self, content: pa.RecordBatch) -> pa.RecordBatch:
+    def _second_routes(self, texts: Any) -> tuple[Floats, Codes]:
         """Return what the second screen would have decided: nothing is judged because of it."""
-        texts: Any = content["text"]
         scores = self.second_heads.scores(self.second.score(texts))
-        return screenings(
-            content,
-            scores,
-            routes(scores, self.second_heads, np.zeros(content.num_rows, bool)),
-            screen_version=self.second.version,
-            policies=self.policies,
-            settings=self.settings,
-            screened_at=datetime.now(UTC),
-        )
+        return scores, routes(scores, self.second_heads, np.zeros(len(texts), bool))
 
     def _time(self, content: pa.RecordBatch, codes: Codes) -> None:
         cleared = (codes == CLEAR).all(axis=1)

@@ -24,6 +24,8 @@ from transforms.write.rows import ROWS, cut, joined, project, refused_letters
 
 coders.register()
 
+Stored = Callable[[pa.RecordBatch], pa.RecordBatch]
+
 _APPEND_BYTES = 2 << 20  # wait for this much within a bundle; 1-8 MB is what the service likes
 
 
@@ -71,19 +73,29 @@ class WriteToBigQuery(beam.PTransform):
     """Append RecordBatches to a table; give DEAD_LETTER batches of the rows it refused.
 
     Columns are taken by name; those the table does not have are left out. A bundle is done when
-    BigQuery has acknowledged every row of it, so that delivery is at least once.
+    BigQuery has acknowledged every row of it, so that delivery is at least once. ``stored`` says
+    which rows of a batch are stored, and what of them; by default all.
     """
 
-    def __init__(self, settings: BigQuerySettings, table: str, run: str, cluster: str) -> None:
+    def __init__(
+        self,
+        settings: BigQuerySettings,
+        table: str,
+        run: str,
+        cluster: str,
+        *,
+        stored: Stored | None = None,
+    ) -> None:
         if table not in ROWS:
             raise ValueError(f"{table!r} is not a table that is appended to: {', '.join(ROWS)}")
         super().__init__()
         self._settings, self._table, self._run, self._cluster = settings, table, run, cluster
+        self._stored = stored
 
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Add the step to the graph."""
         connect = _Connect(self._settings, self._table)
-        writer = _Write(connect, self._table, self._run, self._cluster)
+        writer = _Write(connect, self._table, self._run, self._cluster, self._stored)
         return batches | "Append" >> beam.ParDo(writer).with_output_types(pa.RecordBatch)
 
 
@@ -100,9 +112,15 @@ class _Write(beam.DoFn):
     """One appender for the life of an instance: connecting costs far more than appending."""
 
     def __init__(
-        self, connect: Callable[[], AppendConnection], table: str, run: str, cluster: str
+        self,
+        connect: Callable[[], AppendConnection],
+        table: str,
+        run: str,
+        cluster: str,
+        stored: Stored | None = None,
     ) -> None:
         self._connect, self._table, self._run, self._cluster = connect, table, run, cluster
+        self._stored = stored
 
     def setup(self) -> None:
         self._appender = Appender(self._connect, self._table)
@@ -121,11 +139,14 @@ class _Write(beam.DoFn):
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
     ) -> None:
+        # Of a row that is not to be stored nothing more is owed either.
+        self._positions.append(positions(batch))
+        if self._stored is not None:
+            batch = self._stored(batch)
         if batch.num_rows == 0:
             return
         rows = project(batch, ROWS[self._table])
         self._waiting.append(rows)
-        self._positions.append(positions(rows))
         self._bytes += rows.nbytes
         self._place = WindowedValue(None, timestamp, (window,))
         if self._bytes >= _APPEND_BYTES:

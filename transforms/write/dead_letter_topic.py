@@ -28,13 +28,21 @@ HEADERS = frozenset(
 
 
 class WriteDeadLetters(beam.PTransform):
-    """Produces every row of DEAD_LETTER batches, and fails the bundle unless all arrive."""
+    """Produces every row of DEAD_LETTER batches, and fails the bundle unless all arrive.
+
+    Where not ``whole``, a letter says why and where, and the message stays at its position alone.
+    """
 
     def __init__(
-        self, settings: KafkaSettings, topic: str, *, max_record_bytes: int = MAX_RECORD_BYTES
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        *,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+        whole: bool = True,
     ) -> None:
         super().__init__()
-        self._dofn = _WriteDoFn(settings, topic, max_record_bytes)
+        self._dofn = _WriteDoFn(settings, topic, max_record_bytes, whole=whole)
 
     def expand(self, letters: beam.PCollection) -> beam.pvalue.PDone:
         """Write every batch of dead letters."""
@@ -43,9 +51,12 @@ class WriteDeadLetters(beam.PTransform):
 
 
 class _WriteDoFn(beam.DoFn):
-    def __init__(self, settings: KafkaSettings, topic: str, max_record_bytes: int) -> None:
+    def __init__(
+        self, settings: KafkaSettings, topic: str, max_record_bytes: int, *, whole: bool
+    ) -> None:
         self._settings = settings
         self._topic = topic
+        self._whole = whole
         self._max_record_bytes = max_record_bytes
 
     def setup(self) -> None:
@@ -57,7 +68,7 @@ class _WriteDoFn(beam.DoFn):
     def process(self, letters: pa.RecordBatch) -> None:
         self._positions.append(positions(letters))
         for record in letter_records(letters, self._topic):
-            self._outbox.send(record)
+            self._outbox.send(record if self._whole else withheld(record))
 
     def finish_bundle(self) -> None:
         self._outbox.settle()
@@ -110,6 +121,11 @@ def emptied(record: Record) -> Record | None:
 
     The whole message is then only in BigQuery, and at its position for as long as Kafka keeps it.
     """
-    ours = tuple(header for header in record.headers if header[0] in HEADERS - {VALUE})
-    smaller = replace(record, key=None, value=b"", headers=(*ours, (VALUE, OMITTED)))
+    smaller = withheld(record)
     return smaller if smaller.size < record.size else None
+
+
+def withheld(record: Record) -> Record:
+    """Return the letter with Weir's headers alone, which say that the message was left out."""
+    ours = tuple(header for header in record.headers if header[0] in HEADERS - {VALUE})
+    return replace(record, key=None, value=b"", headers=(*ours, (VALUE, OMITTED)))

@@ -8,7 +8,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.dead_letters import dead_letters
-from transforms.records import DEAD_LETTER, DEFERRAL, HEADERS, SCREENING, TIMESTAMP, VERDICT, Stage
+from transforms.records import (
+    DEAD_LETTER,
+    DEFERRAL,
+    HEADERS,
+    HUMAN_LABEL,
+    SCREENING,
+    TIMESTAMP,
+    VERDICT,
+    Stage,
+)
 from transforms.write.appending import Refused
 
 _REQUEST_BYTES = 6 << 20  # of rows; the service takes requests of 10 MB
@@ -28,6 +37,7 @@ ROWS = {
     "verdicts": _as_stored(VERDICT),
     "deferrals": _as_stored(DEFERRAL),
     "dead_letters": _as_stored(DEAD_LETTER),
+    "human_labels": _as_stored(HUMAN_LABEL),
 }
 
 
@@ -108,12 +118,13 @@ def _envelope(row: pa.RecordBatch) -> pa.RecordBatch:
             _own(row, "policy_id", pa.string()),
             _own(row, "timestamp", TIMESTAMP),
             _own(row, "key", pa.binary()),
+            _own(row, "author_id", pa.string()),
             pa.array([as_json(row)], pa.binary()),
             pa.nulls(1, HEADERS),
         ],
         names=[
             *("topic", "partition", "offset", "content_id", "policy_id", "timestamp", "key"),
-            *("value", "headers"),
+            *("author_id", "value", "headers"),
         ],
     )
 

@@ -1,0 +1,41 @@
+-- What does judging cost, by run, mode, day, policy, version, engine, model and effort?
+--
+-- A verdict counts once, however often it was delivered; what a repeated bundle computed twice is in
+-- the metrics of the job. from_cache are answers taken from an equal post, which cost nothing;
+-- tokens_computed are what the engine worked for: prompt tokens that its prefix cache did not hold,
+-- and generated ones. Sums are null where the engine does not count tokens. day is that of the post.
+CREATE OR REPLACE VIEW `{dataset}.judge_cost` AS
+WITH judged AS (
+  SELECT *
+  FROM `{dataset}.verdicts`
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY run, created_at, decision_id ORDER BY judged_at, verdict, rationale
+  ) = 1
+)
+SELECT
+  run,
+  mode,
+  DATE(created_at) AS day,
+  policy_id,
+  policy_version,
+  engine,
+  model,
+  effort,
+  COUNT(*) AS verdicts,
+  SUM(IF(cached, 1, 0)) AS from_cache,
+  SUM(IF(cached, 0, 1)) AS asked,
+  SUM(IF(verdict = 'violates', 1, 0)) AS violating,
+  SUM(IF(verdict = 'indeterminate', 1, 0)) AS indeterminate,
+  SUM(tokens_in) AS tokens_in,
+  SUM(tokens_cached) AS tokens_cached,
+  SUM(tokens_out) AS tokens_out,
+  SUM(tokens_reasoning) AS tokens_reasoning,
+  SUM(tokens_in - COALESCE(tokens_cached, 0) + tokens_out) AS tokens_computed,
+  SUM(tokens_cached) / NULLIF(SUM(tokens_in), 0) AS prefix_cache_share,
+  SUM(tokens_in - COALESCE(tokens_cached, 0) + tokens_out)
+    / NULLIF(SUM(IF(verdict = 'violates', 1, 0)), 0) AS tokens_per_violation,
+  APPROX_QUANTILES(IF(cached, NULL, latency_ms), 100)[SAFE_OFFSET(50)] AS median_latency_ms,
+  APPROX_QUANTILES(IF(cached, NULL, latency_ms), 100)[SAFE_OFFSET(95)] AS p95_latency_ms
+FROM judged
+GROUP BY run, mode, day, policy_id, policy_version, engine, model, effort

@@ -1,0 +1,66 @@
+"""Which screenings are stored, and with which chance."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.failures import OptionError
+from pipelines.storing import _share
+from tests.rows import screening
+from transforms.records import SCREENING
+from transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED, ScreenSettings
+from transforms.screen.step import recording
+from transforms.write.recording import recorded
+
+
+def screenings(count, probability, share):
+    stored = {"recorded_probability": probability, "record_cleared": share}
+    rows = [screening("r", n, stored=stored, spam="clear") for n in range(count)]
+    return pa.RecordBatch.from_pylist(rows, SCREENING)
+
+
+def test_only_a_post_that_every_policy_cleared_may_go_unrecorded():
+    settings = ScreenSettings("r", "c", record_cleared=0.25)
+    codes = np.array([[CLEAR, CLEAR], [CLEAR, ESCALATE], [AUDIT, AUDIT], [FORCED, CLEAR]], np.int8)
+    assert recording(settings, codes).tolist() == [0.25, 1, 1, 1]
+
+
+def test_what_a_second_screen_would_send_is_recorded_too():
+    settings = ScreenSettings("r", "c", record_cleared=0.25)
+    first = np.array([[CLEAR], [CLEAR], [ESCALATE]], np.int8)
+    second = np.array([[CLEAR], [ESCALATE], [CLEAR]], np.int8)
+    assert recording(settings, first, second).tolist() == [0.25, 1, 1]
+
+
+def test_about_the_share_is_stored_and_always_the_same_posts():
+    batch = screenings(20_000, 0.1, 0.1)
+    kept = recorded(batch)
+    assert 1800 < kept.num_rows < 2200
+    assert recorded(batch).equals(kept)
+    halves = [recorded(batch.slice(0, 7_000)), recorded(batch.slice(7_000))]
+    assert sum(half.num_rows for half in halves) == kept.num_rows
+
+
+def test_a_larger_share_holds_all_of_a_smaller_one():
+    few = recorded(screenings(5_000, 0.1, 0.1))["offset"].to_pylist()
+    many = recorded(screenings(5_000, 0.3, 0.3))["offset"].to_pylist()
+    assert set(few) < set(many)
+
+
+def test_none_and_all_are_what_they_say():
+    assert recorded(screenings(500, 0.0, 0.0)).num_rows == 0
+    assert recorded(screenings(500, 1.0, 1.0)).num_rows == 500
+    assert recorded(screenings(500, 1.0, 0.0)).num_rows == 500
+
+
+@pytest.mark.parametrize(
+    ("said", "share"), [("all", 1.0), ("none", 0.0), ("1%", 0.01), ("0.5%", 0.005), ("100%", 1.0)]
+)
+def test_a_share_is_a_word_or_a_percentage(said, share):
+    assert _share(said) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("said", ["", "some", "0%", "101%", "1", "-1%", "1%%", "nan%", "١%%"])
+def test_another_share_is_refused_with_the_way_out(said):
+    with pytest.raises(OptionError, match="give all, none, or a share such as 1%"):
+        _share(said)

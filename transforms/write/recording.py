@@ -1,0 +1,38 @@
+"""Which screenings get a row: all of them, or of the posts that every policy cleared a part.
+
+The part is drawn by a hash of the content id, so two runs draw the same posts, and each row says
+with which chance it was drawn: views weigh by it.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from transforms.counts import counter
+from transforms.screen.route import audited
+
+_SALT = "record-cleared"  # another draw than that of the audit
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Keeps the rows of SCREENING batches that the draw takes; ``counted`` counts the others."""
+
+    counted: bool = True
+
+    def __call__(self, screenings: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows that are to be stored."""
+        kept = recorded(screenings)
+        if self.counted:
+            counter("screenings_unrecorded").inc(screenings.num_rows - kept.num_rows)
+        return kept
+
+
+def recorded(screenings: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows that their ``recorded_probability`` and the draw let through."""
+    sure = screenings["recorded_probability"].to_numpy(zero_copy_only=False) >= 1
+    if sure.all():
+        return screenings
+    share = screenings["record_cleared"][0].as_py()  # one for the run
+    drawn = audited(screenings["content_id"], share, _SALT)
+    return screenings.filter(pa.array(sure | drawn))
