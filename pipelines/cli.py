@@ -20,6 +20,7 @@ from pipelines.failures import OptionError, reported
 from pipelines.options import kafka_options
 from pipelines.screens import certificates_json, print_certificates, screen_app
 from pipelines.terminal import AsJson, Policies, console, plain, print_table
+from policies.check import Finding
 from policies.check import check as check_policy
 from policies.loading import LIBRARY, load_policies
 from policies.policy import Policy, PolicyError
@@ -193,22 +194,25 @@ def check_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -
     """Say what would make a policy read badly; exit 1 where there is an error."""
     with reported():
         loaded = load_policies(policies)
-    findings = [(p.policy_id, f) for p in loaded.policies for f in check_policy(p)]
+    findings = [(p, f) for p in loaded.policies for f in check_policy(p)]
     if as_json:
-        typer.echo(
-            json.dumps(
-                [
-                    {"policy": i, "level": f.level, "line": f.line, "message": f.message}
-                    for i, f in findings
-                ],
-                indent=2,
-            )
-        )
+        described = [
+            {"policy": p.policy_id, "file": f.source, "level": f.level, "line": _line(p, f)}
+            | {"message": f.message}
+            for p, f in findings
+        ]
+        typer.echo(json.dumps(described, indent=2))
     else:
-        for policy_id, finding in findings:
-            typer.echo(f"{policy_id}:{finding.line}: {finding.level}: {finding.message}")
+        for p, f in findings:
+            typer.echo(f"{p.policy_id}/{f.source}:{_line(p, f)}: {f.level}: {f.message}")
         typer.echo(f"{len(loaded.policies)} policies, {len(findings)} findings")
     raise typer.Exit(1 if any(f.level == "error" for _, f in findings) else 0)
+
+
+def _line(policy: Policy, finding: Finding) -> int:
+    """Return the line of the file that a finding is about; 0 is the whole of it."""
+    in_text = finding.source == "policy.md" and finding.line > 0
+    return finding.line + policy.text_line - 1 if in_text else finding.line
 
 
 @policy_app.command("show")
