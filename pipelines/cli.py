@@ -15,6 +15,7 @@ from pipelines import demo as demo_job
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
 from pipelines.audit import print_audited
+from pipelines.compare.command import compare
 from pipelines.evaluate import command as evaluate_command
 from pipelines.failures import OptionError, reported
 from pipelines.options import kafka_options
@@ -40,6 +41,7 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
 cold_commands.register(screen_app)
 evaluate_command.register(policy_app)
+app.command()(compare)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
