@@ -6,7 +6,8 @@ from typing import Any
 from pipelines.compare.cells import Cost, Group
 from pipelines.compare.rows import Compared, Decided, Flip
 from pipelines.compare.sides import Side, Window, days_left_out
-from pipelines.compare.statistics import Share, mcnemar_in_words
+from pipelines.compare.statistics import Share
+from pipelines.compare.wording import judgement_in_words
 
 
 def described(found: Compared) -> dict[str, Any]:
@@ -21,8 +22,7 @@ def described(found: Compared) -> dict[str, Any]:
         "to": found.window.until.isoformat(),
         "posts": asdict(found.posts),
         "total": _group(counted.total),
-        "p_value": counted.total.flips.p_value,
-        "words": mcnemar_in_words(counted.total.flips, found.a.name, found.b.name),
+        "words": judgement_in_words(found),
         "transitions": [
             {"a": a, "b": b, "pairs": pairs} for (a, b), pairs in counted.transitions.items()
         ],
@@ -55,6 +55,7 @@ def _group(group: Group) -> dict[str, Any]:
         "newly_flagged": _share(flips.newly_flagged),
         "no_longer_flagged": _share(flips.no_longer_flagged),
         "difference": {"value": value, "low": low, "high": high},
+        "p_value": flips.p_value,
     }
 
 

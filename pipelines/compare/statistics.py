@@ -115,19 +115,22 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * float(bdtr(min(gained, lost), flips, 0.5))) if flips else 1.0
 
 
-def mcnemar_in_words(flips: Flips, a: str = "A", b: str = "B") -> str:
-    """Return what the test says, for a reader who has never heard of it."""
+def mcnemar_in_words(flips: Flips, a: str = "A", b: str = "B", pairs: str = "posts") -> str:
+    """Return what the test says, for a reader who has never heard of it.
+
+    ``pairs`` is what both sides decided.
+    """
     gained, lost = flips.gained, flips.lost
     total = gained + lost
     if not flips.pairs:
-        return "No post was decided by both, so nothing can be said."
+        return f"Both decided none of the {pairs}, so nothing can be said."
     if not total:
         most = Share(0, flips.pairs).high
         return (
-            f"None of {flips.pairs:,} posts changed sides; in more traffic like this it would be "
+            f"None of {flips.pairs:,} {pairs} changed sides; in more traffic like this it would be "
             f"at most {most:.2%} of them (95 % confidence)."
         )
-    found = f"{total:,} of {flips.pairs:,} posts changed sides: {gained:,} flagged only by {b}, "
+    found = f"{total:,} of {flips.pairs:,} {pairs} changed sides: {gained:,} flagged only by {b}, "
     found += f"{lost:,} only by {a}. "
     chance = f"a split at least as uneven comes up {_odds(flips.p_value)}"
     if flips.p_value >= 0.05:

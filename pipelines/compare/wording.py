@@ -30,14 +30,14 @@ def slice_in_words(found: Compared) -> Iterator[str]:
             yield f"Only {side.name} decided by {', '.join(policies)}; that is not compared."
     if unsure := found.counted.total.unsure:
         yield (
-            f"{unsure:,} decisions are indeterminate or wait for the judge on one side or both; "
-            "they are neither flagged nor safe, and are no part of the figures."
+            f"Indeterminate or waiting for the judge on one side or both: {unsure:,} decisions. "
+            "They are neither flagged nor safe, and are no part of the figures."
         )
 
 
 def judgement_in_words(found: Compared) -> str:
     """Return what McNemar's test says."""
-    return mcnemar_in_words(found.counted.total.flips, found.a.name, found.b.name)
+    return mcnemar_in_words(found.counted.total.flips, found.a.name, found.b.name, "decisions")
 
 
 def figures(group: Group) -> tuple[str, ...]:

@@ -212,12 +212,12 @@ def test_the_command_prints_the_flips_and_what_chance_says_of_them(bigquery, nam
     store(bigquery, b, v2, B)
     shown = weir(bigquery, a, b)
     assert shown.exit_code == 0, shown.output
-    assert "5 of 38 posts changed sides: 3 flagged only by" in " ".join(shown.stdout.split())
+    assert "5 of 38 decisions changed sides: 3 flagged only by" in " ".join(shown.stdout.split())
     assert "5 of 5 flips" in shown.stdout
     assert "because" in shown.stdout
     said = json.loads(weir(bigquery, a, b, "--json", "--show", "2").stdout)
     assert said["total"]["newly_flagged"]["posts"] == 3
-    assert said["p_value"] == 1
+    assert said["total"]["p_value"] == 1
     assert len(said["flips"]) == 2
 
 

@@ -117,7 +117,7 @@ def test_all_that_is_left_out_is_said():
     assert "2 posts are only in a and 3 only in b" in said
     assert "a also covers 4 other days" in said
     assert "Only a decided by old" in said
-    assert "1 decisions are indeterminate" in said
+    assert "1 decisions. They are neither flagged nor safe" in said
 
 
 @pytest.mark.parametrize("act", ["\x00", "\x1b", "\x9b", "\u202e", "\u2066", "\u200b", "\ufeff"])

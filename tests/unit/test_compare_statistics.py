@@ -96,7 +96,7 @@ def test_flips_that_fall_one_way_are_said_to_show_which_side_flags_more():
 
 @pytest.mark.parametrize(
     ("flips", "said"),
-    [(Flips(0, 0, 100), "at most 3.70%"), (Flips(0, 0, 0), "No post was decided by both")],
+    [(Flips(0, 0, 100), "at most 3.70%"), (Flips(0, 0, 0), "Both decided none of the posts")],
 )
 def test_without_flips_it_is_said_how_little_that_shows(flips, said):
     assert said in mcnemar_in_words(flips)
