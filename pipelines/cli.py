@@ -18,6 +18,8 @@ from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
 from pipelines.analyst.review import review_app
 from pipelines.audit import print_audited
+from pipelines.compare.command import compare
+from pipelines.evaluate import command as evaluate_command
 from pipelines.failures import OptionError, reported
 from pipelines.options import kafka_options
 from pipelines.privacy.forget import forget
@@ -26,6 +28,7 @@ from pipelines.screens import certificates_json, print_certificates, screen_app
 from pipelines.status import local_jobs
 from pipelines.status_view import status_view
 from pipelines.terminal import AsJson, Policies, console, plain, print_table
+from policies.check import Finding
 from policies.check import check as check_policy
 from policies.loading import LIBRARY, load_policies
 from policies.policy import Policy, PolicyError
@@ -46,6 +49,8 @@ app.add_typer(screen_app, name="screen")
 app.add_typer(review_app, name="review")
 app.command()(forget)
 cold_commands.register(screen_app)
+evaluate_command.register(policy_app)
+app.command()(compare)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -236,22 +241,25 @@ def check_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -
     """Say what would make a policy read badly; exit 1 where there is an error."""
     with reported():
         loaded = load_policies(policies)
-    findings = [(p.policy_id, f) for p in loaded.policies for f in check_policy(p)]
+    findings = [(p, f) for p in loaded.policies for f in check_policy(p)]
     if as_json:
-        typer.echo(
-            json.dumps(
-                [
-                    {"policy": i, "level": f.level, "line": f.line, "message": f.message}
-                    for i, f in findings
-                ],
-                indent=2,
-            )
-        )
+        described = [
+            {"policy": p.policy_id, "file": f.source, "level": f.level, "line": _line(p, f)}
+            | {"message": f.message}
+            for p, f in findings
+        ]
+        typer.echo(json.dumps(described, indent=2))
     else:
-        for policy_id, finding in findings:
-            typer.echo(f"{policy_id}:{finding.line}: {finding.level}: {finding.message}")
+        for p, f in findings:
+            typer.echo(f"{p.policy_id}/{f.source}:{_line(p, f)}: {f.level}: {f.message}")
         typer.echo(f"{len(loaded.policies)} policies, {len(findings)} findings")
     raise typer.Exit(1 if any(f.level == "error" for _, f in findings) else 0)
+
+
+def _line(policy: Policy, finding: Finding) -> int:
+    """Return the line of the file that a finding is about; 0 is the whole of it."""
+    in_text = finding.source == "policy.md" and finding.line > 0
+    return finding.line + policy.text_line - 1 if in_text else finding.line
 
 
 @policy_app.command("show")

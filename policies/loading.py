@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -84,6 +85,7 @@ def parse_policy(
         effort=fields.choice("effort", Effort, Effort.LOW),
         contract=contract,
         examples=() if examples is None else tuple(_examples(examples, examples_source, rules)),
+        text_line=text_line + len(text) - len(text.lstrip("\n")),
     )
     if not text.strip():
         raise PolicyError(
@@ -219,7 +221,9 @@ def _examples(table: bytes, source: str, rules: Mapping[str, str]) -> Iterator[E
             raise PolicyError(f"{source}:1: the first line must be {','.join(_COLUMNS)}")
         for row in reader:
             if row:
-                yield _example(row, f"{source}:{reader.line_num}", rules)
+                yield replace(
+                    _example(row, f"{source}:{reader.line_num}", rules), line=reader.line_num
+                )
     except csv.Error as error:
         raise PolicyError(
             f"{source}:{reader.line_num}: {error}; put a text with commas, quotes or line breaks "

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -48,6 +48,7 @@ class Example:
     violates: bool
     rule_id: str | None = None
     note: str | None = None
+    line: int = field(default=0, compare=False)  # of its file, where it was read from one
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Policy:
     effort: Effort = Effort.LOW
     contract: Contract = Contract.JSON
     examples: Sequence[Example] = ()
+    text_line: int = field(default=1, compare=False)  # of the document, on which the text begins
 
     @cached_property
     def version(self) -> str:

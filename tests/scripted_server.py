@@ -62,13 +62,15 @@ HTML = Reply(
 class ScriptedServer:
     """``models`` answers GET /v1/models; ``script`` the questions, one by one, and then ``then``.
 
-    Where ``down`` is set every connection is dropped.
+    ``by_post``, where it is set, has the reply to each post that it knows, in whatever order they
+    come. Where ``down`` is set every connection is dropped.
     """
 
     def __init__(self, served=None, port=0):
         self.models = served or models("gpt-oss-safeguard:20b")
         self.script: list[Reply] = []
         self.then = chat(SAFE)
+        self.by_post: dict[str, Reply] = {}
         self.down = False
         self.questions: list[Received] = []
         self.looked_up = 0  # how often the models were
@@ -107,13 +109,16 @@ class ScriptedServer:
         else:
             self.questions.append(request)
             self.arrived.release()
-            reply = self.script.pop(0) if self.script else self.then
+            reply = self.by_post.get(_post(request)) or self._next()
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             return await self._send(reply, reader, writer)
         finally:
             self.in_flight -= 1
+
+    def _next(self):
+        return self.script.pop(0) if self.script else self.then
 
     async def _send(self, reply, reader, writer):
         await asyncio.sleep(reply.delay)
@@ -131,6 +136,11 @@ class ScriptedServer:
         writer.write("\r\n".join([*lines, "", ""]).encode() + body[: reply.sent])
         await writer.drain()
         return reply.sent is None
+
+
+def _post(request):
+    messages = request.body.get("messages") or [{"content": None}]
+    return messages[-1]["content"]
 
 
 async def _read(reader):

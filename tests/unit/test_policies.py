@@ -9,7 +9,9 @@ from apache_beam.io.filesystem import FileMetadata, MatchResult
 from apache_beam.io.localfilesystem import LocalFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from pipelines.cli import app
 from policies.check import Finding, check, tokens
 from policies.loading import LIBRARY, load_policies, parse_policy
 from policies.policy import Contract, Effort, Example, Policy, PolicyError, Status
@@ -31,6 +33,8 @@ TEXT = f"""\
 ## Instruction
 
 Answer with {OUTPUT}.
+
+VIOLATES takes precedence over SAFE. When unsure, answer 0.
 
 ## Definitions
 
@@ -445,6 +449,88 @@ def test_golden_cases_that_repeat_or_all_agree_are_a_warning() -> None:
     repeated, one_sided = messages(replace(POLICY, examples=examples), "warning")
     assert "has example 1 again as 2" in repeated + one_sided
     assert "no example labelled safe" in repeated + one_sided
+
+
+def test_a_text_without_any_part_is_checked_too() -> None:
+    found = messages(replace(POLICY, text="Answer 1 or 0."), "error")
+    assert sum("there is no part" in message for message in found) == 4
+
+
+@pytest.mark.parametrize(
+    ("sentence", "word"),
+    [
+        ("Asking is usually fine.", "usually"),
+        ("Anything Inappropriate violates.", "inappropriate"),
+        ("Asking for money, cards, etc. violates.", "etc"),
+    ],
+)
+def test_a_vague_word_is_a_warning_at_its_line(sentence: str, word: str) -> None:
+    policy = with_text("- LOAN1: asks.", f"- LOAN1: asks.\n- {sentence}")
+    (finding,) = check(policy)
+    assert finding.line == policy.text.split("\n").index(f"- {sentence}") + 1
+    assert (finding.level, finding.message.split(" is vague")[0]) == ("warning", repr(word))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("- LOAN1: asks.", '- LOAN1: asks, "etc" included.'),
+        ('- "Have ten" →', "- usually harmless →"),
+        ("- **Stranger**", "- **Excessive**: over 100.\n- **Stranger**"),
+    ],
+    ids=["in quotes", "in an example", "defined"],
+)
+def test_a_word_that_is_quoted_or_defined_is_not_vague(old: str, new: str) -> None:
+    policy = with_text(old, new)
+    policy = replace(policy, text=policy.text.replace("- Gives.", "- Gives no excessive sum."))
+    vague = {f.message.split()[0] for f in check(policy) if "is vague" in f.message}
+    assert vague == (set() if "Excessive" in new else {"'excessive'"})
+
+
+def test_a_policy_that_does_not_say_what_wins_or_what_to_do_when_unsure_is_warned_of() -> None:
+    policy = with_text("VIOLATES takes precedence over SAFE. When unsure, answer 0.", "Decide.")
+    found = messages(policy, "warning")
+    assert any("state the precedence" in message for message in found)
+    assert any("when unsure; say it" in message for message in found)
+
+
+def test_a_label_that_no_example_is_answered_with_is_a_warning() -> None:
+    always = with_text("violation 0", "violation 1")
+    (message,) = messages(always, "warning")
+    assert message == "no example is answered with the label '0'; add one"
+    labelled = replace(
+        POLICY,
+        contract=Contract.LABEL,
+        labels={"YES": "violates", "NO": "safe", "OFF": "safe"},
+        text=POLICY.text.replace("violation 1", "YES").replace("violation 0", "NO"),
+    )
+    assert "no example is answered with the label 'OFF'; add one" in messages(labelled, "warning")
+
+
+def test_examples_in_the_text_that_contradict_each_other_are_an_error() -> None:
+    policy = with_text('"Have twenty"', '"Lend  me TEN"')
+    (finding,) = check(policy)
+    assert finding.level == "error"
+    assert finding.line == policy.text.split("\n").index('- "Lend  me TEN" → violation 0.') + 1
+    assert "contradicts an earlier example" in finding.message
+
+
+def test_an_example_in_the_text_that_contradicts_a_golden_one_names_its_line() -> None:
+    table = EXAMPLES + 'Give me one,violates,LOAN1,\n"Have\nten",violates,LOAN1,\nBye,safe,,\n'
+    policy = parse_policy(DOCUMENT.encode(), examples=table.encode())
+    (finding,) = check(policy)
+    assert "the example contradicts examples.csv line 4" in finding.message
+
+
+def test_lines_are_those_of_the_files_as_they_stand_on_disk(tmp_path: Path) -> None:
+    document = FRONT + "\n\n" + TEXT.replace("- Gives.", "- Gives, usually.")
+    examples = EXAMPLES + "Hi,safe,,\nLend,violates,LOAN1,\nhi,safe,,\n"
+    place = folder(tmp_path, "loans", document, examples)
+    result = CliRunner().invoke(app, ["policy", "check", "--policies", str(tmp_path)])
+    lines = (place / "policy.md").read_text("utf-8").split("\n")
+    assert f"loans/policy.md:{lines.index('- Gives, usually.') + 1}: warning: " in result.stdout
+    assert "loans/examples.csv:4: warning: examples.csv has example 1 again" in result.stdout
+    assert result.exit_code == 0
 
 
 def test_control_strings_in_a_policy_are_counted_as_plain_text() -> None:

@@ -1,0 +1,73 @@
+"""A comparison on a terminal."""
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.compare.rows import Compared, Decided
+from pipelines.compare.wording import (
+    COLUMNS,
+    COST_COLUMNS,
+    cost_cells,
+    decision_in_words,
+    figures,
+    judgement_in_words,
+    slice_in_words,
+)
+from pipelines.terminal import console, plain, print_table
+
+_TEXT, _SAID = 200, 400  # characters of a post and of a rationale
+_GROUPS = 15  # of a breakdown
+
+
+def print_comparison(found: Compared) -> None:
+    """Print the figures, then each flipped post with what both sides say of it."""
+    counted = found.counted
+    _say(f"A is {found.a.name}, B is {found.b.name}: ", *slice_in_words(found))
+    console.print(_table("decisions of both, with 95 % intervals", "", [figures(counted.total)]))
+    _say(judgement_in_words(found))
+    transitions = [[a, b, pairs] for (a, b), pairs in counted.transitions.items()]
+    print_table("what became of each label", [found.a.name, found.b.name, "decisions"], transitions)
+    for breakdown in counted.breakdowns:
+        rows = [figures(group) for group in breakdown.groups[:_GROUPS]]
+        if len(breakdown.groups) > 1:
+            console.print(_table(f"by {breakdown.by}", breakdown.by, rows))
+    costs = [cost_cells(s.name, c) for s, c in zip((found.a, found.b), counted.costs, strict=True)]
+    print_table("what judging them cost", list(COST_COLUMNS), [list(row) for row in costs])
+    _print_flips(found)
+
+
+def _table(title: str, name: str, rows: list[tuple[str, ...]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in (name, *COLUMNS):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(cell, 80) for cell in row))
+    return table
+
+
+def _print_flips(found: Compared) -> None:
+    flips = found.counted.total.flips
+    total = flips.gained + flips.lost
+    if not total:
+        return
+    _say(f"\n{len(found.flips):,} of {total:,} flips, the most confident disagreements first:")
+    for flip in found.flips:
+        place = plain(f"{flip.topic}/{flip.partition}/{flip.offset}", 80)
+        console.print(f"\n  {escape(flip.policy_id)}, {place}", highlight=False)
+        text = "(not stored)" if flip.text is None else plain(flip.text, _TEXT)
+        console.print(f"    post: {text}", highlight=False, soft_wrap=True)
+        for name, decided in ((found.a.name, flip.a), (found.b.name, flip.b)):
+            console.print(
+                f"    {escape(name)}: {_decided(decided)}", highlight=False, soft_wrap=True
+            )
+
+
+def _decided(decided: Decided) -> str:
+    said = plain(decision_in_words(decided), 120)
+    return f"{said}: {plain(decided.rationale, _SAID)}" if decided.rationale else said
+
+
+def _say(*sentences: str) -> None:
+    for sentence in sentences:
+        console.print(Text(sentence), highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""How right a policy is, on posts whose answer is known."""

@@ -1,0 +1,305 @@
+"""One policy on labelled posts: what was measured, as a value and as JSON."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from pipelines.compare.statistics import Flips, Share, mcnemar_in_words
+from pipelines.evaluate.judging import Judgements
+from pipelines.evaluate.labels import Case, Labels
+from pipelines.evaluate.measures import (
+    Decision,
+    Interval,
+    Measures,
+    f1_difference,
+    measured,
+    right_ones,
+)
+from policies.policy import Policy
+from transforms.judge.in_flight import Failed
+from transforms.judge.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Misjudged:
+    """A case and the verdict that is not the right one."""
+
+    case: Case
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class RuleRecall:
+    """How many of the posts that break a rule were flagged."""
+
+    rule_id: str
+    flagged: Share
+
+
+@dataclass(frozen=True)
+class Unstable:
+    """A case whose verdicts differ from round to round, and how often each came."""
+
+    case: Case
+    verdicts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Whether the same post gets the same verdict again."""
+
+    rounds: int
+    same: Share  # of the posts with one verdict in every round
+    lowest_f1: float | None
+    highest_f1: float | None
+    unstable: tuple[Unstable, ...]
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A request that ended in an error, and so is no part of any figure."""
+
+    case: Case
+    failed: Failed
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A policy's answers to labelled posts. Figures are of the first round."""
+
+    policy: Policy
+    labels: Labels
+    judgements: Judgements
+    held_out: bool  # the engine learns from golden examples, and was kept from those it judged
+
+    @cached_property
+    def measures(self) -> Measures:
+        """Return the figures of the first round."""
+        return measured([decision for _, decision in self._decided(0)])
+
+    @property
+    def misjudged(self) -> list[Misjudged]:
+        """Return the cases that were judged wrongly or not decided, the most confident first."""
+        found = [
+            Misjudged(case, answer.said)
+            for case, answer in zip(self.labels.cases, self.judgements.answers[0], strict=True)
+            if isinstance(answer.said, Verdict) and not _decision(case, answer.said).right
+        ]
+        return sorted(found, key=lambda each: -_confidence(each.verdict))
+
+    @property
+    def rules(self) -> list[RuleRecall]:
+        """Return each rule that cases name, with the share of its cases that was flagged."""
+        seen: Counter[str] = Counter()
+        flagged: Counter[str] = Counter()
+        for case, decision in self._decided(0):
+            if case.violates and case.rule_id:
+                seen[case.rule_id] += 1
+                flagged[case.rule_id] += decision.flagged
+        return [RuleRecall(rule, Share(flagged[rule], seen[rule])) for rule in sorted(seen)]
+
+    @property
+    def stability(self) -> Stability | None:
+        """Return how stable verdicts are over the rounds; None of one round."""
+        rounds = self.judgements.answers
+        if len(rounds) < 2:
+            return None
+        counts = [
+            (case, Counter(str(a.said.outcome) for a in of_case if isinstance(a.said, Verdict)))
+            for case, of_case in zip(self.labels.cases, zip(*rounds, strict=True), strict=True)
+        ]
+        answered = [(case, seen) for case, seen in counts if seen.total() == len(rounds)]
+        unstable = tuple(
+            Unstable(case, tuple(seen.most_common())) for case, seen in answered if len(seen) > 1
+        )
+        figures = [
+            value
+            for number in range(len(rounds))
+            if (value := measured([d for _, d in self._decided(number)]).f1.value) is not None
+        ]
+        return Stability(
+            rounds=len(rounds),
+            same=Share(len(answered) - len(unstable), len(answered)),
+            lowest_f1=min(figures, default=None),
+            highest_f1=max(figures, default=None),
+            unstable=unstable,
+        )
+
+    @property
+    def unanswered(self) -> list[Unanswered]:
+        """Return what ended in an error, in any round."""
+        return [
+            Unanswered(case, answer.said)
+            for of_round in self.judgements.answers
+            for case, answer in zip(self.labels.cases, of_round, strict=True)
+            if isinstance(answer.said, Failed)
+        ]
+
+    @property
+    def tokens(self) -> tuple[int, int] | None:
+        """Return prompt and generated tokens of all rounds; None where none were counted."""
+        completions = [
+            answer.completion
+            for of_round in self.judgements.answers
+            for answer in of_round
+            if answer.completion is not None and answer.completion.tokens_in is not None
+        ]
+        if not completions:
+            return None
+        return (
+            sum(each.tokens_in or 0 for each in completions),
+            sum(each.tokens_out or 0 for each in completions),
+        )
+
+    def decisions_beside(self, other: "Evaluation") -> tuple[list[Decision], list[Decision]]:
+        """Return both policies' decisions on the cases that both answered."""
+        mine, others = ({c.row: d for c, d in each._decided(0)} for each in (self, other))
+        rows = [row for row in mine if row in others]
+        return [mine[row] for row in rows], [others[row] for row in rows]
+
+    def _decided(self, number: int) -> list[tuple[Case, Decision]]:
+        return [
+            (case, _decision(case, answer.said))
+            for case, answer in zip(self.labels.cases, self.judgements.answers[number], strict=True)
+            if isinstance(answer.said, Verdict)
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it, the texts of misjudged posts included."""
+        measures, stability, calibration = self.measures, self.stability, self.measures.calibration
+        table = measures.confusion
+        return {
+            "policy": self.policy.policy_id,
+            "version": self.policy.version,
+            "engine": self.judgements.engine,
+            "model": self.judgements.model,
+            "labels": {
+                "source": self.labels.source,
+                "posts": len(self.labels.cases),
+                "violating": sum(case.violates for case in self.labels.cases),
+                "held_out": self.held_out,
+            },
+            "precision": share_json(measures.precision),
+            "recall": share_json(measures.recall),
+            "f1": asdict(measures.f1),
+            "indeterminate": share_json(measures.indeterminate),
+            "confusion": {
+                "violates": {
+                    "violates": table.caught,
+                    "safe": table.missed,
+                    "indeterminate": table.violating_indeterminate,
+                },
+                "safe": {
+                    "violates": table.wrongly_flagged,
+                    "safe": table.rightly_safe,
+                    "indeterminate": table.safe_indeterminate,
+                },
+            },
+            "calibration": asdict(calibration) if calibration else None,
+            "rules": [{"rule": r.rule_id} | share_json(r.flagged) for r in self.rules],
+            "misjudged": [_misjudged_json(each) for each in self.misjudged],
+            "stability": _stability_json(stability) if stability else None,
+            "unanswered": [
+                {"row": u.case.row, "reason": u.failed.reason, "error": u.failed.error}
+                for u in self.unanswered
+            ],
+            "tokens": dict(zip(("in", "out"), self.tokens, strict=True)) if self.tokens else None,
+        }
+
+
+@dataclass(frozen=True)
+class Versus:
+    """What changes from one policy to another on the same labelled posts."""
+
+    before: Evaluation
+    after: Evaluation
+
+    @cached_property
+    def f1_difference(self) -> Interval:
+        """Return by how much F1 grows."""
+        return f1_difference(*self.before.decisions_beside(self.after))
+
+    @cached_property
+    def right(self) -> Flips:
+        """Return the posts that only one of the two decides rightly."""
+        return right_ones(*self.before.decisions_beside(self.after))
+
+    @property
+    def words(self) -> str:
+        """Return whether one of the two is right more often, in plain words."""
+        said = mcnemar_in_words(self.right, self.before.policy.version, self.after.policy.version)
+        for of_flags, of_answers in _RIGHT:
+            said = said.replace(of_flags, of_answers)
+        return said
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the other policy's evaluation, and the difference."""
+        return self.before.to_json() | {
+            "f1_difference": asdict(self.f1_difference),
+            "only_after_right": self.right.gained,
+            "only_before_right": self.right.lost,
+            "p_value": self.right.p_value,
+            "words": self.words,
+        }
+
+
+_RIGHT = (
+    ("flagged only by", "right only in"),
+    ("only by", "only in"),
+    ("flags more than the other", "is right more often"),
+    ("does flag more", "is right more often"),
+)
+
+
+def share_json(share: Share) -> dict[str, Any]:
+    """Return a share with its interval and its counts."""
+    return {
+        "value": share.value,
+        "low": share.low,
+        "high": share.high,
+        "hits": share.hits,
+        "count": share.count,
+    }
+
+
+def _decision(case: Case, verdict: Verdict) -> Decision:
+    return Decision(case.violates, verdict.outcome, verdict.probability)
+
+
+def _confidence(verdict: Verdict) -> float:
+    """Return how sure the judge was of its verdict, from 0 to 1, as far as it says."""
+    if verdict.probability is not None:
+        return abs(2 * verdict.probability - 1)
+    return {"high": 0.9, "medium": 0.6, "low": 0.3}.get(verdict.confidence or "", 0.5)
+
+
+def _misjudged_json(each: Misjudged) -> dict[str, Any]:
+    case, verdict = each.case, each.verdict
+    return {
+        "row": case.row,
+        "text": case.text,
+        "label": "violates" if case.violates else "safe",
+        "rule": case.rule_id,
+        "note": case.note,
+        "verdict": str(verdict.outcome),
+        "probability": verdict.probability,
+        "confidence": verdict.confidence,
+        "rules": list(verdict.rule_ids),
+        "reason": str(verdict.reason) if verdict.reason else None,
+        "rationale": verdict.rationale,
+        "reasoning": verdict.reasoning,
+    }
+
+
+def _stability_json(stability: Stability) -> dict[str, Any]:
+    return {
+        "rounds": stability.rounds,
+        "same": share_json(stability.same),
+        "lowest_f1": stability.lowest_f1,
+        "highest_f1": stability.highest_f1,
+        "unstable": [
+            {"row": each.case.row, "text": each.case.text, "verdicts": dict(each.verdicts)}
+            for each in stability.unstable
+        ],
+    }

@@ -1,0 +1,151 @@
+"""Labelled posts on their way through the judge, as a job's escalations go."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from pipelines.evaluate.labels import Case
+from policies.policy import Policy, PolicySet
+from transforms.judge.bundle import Bundle, Escalated
+from transforms.judge.engine import Completion, Engine
+from transforms.judge.in_flight import Failed
+from transforms.judge.rows import Dead, Judged, Row
+from transforms.judge.shared import Engines
+from transforms.judge.verdict import Verdict
+from transforms.records import ESCALATION, Route
+
+FOLDS = 5
+_ROWS = 256  # of a batch
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the judge said of a case, or why it said nothing."""
+
+    said: Verdict | Failed
+    completion: Completion | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How many requests may be at the engine at once, and how long one may take."""
+
+    max_in_flight: int
+    timeout_seconds: float
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """``answers[repeat][case]``, and who gave them."""
+
+    engine: str
+    model: str
+    answers: tuple[tuple[Answer, ...], ...]
+
+
+def judge_cases(
+    factory: Callable[[], Engine],
+    policy: Policy,
+    cases: Sequence[Case],
+    repeats: int,
+    patience: Patience,
+    advance: Callable[[], None] = lambda: None,
+) -> Judgements:
+    """Ask the engine about every case, ``repeats`` times; nothing is answered from a cache.
+
+    ``advance`` is called for each answer. Raises what the engine raises where it cannot start.
+    """
+    engines, key = Engines(), uuid.uuid4().hex
+    try:
+        shared = engines.acquire(key, factory, patience.max_in_flight)
+        bundle = Bundle(shared, patience.timeout_seconds)
+        found: list[Answer | None] = [None] * (len(cases) * repeats)
+
+        def keep(ended: object) -> None:
+            assert isinstance(ended, Judged | Dead)  # without a budget nothing is deferred
+            found[ended.row.batch["offset"][ended.row.number].as_py()] = _answer(ended)
+            advance()
+
+        for batch in _batches(policy, cases, repeats):
+            rows = [Escalated(Row(batch, number), policy) for number in range(batch.num_rows)]
+            for ended in bundle.take(batch, rows):
+                keep(ended)
+        for ended in bundle.finish():
+            keep(ended)
+        name, model = shared.engine.name, shared.engine.model
+    finally:
+        engines.close()
+    answers = [answer for answer in found if answer is not None]
+    count = len(cases)
+    rounds = tuple(tuple(answers[n * count : (n + 1) * count]) for n in range(repeats))
+    return Judgements(name, model, rounds)
+
+
+def held_out(
+    factory: Callable[[PolicySet], Callable[[], Engine]],
+    policies: PolicySet,
+    policy: Policy,
+    cases: Sequence[Case],
+    repeats: int,
+    patience: Patience,
+    advance: Callable[[], None] = lambda: None,
+) -> Judgements:
+    """Ask an engine that learns from golden examples: in fifths, none with what it learned from.
+
+    Examples with the text of a post that is asked about are kept from the engine of that fifth.
+    """
+    answers: list[list[Answer | None]] = [[None] * len(cases) for _ in range(repeats)]
+    name = model = ""
+    for fold in range(min(FOLDS, len(cases))):
+        # Cases come sorted by kind and rule: every fifth one is a fair part of each.
+        numbers = range(fold, len(cases), FOLDS)
+        part = [cases[number] for number in numbers]
+        texts = {case.text for case in part}
+        taught = replace(policy, examples=tuple(e for e in policy.examples if e.text not in texts))
+        others = tuple(p for p in policies.policies if p.policy_id != policy.policy_id)
+        ordered = tuple(sorted((*others, taught), key=lambda each: each.policy_id))
+        found = judge_cases(factory(PolicySet(ordered)), taught, part, repeats, patience, advance)
+        name, model = found.engine, found.model
+        for repeat, of_part in enumerate(found.answers):
+            for number, answer in zip(numbers, of_part, strict=True):
+                answers[repeat][number] = answer
+    rounds = tuple(tuple(a for a in each if a is not None) for each in answers)
+    return Judgements(name, model, rounds)
+
+
+def _answer(ended: Judged | Dead) -> Answer:
+    if isinstance(ended, Dead):
+        return Answer(ended.failed)
+    return Answer(ended.verdict, ended.completion, ended.latency_ms)
+
+
+def _batches(policy: Policy, cases: Sequence[Case], repeats: int) -> list[pa.RecordBatch]:
+    """Return the cases as escalations; the offset is repeat * len(cases) + case."""
+    now = datetime.now(UTC)
+    texts = [case.text for _ in range(repeats) for case in cases]
+    return [
+        pa.RecordBatch.from_pylist(
+            [
+                {
+                    "content_id": str(offset),
+                    "text": text,
+                    "created_at": now,
+                    "topic": "labels",
+                    "partition": 0,
+                    "offset": offset,
+                    "policy_id": policy.policy_id,
+                    "policy_version": policy.version,
+                    "screen_version": "",
+                    "route": str(Route.FORCED),
+                    "inclusion_probability": 1.0,
+                }
+                for offset, text in enumerate(texts[start : start + _ROWS], start=start)
+            ],
+            ESCALATION,
+        )
+        for start in range(0, len(texts), _ROWS)
+    ]
