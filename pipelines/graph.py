@@ -16,6 +16,7 @@ from transforms.escalations.message import Origin
 from transforms.judge import JudgeContent, JudgeSettings
 from transforms.read import ReadFromKafka
 from transforms.screen import ScreenContent, ScreenSettings
+from transforms.select import KeepSelected, SkipDecided, Weigh
 from transforms.write.bigquery import WriteToBigQuery
 from transforms.write.dead_letter_topic import WriteDeadLetters
 from transforms.write.flagged import WriteFlagged
@@ -38,6 +39,7 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         group=None if settings.one_process else settings.group,
         bundle_rows=1_000_000 if long else 20_000,
         bundle_seconds=600.0 if long else 1.0,
+        parts=settings.replay.slices if settings.replay else None,
     )
     decide(messages, settings)
 
@@ -62,9 +64,14 @@ class _Job:
         self.run, self.cluster = self.settings.run, self.settings.kafka.cluster
 
     def screen(self, messages: beam.PCollection) -> beam.PCollection:
-        settings = self.settings
+        settings, replay = self.settings, self.settings.replay
+        if replay is not None:
+            messages = messages | "SkipDecided" >> SkipDecided(replay.decided)
         decoded = messages | "Decode" >> Decode(settings.decode, self.run, self.cluster)
-        screened = decoded.content | "Screen" >> ScreenContent(
+        content = decoded.content
+        if replay is not None:
+            content = content | "KeepSelected" >> KeepSelected(replay.selection)
+        screened = content | "Screen" >> ScreenContent(
             settings.screen,
             settings.policies,
             ScreenSettings(self.run, self.cluster, audit_rate=settings.audit_rate),
@@ -73,6 +80,8 @@ class _Job:
         self.dead += [decoded.dead, self.write(screened.screenings, "screenings")]
         if settings.shadow_screen is not None:
             self.dead.append(self.write(screened.shadow, "shadow_screenings"))
+        if replay is not None and replay.selection.share < 1:
+            return screened.escalations | "Weigh" >> Weigh(replay.selection.share)
         return screened.escalations
 
     def escalations(self, messages: beam.PCollection) -> beam.PCollection:
