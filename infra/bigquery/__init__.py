@@ -11,6 +11,7 @@ TABLES = (
     "deferrals",
     "dead_letters",
     "runs",
+    "replays",
     "policies",
     "screens",
 )
