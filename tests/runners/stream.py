@@ -181,11 +181,11 @@ class _Sending(threading.Thread):
 
 
 class Command:
-    """``weir run`` in a process of its own."""
+    """``weir run``, or another job, in a process of its own."""
 
-    def __init__(self, arguments, log: Path):
+    def __init__(self, arguments, log: Path, module="pipelines.moderate"):
         self.log = log
-        command = [sys.executable, "-m", "pipelines.moderate", *arguments]
+        command = [sys.executable, "-m", module, *arguments]
         with log.open("ab") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
 
