@@ -85,8 +85,8 @@ class Recorded:
         before, now = json.loads(self.configuration), json.loads(configuration.to_json())
         names = [name.replace("_", " ") for name in now if before.get(name) != now[name]]
         raise OptionError(
-            f"--run {run} is the name of a replay with another {' and '.join(names)}: give that "
-            "again to go on with it, or another name"
+            f"--run {run} is the name of a replay with a different {' and '.join(names)}: give "
+            "what it had, to go on with it, or another name"
         )
 
 

@@ -120,8 +120,9 @@ def forecast(
 def points(sizes: Sequence[int], count: int) -> list[tuple[int, int]]:
     """Return evenly spread places in slices of these sizes: the slice's number, and how far in."""
     total = sum(sizes)
+    count = min(count, total)
     places, number, before = [], 0, 0
-    for each in range(min(count, total)):
+    for each in range(count):
         at = each * total // count
         while at >= before + sizes[number]:
             before += sizes[number]
