@@ -21,8 +21,11 @@ WITH pairs AS (
     route = 'audit' AS audit,
     COALESCE(verdict IN ('violates', 'safe'), FALSE) AS answered,
     COALESCE(verdict = 'violates', FALSE) AS violates,
-    1 / COALESCE(inclusion_probability, 1) AS weight
-  FROM `{dataset}.labels`
+    -- Of a replay's sample: its own share is in every probability, and says nothing of the screen.
+    COALESCE(r.sample, 1) / COALESCE(inclusion_probability, 1) AS weight
+  FROM `{dataset}.labels` AS l
+  LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
+    USING (run)
 ),
 counted AS (
   SELECT

@@ -24,7 +24,7 @@ from transforms.screen.route import CLEAR, Heads, audited, routes
 from transforms.write.bigquery import BigQuerySettings
 
 _PLACES = 16
-_POSTS = 125  # at each place
+_POSTS = 125  # at each place, at most
 _SECONDS = 15.0
 _PROMPTS = 40  # pairs whose tokens are counted
 
@@ -85,28 +85,31 @@ def _spread(kafka: KafkaSettings, slices: Sequence[Slice]) -> Iterator[pa.Record
     deadline = time.monotonic() + _SECONDS
     readers: dict[TopicPartition, PartitionReader] = {}
     try:
-        for number, at in points([each.stop - each.start for each in slices], _PLACES):
+        sizes = [each.stop - each.start for each in slices]
+        # No post twice: the places of a small slice are close together.
+        posts = max(1, min(_POSTS, sum(sizes) // _PLACES))
+        for number, at in points(sizes, _PLACES):
             part = slices[number]
             partition = TopicPartition(part.topic, part.partition)
             if partition not in readers:
                 readers[partition] = PartitionReader(kafka, partition)
             # What retention removes meanwhile, or a broken batch, a sample can do without.
             with suppress(KafkaError):
-                yield from _some(readers[partition], part.start + at, part.stop, deadline)
+                yield from _some(readers[partition], part.start + at, part.stop, posts, deadline)
     finally:
         for reader in readers.values():
             reader.close()
 
 
 def _some(
-    reader: PartitionReader, position: int, stop: int, deadline: float
+    reader: PartitionReader, position: int, stop: int, posts: int, deadline: float
 ) -> Iterator[pa.RecordBatch]:
     reader.seek(position)
     rows = 0
-    stop = min(stop, position + _POSTS)
-    while position < stop and rows < _POSTS and time.monotonic() < deadline:
-        batch, position = reader.poll(_POSTS)
+    stop = min(stop, position + posts)
+    while position < stop and rows < posts and time.monotonic() < deadline:
+        batch, position = reader.poll(posts)
         if batch is not None:
-            kept = batch.slice(0, min(batch.num_rows, _POSTS - rows))
+            kept = batch.slice(0, min(batch.num_rows, posts - rows))
             rows += kept.num_rows
             yield kept

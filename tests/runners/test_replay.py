@@ -27,7 +27,7 @@ POSTS = int(os.environ.get("WEIR_REPLAY_POSTS", "20000"))
 DAYS = 30
 FIRST = datetime(2025, 6, 1, tzinfo=UTC)
 DAY = FIRST + timedelta(days=12)
-OF_A_DAY = range(12 * POSTS // DAYS, 13 * POSTS // DAYS)
+OF_A_DAY = range(-(-12 * POSTS // DAYS), -(-13 * POSTS // DAYS))
 JUDGING_SECONDS = 20
 
 LABELS = (
