@@ -24,6 +24,7 @@ from pipelines.failures import OptionError, reported
 from pipelines.options import kafka_options
 from pipelines.privacy.forget import forget
 from pipelines.privacy.retention import keep_days
+from pipelines.replay import command as replay_job
 from pipelines.screens import certificates_json, print_certificates, screen_app
 from pipelines.status import local_jobs
 from pipelines.status_view import status_view
@@ -142,6 +143,15 @@ def local(
 def run(context: typer.Context) -> None:
     """Moderate Kafka topics; takes every Beam runner's options. See weir run --help."""
     raise typer.Exit(moderate.main(context.args))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def replay(context: typer.Context) -> None:
+    """Decide a slice of history anew, under a run name of its own. See weir replay --help."""
+    raise typer.Exit(replay_job.main(context.args))
 
 
 @app.command()

@@ -49,7 +49,9 @@ def cold_started(options: PipelineOptions, settings: ModerationSettings) -> Mode
     start = ColdStart.parse(chosen.cold_start, settings.audit_rate, chosen.encoder)
     encoder = Encoder.load() if start.encoder else None
     try:
-        sample = posts_of_topics(settings.kafka, settings.topics, settings.decode)
+        # A replay that goes on fits the same heads again, whatever has arrived meanwhile.
+        within = settings.replay.whole if settings.replay else None
+        sample = posts_of_topics(settings.kafka, settings.topics, settings.decode, within=within)
         fitted = fit(missing, screen, sample, start, encoder)
     except (SourceError, ScreenError) as error:
         ids = ", ".join(policy.policy_id for policy in missing)

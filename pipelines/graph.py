@@ -18,6 +18,7 @@ from transforms.lanes import Lanes
 from transforms.read import ReadFromKafka
 from transforms.screen import ScreenContent, ScreenSettings
 from transforms.screen.provisional import ProvisionalSettings
+from transforms.select import KeepSelected, SkipDecided, Weigh
 from transforms.write.bigquery import Stored, WriteToBigQuery
 from transforms.write.dead_letter_topic import WriteDeadLetters
 from transforms.write.flagged import WriteFlagged, WriteProvisional
@@ -41,6 +42,7 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         group=None if settings.one_process else settings.group,
         bundle_rows=1_000_000 if long else 20_000,
         bundle_seconds=600.0 if long else 1.0,
+        parts=settings.replay.slices if settings.replay else None,
     )
     decide(messages, settings)
 
@@ -65,9 +67,14 @@ class _Job:
         self.run, self.cluster = self.settings.run, self.settings.kafka.cluster
 
     def screen(self, messages: beam.PCollection) -> beam.PCollection:
-        settings = self.settings
+        settings, replay = self.settings, self.settings.replay
+        if replay is not None:
+            messages = messages | "SkipDecided" >> SkipDecided(replay.decided)
         decoded = messages | "Decode" >> Decode(settings.decode, self.run, self.cluster)
-        screened = decoded.content | "Screen" >> ScreenContent(
+        content = decoded.content
+        if replay is not None:
+            content = content | "KeepSelected" >> KeepSelected(replay.selection)
+        screened = content | "Screen" >> ScreenContent(
             settings.screen,
             settings.policies,
             ScreenSettings(
@@ -93,6 +100,8 @@ class _Job:
         if settings.shadow_screen is not None:
             drawn = Recorded(counted=False)
             self.dead.append(self.write(screened.shadow, "shadow_screenings", drawn))
+        if replay is not None and replay.selection.share < 1:
+            return screened.escalations | "Weigh" >> Weigh(replay.selection.share)
         return screened.escalations
 
     def escalations(self, messages: beam.PCollection) -> beam.PCollection:
@@ -104,7 +113,7 @@ class _Job:
         settings = self.settings
         if settings.break_fusion:
             on_prism = settings.one_process
-            apart = Lanes() if on_prism and settings.provisional else beam.Reshuffle()
+            apart = Lanes() if on_prism else beam.Reshuffle()
             escalations = escalations | "BreakFusion" >> apart
         judge = JudgeContent(
             settings.engine,

@@ -33,6 +33,7 @@ from transforms.kafka import KafkaSettings
 from transforms.read import Start, Stop
 from transforms.records import Mode
 from transforms.screen import STARTER, ScreenError, ScreenSource
+from transforms.select import Replayed
 from transforms.write.bigquery import BigQuerySettings
 
 T = TypeVar("T")
@@ -200,6 +201,7 @@ class ModerationSettings:
     judge_hints: Mapping[str, str] = field(
         default_factory=dict
     )  # of its workers, as Beam names them
+    replay: Replayed | None = None  # the slice of history that is decided anew, where it is one
 
     @property
     def stages(self) -> Stages:

@@ -16,7 +16,7 @@ from transforms.write.bigquery import BigQuerySettings
 def record_decider(settings: ModerationSettings) -> None:
     """Store each version of a policy or a screen that this job decides with, once each."""
     for policy in settings.policies.policies:
-        _insert_once(
+        insert_once(
             settings.bigquery,
             "policies",
             "policy_version",
@@ -38,7 +38,7 @@ def record_decider(settings: ModerationSettings) -> None:
         return
     for screen in (settings.screen, settings.shadow_screen):
         if screen is not None:
-            _insert_once(
+            insert_once(
                 settings.bigquery,
                 "screens",
                 "screen_version",
@@ -75,7 +75,8 @@ _TYPES = {str: "STRING", float: "FLOAT64", datetime: "TIMESTAMP"}
 Value = str | float | datetime
 
 
-def _insert_once(settings: BigQuerySettings, table: str, key: str, row: dict[str, Value]) -> None:
+def insert_once(settings: BigQuerySettings, table: str, key: str, row: dict[str, Value]) -> None:
+    """Store a row, unless there is one whose key column has the same value."""
     columns, values = ", ".join(row), ", ".join(f"@{column}" for column in row)
     name = f"`{settings.project}.{settings.dataset}.{table}`"
     _execute(

@@ -36,14 +36,20 @@ class _Message:
 
 
 def posts_of_topics(
-    kafka: KafkaSettings, topics: tuple[str, ...], decode: DecodeSettings, limit: int = POSTS
+    kafka: KafkaSettings,
+    topics: tuple[str, ...],
+    decode: DecodeSettings,
+    limit: int = POSTS,
+    within: Sequence[Slice] | None = None,
 ) -> list[str]:
     """Return the text of about the last ``limit`` posts of the topics, in a few seconds.
+
+    Or of slices of them, where these are given.
 
     The same share of each partition, of at most 32 of them. What cannot be read or decoded is left
     out. SourceError where the topics cannot be listed.
     """
-    slices = find_slices(kafka, topics, Start("earliest"), Stop("latest"))
+    slices = list(within or find_slices(kafka, topics, Start("earliest"), Stop("latest")))
     slices = slices[:: -(-len(slices) // _PARTITIONS) or 1]
     deadline = time.monotonic() + _SECONDS
     texts: list[str] = []

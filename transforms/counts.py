@@ -25,6 +25,7 @@ class Counts:
     """Rows of each kind that one job produced: one that screens, one that judges, or both."""
 
     messages: int = 0
+    left_out: int = 0  # of them, those that a replay decides nothing about
     screenings: int = 0
     screenings_unrecorded: int = 0  # of them, those that were not to get a row
     escalations: int = 0  # post x policy pairs to be judged, audits and forced included
@@ -50,10 +51,12 @@ class Counts:
         """Return what does not add up, one sentence each; nothing where all is accounted for."""
         problems = []
         unreadable = self.dead_letters_decode + self.dead_letters_escalation
-        if self.messages != self.screenings + self.escalations_read + unreadable:
+        entered = self.screenings + self.escalations_read
+        if self.messages != self.left_out + entered + unreadable:
+            left_out = f"{self.left_out} left out, " if self.left_out else ""
             problems.append(
-                f"{self.messages} messages were read, but {self.screenings} were screened, "
-                f"{self.escalations_read} were escalations and {unreadable} dead-lettered"
+                f"{self.messages} messages were read, but {left_out}{self.screenings} were "
+                f"screened, {self.escalations_read} were escalations and {unreadable} dead-lettered"
             )
         judged = self.verdicts + self.deferred + self.dead_letters_judge
         if self.escalations != judged + self.escalations_sent:

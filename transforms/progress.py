@@ -20,6 +20,7 @@ offset stays where it is: late, never wrong. Of a bundle that is tried again, no
 committed for the partition, for the same reason.
 """
 
+import bisect
 import logging
 import threading
 from collections.abc import Iterator
@@ -55,10 +56,9 @@ class _Carried:
 
 
 class _Window:
-    """What the messages of one partition owe, from the first that owes anything on."""
+    """What the messages of a stretch of offsets owe, from the first that owes anything on."""
 
-    def __init__(self, start: int, topic_id: str | None) -> None:
-        self.topic_id = topic_id
+    def __init__(self, start: int) -> None:
         self.reached = self._base = start
         self._owed = np.zeros(1024, np.int32)
 
@@ -85,12 +85,63 @@ class _Window:
         return self._base
 
 
+class _Windows:
+    """What the messages of one partition owe: in one stretch, unless several workers read it."""
+
+    def __init__(self, start: int, topic_id: str | None) -> None:
+        self.topic_id = topic_id
+        self._settled = start
+        self._starts: list[int] = []
+        self._windows: list[_Window] = []
+
+    @property
+    def size(self) -> int:
+        """Return how many offsets have been read and are not settled, as of the last look."""
+        return sum(window.size for window in self._windows)
+
+    def begin(self, offset: int) -> bool:
+        """Go on with a stretch, or begin one; return False where the offset was read before."""
+        place = bisect.bisect_right(self._starts, offset)
+        known = self._windows[place - 1] if place else None
+        if known is not None and offset <= known.reached:
+            return offset == known.reached
+        if offset < self._settled:
+            return False
+        self._starts.insert(place, offset)
+        self._windows.insert(place, _Window(offset))
+        return True
+
+    def read(self, offsets: Ints | None, end: int) -> None:
+        if offsets is not None:
+            self.add(offsets, 1)
+        place = bisect.bisect_right(self._starts, end - 1) - 1
+        if place >= 0:
+            window = self._windows[place]
+            window.reached = max(window.reached, end)
+
+    def add(self, offsets: Ints, owed: int) -> None:
+        if len(self._windows) == 1:
+            self._windows[0].add(offsets, owed)
+            return
+        places = np.searchsorted(self._starts, offsets, "right") - 1
+        for place in np.unique(places[places >= 0]).tolist():
+            self._windows[place].add(offsets[places == place], owed)
+
+    def settled(self) -> int:
+        """Return the first offset that owes something, or that nobody has read."""
+        for start, window in zip(self._starts, self._windows, strict=True):
+            settled = window.settled()
+            if start <= self._settled:
+                self._settled = max(self._settled, settled)
+        return self._settled
+
+
 class Progress:
     """What the messages that this process has read still owe, partition by partition."""
 
     def __init__(self) -> None:
         self._on = False
-        self._windows: dict[Partition, _Window | None] = {}  # None: read twice, so not known
+        self._windows: dict[Partition, _Windows | None] = {}  # None: read twice, so not known
         self._carried: dict[Position, _Carried] = {}
         self._lock = threading.Lock()
 
@@ -106,28 +157,40 @@ class Progress:
             self._on = False
             self._windows, self._carried = {}, {}
 
-    def at(self, topic: str, partition: int, offset: int, topic_id: str | None) -> None:
-        """Say that reading a partition begins at an offset, or goes on there."""
+    def at(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        topic_id: str | None,
+        first: int | None = None,
+    ) -> None:
+        """Say that reading a partition begins at an offset, or goes on there.
+
+        ``first`` is the first offset of all that is to be read of it, where that is another: of a
+        part that one of several workers reads.
+        """
         if not self._on:
             return
         with self._lock:
             key = topic, partition
             if key not in self._windows:
-                self._windows[key] = _Window(offset, topic_id)
-            window = self._windows[key]
-            if window is not None and window.reached != offset:
+                self._windows[key] = _Windows(offset if first is None else first, topic_id)
+            windows = self._windows[key]
+            if windows is not None and not windows.begin(offset):
                 self._give_up(key)
 
     def read(self, topic: str, partition: int, messages: pa.RecordBatch | None, end: int) -> None:
-        """Say that each of these messages owes a row, and that all before ``end`` are read."""
+        """Say that each of these messages owes a row, and that all up to ``end`` are read.
+
+        To be said only where reading has gone on: ``end`` is behind what was read.
+        """
         if not self._on:
             return
         with self._lock:
             window = self._windows.get((topic, partition))
             if window is not None:
-                if messages is not None:
-                    window.add(_offsets(messages), 1)
-                window.reached = max(window.reached, end)
+                window.read(None if messages is None else _offsets(messages), end)
                 if window.size > _MOST_OFFSETS:
                     self._give_up((topic, partition))
 

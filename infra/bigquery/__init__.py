@@ -12,6 +12,7 @@ TABLES = (
     "dead_letters",
     "human_labels",
     "runs",
+    "replays",
     "policies",
     "screens",
 )

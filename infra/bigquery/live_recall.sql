@@ -23,9 +23,12 @@ WITH pairs AS (
     route = 'audit' AS audit,
     COALESCE(verdict IS NOT NULL AND label IN ('violates', 'safe'), FALSE) AS answered,
     COALESCE(verdict IS NOT NULL AND label = 'violates', FALSE) AS violates,
-    1 / COALESCE(inclusion_probability, 1) AS weight,
-    weight AS posts
-  FROM `{dataset}.labels`
+    -- Of a replay's sample: its own share is in every probability, and says nothing of the screen.
+    COALESCE(r.sample, 1) / COALESCE(inclusion_probability, 1) AS weight,
+    l.weight AS posts
+  FROM `{dataset}.labels` AS l
+  LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
+    USING (run)
   WHERE machine_label IS NOT NULL
 ),
 counted AS (

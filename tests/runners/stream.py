@@ -194,7 +194,7 @@ class _Sending(threading.Thread):
 
 
 class Command:
-    """``weir run`` in a process of its own."""
+    """``weir run``, or another job, in a process of its own."""
 
     def __init__(self, arguments, log: Path, module=("pipelines.moderate",)):
         self.log = log

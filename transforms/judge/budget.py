@@ -21,13 +21,15 @@ class Budget:
 
     ``tokens_per_second`` counts what an engine has to compute: prompt tokens not in its prefix
     cache, and generated ones. ``share`` is of the escalations, in [0, 1]. What is not used is
-    kept for ``burst_seconds``, so that a quiet minute does not pay for a whole storm.
+    kept for ``burst_seconds``, so that a quiet minute does not pay for a whole storm. After
+    ``requests`` in all nothing is judged any more.
     """
 
     requests_per_second: float | None = None
     tokens_per_second: float | None = None
     share: float | None = None
     burst_seconds: float = 10.0
+    requests: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("requests_per_second", "tokens_per_second", "burst_seconds"):
@@ -36,13 +38,20 @@ class Budget:
                 raise ValueError(f"{name} is {value}; it must be above 0")
         if self.share is not None and not 0 <= self.share <= 1:
             raise ValueError(f"share is {self.share}; it must be from 0 to 1")
+        if self.requests is not None and self.requests < 0:
+            raise ValueError(f"requests is {self.requests}; it must be 0 or more")
 
     @property
     def limited(self) -> bool:
         """Return whether there is any limit."""
         return any(
             limit is not None
-            for limit in (self.requests_per_second, self.tokens_per_second, self.share)
+            for limit in (
+                self.requests_per_second,
+                self.tokens_per_second,
+                self.share,
+                self.requests,
+            )
         )
 
 
@@ -132,6 +141,7 @@ class Allowance:
         now = clock()
         self._clock = clock
         self._share = budget.share
+        self._left = budget.requests  # of all that may be made
         self._credit = 0.0  # requests that the share allows and that were not made
         self._requests = _bucket(budget.requests_per_second, budget.burst_seconds, now)
         self._tokens = _bucket(budget.tokens_per_second, budget.burst_seconds, now)
@@ -146,7 +156,7 @@ class Allowance:
             return wanted
         with self._lock:
             now = self._clock()
-            count = wanted
+            count = wanted if self._left is None else min(wanted, self._left)
             if self._share is not None:
                 self._credit += self._share * wanted
                 count = min(count, int(self._credit + _ROUNDING))
@@ -188,6 +198,8 @@ class Allowance:
 
     def _withdraw(self, count: int) -> None:
         self._credit = min(1.0, self._credit - count)
+        if self._left is not None:
+            self._left -= count
         if self._requests is not None:
             self._requests.level -= count
         if self._tokens is not None:

@@ -37,6 +37,10 @@ _IDLE_DELAY = Duration(micros=200_000)
 # An idle partition's watermark follows the clock at this distance.
 _IDLE_LAG = Duration(seconds=1)
 
+# A part takes seconds to screen, so that workers end together; its reader's start takes a tenth.
+PART_OFFSETS = 250_000
+_LEAST_OFFSETS = 10_000  # of what a runner splits off later
+
 
 class SliceTracker(OffsetRestrictionTracker):
     """Tracks one slice; it can be cut where it stands, but not in two: one reader a partition."""
@@ -68,6 +72,37 @@ class SliceRestrictions(RestrictionProvider):
     def truncate(self, element: Slice, restriction: OffsetRange) -> OffsetRange | None:  # noqa: ARG002
         """On drain, finish what has an end and leave what has none."""
         return None if restriction.stop == NEVER else restriction
+
+
+class PartTracker(SliceTracker):
+    """Tracks a slice with an end, of which a runner may give any rest to another worker."""
+
+    def try_claim(self, position: int) -> bool:
+        """Claim up to a position; one beyond the end is refused, and less may be claimed then."""
+        # Beam's own takes a refused claim down, and what was read up to the cut could not be kept.
+        return position < self._range.stop and bool(super().try_claim(position))
+
+    def try_split(self, fraction_of_remainder: float) -> Any:
+        """Split off the rest for a self-checkpoint, or a share of it that is worth a reader."""
+        left = self._range.stop - (self._last_claim_attempt or self._range.start)
+        if (
+            fraction_of_remainder
+            and left * min(fraction_of_remainder, 1 - fraction_of_remainder) < _LEAST_OFFSETS
+        ):
+            return None
+        return OffsetRestrictionTracker.try_split(self, fraction_of_remainder)
+
+
+class PartRestrictions(SliceRestrictions):
+    """Makes the restrictions of a slice with an end: parts that workers can read side by side."""
+
+    def create_tracker(self, restriction: OffsetRange) -> PartTracker:
+        """Return the tracker of a restriction."""
+        return PartTracker(restriction)
+
+    def split(self, element: Slice, restriction: OffsetRange) -> Iterator[OffsetRange]:  # noqa: ARG002
+        """Give the parts, before any of them is read."""
+        yield from restriction.split(PART_OFFSETS)
 
 
 class _ReadSlice(beam.DoFn):
@@ -118,7 +153,7 @@ class _ReadSlice(beam.DoFn):
         restriction = tracker.current_restriction()
         position, stop = restriction.start, restriction.stop
         place = element.topic, element.partition
-        PROGRESS.at(*place, position, element.topic_id)
+        PROGRESS.at(*place, position, element.topic_id, element.start)
         if self._group is not None:
             ADVICE.at(self._settings, self._group, *place, Settled(position, element.topic_id))
         deadline, rows = time.monotonic() + self._bundle_seconds, 0
@@ -132,14 +167,18 @@ class _ReadSlice(beam.DoFn):
                 batch, after = None, self._after_loss(reader, error, stop)
             # Claimed by position, not by the last message: what lies between them (transaction
             # markers, compacted messages, lost ones) is done with as well.
-            end = min(after, stop)
-            if end > position:
-                if not tracker.try_claim(end - 1):
-                    return True
-                position = end
+            before, end = position, min(after, stop)
+            while end > position and not tracker.try_claim(end - 1):
+                # The runner has given the rest away meanwhile.
+                stop = tracker.current_restriction().stop
+                end = min(end, stop)
+            if end == position < after:
+                return True
+            position = end
             if batch is not None and after > stop:
                 batch = batch.filter(pc.less(batch["offset"], stop))
-            PROGRESS.read(*place, batch, position)
+            if position > before:
+                PROGRESS.read(*place, batch, position)
             if batch is not None:
                 if batch.num_rows:
                     rows += batch.num_rows
@@ -200,6 +239,21 @@ class ReadToStop(_ReadSlice):
         return self._read(element, tracker, watermark)
 
 
+class ReadParts(_ReadSlice):
+    """Reads slices that end, and that may be split within a partition."""
+
+    def process(
+        self,
+        element: Slice,
+        tracker: Any = beam.DoFn.RestrictionParam(PartRestrictions()),  # noqa: B008
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
+            ManualWatermarkEstimator.default_provider()  # noqa: B008
+        ),
+    ) -> Iterator[Any]:
+        """Give the messages of a part, one batch a poll."""
+        return self._read(element, tracker, watermark)
+
+
 class ReadForEver(_ReadSlice):
     """Reads slices that never end."""
 
@@ -241,6 +295,9 @@ class ReadFromKafka(beam.PTransform):
     runner but the in-process one). A bundle ends after ``bundle_rows`` rows or
     ``bundle_seconds``. Raises LostMessagesError where retention was faster than the reader,
     unless ``accept_loss``: then ``lost_messages`` counts them.
+
+    ``parts``, where given, is what is read, whatever start and stop say: slices that end, of which
+    several workers may read one partition.
     """
 
     def __init__(
@@ -256,10 +313,12 @@ class ReadFromKafka(beam.PTransform):
         bundle_seconds: float = 1.0,
         discover_seconds: float = 30.0,
         group: str | None = None,
+        parts: tuple[Slice, ...] | None = None,
     ) -> None:
         super().__init__()
         self._settings = settings
         self._topics = topics
+        self._parts = parts
         self._start = start
         self._stop = stop
         self._discover_seconds = discover_seconds
@@ -273,8 +332,14 @@ class ReadFromKafka(beam.PTransform):
 
     def expand(self, pbegin: Any) -> Any:
         """Return the PCollection of batches."""
-        live = self._stop.at == "never"
-        if live and not isinstance(pbegin.pipeline.runner, _IN_PROCESS):
+        live = self._stop.at == "never" and self._parts is None
+        if self._parts is not None:
+            slices = (
+                pbegin
+                | "Parts" >> beam.Create(self._parts)
+                | "SpreadParts" >> beam.Reshuffle().with_output_types(Slice)
+            )
+        elif live and not isinstance(pbegin.pipeline.runner, _IN_PROCESS):
             slices = (
                 pbegin
                 | "Topics" >> beam.Create(self._topics)
@@ -292,7 +357,8 @@ class ReadFromKafka(beam.PTransform):
                 # Or one worker would read all of them.
                 | "SpreadPartitions" >> beam.Reshuffle()
             )
-        read = ReadForEver if live else ReadToStop
+        whole = ReadForEver if live else ReadToStop
+        read = ReadParts if self._parts is not None else whole
         reader = read(self._settings, **self._reading)
         messages = slices | "ReadPartitions" >> beam.ParDo(reader)
         messages.element_type = pa.RecordBatch

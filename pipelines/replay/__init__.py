@@ -1,0 +1,1 @@
+"""``weir replay``: decide a slice of history anew, under a name of its own."""

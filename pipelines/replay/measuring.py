@@ -1,0 +1,115 @@
+"""The measurements behind a forecast: some posts of the slice, and what earlier runs took."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud import bigquery
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from pipelines.options import ModerationSettings
+from pipelines.queries import execute
+from pipelines.replay.forecast import Judge, Measured, points
+from transforms.decode.formats import decoder
+from transforms.judge.prompt import parts, render
+from transforms.kafka import KafkaSettings
+from transforms.read.consumers import PartitionReader
+from transforms.read.partitions import Slice
+from transforms.screen.route import CLEAR, Heads, audited, routes
+from transforms.write.bigquery import BigQuerySettings
+
+_PLACES = 16
+_POSTS = 125  # at each place, at most
+_SECONDS = 15.0
+_PROMPTS = 40  # pairs whose tokens are counted
+
+
+def measured(settings: ModerationSettings, slices: Sequence[Slice]) -> Measured:
+    """Return what some 2,000 posts, spread over the slices, are like to the screen."""
+    screen = settings.screen.screen()
+    heads = Heads.of(screen, settings.policies)
+    policies = settings.policies.policies
+    read = decoder(settings.decode)
+    posts = escalated = escalations = 0
+    prompts: list[int] = []
+    for messages in _spread(settings.kafka, slices):
+        content = read(messages).content
+        texts: Any = content["text"]
+        ids: Any = content["content_id"]
+        scores = heads.scores(screen.score(texts))
+        codes = routes(scores, heads, audited(ids, settings.audit_rate, ""))
+        rows, columns = np.nonzero(codes != CLEAR)
+        posts += content.num_rows
+        escalated += len(np.unique(rows))
+        escalations += len(rows)
+        for row, column in list(zip(rows, columns, strict=True))[: _PROMPTS - len(prompts)]:
+            prompts.append(len(render(policies[column], texts[int(row)].as_py()).tokens))
+    if not prompts:  # the policies alone, then
+        prompts = [sum(vars(parts(policy)).values()) for policy in policies] or [0]
+    return Measured(posts, escalated, escalations, sum(prompts) / len(prompts))
+
+
+def judge_before(settings: BigQuerySettings, engine: str, max_bytes: int) -> Judge:
+    """Return how an engine did in the last 90 days of a dataset, as far as that may be read."""
+    parameters = [bigquery.ScalarQueryParameter("engine", "STRING", engine)]
+    sql = _MINUTES.replace("{dataset}", f"{settings.project}.{settings.dataset}")
+    # A forecast can do without: the published figures stand in.
+    with suppress(GoogleAPICallError), closing(settings.client()) as client:
+        (row,) = execute(client, sql, parameters, max_bytes=max_bytes)
+        if row["requests"]:
+            return Judge(engine, row["requests"] / 60, row["tokens_out"])
+    return Judge(engine)
+
+
+_MINUTES = """
+SELECT MAX(requests) AS requests, SUM(tokens_out) / NULLIF(SUM(requests), 0) AS tokens_out
+FROM (
+  SELECT
+    TIMESTAMP_TRUNC(judged_at, MINUTE) AS minute,
+    COUNT(*) AS requests,
+    SUM(tokens_out) AS tokens_out
+  FROM `{dataset}.verdicts`
+  WHERE engine = @engine AND NOT cached
+    AND judged_at >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 90 DAY)
+  GROUP BY 1
+) AS minutes
+"""
+
+
+def _spread(kafka: KafkaSettings, slices: Sequence[Slice]) -> Iterator[pa.RecordBatch]:
+    deadline = time.monotonic() + _SECONDS
+    readers: dict[TopicPartition, PartitionReader] = {}
+    try:
+        sizes = [each.stop - each.start for each in slices]
+        # No post twice: the places of a small slice are close together.
+        posts = max(1, min(_POSTS, sum(sizes) // _PLACES))
+        for number, at in points(sizes, _PLACES):
+            part = slices[number]
+            partition = TopicPartition(part.topic, part.partition)
+            if partition not in readers:
+                readers[partition] = PartitionReader(kafka, partition)
+            # What retention removes meanwhile, or a broken batch, a sample can do without.
+            with suppress(KafkaError):
+                yield from _some(readers[partition], part.start + at, part.stop, posts, deadline)
+    finally:
+        for reader in readers.values():
+            reader.close()
+
+
+def _some(
+    reader: PartitionReader, position: int, stop: int, posts: int, deadline: float
+) -> Iterator[pa.RecordBatch]:
+    reader.seek(position)
+    rows = 0
+    stop = min(stop, position + posts)
+    while position < stop and rows < posts and time.monotonic() < deadline:
+        batch, position = reader.poll(posts)
+        if batch is not None:
+            kept = batch.slice(0, min(batch.num_rows, posts - rows))
+            rows += kept.num_rows
+            yield kept

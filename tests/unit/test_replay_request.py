@@ -1,0 +1,123 @@
+"""What a person says of a replay, and what is refused of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipelines.failures import OptionError
+from pipelines.replay.choosing import require_reading
+from pipelines.replay.configuration import Configuration, Recorded
+from pipelines.replay.options import Request, share_of
+from transforms.read import Start, Stop
+
+NAMED = ["--topic=posts", "--from=2026-01-01", "--to=2026-01-02", "--run=second"]
+
+
+def test_a_slice_a_name_and_topics_are_all_it_takes():
+    request, job = Request.parse([*NAMED, "--brokers=h:1", "--runner=prism"])
+    assert request.topics == ("posts",)
+    assert (request.start, request.stop) == (Start.parse("2026-01-01"), Stop.parse("2026-01-02"))
+    assert {"--topics=posts", "--mode=replay", "--run_name=second", "--stop=latest"} <= set(job)
+    assert {"--brokers=h:1", "--runner=prism"} <= set(job)
+
+
+def test_its_dead_letters_are_kept_from_those_of_the_live_job():
+    _, job = Request.parse(NAMED)
+    assert "--dead_letter_topic=weir-replay-dead-letters" in job
+    _, job = Request.parse([*NAMED, "--dead_letter_topic=mine"])
+    assert [each for each in job if "dead_letter" in each][-1] == "--dead_letter_topic=mine"
+
+
+@pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.01", 0.01), ("100%", 1), ("1", 1)])
+def test_a_share_is_a_number_or_a_percentage(text, share):
+    assert share_of(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["0", "0%", "101%", "1.5", "nan", "-1%", "some", ""])
+def test_anything_else_is_no_share(text):
+    with pytest.raises(ValueError, match="give a share"):
+        share_of(text)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--topic="], "--topic is missing"),
+        (["--run="], "--run is missing"),
+        (["--run=live"], "--run live is what live views show"),
+        (["--from=2026-01-03"], "--from 2026-01-03 is not before --to 2026-01-02"),
+        (["--from=2026-01-02"], "is not before"),
+        (['--from={"0": 7}', '--to={"0": 7, "1": 9}'], "is not before"),
+        (["--from=yesterday"], "--from 'yesterday': give earliest"),
+        (["--from=latest"], "--from latest leaves nothing"),
+        (["--to=never"], "--to never has no end"),
+        (["--sample=0"], "--sample '0': give a share"),
+        (["--budget=-5"], "--budget '-5': give a whole number"),
+        (["--select=/nowhere.sql"], "--select /nowhere.sql cannot be read"),
+        (["--select-max-gb=0"], "--select-max-gb is 0.0"),
+        (["--start=earliest"], "--start is not for a replay: give --from"),
+        (["--topics=posts"], "--topics is not for a replay: give --topic"),
+        (["--mode=enforce"], "--mode is not for a replay"),
+        (["--group=g"], "--group is not for a replay"),
+    ],
+)
+def test_what_cannot_work_is_said_in_a_sentence(more, said):
+    with pytest.raises(OptionError) as error:
+        Request.parse([*NAMED, *more])
+    assert said in str(error.value)
+
+
+def test_a_missing_from_is_named():
+    with pytest.raises(OptionError, match="--from is missing"):
+        Request.parse(["--topic=posts", "--run=r"])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT content_id FROM labels",
+        "-- what we're after; all of it\nwith a as (select 1 as x) select x from a;",
+        "SELECT content_id FROM labels WHERE reason = 'no; -- DROP'",
+        "(SELECT 1) UNION ALL (SELECT 2)",
+        "/* ' */ SELECT `a;b` FROM t",
+    ],
+)
+def test_a_query_that_reads_is_taken(sql):
+    require_reading(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "",
+        "-- nothing",
+        "((",
+        "DELETE FROM labels WHERE TRUE",
+        "SELECT 1; DROP TABLE labels",
+        "SELECT '-- ' ; DROP TABLE labels",
+        "/* SELECT */ CREATE TABLE x AS SELECT 1",
+        "CALL p()",
+    ],
+)
+def test_any_other_statement_is_not(sql):
+    with pytest.raises(OptionError, match="only reads"):
+        require_reading(sql)
+
+
+CONFIGURATION = Configuration(
+    "h:1", ("posts",), ("a", "b"), 1.0, "", "p1", "s1", "", 0.01, {"engine": "x"}, {"id": "id"}
+)
+
+
+def recorded(configuration):
+    return Recorded(configuration.to_json(), configuration.digest, ())
+
+
+def test_the_same_configuration_goes_on():
+    recorded(CONFIGURATION).require("r", replace(CONFIGURATION))
+
+
+def test_another_one_is_refused_and_what_differs_named():
+    other = replace(CONFIGURATION, policies="p2", audit_rate=0.5)
+    with pytest.raises(OptionError, match=r"--run r .* with a different audit rate and policies:"):
+        recorded(CONFIGURATION).require("r", other)
