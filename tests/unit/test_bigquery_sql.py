@@ -9,7 +9,7 @@ from infra.bigquery import TABLES, VIEWS, statement
 # What a filter on a day can be pushed below: the column that the tables are partitioned by.
 _DAYS = {"created_at", "other_created_at", "died_at", "day", "shadow_day"}
 # Small, and not partitioned.
-_REFERENCE = {"policies", "runs", "screens"}
+_REFERENCE = {"replays", "policies", "runs", "screens"}
 # A run is looked at whole.
 _WHOLE_RUN = {"conservation"}
 BY_DAY = [view for view in VIEWS if view not in _WHOLE_RUN]
