@@ -26,6 +26,17 @@ from transforms.write.recording import Recorded
 
 coders.register()
 
+# Of Prism's eight bundles: what waits for others leaves half of them to what reads and screens.
+_JUDGE_LANES, _ROW_LANES = 3, 1
+# Prism puts partitions whose bundles end together into one bundle, where they are read one after
+# the other from then on: a post waits for as long as the others are read.
+_PROMPT_SECONDS = 0.1
+
+
+def on_lanes(settings: ModerationSettings) -> bool:
+    """Return whether the job runs on Prism and must keep provisional flags from waiting there."""
+    return settings.provisional and settings.one_process and settings.break_fusion
+
 
 def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
     """Add the whole job to the pipeline."""
@@ -41,7 +52,7 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         accept_loss=settings.accept_loss,
         group=None if settings.one_process else settings.group,
         bundle_rows=1_000_000 if long else 20_000,
-        bundle_seconds=600.0 if long else 1.0,
+        bundle_seconds=600.0 if long else _PROMPT_SECONDS if on_lanes(settings) else 1.0,
         parts=settings.replay.slices if settings.replay else None,
     )
     decide(messages, settings)
@@ -94,7 +105,7 @@ class _Job:
             )
             if settings.break_fusion:
                 # Or no post is read while BigQuery is waited for at the end of each bundle.
-                screenings = screenings | "RowsApart" >> beam.Reshuffle()
+                screenings = screenings | "RowsApart" >> self.apart(_ROW_LANES)
         rows = self.write(screenings, "screenings", Recorded())
         self.dead += [decoded.dead, rows]
         if settings.shadow_screen is not None:
@@ -112,9 +123,7 @@ class _Job:
     def judge(self, escalations: beam.PCollection) -> None:
         settings = self.settings
         if settings.break_fusion:
-            on_prism = settings.one_process
-            apart = Lanes() if on_prism else beam.Reshuffle()
-            escalations = escalations | "BreakFusion" >> apart
+            escalations = escalations | "BreakFusion" >> self.apart(_JUDGE_LANES)
         judge = JudgeContent(
             settings.engine,
             settings.policies,
@@ -138,6 +147,10 @@ class _Job:
         if settings.budget.limited:
             self.send(judged.deferred, settings.shape.deferred_topic)
             self.dead.append(self.write(judged.deferred, "deferrals"))
+
+    def apart(self, lanes: int) -> beam.PTransform:
+        """Break the fusion; on Prism with provisional flags, for so many bundles at once."""
+        return Lanes(lanes) if on_lanes(self.settings) else beam.Reshuffle()
 
     def send(self, escalations: beam.PCollection, topic: str, count: str | None = None) -> None:
         origin = Origin(self.run, self.cluster, self.settings.mode)

@@ -8,6 +8,7 @@ goes into the next one.
 """
 
 import itertools
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +17,7 @@ import pyarrow as pa
 from apache_beam.coders import VarIntCoder
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
-LANES = 4  # of Prism's eight bundles
-_BUNDLES = itertools.count()
+_BUNDLES: dict[str, Iterator[int]] = {}  # of each such step of this process, as they begin
 
 
 class Lanes(beam.PTransform):
@@ -27,7 +27,7 @@ class Lanes(beam.PTransform):
     before. Not for a runner that spreads keys over workers: it would use ``count`` of them.
     """
 
-    def __init__(self, count: int = LANES) -> None:
+    def __init__(self, count: int) -> None:
         super().__init__()
         self._count = count
 
@@ -44,9 +44,10 @@ class _Choose(beam.DoFn):
 
     def __init__(self, count: int) -> None:
         self._count = count
+        self._key = uuid.uuid4().hex
 
     def start_bundle(self) -> None:
-        self._lane = next(_BUNDLES) % self._count
+        self._lane = next(_BUNDLES.setdefault(self._key, itertools.count())) % self._count
 
     def process(self, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
         yield self._lane, batch

@@ -7,7 +7,8 @@ partition owes something from the moment it is read:
 - a message owes one row: a screening, or, where it cannot be read, a dead letter;
 - each escalation owes a row on top of that: a verdict, a deferral, a dead letter, or a message to
   another job;
-- what goes to two places (a violation, a dead letter, a deferral) owes one more.
+- what goes to two places (a violation, a dead letter, a deferral) owes one more, and so do a
+  provisional flag and its withdrawal.
 
 Steps that make rows ``hold`` them, sinks ``release`` them when BigQuery or Kafka has acknowledged
 them and not before, and an offset may be committed when no message before it owes anything. A

@@ -1,7 +1,9 @@
 """Flags before the verdict: which posts get one, and what follows under the same id."""
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import apache_beam as beam
 import jsonschema
@@ -12,8 +14,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to, is_empty
 
 from pipelines.failures import OptionError
+from pipelines.graph import on_lanes
+from pipelines.options import ModerationSettings
 from pipelines.provisional import ProvisionalOptions, provisional_of
+from pipelines.runners import job_options
 from pipelines.stages import Stages
+from policies.loading import LIBRARY
 from policies.policy import PolicySet, Status
 from tests.provisional import flagging
 from tests.unit.test_flagged import body, violation
@@ -279,3 +285,44 @@ def test_a_screen_without_a_certified_precision_is_refused_with_a_way_out(screen
     plain = ScreenSource.of(tmp_path)
     with pytest.raises(OptionError, match="weir screen train --precision"):
         provisional_of(options("--provisional"), Stages.ALL, plain, POLICIES, Mode.ENFORCE)
+
+
+def settings_of(folder, *given):
+    return ModerationSettings.from_options(
+        job_options(
+            [
+                "--brokers=kafka.example:9092",
+                "--topics=posts",
+                "--bigquery_project=p",
+                f"--policies={folder / 'policies'}",
+                f"--screen={folder}",
+                *given,
+            ]
+        )
+    )
+
+
+@pytest.fixture
+def library(screen, tmp_path):
+    """A folder with the screen and a policy that it has a head for."""
+    shutil.copytree(Path(LIBRARY) / "spam", tmp_path / "policies" / "spam")
+    weights, scale = np.zeros((BUCKETS, 1), np.float32), np.ones(BUCKETS, np.float32)
+    plain = Screen.of(("spam",), weights, scale, np.zeros(1), np.full(1, 0.5))
+    flagging(plain, 0.9).save(tmp_path, {})
+    return tmp_path
+
+
+def test_a_job_that_only_screens_writes_its_flags_to_the_flagged_topic(library):
+    topics = settings_of(library, "--stages=screen").topics_written
+    assert "weir-flagged" not in topics
+    topics = settings_of(library, "--stages=screen", "--provisional").topics_written
+    assert "weir-flagged" in topics
+
+
+def test_only_on_prism_what_waits_is_kept_from_taking_every_place(library):
+    prism = ["--runner=prism", "--prism_location=/opt/prism"]
+    settings = settings_of(library, *prism, "--provisional")
+    assert on_lanes(settings)
+    assert not on_lanes(replace(settings, one_process=False))
+    assert not on_lanes(replace(settings, break_fusion=False))
+    assert not on_lanes(replace(settings, provisional=False))

@@ -33,7 +33,7 @@ class EndpointEngine:
         self.capacity = served.concurrency
         self._settings = settings
         self._served = served
-        self._server = Server(settings)
+        self._server = Server(settings, served.concurrency)
         self._breaker = Breaker(settings.failures_to_open, settings.backoff, self._server.answers)
         self._slots = asyncio.Semaphore(served.concurrency)
         self._open: set[Future[Completion]] = set()
