@@ -9,13 +9,18 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.options import ModerationSettings
+from pipelines.provenance import RecordPolicies, RecordScreen
+from policies.policy import PolicySet
+from policies.source import PolicySource
 from transforms import coders
 from transforms.decode import Decode
 from transforms.escalations import ReadEscalations, WriteEscalations
 from transforms.escalations.message import Origin
 from transforms.judge import JudgeContent, JudgeSettings
 from transforms.read import ReadFromKafka
-from transforms.screen import ScreenContent, ScreenSettings
+from transforms.reloading import Reloading
+from transforms.screen import ScreenContent, ScreenSettings, ScreenSource
+from transforms.screen.reloaded import LoadedScreen, ReloadedScreen
 from transforms.write.bigquery import WriteToBigQuery
 from transforms.write.dead_letter_topic import WriteDeadLetters
 from transforms.write.flagged import WriteFlagged
@@ -65,10 +70,10 @@ class _Job:
         settings = self.settings
         decoded = messages | "Decode" >> Decode(settings.decode, self.run, self.cluster)
         screened = decoded.content | "Screen" >> ScreenContent(
-            settings.screen,
-            settings.policies,
+            self.reloading_screen(settings.screen),
+            self.reloading_policies(),
             ScreenSettings(self.run, self.cluster, audit_rate=settings.audit_rate),
-            settings.shadow_screen,
+            settings.shadow_screen and self.reloading_screen(settings.shadow_screen),
         )
         self.dead += [decoded.dead, self.write(screened.screenings, "screenings")]
         if settings.shadow_screen is not None:
@@ -86,7 +91,7 @@ class _Job:
             escalations = escalations | "BreakFusion" >> beam.Reshuffle()
         judge = JudgeContent(
             settings.engine,
-            settings.policies,
+            self.reloading_policies(),
             JudgeSettings(
                 self.run,
                 self.cluster,
@@ -95,6 +100,7 @@ class _Job:
                 timeout_seconds=settings.judge_timeout,
                 cache_bytes=settings.cache_bytes,
                 budget=settings.budget,
+                shadow_budget=settings.shadow_budget,
             ),
             settings.decode,
         )
@@ -103,9 +109,20 @@ class _Job:
             settings.kafka, settings.flagged_topic, source=f"/weir/{self.run}"
         )
         self.dead += [judged.dead, self.write(judged.verdicts, "verdicts")]
-        if settings.budget.limited:
+        if settings.defers:
             self.send(judged.deferred, settings.shape.deferred_topic)
             self.dead.append(self.write(judged.deferred, "deferrals"))
+
+    def reloading_policies(self) -> Reloading[PolicySet]:
+        settings, edits = self.settings, self.settings.edits
+        source = PolicySource(settings.policies, edits.policies)
+        seconds = edits.seconds if edits.policies else 0.0
+        return Reloading(source, seconds, RecordPolicies(settings.bigquery))
+
+    def reloading_screen(self, screen: ScreenSource) -> Reloading[LoadedScreen]:
+        seconds = self.settings.edits.seconds_of_screen(screen.path)
+        source = ReloadedScreen(screen, fixed=not seconds)
+        return Reloading(source, seconds, RecordScreen(self.settings.bigquery))
 
     def send(self, escalations: beam.PCollection, topic: str, count: str | None = None) -> None:
         origin = Origin(self.run, self.cluster, self.settings.mode)

@@ -17,8 +17,9 @@ from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
 from pipelines.groups import GroupOptions, group_of, start_of
+from pipelines.reloading import Edits, ReloadOptions
 from pipelines.runners import RunnerOptions, judge_hints, runs_in_process, runs_on_prism
-from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
+from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of, shadow_budget_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
 from pipelines.stopping import StopOptions, drain_seconds_of
 from pipelines.watching import Watch, WatchOptions
@@ -151,6 +152,7 @@ CONCERNS = (
     StageOptions,
     DecodeOptions,
     ModerationOptions,
+    ReloadOptions,
     ColdStartOptions,
     JudgeOptions,
     EndpointOptions,
@@ -185,12 +187,14 @@ class ModerationSettings:
     judge_timeout: float
     cache_bytes: int
     budget: Budget
+    shadow_budget: Budget
     run: str
     mode: Mode
     flagged_topic: str
     dead_letter_topic: str
     bigquery: BigQuerySettings
     break_fusion: bool
+    edits: Edits = field(default_factory=Edits)
     judge_hints: Mapping[str, str] = field(
         default_factory=dict
     )  # of its workers, as Beam names them
@@ -206,6 +210,11 @@ class ModerationSettings:
         return self.shape.topics
 
     @property
+    def defers(self) -> bool:
+        """Return whether an escalation may be set aside for a later run."""
+        return self.budget.limited or self.shadow_budget.limited
+
+    @property
     def topics_written(self) -> tuple[str, ...]:
         """Return the topics that the job writes to."""
         written = [self.dead_letter_topic]
@@ -213,7 +222,7 @@ class ModerationSettings:
             written.append(self.shape.escalation_topic)
         else:
             written.append(self.flagged_topic)
-            if self.budget.limited:
+            if self.defers:
                 written.append(self.shape.deferred_topic)
         return tuple(written)
 
@@ -279,6 +288,10 @@ class ModerationSettings:
             judge_timeout=judge.judge_timeout,
             cache_bytes=cache_bytes_of(spending),
             budget=budget_of(spending),
+            shadow_budget=shadow_budget_of(spending),
+            edits=Edits.of(
+                options.view_as(ReloadOptions), moderation.policies, endless=stop.at == "never"
+            ),
             run=moderation.run_name,
             mode=Mode(moderation.mode),
             flagged_topic=sink.flagged_topic,

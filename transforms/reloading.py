@@ -111,6 +111,11 @@ class Reloaded(Generic[T]):
         if self._thread is not None:
             self._thread.join(_LAST_LOOK_SECONDS)
 
+    def count(self) -> None:
+        """Say how many edits were refused; Beam hears of it only from a step."""
+        if self._seconds:
+            reload_failures(self._source.what).set(self.now.failures)
+
     def look(self) -> None:
         """See whether the files have changed, and take them if they are whole and sound."""
         if not self._seconds:

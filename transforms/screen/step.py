@@ -13,12 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from policies.policy import PolicySet
+from policies.source import PolicySource
 from transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
 from transforms.counts import ages, counter, latency, policy_counter
 from transforms.identity import decision_ids
 from transforms.progress import PROGRESS, positions
 from transforms.records import ESCALATION, SCREENING, Route
+from transforms.reloading import RELOADS, Reloading
 from transforms.screen.model import Floats, ScreenSource
+from transforms.screen.reloaded import LoadedScreen, ReloadedScreen
 from transforms.screen.route import (
     AUDIT,
     CLEAR,
@@ -147,31 +150,53 @@ def _cuts(sizes: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 class _Screen(beam.DoFn):
-    """Screens batches of CONTENT."""
+    """Screens batches of CONTENT, each with one screen and one set of policies."""
 
     def __init__(
         self,
-        source: ScreenSource,
-        policies: PolicySet,
+        source: Reloading[LoadedScreen],
+        policies: Reloading[PolicySet],
         settings: ScreenSettings,
-        shadow: ScreenSource | None = None,
+        shadow: Reloading[LoadedScreen] | None = None,
     ) -> None:
-        self.source, self.policies, self.settings = source, policies, settings
-        self.shadow = shadow
+        self.sources, self.settings = (policies, source, shadow), settings
 
     def setup(self) -> None:
-        self.screen = self.source.screen()
-        self.heads = Heads.of(self.screen, self.policies)
-        if self.shadow is not None:
-            self.second = self.shadow.screen()
-            self.second_heads = Heads.of(self.second, self.policies)
+        policies, source, shadow = self.sources
+        self.policies_here = RELOADS.acquire(policies)
+        self.screen_here = RELOADS.acquire(source)
+        self.second_here = None if shadow is None else RELOADS.acquire(shadow)
         self.screened, self.escalated = counter("screenings"), counter("escalations")
         self.audits = counter("audits")
+        self._seen: tuple[Any, ...] = (None, None, None)
+        self._take()
+
+    def teardown(self) -> None:
+        for source in self.sources:
+            if source is not None:
+                RELOADS.release(source)
+
+    def _take(self) -> None:
+        """Take what is in force now, for the batch that begins."""
+        policies, screen = self.policies_here.now, self.screen_here.now
+        second = None if self.second_here is None else self.second_here.now
+        now = (policies, screen, second)
+        if all(each is seen for each, seen in zip(now, self._seen, strict=True)):
+            return
+        self._seen = now
+        for here in (self.policies_here, self.screen_here):
+            here.count()
+        self.policies, self.screen = policies.value, screen.value.screen
+        self.heads = Heads.of(self.screen, self.policies)
+        if second is not None:
+            self.second = second.value.screen
+            self.second_heads = Heads.of(self.second, self.policies)
         self.per_policy = [
             policy_counter(p.policy_id, "escalations") for p in self.policies.policies
         ]
 
     def process(self, content: pa.RecordBatch) -> Iterator[Any]:
+        self._take()
         settings = self.settings
         texts: Any = content["text"]
         ids: Any = content["content_id"]
@@ -200,7 +225,7 @@ class _Screen(beam.DoFn):
             settings=settings,
         ):
             yield beam.pvalue.TaggedOutput("escalations", batch)
-        if self.shadow is not None:
+        if self.second_here is not None:
             yield beam.pvalue.TaggedOutput("shadow", self._shadowed(content))
 
     def _shadowed(self, content: pa.RecordBatch) -> pa.RecordBatch:
@@ -238,26 +263,35 @@ class ScreenContent(beam.PTransform):
     A policy without a head in the screen is not cleared by anything: its route is ``forced``.
     ``shadow`` is a second screen, whose screenings come out as ``shadow``, to be compared: whatever
     it says changes nothing else. It costs as much again as the first.
+
+    What is given as a Reloading is read again while the job runs.
     """
 
     def __init__(
         self,
-        source: ScreenSource,
-        policies: PolicySet,
+        source: ScreenSource | Reloading[LoadedScreen],
+        policies: PolicySet | Reloading[PolicySet],
         settings: ScreenSettings,
-        shadow: ScreenSource | None = None,
+        shadow: ScreenSource | Reloading[LoadedScreen] | None = None,
     ) -> None:
         super().__init__()
-        self.source, self.policies, self.settings = source, policies, settings
-        self.shadow = shadow
+        if isinstance(policies, PolicySet):
+            policies = Reloading(PolicySource(policies))
+        second = None if shadow is None else _reloading(shadow)
+        self._dofn = _Screen(_reloading(source), policies, settings, second)
 
     def expand(self, content: Any) -> Any:
         """Apply the step to a PCollection of CONTENT batches."""
-        step = _Screen(self.source, self.policies, self.settings, self.shadow)
-        outputs = content | "Screen" >> beam.ParDo(step).with_outputs(
+        outputs = content | "Screen" >> beam.ParDo(self._dofn).with_outputs(
             "escalations", "shadow", main="screenings"
         )
         outputs.screenings.element_type = pa.RecordBatch
         outputs.escalations.element_type = pa.RecordBatch
         outputs.shadow.element_type = pa.RecordBatch
         return outputs
+
+
+def _reloading(screen: ScreenSource | Reloading[LoadedScreen]) -> Reloading[LoadedScreen]:
+    if isinstance(screen, ScreenSource):
+        return Reloading(ReloadedScreen(screen, fixed=True))
+    return screen
