@@ -4,7 +4,12 @@
 -- the partitions it names.
 CREATE OR REPLACE VIEW `{dataset}.labels` AS
 WITH screened AS (
-  SELECT *
+  SELECT
+    *,
+    FIRST_VALUE(decision_id) OVER (
+      PARTITION BY run, created_at, topic, `partition`, `offset`
+      ORDER BY screened_at DESC, decision_id
+    ) AS latest_id
   FROM `{dataset}.screenings`
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
@@ -36,6 +41,8 @@ decisions AS (
     CAST(NULL AS STRING) AS rationale, CAST(NULL AS STRING) AS reason,
     s.screened_at AS decided_at, s.decision_id, 3 AS precedence
   FROM screened AS s, UNNEST(s.policies) AS p
+  -- What was screened again after a policy had been retired has no judge for that policy any more.
+  WHERE s.decision_id = s.latest_id OR p.route = 'clear'
   UNION ALL
   SELECT
     run, topic, `partition`, `offset`, content_id, created_at, language,

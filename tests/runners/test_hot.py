@@ -122,6 +122,39 @@ def test_edits_are_in_force_within_ten_seconds_and_no_post_is_lost(edited, prism
     assert versions() <= {row["policy_version"] for row in recorded}
 
 
+def test_workers_of_a_cluster_take_an_edit_and_a_shadow(edited, flink, tmp_path):
+    from policies.loading import load_policies
+
+    folder = tmp_path / "policies"
+    cheating = folder / "game-cheating" / "policy.md"
+    seconds = {}
+    with Command([*edited.arguments(), *flink], tmp_path / "log") as job:
+        with edited.sending(RATE):
+            time.sleep(20)
+            edited.wait_until_screened()
+            replaced(cheating, "## Definitions", "## Definitions\n\nEdited while it runs.")
+            began = time.time()
+            version = load_policies(folder)["game-cheating"].version
+            at = wait(lambda: first(edited, "policy_version", version))
+            seconds["edited"] = at - began
+            replaced(cheating, "status: active", "status: shadow")
+            began = time.time()
+            seconds["shadow"] = wait(lambda: first(edited, "mode", "shadow")) - began
+            time.sleep(WITHIN_SECONDS)
+        account = edited.wait_until_labelled(seconds=400)
+        code, output = job.terminate()
+    enforced = edited.rows(
+        "SELECT UNIX_MILLIS(MAX(judged_at)) AS at FROM `{dataset}.verdicts` "
+        "WHERE run = @run AND mode = 'enforce' AND policy_id = 'game-cheating'"
+    )
+    seconds["last enforced"] = enforced[0]["at"] / 1000 - began
+    print({name: round(each, 1) for name, each in seconds.items()}, account, flush=True)
+    assert code == 0, output[-3000:]
+    assert max(seconds.values()) < WITHIN_SECONDS
+    assert account.twice_in_view == 0
+    assert account.labels == len(edited.sent) * POLICIES
+
+
 def sets(stream):
     return stream.rows(
         "SELECT DISTINCT policy_set AS s FROM `{dataset}.screenings` WHERE run = @run"
