@@ -2,11 +2,13 @@
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.failures import OptionError
 from policies.loading import LIBRARY
+from policies.storage import is_remote
 from transforms.screen import STARTER
 
 _LEAST_SECONDS = 0.5
@@ -52,7 +54,11 @@ class Edits:
             )
         if not endless:
             return cls()
-        return cls(float(seconds), None if policies == str(LIBRARY) else policies)
+        if policies == str(LIBRARY):
+            return cls(float(seconds))
+        # A worker on this machine may have another working directory.
+        path = policies if is_remote(policies) else str(Path(policies).absolute())
+        return cls(float(seconds), path)
 
     def seconds_of_screen(self, path: str) -> float:
         """Return how often the screen at a path is looked at; 0 is never."""

@@ -120,6 +120,8 @@ def test_edits_are_in_force_within_ten_seconds_and_no_post_is_lost(edited, prism
     assert account.labels >= len(edited.sent) * POLICIES
     recorded = edited.rows("SELECT policy_version FROM `{dataset}.policies`")
     assert versions() <= {row["policy_version"] for row in recorded}
+    screens = edited.rows("SELECT screen_version FROM `{dataset}.screens`")
+    assert new.version in {row["screen_version"] for row in screens}
 
 
 def test_workers_of_a_cluster_take_an_edit_and_a_shadow(edited, flink, tmp_path):
