@@ -1,5 +1,6 @@
 """Files that a person names: on this machine, or under any prefix that Beam's filesystems read."""
 
+import hashlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,10 +40,11 @@ def stamps(folder: str, pattern: str) -> list[tuple[str, str]]:
         from apache_beam.io.filesystems import FileSystems
 
         (matched,) = FileSystems.match([f"{folder}/{pattern}"])
-        files = [
-            (each.path, f"{each.size_in_bytes}:{each.last_updated_in_seconds}")
-            for each in matched.metadata_list
-        ]
+        files = []
+        for each in matched.metadata_list:
+            updated = each.last_updated_in_seconds  # 0 where the store does not say
+            stamp = f"{each.size_in_bytes}:{updated}" if updated else _digest(each.path)
+            files.append((each.path, stamp))
         return sorted(files)
     found = []
     for file in Path(folder).glob(pattern):
@@ -51,3 +53,7 @@ def stamps(folder: str, pattern: str) -> list[tuple[str, str]]:
             # Of its change, not of its writing: that one a copy may take over from the original.
             found.append((str(file), f"{status.st_ino}:{status.st_size}:{status.st_ctime_ns}"))
     return sorted(found)
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha256(read(path)).hexdigest()
