@@ -9,6 +9,9 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipelines.options import ModerationSettings
+from pipelines.provenance import RecordPolicies, RecordScreen
+from policies.policy import PolicySet
+from policies.source import PolicySource
 from transforms import coders
 from transforms.decode import Decode
 from transforms.escalations import ReadEscalations, WriteEscalations
@@ -16,8 +19,10 @@ from transforms.escalations.message import Origin
 from transforms.judge import JudgeContent, JudgeSettings
 from transforms.lanes import Lanes
 from transforms.read import ReadFromKafka
-from transforms.screen import ScreenContent, ScreenSettings
+from transforms.reloading import Reloading
+from transforms.screen import ScreenContent, ScreenSettings, ScreenSource
 from transforms.screen.provisional import ProvisionalSettings
+from transforms.screen.reloaded import LoadedScreen, ReloadedScreen
 from transforms.select import KeepSelected, SkipDecided, Weigh
 from transforms.write.bigquery import Stored, WriteToBigQuery
 from transforms.write.dead_letter_topic import WriteDeadLetters
@@ -86,8 +91,8 @@ class _Job:
         if replay is not None:
             content = content | "KeepSelected" >> KeepSelected(replay.selection)
         screened = content | "Screen" >> ScreenContent(
-            settings.screen,
-            settings.policies,
+            self.reloading_screen(settings.screen),
+            self.reloading_policies(),
             ScreenSettings(
                 self.run,
                 self.cluster,
@@ -95,7 +100,7 @@ class _Job:
                 mode=settings.mode,
                 record_cleared=settings.storing.record_cleared,
             ),
-            settings.shadow_screen,
+            settings.shadow_screen and self.reloading_screen(settings.shadow_screen),
             ProvisionalSettings(settings.decode, settings.mode) if settings.provisional else None,
         )
         screenings = screened.screenings
@@ -126,7 +131,7 @@ class _Job:
             escalations = escalations | "BreakFusion" >> self.apart(_JUDGE_LANES)
         judge = JudgeContent(
             settings.engine,
-            settings.policies,
+            self.reloading_policies(),
             JudgeSettings(
                 self.run,
                 self.cluster,
@@ -135,6 +140,7 @@ class _Job:
                 timeout_seconds=settings.judge_timeout,
                 cache_bytes=settings.cache_bytes,
                 budget=settings.budget,
+                shadow_budget=settings.shadow_budget,
             ),
             settings.decode,
         )
@@ -144,13 +150,24 @@ class _Job:
         )
         verdicts = self.write(judged.verdicts, "verdicts", settings.storing.redaction)
         self.dead += [judged.dead, verdicts]
-        if settings.budget.limited:
+        if settings.defers:
             self.send(judged.deferred, settings.shape.deferred_topic)
             self.dead.append(self.write(judged.deferred, "deferrals"))
 
     def apart(self, lanes: int) -> beam.PTransform:
         """Break the fusion; on Prism with provisional flags, for so many bundles at once."""
         return Lanes(lanes) if on_lanes(self.settings) else beam.Reshuffle()
+
+    def reloading_policies(self) -> Reloading[PolicySet]:
+        settings, edits = self.settings, self.settings.edits
+        source = PolicySource(settings.policies, edits.policies)
+        seconds = edits.seconds if edits.policies else 0.0
+        return Reloading(source, seconds, RecordPolicies(settings.bigquery))
+
+    def reloading_screen(self, screen: ScreenSource) -> Reloading[LoadedScreen]:
+        seconds = self.settings.edits.seconds_of_screen(screen.path)
+        source = ReloadedScreen(screen, fixed=not seconds)
+        return Reloading(source, seconds, RecordScreen(self.settings.bigquery))
 
     def send(self, escalations: beam.PCollection, topic: str, count: str | None = None) -> None:
         origin = Origin(self.run, self.cluster, self.settings.mode)

@@ -18,8 +18,9 @@ from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
 from pipelines.groups import GroupOptions, group_of, start_of
 from pipelines.provisional import ProvisionalOptions, provisional_of
+from pipelines.reloading import Edits, ReloadOptions
 from pipelines.runners import RunnerOptions, judge_hints, runs_in_process, runs_on_prism
-from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of
+from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of, shadow_budget_of
 from pipelines.stages import Shape, StageOptions, Stages, no_engine
 from pipelines.stopping import StopOptions, drain_seconds_of
 from pipelines.storing import Storing, StoringOptions, pseudonym_key, storing_of
@@ -155,6 +156,7 @@ CONCERNS = (
     DecodeOptions,
     ModerationOptions,
     ProvisionalOptions,
+    ReloadOptions,
     ColdStartOptions,
     JudgeOptions,
     EndpointOptions,
@@ -190,6 +192,7 @@ class ModerationSettings:
     judge_timeout: float
     cache_bytes: int
     budget: Budget
+    shadow_budget: Budget
     run: str
     mode: Mode
     flagged_topic: str
@@ -198,6 +201,7 @@ class ModerationSettings:
     storing: Storing
     break_fusion: bool
     provisional: bool = False  # posts are flagged before they are judged
+    edits: Edits = field(default_factory=Edits)
     judge_hints: Mapping[str, str] = field(
         default_factory=dict
     )  # of its workers, as Beam names them
@@ -214,6 +218,11 @@ class ModerationSettings:
         return self.shape.topics
 
     @property
+    def defers(self) -> bool:
+        """Return whether an escalation may be set aside for a later run."""
+        return self.budget.limited or self.shadow_budget.limited
+
+    @property
     def topics_written(self) -> tuple[str, ...]:
         """Return the topics that the job writes to."""
         written = [self.dead_letter_topic]
@@ -221,7 +230,7 @@ class ModerationSettings:
             written.append(self.flagged_topic)
         if not self.stages.judges:
             written.append(self.shape.escalation_topic)
-        elif self.budget.limited:
+        elif self.defers:
             written.append(self.shape.deferred_topic)
         return tuple(written)
 
@@ -287,6 +296,10 @@ class ModerationSettings:
             judge_timeout=judge.judge_timeout,
             cache_bytes=cache_bytes_of(spending),
             budget=budget_of(spending),
+            shadow_budget=shadow_budget_of(spending),
+            edits=Edits.of(
+                options.view_as(ReloadOptions), moderation.policies, endless=stop.at == "never"
+            ),
             run=moderation.run_name,
             mode=Mode(moderation.mode),
             flagged_topic=sink.flagged_topic,

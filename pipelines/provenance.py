@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -9,45 +10,77 @@ from google.cloud import bigquery
 
 from pipelines.options import ModerationSettings
 from pipelines.queries import execute
+from policies.policy import PolicySet
 from transforms.counts import Counts
+from transforms.screen import ScreenSource
+from transforms.screen.reloaded import LoadedScreen
 from transforms.write.bigquery import BigQuerySettings
 
 
 def record_decider(settings: ModerationSettings) -> None:
     """Store each version of a policy or a screen that this job decides with, once each."""
-    for policy in settings.policies.policies:
-        insert_once(
-            settings.bigquery,
-            "policies",
-            "policy_version",
-            {
-                "policy_version": policy.version,
-                "policy_id": policy.policy_id,
-                "title": policy.title,
-                "owner": policy.owner,
-                "status": str(policy.status),
-                "effort": str(policy.effort),
-                "contract": str(policy.contract),
-                "text": policy.text,
-                "labels": json.dumps(dict(policy.labels)),
-                "rules": json.dumps(dict(policy.rules)),
-                "recorded_at": datetime.now(UTC),
-            },
-        )
+    RecordPolicies(settings.bigquery)(settings.policies)
     if not settings.stages.screens:
         return
     for screen in (settings.screen, settings.shadow_screen):
         if screen is not None:
+            _record_screen(settings.bigquery, screen)
+
+
+@dataclass(frozen=True)
+class RecordPolicies:
+    """Stores the versions of a policy set, once each; a worker calls it for those that come later.
+
+    Raises what BigQuery's client does.
+    """
+
+    bigquery: BigQuerySettings
+
+    def __call__(self, policies: PolicySet) -> None:
+        """Store them."""
+        for policy in policies.policies:
             insert_once(
-                settings.bigquery,
-                "screens",
-                "screen_version",
+                self.bigquery,
+                "policies",
+                "policy_version",
                 {
-                    "screen_version": screen.version,
-                    "card": screen.card(),
+                    "policy_version": policy.version,
+                    "policy_id": policy.policy_id,
+                    "title": policy.title,
+                    "owner": policy.owner,
+                    "status": str(policy.status),
+                    "effort": str(policy.effort),
+                    "contract": str(policy.contract),
+                    "text": policy.text,
+                    "labels": json.dumps(dict(policy.labels)),
+                    "rules": json.dumps(dict(policy.rules)),
                     "recorded_at": datetime.now(UTC),
                 },
             )
+
+
+@dataclass(frozen=True)
+class RecordScreen:
+    """Stores the version of a screen, once; a worker calls it for those that come later."""
+
+    bigquery: BigQuerySettings
+
+    def __call__(self, screen: LoadedScreen) -> None:
+        """Store it; raises what BigQuery's client does."""
+        _record_screen(self.bigquery, screen.source)
+
+
+def _record_screen(bigquery: BigQuerySettings, screen: ScreenSource) -> None:
+    insert_once(
+        bigquery,
+        "screens",
+        "screen_version",
+        {
+            "screen_version": screen.version,
+            "card": screen.card(),
+            "recorded_at": datetime.now(UTC),
+        },
+    )
 
 
 def record_run(settings: ModerationSettings, counts: Counts, started: float) -> None:

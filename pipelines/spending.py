@@ -9,6 +9,7 @@ from transforms.judge.budget import Budget
 from transforms.judge.cache import DEFAULT_BYTES
 
 _LIMITS = ("requests_per_second", "tokens_per_second", "share")
+_SHADOW_LIMITS = ("requests_per_second", "share")
 
 
 class SpendingOptions(PipelineOptions):
@@ -40,6 +41,18 @@ class SpendingOptions(PipelineOptions):
         group.add_argument(
             "--budget_share", type=float, metavar="S", help="of the escalations, from 0 to 1"
         )
+        group.add_argument(
+            "--shadow_budget_requests_per_second",
+            type=float,
+            metavar="N",
+            help="for policies in shadow alone, which take nothing from the budget of the others",
+        )
+        group.add_argument(
+            "--shadow_budget_share",
+            type=float,
+            metavar="S",
+            help="of the escalations of policies in shadow, from 0 to 1",
+        )
 
 
 def budget_of(options: SpendingOptions) -> Budget:
@@ -49,6 +62,15 @@ def budget_of(options: SpendingOptions) -> Budget:
         return Budget(**limits)
     except ValueError as error:
         raise OptionError(f"--budget_{error}") from error
+
+
+def shadow_budget_of(options: SpendingOptions) -> Budget:
+    """Return the budget of policies in shadow; OptionError names an option that cannot be kept."""
+    limits = {name: getattr(options, f"shadow_budget_{name}") for name in _SHADOW_LIMITS}
+    try:
+        return Budget(**limits)
+    except ValueError as error:
+        raise OptionError(f"--shadow_budget_{error}") from error
 
 
 def cache_bytes_of(options: SpendingOptions) -> int:

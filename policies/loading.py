@@ -19,6 +19,7 @@ LIBRARY = Path(__file__).parent / "library"
 _REQUIRED = ("id", "title", "owner", "labels")
 _OPTIONAL = ("status", "effort", "contract", "rules")
 _VERDICTS = ("violates", "safe")
+_DOCUMENT, _EXAMPLES = "policy.md", "examples.csv"
 _COLUMNS = ("text", "label", "rule_id", "note")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -34,9 +35,11 @@ def load_policies(path: str | Path) -> PolicySet:
     """
     root = str(path).rstrip("/")
     found: dict[str, tuple[str, Policy]] = {}
-    for source in _documents(root):
-        examples = source.removesuffix("policy.md") + "examples.csv"
-        policy = parse_policy(_read(source), source, _read_if_there(examples), examples)
+    sources = {source for source, _ in policy_stamps(root)}
+    for source in sorted(each for each in sources if each.endswith(_DOCUMENT)):
+        examples = source.removesuffix(_DOCUMENT) + _EXAMPLES
+        table = _read(examples) if examples in sources else None
+        policy = parse_policy(_read(source), source, table, examples)
         if policy.policy_id in found:
             raise PolicyError(
                 f"{source}: the id {policy.policy_id!r} is already that of "
@@ -49,6 +52,25 @@ def load_policies(path: str | Path) -> PolicySet:
     if not in_force:
         raise PolicyError(f"{root}: every policy is retired; set `status: active` in one of them")
     return PolicySet(tuple(in_force))
+
+
+def policy_stamps(path: str | Path) -> tuple[tuple[str, str], ...]:
+    """Return the files of the policies under ``path``, each with a stamp of when it was written.
+
+    Reads none of them. PolicyError where they cannot be listed, or a folder lost its document: a
+    policy is taken out of force by ``status: retired``, or with its whole folder.
+    """
+    root = str(path).rstrip("/")
+    found = [*_listed(root, _DOCUMENT), *_listed(root, _EXAMPLES)]
+    documents = {source for source, _ in found if source.endswith(_DOCUMENT)}
+    folders = {source.rpartition("/")[0] for source, _ in found}
+    for folder in sorted(folders | _empty_folders(root)):
+        if f"{folder}/{_DOCUMENT}" not in documents:
+            raise PolicyError(
+                f"{folder}/{_DOCUMENT}:1: the document is missing; put it back, or remove its "
+                "folder, too"
+            )
+    return tuple(sorted(found))
 
 
 def parse_policy(
@@ -257,27 +279,29 @@ def _decode(content: bytes, source: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-def _documents(root: str) -> list[str]:
+def _listed(root: str, name: str) -> list[tuple[str, str]]:
     if not storage.is_remote(root):
         if not Path(root).is_dir():
             raise PolicyError(f"{root}: there is no such folder; name one that holds policies")
-        return sorted(str(document) for document in Path(root).glob("*/policy.md"))
+        return storage.stamps(root, f"*/{name}")
     # Beam takes a second to import, and a local folder needs none of it.
     from apache_beam.io.filesystem import BeamIOError
-    from apache_beam.io.filesystems import FileSystems
 
     try:
-        (matched,) = FileSystems.match([f"{root}/*/policy.md"])
+        return storage.stamps(root, f"*/{name}")
     except (BeamIOError, ValueError) as error:
         raise PolicyError(
             f"{root}: the policies cannot be listed; check the prefix and the credentials, and "
             "for gs:// install the extra dataflow"
         ) from error
-    return sorted(document.path for document in matched.metadata_list)
 
 
-def _read_if_there(source: str) -> bytes | None:
-    return _read(source) if storage.exists(source) else None
+def _empty_folders(root: str) -> set[str]:
+    """Return the folders that hold nothing; a bucket has none."""
+    if storage.is_remote(root):
+        return set()
+    folders = [each for each in Path(root).iterdir() if each.is_dir() and each.name[0] != "."]
+    return {str(each) for each in folders if not any(each.iterdir())}
 
 
 def _read(source: str) -> bytes:

@@ -3,9 +3,11 @@
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from transforms.judge.engine import Completion, EngineError, Request
 from transforms.judge.supervisor import EngineDiedError
@@ -73,6 +75,34 @@ class ScriptedEngine:
                 future.set_result(Completion(final, probability=0.9, tokens_out=7))
             case _:
                 future.set_result(Completion('{"violation": 0}', probability=0.1))
+
+
+# What the files of each Shelf hold now; here, as a shelf travels with a step.
+ON_SHELVES: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What may be edited while a step runs: it begins with ``began``, and ``put`` edits it."""
+
+    began: Any
+    what: str = "policy"
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def put(self, value: Any) -> None:
+        ON_SHELVES[self.key] = value
+
+    def first(self) -> Any:
+        return self.began
+
+    def stamp(self) -> object:
+        return id(ON_SHELVES.get(self.key, self.began))
+
+    def read(self) -> Any:
+        value = ON_SHELVES.get(self.key, self.began)
+        if isinstance(value, Exception):
+            raise value
+        return value
 
 
 class MortalEngine:

@@ -156,6 +156,12 @@ def lag_gauge(topic: str, partition: int) -> Gauge:
     return Gauge(beam, Name("lag", (("topic", topic), ("partition", str(partition)))))
 
 
+def reload_failures(what: str) -> Gauge:
+    """Return the gauge of the edits (of a policy, a screen) refused since the last one taken."""
+    name = f"{what}_reload_failures"
+    return Gauge(Metrics.gauge(NAMESPACE, name), Name(name))
+
+
 def latency(route: str) -> Milliseconds:
     """Return the distribution of the time from a post's Kafka timestamp to its label, by route.
 

@@ -10,7 +10,12 @@
 -- created_at is part of every key so that a filter on it reads only the partitions it names.
 CREATE OR REPLACE VIEW `{dataset}.labels` AS
 WITH screened AS (
-  SELECT *
+  SELECT
+    *,
+    FIRST_VALUE(decision_id) OVER (
+      PARTITION BY run, created_at, topic, `partition`, `offset`
+      ORDER BY screened_at DESC, decision_id
+    ) AS latest_id
   FROM `{dataset}.screenings`
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
@@ -58,6 +63,8 @@ decisions AS (
     CAST(NULL AS STRING) AS human_verdict, CAST(NULL AS STRING) AS human_version,
     CAST(NULL AS STRING) AS reviewer, CAST(NULL AS TIMESTAMP) AS reviewed_at
   FROM screened AS s, UNNEST(s.policies) AS p
+  -- What was screened again after a policy had been retired has no judge for that policy any more.
+  WHERE s.decision_id = s.latest_id OR p.route = 'clear'
   UNION ALL
   SELECT
     run, topic, `partition`, `offset`, content_id, created_at, language,

@@ -6,7 +6,7 @@ import signal
 import threading
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import apache_beam as beam
 import pyarrow as pa
@@ -260,6 +260,28 @@ def test_redelivery_leaves_every_view_as_it_was(bigquery, run):
 def test_an_escalation_without_an_answer_is_unaccounted(bigquery, run):
     put(bigquery, run, [screening(run, 1, spam="escalate", hate="clear")])
     assert view(bigquery, "conservation", run, "run")[0]["unaccounted"] == 1
+
+
+def test_what_is_screened_again_after_a_policy_was_retired_is_accounted_for(bigquery, run):
+    again = NOON + timedelta(seconds=9)
+    put(
+        bigquery,
+        run,
+        [
+            screening(run, 0, spam="escalate", hate="clear", fraud="escalate"),
+            screening(run, 0, fraud="escalate", screen_version="s2", screened_at=again),
+            screening(run, 1, spam="clear", fraud="escalate"),
+            screening(run, 1, fraud="clear", screen_version="s2", screened_at=again),
+        ],
+        [verdict(run, 0, "fraud", "safe")],
+    )
+    assert labels(bigquery, run) == {
+        (0, "hate"): ("cleared", "screen"),
+        (0, "fraud"): ("safe", "judge"),
+        (1, "spam"): ("cleared", "screen"),
+        (1, "fraud"): ("cleared", "screen"),
+    }
+    assert view(bigquery, "conservation", run, "run")[0]["unaccounted"] == 0
 
 
 def test_what_is_deferred_waits_until_it_is_judged_or_dies(bigquery, run):

@@ -47,6 +47,20 @@ def test_a_worker_that_would_fold_another_screen_refuses(source) -> None:
         replace(source, version="0" * 16).screen()
 
 
+def test_the_screen_that_is_there_now_keeps_the_cold_head_until_it_has_one_itself(
+    source, fitted, tmp_path
+) -> None:
+    assert source.renewed() == source
+    head = fitted[0]
+    starter = Screen.load("starter")
+    laxer = starter.with_thresholds(np.full(len(starter.policy_ids), 0.9))
+    laxer.save(tmp_path, {})
+    moved = replace(source, path=str(tmp_path), base_version=laxer.version)
+    assert moved.renewed().screen().version == folded(laxer, [head]).version
+    folded(laxer, [head]).save(tmp_path, {})
+    assert moved.renewed() == ScreenSource.of(tmp_path)
+
+
 def test_the_card_has_the_trained_heads_and_the_cold_one(source) -> None:
     card = json.loads(source.card())
     assert card["screen_version"] == source.version

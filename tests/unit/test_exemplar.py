@@ -168,9 +168,12 @@ def test_too_few_examples_decide_nothing(examples):
         assert "too few" in verdict.rationale
 
 
-def test_a_policy_that_it_was_not_fitted_to_gets_no_decision(engine):
-    verdict = ask(engine, SELLING[0], replace(FRAUD, text="Judge otherwise."))
-    assert (verdict.outcome, verdict.reason) == (Outcome.INDETERMINATE, Reason.UNCERTAIN)
+def test_a_version_that_came_later_is_fitted_when_it_is_asked_about(engine):
+    edited = replace(FRAUD, text="Judge otherwise.")
+    assert ask(engine, SELLING[0], edited).outcome == Outcome.VIOLATES
+    assert ask(engine, SELLING[0], FRAUD).outcome == Outcome.VIOLATES
+    new = replace(FRAUD, policy_id="new")
+    assert ask(engine, TALKING[0], new).outcome == Outcome.SAFE
 
 
 def test_the_model_is_named_after_its_examples():

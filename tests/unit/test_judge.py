@@ -13,7 +13,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from policies.policy import Policy, PolicySet, Status
-from tests.fakes import ScriptedEngine
+from tests.fakes import ScriptedEngine, Shelf
 from transforms import coders
 from transforms.counts import counts_of
 from transforms.decode import DecodeSettings
@@ -22,6 +22,7 @@ from transforms.judge import JudgeContent, JudgeSettings
 from transforms.judge.budget import Budget
 from transforms.judge.shared import Engines
 from transforms.records import DEAD_LETTER, DEFERRED, ESCALATION, VERDICT, VIOLATION, Mode
+from transforms.reloading import RELOADS, Reloading
 
 coders.register()
 
@@ -101,10 +102,11 @@ def judge(*batches, settings=SETTINGS, policies=(POLICY,), engine=Scripted()) ->
     SEEN.clear()
     ENGINES_MADE.clear()
     pipeline = beam.Pipeline("FnApiRunner", options=PipelineOptions([]))
+    decides = policies if isinstance(policies, Reloading) else PolicySet(tuple(policies))
     outputs = (
         pipeline
         | beam.Create(list(batches), reshuffle=False)
-        | JudgeContent(engine, PolicySet(tuple(policies)), settings, DecodeSettings())
+        | JudgeContent(engine, decides, settings, DecodeSettings())
     )
     for tag in ("verdicts", "violations", "deferred", "dead"):
         outputs[tag] | f"Keep {tag}" >> beam.Map(keep, tag)
@@ -379,6 +381,81 @@ def test_equal_posts_are_deferred_together():
     settings = replace(budget(share=0.0), cache_bytes=1 << 20)
     done = judge(escalations(*["safe"] * 4), settings=settings)
     assert done.deferred.num_rows == done.counts.deferred == 4
+
+
+@pytest.mark.parametrize(
+    ("spending", "judged"),
+    [
+        ({"shadow_budget": Budget(share=0.0)}, "spam"),
+        ({"budget": Budget(share=0.0)}, "fraud"),
+    ],
+)
+def test_policies_in_shadow_have_a_budget_of_their_own(spending, judged):
+    shadow = replace(FRAUD, status=Status.SHADOW)
+    batch = escalations(*["safe"] * 6, policy_ids=("spam", "fraud"))
+    done = judge(batch, policies=(POLICY, shadow), settings=replace(SETTINGS, **spending))
+    assert done.verdicts["policy_id"].to_pylist() == [judged] * 6
+    (deferred,) = {"spam", "fraud"} - {judged}
+    assert done.deferred["policy_id"].to_pylist() == [deferred] * 6
+    assert done.counts.deferred == done.counts.verdicts == 6
+
+
+EDITED = replace(POLICY, text="No spam at all.")
+
+
+@pytest.fixture
+def edits():
+    """Return a function of policy sets: the first is in force, and then each of the others."""
+    made = []
+
+    def edited(*sets, looked_at=True):
+        began, *later = [PolicySet(tuple(each)) for each in sets]
+        shelf = Shelf(began)
+        made.append(Reloading(shelf, 0.5 if looked_at else 3600.0))
+        reloaded = RELOADS.acquire(made[-1])
+        for each in later:
+            shelf.put(each)
+            if looked_at:
+                reloaded.look()
+        return made[-1]
+
+    yield edited
+    for each in made:
+        RELOADS.release(each)
+
+
+def test_an_escalation_is_judged_by_the_version_that_it_names(edits):
+    batches = [
+        escalations("safe", first=n, policy_version=version)
+        for n, version in enumerate([POLICY.version, EDITED.version, "of last week"])
+    ]
+    done = judge(*batches, policies=edits([POLICY], [EDITED]))
+    versions = done.by_id("policy_version")
+    assert versions == {"p0": POLICY.version, "p1": EDITED.version, "p2": EDITED.version}
+    assert len(set(done.verdicts["decision_id"].to_pylist())) == 3
+
+
+def test_a_version_that_another_worker_read_first_is_looked_for(edits):
+    named = {"policy_version": FRAUD.version, "policy_ids": ("fraud",)}
+    policies = edits([POLICY], [FRAUD, EDITED], looked_at=False)
+    done = judge(escalations("safe", **named), policies=policies)
+    assert done.by_id("policy_version") == {"p0": FRAUD.version}
+
+
+def test_what_is_in_flight_for_a_retired_policy_is_still_judged(edits):
+    batch = escalations("violates", policy_version=POLICY.version)
+    other = escalations("violates", first=1, policy_version="of last week")
+    done = judge(batch, other, policies=edits([POLICY, FRAUD], [FRAUD]))
+    assert done.violations["content_id"].to_pylist() == ["p0"]
+    assert done.dead["reason"].to_pylist() == ["unknown_policy"]
+
+
+def test_a_policy_that_is_put_in_shadow_flags_nothing_more(edits):
+    shadow = replace(POLICY, status=Status.SHADOW)
+    batch = escalations("violates", policy_version=POLICY.version)
+    done = judge(batch, policies=edits([POLICY], [shadow]))
+    assert done.by_id("mode") == {"p0": "shadow"}
+    assert done.violations.num_rows == 0
 
 
 def test_an_escalation_of_another_job_keeps_its_run_cluster_and_mode():

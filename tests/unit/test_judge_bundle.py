@@ -1,9 +1,12 @@
 """Whatever cache, budget and engine do to a bundle, each of its escalations ends once."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policies.policy import Status
 from tests.fakes import ScriptedEngine
 from tests.unit.test_judge import POLICY, escalations
 from transforms.judge.budget import Budget
@@ -17,12 +20,16 @@ BATCHES = st.lists(st.lists(st.tuples(TEXTS, ROUTES), max_size=12), max_size=5)
 BUDGETS = st.sampled_from([None, 0.0, 0.3, 0.9])
 
 
-def ended(batches, cache_bytes, share):
-    shared = Engines().acquire("k", ScriptedEngine, 4, cache_bytes, Budget(share=share))
+def ended(batches, cache_bytes, share, third=POLICY, shadow_share=None):
+    """Return what became of the batches; every third row is judged under another policy."""
+    budgets = Budget(share=share), Budget(share=shadow_share)
+    shared = Engines().acquire("k", ScriptedEngine, 4, cache_bytes, *budgets)
     bundle, results = Bundle(shared, timeout_seconds=20), []
     for batch in batches:
         if batch.num_rows:
-            rows = [Escalated(Row(batch, n), POLICY) for n in range(batch.num_rows)]
+            rows = [
+                Escalated(Row(batch, n), POLICY if n % 3 else third) for n in range(batch.num_rows)
+            ]
             results += bundle.take(batch, rows)
     return [*results, *bundle.finish()], shared.engine
 
@@ -42,10 +49,11 @@ def place(each):
 
 
 @settings(deadline=None)
-@given(BATCHES, st.sampled_from([0, 1 << 20]), BUDGETS)
-def test_every_escalation_ends_once(drawn, cache_bytes, share):
+@given(BATCHES, st.sampled_from([0, 1 << 20]), BUDGETS, st.sampled_from(Status), BUDGETS)
+def test_every_escalation_ends_once(drawn, cache_bytes, share, status, shadow_share):
     batches = list(batches_of(drawn))
-    results, engine = ended(batches, cache_bytes, share)
+    third = replace(POLICY, status=status)
+    results, engine = ended(batches, cache_bytes, share, third, shadow_share)
     assert sorted(map(place, results)) == list(range(sum(map(len, drawn))))
     assert engine.in_flight == 0
     copies = [each for each in results if isinstance(each, Judged) and each.cached]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from policies.check import Finding, check, tokens
-from policies.loading import LIBRARY, load_policies, parse_policy
+from policies.loading import LIBRARY, load_policies, parse_policy, policy_stamps
 from policies.policy import Contract, Effort, Example, Policy, PolicyError, Status
 
 FRONT = """\
@@ -336,6 +336,19 @@ def test_an_object_store_gives_the_same_policies_as_a_folder(tmp_path: Path) -> 
     from_store = load_policies(f"shelf://{tmp_path}")
     assert from_store == load_policies(tmp_path)
     assert from_store.version == load_policies(tmp_path).version
+
+
+def test_an_edit_in_an_object_store_that_knows_no_times_is_seen_though_its_size_is_the_same(
+    tmp_path: Path,
+) -> None:
+    folder(tmp_path, "loans")
+    before = policy_stamps(f"shelf://{tmp_path}")
+    assert before == policy_stamps(f"shelf://{tmp_path}")
+    document = tmp_path / "loans" / "policy.md"
+    document.write_text(document.read_text().swapcase())
+    after = policy_stamps(f"shelf://{tmp_path}")
+    assert [path for path, _ in after] == [path for path, _ in before]
+    assert after != before
 
 
 def test_a_prefix_that_no_filesystem_reads_is_refused() -> None:

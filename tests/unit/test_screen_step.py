@@ -1,5 +1,7 @@
 """The screening step: every post screened once, every pair to judge sent once."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +12,19 @@ import pytest
 from apache_beam.testing.util import assert_that, is_empty
 
 from policies.policy import Policy, PolicySet
+from tests.fakes import Shelf
 from transforms.counts import counts_of
 from transforms.records import CONTENT, ESCALATION, SCREENING
-from transforms.screen import Screen, ScreenContent, ScreenSettings, ScreenSource
+from transforms.reloading import RELOADS, Reloaded, Reloading
+from transforms.screen import (
+    Screen,
+    ScreenContent,
+    ScreenError,
+    ScreenSettings,
+    ScreenSource,
+)
 from transforms.screen.features import BUCKETS, matrix
+from transforms.screen.reloaded import LoadedScreen, ReloadedScreen
 from transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED
 from transforms.screen.step import escalations, screenings
 
@@ -210,3 +221,106 @@ def test_a_second_screen_only_says_what_it_would_have_done(screen: Screen, tmp_p
     result = pipeline.run()
     result.wait_until_finish()
     assert counts_of(result).screenings == 4
+
+
+def outputs_of(step: beam.DoFn, batch: pa.RecordBatch) -> tuple[list[dict], set[tuple[str, str]]]:
+    """Return a batch's screenings, and the policies and versions of its escalations."""
+    first, *escalated = list(step.process(batch))
+    sent = {
+        (row["policy_id"], row["policy_version"])
+        for each in escalated
+        for row in each.value.to_pylist()
+    }
+    return first.to_pylist(), sent
+
+
+class Edited:
+    """The step in one process, its policies and its screen on shelves."""
+
+    def __init__(self, screen: ScreenSource, policies: PolicySet) -> None:
+        self.policies, self.screen = Shelf(policies), Shelf(LoadedScreen(screen, screen.screen()))
+        sources = [Reloading(each, 3600.0) for each in (self.screen, self.policies)]
+        settings = ScreenSettings("run-1", "cluster-1", audit_rate=0)
+        self.step = ScreenContent(*sources, settings)._dofn
+        self.step.setup()
+        self._sources = sources
+
+    def look(self) -> None:
+        for each in self._sources:
+            RELOADS.acquire(each).look()
+            RELOADS.release(each)
+
+
+@pytest.fixture
+def edited(screen: Screen, tmp_path: Path) -> Iterator[Edited]:
+    screen.save(tmp_path, {})
+    running = Edited(ScreenSource.of(tmp_path), POLICIES)
+    yield running
+    running.step.teardown()
+
+
+def test_an_edit_is_in_force_from_the_next_batch_on(edited: Edited) -> None:
+    bad, new, _ = POLICIES.policies
+    later = PolicySet((replace(bad, text="other"), new, replace(bad, policy_id="added")))
+    before, sent_before = outputs_of(edited.step, content("badword here"))
+    edited.policies.put(later)
+    edited.look()
+    after, sent = outputs_of(edited.step, content("badword here", "nothing"))
+    assert sent_before == {("bad", bad.version), ("new", new.version)}
+    # What is added has no head until the job starts again, so all of its posts are judged.
+    assert sent == {(policy.policy_id, policy.version) for policy in later.policies}
+    assert [row["policy_set"] for row in (*before, *after)] == [
+        POLICIES.version,
+        later.version,
+        later.version,
+    ]
+    assert [each["route"] for each in after[1]["policies"]] == ["clear", "forced", "forced"]
+    assert before[0]["decision_id"] != after[0]["decision_id"]
+
+
+def test_without_an_edit_the_ids_are_those_of_a_step_that_reads_nothing_again(
+    edited: Edited,
+) -> None:
+    source = edited.screen.began.source
+    fixed = ScreenContent(source, POLICIES, edited.step.settings)._dofn
+    fixed.setup()
+    edited.look()
+    (one, _), (other, _) = (outputs_of(each, content("a", "b")) for each in (fixed, edited.step))
+    assert [row["decision_id"] for row in one] == [row["decision_id"] for row in other]
+    fixed.teardown()
+
+
+def test_another_screen_is_in_force_from_the_next_batch_on(
+    edited: Edited, screen: Screen, tmp_path: Path
+) -> None:
+    laxer = screen.with_thresholds(np.full(2, 1.0))
+    laxer.save(tmp_path, {})
+    edited.screen.put(ReloadedScreen(edited.screen.began.source).read())
+    edited.look()
+    (row,), sent = outputs_of(edited.step, content("badword"))
+    assert row["screen_version"] == laxer.version
+    assert {policy_id for policy_id, _ in sent} == {"new"}
+
+
+def test_a_broken_screen_is_refused(screen: Screen, tmp_path: Path) -> None:
+    screen.save(tmp_path, {})
+    reloaded = Reloaded(Reloading(ReloadedScreen(ScreenSource.of(tmp_path)), 0.05))
+    (tmp_path / "screen.npz").write_bytes(screen.file[:-10])
+    reloaded.look()
+    assert (reloaded.now.value.screen.version, reloaded.now.failures) == (screen.version, 1)
+    laxer = screen.with_thresholds(np.full(2, 1.0))
+    laxer.save(tmp_path, {})
+    reloaded.look()
+    assert (reloaded.now.value.screen.version, reloaded.now.failures) == (laxer.version, 0)
+
+
+def test_a_worker_that_starts_after_an_edit_begins_with_what_is_there(
+    screen: Screen, tmp_path: Path
+) -> None:
+    screen.save(tmp_path, {})
+    launched = ScreenSource.of(tmp_path)
+    laxer = screen.with_thresholds(np.full(2, 1.0))
+    laxer.save(tmp_path, {})
+    assert ReloadedScreen(launched).first().screen.version == laxer.version
+    with pytest.raises(ScreenError, match="this run began with"):
+        ReloadedScreen(launched, fixed=True).first()

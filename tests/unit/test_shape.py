@@ -1,12 +1,16 @@
 """Which part of the graph the options name, and what is refused before anything starts."""
 
+import shutil
+
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.failures import OptionError
 from pipelines.moderate import help_text
 from pipelines.options import ModerationSettings
+from pipelines.reloading import Edits
 from pipelines.stages import Stages
+from policies.loading import LIBRARY
 
 
 def settings(*arguments):
@@ -23,6 +27,31 @@ def test_one_job_does_all_by_default():
 def test_a_budget_adds_the_deferred_topic():
     job = settings("--topics=posts", "--budget_share=0.5", "--deferred_topic=later")
     assert job.topics_written == ("weir-dead-letters", "weir-flagged", "later")
+
+
+def test_a_budget_for_policies_in_shadow_adds_it_too():
+    job = settings("--topics=posts", "--shadow_budget_share=0.5")
+    assert "weir-deferred" in job.topics_written
+    assert not job.budget.limited
+
+
+def test_a_job_without_an_end_reads_its_policies_again(tmp_path):
+    shutil.copytree(LIBRARY / "spam", tmp_path / "spam")
+    named = ["--topics=posts", f"--policies={tmp_path}"]
+    assert settings(*named).edits == Edits(5.0, str(tmp_path))
+    assert settings(*named, "--policy_seconds=0").edits.seconds == 0
+
+
+def test_bounded_work_keeps_what_it_began_with(tmp_path):
+    shutil.copytree(LIBRARY / "spam", tmp_path / "spam")
+    named = ["--topics=posts", f"--policies={tmp_path}", "--stop=latest"]
+    assert settings(*named).edits == Edits()
+
+
+def test_what_ships_with_weir_is_not_read_again():
+    edits = settings("--topics=posts").edits
+    assert edits.policies is None
+    assert edits.seconds_of_screen("starter") == 0
 
 
 def test_a_job_that_screens_writes_escalations_and_asks_for_no_engine():
@@ -57,6 +86,8 @@ def test_what_was_deferred_is_judged_by_naming_it_as_the_source(stages):
         (["--topics=posts", "--budget_share=2"], "--budget_share is 2"),
         (["--topics=posts", "--budget_tokens_per_second=0"], "--budget_tokens_per_second is 0"),
         (["--topics=posts", "--cache_mb=-1"], "--cache_mb is -1"),
+        (["--topics=posts", "--shadow_budget_share=2"], "--shadow_budget_share is 2"),
+        (["--topics=posts", "--policy_seconds=0.1"], "--policy_seconds is 0.1"),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_way_out(arguments, said):

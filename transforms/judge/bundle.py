@@ -1,16 +1,17 @@
 """One bundle's escalations on their way: answered from the cache, sent to the engine, or deferred.
 
-Of equal posts in a bundle one is asked about, and the others wait for its answer.
+Of equal posts in a bundle one is asked about, and the others wait for its answer. Policies in
+shadow are judged within a budget of their own, so that they take nothing from those that count.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import xxhash
 
-from policies.policy import Policy
-from transforms.judge.budget import Candidate, decide
+from policies.policy import Policy, Status
+from transforms.judge.budget import Allowance, Candidate, decide
 from transforms.judge.cache import Fingerprint, fingerprints, without_cost
 from transforms.judge.engine import Completion, Request
 from transforms.judge.in_flight import Failed, InFlight, Result
@@ -45,13 +46,21 @@ class _Asked:
         return None if self.post is None else (self.post.plain, self.escalated.policy.version)
 
 
+@dataclass
+class _Lane:
+    """Escalations that are weighed against each other, and what may be spent on them."""
+
+    allowance: Allowance
+    waiting: list[_Asked] = field(default_factory=list)
+
+
 class Bundle:
     """Takes escalations and gives each back once: judged, dead or deferred. Of one thread."""
 
     def __init__(self, shared: SharedEngine, timeout_seconds: float) -> None:
-        self._cache, self._allowance = shared.cache, shared.allowance
+        self._cache = shared.cache
+        self._live, self._shadow = _Lane(shared.allowance), _Lane(shared.shadow_allowance)
         self._in_flight: InFlight[_Asked] = InFlight(shared, timeout_seconds)
-        self._waiting: list[_Asked] = []  # to be weighed
         self._equal: dict[tuple[bytes, str], list[_Asked]] = {}  # to one that is asked about
 
     def take(self, batch: pa.RecordBatch, escalated: Sequence[Escalated]) -> Iterator[Ended]:
@@ -66,17 +75,19 @@ class Bundle:
             if known is not None:
                 yield _copy(asked, known, parse(known, each.policy))
             elif not self._waits_for_equal(asked):
-                self._waiting.append(asked)
-        if not self._allowance.limited or len(self._waiting) >= _WEIGHED_ROWS:
-            yield from self._ask()
+                self._wait([asked])
+        for lane in (self._live, self._shadow):
+            if not lane.allowance.limited or len(lane.waiting) >= _WEIGHED_ROWS:
+                yield from self._ask(lane)
 
     def finish(self) -> Iterator[Ended]:
         """Yield all that has not ended yet, as each does."""
         while True:
-            yield from self._ask()
+            for lane in (self._live, self._shadow):
+                yield from self._ask(lane)
             for result in self._in_flight.wait():
                 yield from self._ended(result)
-            if not self._waiting:
+            if not self._live.waiting and not self._shadow.waiting:
                 return
 
     def abandon(self) -> None:
@@ -92,10 +103,18 @@ class Bundle:
         self._equal[asked.equals] = []
         return False
 
-    def _ask(self) -> Iterator[Ended]:
-        waiting, self._waiting = self._waiting, []
-        if self._allowance.limited:
-            affordable = self._allowance.take(len(waiting))
+    def _lane(self, asked: _Asked) -> _Lane:
+        shadow = asked.escalated.policy.status == Status.SHADOW
+        return self._shadow if shadow else self._live
+
+    def _wait(self, asked: Sequence[_Asked]) -> None:
+        for each in asked:
+            self._lane(each).waiting.append(each)
+
+    def _ask(self, lane: _Lane) -> Iterator[Ended]:
+        waiting, lane.waiting = lane.waiting, []
+        if lane.allowance.limited:
+            affordable = lane.allowance.take(len(waiting))
             decision = decide([_candidate(each.escalated.row) for each in waiting], affordable)
             for number in decision.defer:
                 yield from self._deferred(waiting[number], decision.audits_kept)
@@ -117,17 +136,17 @@ class Bundle:
     def _ended(self, result: Result[_Asked]) -> Iterator[Ended]:
         asked, answer = result.origin, result.answer
         row, policy = asked.escalated.row, asked.escalated.policy
-        equals = self._equals_of(asked)
+        equals, lane = self._equals_of(asked), self._lane(asked)
         if isinstance(answer, Failed):
-            self._allowance.spent(None)
-            self._waiting += equals
+            lane.allowance.spent(None)
+            self._wait(equals)
             yield Dead(row, answer)
             return
-        self._allowance.spent(_computed(answer))
+        lane.allowance.spent(_computed(answer))
         verdict = parse(answer, policy)
         yield Judged(row, policy, answer, verdict, result.latency_ms, kept=asked.kept)
         if verdict.outcome == Outcome.INDETERMINATE:
-            self._waiting += equals
+            self._wait(equals)
             return
         if asked.post is not None:
             violates = verdict.outcome == Outcome.VIOLATES

@@ -69,6 +69,11 @@ def gauge_judge(shared: SharedEngine) -> None:
     Both are of the process.
     """
     judge_gauge("in_flight").set(shared.in_flight)
-    used = shared.allowance.used()
-    if used is not None:
-        judge_gauge("budget_used_percent").set(100 * used)
+    budgets = {
+        "budget_used_percent": shared.allowance,
+        "shadow_budget_used_percent": shared.shadow_allowance,
+    }
+    for name, allowance in budgets.items():
+        used = allowance.used()
+        if used is not None:
+            judge_gauge(name).set(100 * used)

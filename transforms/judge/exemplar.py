@@ -6,6 +6,7 @@ trying Weir out, and tests.
 
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import scipy.sparse as sp
 
 from policies.policy import Contract, Example, Policy, PolicySet
 from transforms.judge.engine import Completion, Finish, Request
-from transforms.judge.exemplar_fit import Corpus, Fit, unit_rows
+from transforms.judge.exemplar_fit import Corpus, Fit, Floats, unit_rows
 from transforms.records import Outcome
 from transforms.screen.features import matrix
 
@@ -24,6 +25,7 @@ from transforms.screen.features import matrix
 # are judged violate, so "less likely than that" is where safe begins.
 SAFE_BELOW = 0.3
 VIOLATES_FROM = 0.6
+_MOST_LATER = 16  # versions that came after the start and stay fitted: 4 MB each
 _QUOTED = 100  # characters of an example in a rationale
 
 STAND_IN = "Stand-in judge: it compared the post with labelled examples and read no policy."
@@ -88,16 +90,18 @@ class _Judge:
         return Completion(final, rationale=rationale, probability=probability)
 
 
-class ExemplarEngine:
-    """Answers at once: what it returns are finished futures."""
+@dataclass(frozen=True)
+class _Fitted:
+    """What answers for the policies of one set, by version."""
 
-    name = "exemplar"
-    capacity = 4096
+    inverse_frequency: Floats
+    judges: dict[str, _Judge]
 
-    def __init__(self, policies: PolicySet) -> None:
+    @classmethod
+    def of(cls, policies: PolicySet, count: int) -> "_Fitted":
+        """Fit the first ``count`` of the policies; the examples of the others are background."""
         corpus = Corpus.of(policies)
-        self._inverse_frequency = corpus.inverse_frequency
-        self._judges = {
+        judges = {
             policy.version: _Judge(
                 policy,
                 fit,
@@ -110,34 +114,62 @@ class ExemplarEngine:
                 ),
             )
             for index, (policy, fit) in enumerate(
-                zip(policies.policies, corpus.fits(), strict=True)
+                zip(policies.policies[:count], corpus.fits(count), strict=True)
             )
         }
+        return cls(corpus.inverse_frequency, judges)
+
+
+class ExemplarEngine:
+    """Answers at once: what it returns are finished futures.
+
+    A version of a policy that it was not fitted to is fitted when it is first asked about, which
+    takes a second or two.
+    """
+
+    name = "exemplar"
+    capacity = 4096
+
+    def __init__(self, policies: PolicySet) -> None:
+        self._policies = policies
+        fitted = _Fitted.of(policies, len(policies.policies))
+        self._fitted = dict.fromkeys(fitted.judges, fitted)  # by version
+        self._first = len(self._fitted)
+        self._fitting = threading.Lock()
         self.model = f"exemplar-1-{_digest(policies)} (stand-in)"
 
     def submit(self, requests: Sequence[Request]) -> list["Future[Completion]"]:
         """Answer the requests, each post's features computed once however many its policies."""
         texts = list(dict.fromkeys(request.text for request in requests))
-        posts = unit_rows(matrix(pa.array(texts, pa.string())), self._inverse_frequency)
+        counts = matrix(pa.array(texts, pa.string()))
         row_of = {text: row for row, text in enumerate(texts)}
         by_version: dict[str, list[int]] = {}
         for number, request in enumerate(requests):
             by_version.setdefault(request.policy.version, []).append(number)
         answers: dict[int, Completion] = {}
+        posts: dict[int, sp.csr_matrix] = {}  # as each fit sees them
         for version, numbers in by_version.items():
+            fitted = self._fitted.get(version) or self._fit(requests[numbers[0]].policy)
+            if id(fitted) not in posts:
+                posts[id(fitted)] = unit_rows(counts, fitted.inverse_frequency)
             rows = np.array([row_of[requests[number].text] for number in numbers])
-            answers |= zip(numbers, self._answers(version, posts[rows]), strict=True)
+            answered = fitted.judges[version].answer(posts[id(fitted)][rows])
+            answers |= zip(numbers, answered, strict=True)
         return [_finished(answers[number]) for number in range(len(requests))]
 
     def close(self) -> None:
         """Do nothing: there is only memory to give back."""
 
-    def _answers(self, version: str, posts: sp.csr_matrix) -> list[Completion]:
-        judge = self._judges.get(version)
-        if judge is None:
-            said = f"{STAND_IN} It was not fitted to this version of the policy."
-            return [_uncertain(said)] * posts.shape[0]
-        return judge.answer(posts)
+    def _fit(self, policy: Policy) -> _Fitted:
+        """Fit one policy beside the others that the engine began with."""
+        with self._fitting:
+            if policy.version not in self._fitted:
+                others = [p for p in self._policies.policies if p.policy_id != policy.policy_id]
+                self._fitted[policy.version] = _Fitted.of(PolicySet((policy, *others)), 1)
+            found = self._fitted[policy.version]
+            if len(self._fitted) > self._first + _MOST_LATER:
+                del self._fitted[list(self._fitted)[self._first]]
+            return found
 
 
 def _final(policy: Policy, violates: bool, rule: str | None, rationale: str) -> str | None:

@@ -76,10 +76,10 @@ class Corpus:
         """Return the rows of one policy's examples of one kind, in their order."""
         return np.flatnonzero((self.owners == policy) & (self.violating == violates))
 
-    def fits(self) -> list[Fit | None]:
-        """Return the fit of each policy; None where its examples cannot tell the kinds apart."""
+    def fits(self, count: int) -> list[Fit | None]:
+        """Return the fits of the first policies; None where examples cannot tell kinds apart."""
         with _one_thread():
-            return [self._fit(policy) for policy in range(self.policies)]
+            return [self._fit(policy) for policy in range(count)]
 
     def _fit(self, policy: int) -> Fit | None:
         groups = self._groups(policy)

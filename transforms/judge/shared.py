@@ -49,6 +49,7 @@ class SharedEngine:
     slots: Slots
     cache: VerdictCache
     allowance: Allowance
+    shadow_allowance: Allowance = field(default_factory=lambda: Allowance(UNLIMITED))
     users: int = 0
 
     @property
@@ -71,6 +72,7 @@ class Engines:
         max_in_flight: int,
         cache_bytes: int = 0,
         budget: Budget = UNLIMITED,
+        shadow_budget: Budget = UNLIMITED,
     ) -> SharedEngine:
         """Return the engine of that key, started if it is not there yet."""
         with self._lock:
@@ -86,6 +88,7 @@ class Engines:
                     Slots(slots),
                     VerdictCache(cache_bytes, engine.model),
                     Allowance(budget),
+                    Allowance(shadow_budget),
                 )
                 self._shared[key] = shared
             shared.users += 1

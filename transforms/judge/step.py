@@ -12,6 +12,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from policies.policy import PolicySet
+from policies.source import PolicySource
 from transforms.decode import DecodeSettings
 from transforms.judge.budget import UNLIMITED, Budget
 from transforms.judge.bundle import Bundle, Ended, Escalated
@@ -23,6 +24,7 @@ from transforms.judge.counting import (
 )
 from transforms.judge.engine import Engine
 from transforms.judge.in_flight import Failed
+from transforms.judge.known import KnownPolicies
 from transforms.judge.rows import (
     Dead,
     Deferred,
@@ -38,6 +40,7 @@ from transforms.judge.rows import (
 from transforms.judge.shared import ENGINES
 from transforms.progress import PROGRESS
 from transforms.records import Mode
+from transforms.reloading import RELOADS, Reloading
 
 _EMIT_ROWS = 256  # results held back in a bundle until they make a batch worth writing
 
@@ -56,6 +59,7 @@ class JudgeSettings:
     timeout_seconds: float = 120.0  # for one request, from its submission
     cache_bytes: int = 0  # of verdicts kept for equal posts, of all bundles of a process
     budget: Budget = UNLIMITED  # of a process
+    shadow_budget: Budget = UNLIMITED  # of a process, for policies in shadow alone
 
     def __post_init__(self) -> None:
         if self.max_in_flight < 1:
@@ -70,17 +74,21 @@ class JudgeContent(beam.PTransform):
     """ESCALATION batches in; ``verdicts``, ``violations``, ``deferred`` and ``dead`` out (tagged).
 
     Every row ends in exactly one verdict, one deferral or one dead letter. ``engine`` is called
-    once a process and must be picklable. Input is expected in the global window.
+    once a process and must be picklable. Input is expected in the global window. Policies that are
+    given as a Reloading are read again while the job runs: a row is judged by the version that it
+    names where this process knows it, else by the one in force.
     """
 
     def __init__(
         self,
         engine: Callable[[], Engine],
-        policies: PolicySet,
+        policies: PolicySet | Reloading[PolicySet],
         settings: JudgeSettings,
         decode: DecodeSettings,
     ) -> None:
         super().__init__()
+        if isinstance(policies, PolicySet):
+            policies = Reloading(PolicySource(policies))
         self._judge = _Judge(engine, policies, settings, decode)
 
     def expand(self, escalations: beam.PCollection) -> Any:
@@ -98,24 +106,26 @@ class _Judge(beam.DoFn):
     def __init__(
         self,
         engine: Callable[[], Engine],
-        policies: PolicySet,
+        policies: Reloading[PolicySet],
         settings: JudgeSettings,
         decode: DecodeSettings,
     ) -> None:
         self._key = uuid.uuid4().hex  # every copy of this step, in every thread, is one user group
         self._engine = engine
-        self._policies = {policy.policy_id: policy for policy in policies.policies}
+        self._policies = policies
         self._settings = settings
         self._decode = decode
         self._bundle: Bundle | None = None
 
     def setup(self) -> None:
+        self._known = KnownPolicies(RELOADS.acquire(self._policies))
         self._shared = ENGINES.acquire(
             self._key,
             self._engine,
             self._settings.max_in_flight,
             self._settings.cache_bytes,
             self._settings.budget,
+            self._settings.shadow_budget,
         )
         self._provenance = Provenance(
             self._settings.run,
@@ -155,12 +165,14 @@ class _Judge(beam.DoFn):
         if self._bundle is not None:
             self._bundle.abandon()
         ENGINES.release(self._key)
+        RELOADS.release(self._policies)
 
     def _escalated(self, batch: pa.RecordBatch) -> tuple[list[Escalated], list[Dead]]:
         known: list[Escalated] = []
         unknown: list[Dead] = []
-        for number, policy_id in enumerate(batch["policy_id"].to_pylist()):
-            row, policy = Row(batch, number), self._policies.get(str(policy_id))
+        named = (batch["policy_id"].to_pylist(), batch["policy_version"].to_pylist())
+        for number, (policy_id, version) in enumerate(zip(*named, strict=True)):
+            row, policy = Row(batch, number), self._known.policy(str(policy_id), str(version))
             if policy is None:
                 unknown.append(Dead(row, _unknown(str(policy_id))))
             else:

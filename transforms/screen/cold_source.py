@@ -37,6 +37,19 @@ class ColdScreenSource(ScreenSource):
         """Return the screen, made once a process; ScreenError where it would be another."""
         return _loaded(self)
 
+    def renewed(self) -> ScreenSource:
+        """Return the screen that is there now, with the added heads that it has none for itself."""
+        base = ScreenSource.of(self.path)
+        trained = set(base.screen().policy_ids)
+        heads = [h for h in from_bytes(self.additions) if h.policy_id not in trained]
+        if not heads:
+            return base
+        additions = to_bytes(heads)
+        version = _with_additions(base.screen(), additions).version
+        told = [r for r in json.loads(self.reports) if r["policy_id"] not in trained]
+        reports = json.dumps(told, ensure_ascii=False)
+        return ColdScreenSource(self.path, version, base.version, additions, reports)
+
     def card(self) -> str:
         """Return the card of the trained screen with the added heads on it, as JSON text."""
         base = ScreenSource(self.path, self.base_version).card()

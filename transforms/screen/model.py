@@ -243,6 +243,16 @@ class ScreenSource:
         """Return the screen, loaded once a process; ScreenError where it is another by now."""
         return _loaded(self)
 
+    def renewed(self) -> "ScreenSource":
+        """Return the source of what is there now; ScreenError if it is unsound."""
+        return ScreenSource.of(self.path)
+
+    def stamp(self) -> object:
+        """Return what changes when the artefact does, without reading it; OSError."""
+        folder = str(Path(_file(self.path, MODEL_FILE)).parent)
+        folder = self.path.rstrip("/") if storage.is_remote(self.path) else folder
+        return [storage.stamps(folder, name) for name in (MODEL_FILE, CARD_FILE)]
+
     def card(self) -> str:
         """Return the card beside the screen, as JSON text; an empty object where there is none."""
         try:

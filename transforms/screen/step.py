@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from policies.policy import PolicySet, Status
+from policies.source import PolicySource
 from transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
 from transforms.counts import ages, counter, latency, policy_counter
 from transforms.identity import decision_ids
 from transforms.progress import PROGRESS, positions
 from transforms.records import ESCALATION, SCREENING, Route
+from transforms.reloading import RELOADS, Reloading
 from transforms.screen.model import Floats, ScreenSource
 from transforms.screen.provisional import (
     Ids,
@@ -26,6 +28,7 @@ from transforms.screen.provisional import (
     provisional_ids,
     thresholds,
 )
+from transforms.screen.reloaded import LoadedScreen, ReloadedScreen
 from transforms.screen.route import (
     AUDIT,
     CLEAR,
@@ -183,34 +186,57 @@ def _cuts(sizes: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 class _Screen(beam.DoFn):
-    """Screens batches of CONTENT."""
+    """Screens batches of CONTENT, each with one screen and one set of policies."""
 
     def __init__(
         self,
-        source: ScreenSource,
-        policies: PolicySet,
+        source: Reloading[LoadedScreen],
+        policies: Reloading[PolicySet],
         settings: ScreenSettings,
-        shadow: ScreenSource | None = None,
+        shadow: Reloading[LoadedScreen] | None = None,
         provisional: ProvisionalSettings | None = None,
     ) -> None:
-        self.source, self.policies, self.settings = source, policies, settings
-        self.shadow, self.provisional = shadow, provisional
+        self.sources, self.settings = (policies, source, shadow), settings
+        self.provisional = provisional
 
     def setup(self) -> None:
-        self.screen = self.source.screen()
+        policies, source, shadow = self.sources
+        self.policies_here = RELOADS.acquire(policies)
+        self.screen_here = RELOADS.acquire(source)
+        self.second_here = None if shadow is None else RELOADS.acquire(shadow)
+        self.screened, self.escalated = counter("screenings"), counter("escalations")
+        self.audits = counter("audits")
+        self._seen: tuple[Any, ...] = (None, None, None)
+        self._take()
+
+    def teardown(self) -> None:
+        for source in self.sources:
+            if source is not None:
+                RELOADS.release(source)
+
+    def _take(self) -> None:
+        """Take what is in force now, for the batch that begins."""
+        policies, screen = self.policies_here.now, self.screen_here.now
+        second = None if self.second_here is None else self.second_here.now
+        now = (policies, screen, second)
+        if all(each is seen for each, seen in zip(now, self._seen, strict=True)):
+            return
+        self._seen = now
+        for here in (self.policies_here, self.screen_here):
+            here.count()
+        self.policies, self.screen = policies.value, screen.value.screen
         self.heads = Heads.of(self.screen, self.policies)
         if self.provisional is not None:
             self.precise = thresholds(self.screen, self.policies, self.provisional.mode)
-        if self.shadow is not None:
-            self.second = self.shadow.screen()
+        if second is not None:
+            self.second = second.value.screen
             self.second_heads = Heads.of(self.second, self.policies)
-        self.screened, self.escalated = counter("screenings"), counter("escalations")
-        self.audits = counter("audits")
         self.per_policy = [
             policy_counter(p.policy_id, "escalations") for p in self.policies.policies
         ]
 
     def process(self, content: pa.RecordBatch) -> Iterator[Any]:
+        self._take()
         settings = self.settings
         texts: Any = content["text"]
         contents: Any = content["content_id"]
@@ -227,7 +253,7 @@ class _Screen(beam.DoFn):
                 content, scores, codes, self.precise, self.policies, self.settings
             )
             yield from self._flagged(content, scores, ids, self.provisional)
-        shadow = None if self.shadow is None else self._second_routes(texts)
+        shadow = None if self.second_here is None else self._second_routes(texts)
         if shadow is not None:
             PROGRESS.hold(positions(content))  # a row more each
         decided = (codes,) if shadow is None else (codes, shadow[1])
@@ -309,24 +335,27 @@ class ScreenContent(beam.PTransform):
     ``provisional`` turns provisional flags on: PROVISIONAL batches come out under that name.
     ``shadow`` is a second screen, whose screenings come out as ``shadow``, to be compared: whatever
     it says changes nothing else. It costs as much again as the first.
+
+    What is given as a Reloading is read again while the job runs.
     """
 
     def __init__(
         self,
-        source: ScreenSource,
-        policies: PolicySet,
+        source: ScreenSource | Reloading[LoadedScreen],
+        policies: PolicySet | Reloading[PolicySet],
         settings: ScreenSettings,
-        shadow: ScreenSource | None = None,
+        shadow: ScreenSource | Reloading[LoadedScreen] | None = None,
         provisional: ProvisionalSettings | None = None,
     ) -> None:
         super().__init__()
-        self.source, self.policies, self.settings = source, policies, settings
-        self.shadow, self.provisional = shadow, provisional
+        if isinstance(policies, PolicySet):
+            policies = Reloading(PolicySource(policies))
+        second = None if shadow is None else _reloading(shadow)
+        self._dofn = _Screen(_reloading(source), policies, settings, second, provisional)
 
     def expand(self, content: Any) -> Any:
         """Apply the step to a PCollection of CONTENT batches."""
-        step = _Screen(self.source, self.policies, self.settings, self.shadow, self.provisional)
-        outputs = content | "Screen" >> beam.ParDo(step).with_outputs(
+        outputs = content | "Screen" >> beam.ParDo(self._dofn).with_outputs(
             "escalations", "shadow", "provisional", main="screenings"
         )
         outputs.screenings.element_type = pa.RecordBatch
@@ -334,3 +363,9 @@ class ScreenContent(beam.PTransform):
         outputs.shadow.element_type = pa.RecordBatch
         outputs.provisional.element_type = pa.RecordBatch
         return outputs
+
+
+def _reloading(screen: ScreenSource | Reloading[LoadedScreen]) -> Reloading[LoadedScreen]:
+    if isinstance(screen, ScreenSource):
+        return Reloading(ReloadedScreen(screen, fixed=True))
+    return screen
