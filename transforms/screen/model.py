@@ -168,18 +168,7 @@ class Screen:
 
     def score(self, texts: pa.StringArray) -> Floats:
         """Return (rows, heads) scores in [0, 1]: the same for a row alone and in any batch."""
-        scores = np.empty((len(texts), len(self.policy_ids)))
-        row = 0
-        for piece in features.pieces(texts):
-            rows = piece.shape[0]
-            # Sparse products add up each row by itself, in its own order.
-            linear = (piece @ self.weights).astype(np.float64)
-            np.square(piece.data, out=piece.data)
-            norm = np.sqrt((piece @ self.scale).astype(np.float64))
-            linear /= np.maximum(norm, 1e-6)[:, None]
-            scores[row : row + rows] = expit(linear + self.bias)
-            row += rows
-        return scores
+        return scores_of([self], texts)[0]
 
     def _problem(self) -> str | None:
         """Return what is wrong with the arrays, or None."""
@@ -201,6 +190,26 @@ class Screen:
         ):
             return "has a certificate for another head or threshold"
         return None
+
+
+def scores_of(screens: Sequence[Screen], texts: pa.StringArray) -> list[Floats]:
+    """Return the (rows, heads) scores of every screen, as ``Screen.score`` gives them.
+
+    The features, most of the cost, are taken once.
+    """
+    scores = [np.empty((len(texts), len(screen.policy_ids))) for screen in screens]
+    row = 0
+    for piece in features.pieces(texts):
+        counts, rows = piece.counts, slice(row, row + piece.counts.shape[0])
+        # Sparse products add up each row by itself, in the order of the buckets.
+        linear = [counts @ screen.weights.take(piece.buckets, axis=0) for screen in screens]
+        np.square(counts.data, out=counts.data)
+        for screen, found, out in zip(screens, linear, scores, strict=True):
+            norm = np.sqrt((counts @ screen.scale.take(piece.buckets)).astype(np.float64))
+            scaled = found / np.maximum(norm, 1e-6)[:, None]
+            out[rows] = expit(scaled + screen.bias)
+        row = rows.stop
+    return scores
 
 
 @dataclass(frozen=True)

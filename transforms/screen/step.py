@@ -16,7 +16,7 @@ from transforms import coders as _coders  # noqa: F401 - registers the coder of 
 from transforms.counts import counter, policy_counter
 from transforms.identity import decision_ids
 from transforms.records import ESCALATION, SCREENING
-from transforms.screen.model import Floats, ScreenSource
+from transforms.screen.model import Floats, ScreenSource, scores_of
 from transforms.screen.route import (
     AUDIT,
     CLEAR,
@@ -158,11 +158,9 @@ class _Screen(beam.DoFn):
         self.shadow = shadow
 
     def setup(self) -> None:
-        self.screen = self.source.screen()
-        self.heads = Heads.of(self.screen, self.policies)
-        if self.shadow is not None:
-            self.second = self.shadow.screen()
-            self.second_heads = Heads.of(self.second, self.policies)
+        sources = [self.source] if self.shadow is None else [self.source, self.shadow]
+        self.screens = [source.screen() for source in sources]
+        self.heads = [Heads.of(screen, self.policies) for screen in self.screens]
         self.screened, self.escalated = counter("screenings"), counter("escalations")
         self.audits = counter("audits")
         self.per_policy = [
@@ -173,15 +171,16 @@ class _Screen(beam.DoFn):
         settings = self.settings
         texts: Any = content["text"]
         ids: Any = content["content_id"]
-        scores = self.heads.scores(self.screen.score(texts))
+        found = zip(self.heads, scores_of(self.screens, texts), strict=True)
+        scores, *shadow_scores = [heads.scores(each) for heads, each in found]
         sample = audited(ids, settings.audit_rate, settings.audit_salt)
-        codes = routes(scores, self.heads, sample)
+        codes = routes(scores, self.heads[0], sample)
         self._count(codes)
         yield screenings(
             content,
             scores,
             codes,
-            screen_version=self.screen.version,
+            screen_version=self.screens[0].version,
             policies=self.policies,
             settings=settings,
             screened_at=datetime.now(UTC),
@@ -190,23 +189,21 @@ class _Screen(beam.DoFn):
             content,
             scores,
             codes,
-            screen_version=self.screen.version,
+            screen_version=self.screens[0].version,
             policies=self.policies,
             settings=settings,
         ):
             yield beam.pvalue.TaggedOutput("escalations", batch)
-        if self.shadow is not None:
-            yield beam.pvalue.TaggedOutput("shadow", self._shadowed(content))
+        for second in shadow_scores:
+            yield beam.pvalue.TaggedOutput("shadow", self._shadowed(content, second))
 
-    def _shadowed(self, content: pa.RecordBatch) -> pa.RecordBatch:
+    def _shadowed(self, content: pa.RecordBatch, scores: Floats) -> pa.RecordBatch:
         """Return what the second screen would have decided: nothing is judged because of it."""
-        texts: Any = content["text"]
-        scores = self.second_heads.scores(self.second.score(texts))
         return screenings(
             content,
             scores,
-            routes(scores, self.second_heads, np.zeros(content.num_rows, bool)),
-            screen_version=self.second.version,
+            routes(scores, self.heads[1], np.zeros(content.num_rows, bool)),
+            screen_version=self.screens[1].version,
             policies=self.policies,
             settings=self.settings,
             screened_at=datetime.now(UTC),
@@ -227,7 +224,7 @@ class ScreenContent(beam.PTransform):
 
     A policy without a head in the screen is not cleared by anything: its route is ``forced``.
     ``shadow`` is a second screen, whose screenings come out as ``shadow``, to be compared: whatever
-    it says changes nothing else. It costs as much again as the first.
+    it says changes nothing else. Both score the same features, so it costs a fraction of the first.
     """
 
     def __init__(
