@@ -92,7 +92,7 @@ def none_in(points: Points, starts: npt.NDArray[np.intp]) -> _Mask:
     kind = characters().kind[points]
     holds = np.bitwise_or.reduceat(kind, starts)
     alphabets = np.bitwise_and.reduceat(_alphabets(points, kind), starts)
-    apart = (holds & (ALIKE | RESEMBLING) == 0) | (_scripts(holds) < 2)
+    apart: _Mask = (holds & (ALIKE | RESEMBLING) == 0) | (_scripts(holds) < 2)
     return apart & (alphabets > 0)
 
 
