@@ -170,6 +170,10 @@ class Screen:
         """Return (rows, heads) scores in [0, 1]: the same for a row alone and in any batch."""
         return scores_of([self], texts)[0]
 
+    def rescored(self, scores: Floats, texts: pa.StringArray) -> Floats:  # noqa: ARG002 - for others
+        """Return the heads' scores; a screen that reads some of the texts again changes them."""
+        return scores
+
     def _problem(self) -> str | None:
         """Return what is wrong with the arrays, or None."""
         heads = len(self.policy_ids)
@@ -209,7 +213,8 @@ def scores_of(screens: Sequence[Screen], texts: pa.StringArray) -> list[Floats]:
             scaled = found / np.maximum(norm, 1e-6)[:, None]
             out[rows] = expit(scaled + screen.bias)
         row = rows.stop
-    return scores
+    found = zip(screens, scores, strict=True)
+    return [screen.rescored(linear_scores, texts) for screen, linear_scores in found]
 
 
 @dataclass(frozen=True)
