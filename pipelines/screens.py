@@ -11,11 +11,13 @@ import typer
 from pipelines.audit import audit
 from pipelines.failures import OptionError, reported
 from pipelines.terminal import AsJson, Policies, console, print_table
+from pipelines.verdict_labels import posts_from_verdicts
 from policies.loading import LIBRARY, load_policies
 from transforms.screen import STARTER, Screen
 from transforms.screen.certificate import Certificate
 from transforms.screen.label_files import read_labels
 from transforms.screen.labelled import LabelledSet, golden_examples, public_sets
+from transforms.write.bigquery import BigQuerySettings
 
 screen_app = typer.Typer(help="Train the screen, and say what it promises.", no_args_is_help=True)
 screen_app.command()(audit)
@@ -36,6 +38,14 @@ def train_screen(
         Path | None,
         typer.Option(help="Folder of the public sets that the starter screen is made from."),
     ] = None,
+    from_verdicts: Annotated[
+        bool,
+        typer.Option("--from-verdicts", help="Learn from the judge's verdicts in BigQuery too."),
+    ] = False,
+    project: Annotated[str | None, typer.Option(help="Project of the verdicts.")] = None,
+    dataset: Annotated[str, typer.Option(help="Dataset of the verdicts.")] = "weir",
+    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
+    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
     policies: Policies = str(LIBRARY),
     recall: Annotated[float, typer.Option(help="To certify for every head.")] = 0.95,
     confidence: Annotated[float, typer.Option(help="Of the certificates.")] = 0.95,
@@ -62,10 +72,11 @@ def train_screen(
     licence: Annotated[str, typer.Option(help="Of the label files, for the card.")] = "unstated",
     date: Annotated[str | None, typer.Option(help="A date to write on the card.")] = None,
 ) -> None:
-    """Train a screen from labelled posts and the policies' own examples.
+    """Train a screen from labelled posts, the judge's verdicts, and the policies' own examples.
 
     Each head gets the highest threshold whose recall is certified on labelled posts that it has
-    not learned from; one with too few violating posts is open as far as the budget allows.
+    not learned from; one with too few violating posts is open as far as the budget allows. No
+    certificate rests on verdicts.
     """
     from transforms.screen.train import TrainingSettings, train  # imports scikit-learn: seconds
 
@@ -76,9 +87,17 @@ def train_screen(
         loaded = load_policies(policies)
         policy_ids = [policy.policy_id for policy in loaded.policies]
         files = [*(labels or ()), *((more or ()) if labels else ())]
+        if from_verdicts != (project is not None):
+            raise OptionError("--from-verdicts and --project go together; give both or neither")
         sets = _label_sets(files, policy_ids, licence) + (_public(data) if data else [])
+        if project is not None:
+            bigquery = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+            sets += posts_from_verdicts(bigquery, loaded.policies)
         if not sets:
-            raise OptionError("There is nothing to learn from; name files of labels by --labels.")
+            raise OptionError(
+                "There is nothing to learn from; name files of labels by --labels, or give "
+                "--from-verdicts."
+            )
         if examples:
             sets = [*sets, golden_examples(loaded)]
         trained = train(sets, policy_ids, settings)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from policies.policy import Policy
 from transforms.records import Route
 from transforms.screen import ScreenError
 from transforms.screen.labelled import LabelledPost, LabelledSet
+from transforms.screen.promotion import ENOUGH_VIOLATIONS
 from transforms.write.bigquery import BigQuerySettings
 
 MOST = 20_000  # of one policy, the latest
@@ -52,6 +53,16 @@ def judged_posts(settings: BigQuerySettings, policy: Policy, most: int = MOST) -
     Indeterminate verdicts are left out. TablesError where BigQuery cannot be asked, ScreenError
     where there is none.
     """
+    posts = _judged_posts(settings, policy, most)
+    if not posts:
+        raise ScreenError(
+            f"There are no verdicts on {policy.policy_id} in version {policy.version} in "
+            f"{settings.project}.{settings.dataset}; run `weir run` with this policy first."
+        )
+    return posts
+
+
+def _judged_posts(settings: BigQuerySettings, policy: Policy, most: int) -> list[JudgedPost]:
     sql = _VERDICTS.replace("{dataset}", f"{settings.project}.{settings.dataset}")
     parameters = [
         bigquery.ScalarQueryParameter("policy", "STRING", policy.policy_id),
@@ -59,11 +70,6 @@ def judged_posts(settings: BigQuerySettings, policy: Policy, most: int = MOST) -
     ]
     with explained(settings), closing(settings.client()) as client:
         rows = execute(client, sql.replace("{most}", str(most)), parameters)
-    if not rows:
-        raise ScreenError(
-            f"There are no verdicts on {policy.policy_id} in version {policy.version} in "
-            f"{settings.project}.{settings.dataset}; run `weir run` with this policy first."
-        )
     return [
         JudgedPost(
             row["text"],
@@ -78,17 +84,43 @@ def judged_posts(settings: BigQuerySettings, policy: Policy, most: int = MOST) -
 
 def posts_from_verdicts(
     settings: BigQuerySettings, policies: Sequence[Policy], most: int = MOST
-) -> LabelledSet:
-    """Return the verdicts of several policies as one set to train from.
+) -> list[LabelledSet]:
+    """Return the verdicts on policies that have ENOUGH_VIOLATIONS of both kinds, as two sets.
 
-    Whoever certifies should not do it on them: violations below the old threshold are rare here.
+    What chance sent comes as traffic does, so that figures and budgets may rest on it; what a
+    screen sent is only learned from. No certificate rests on either: a judge errs. ScreenError
+    where no policy has enough.
     """
+    judged = {policy.policy_id: _judged_posts(settings, policy, most) for policy in policies}
+    enough = {policy_id: posts for policy_id, posts in judged.items() if _enough(posts)}
+    where = f"{settings.project}.{settings.dataset}"
+    if not enough:
+        raise ScreenError(
+            f"No policy has {ENOUGH_VIOLATIONS} violating and {ENOUGH_VIOLATIONS} safe verdicts on "
+            f"its version in force in {where}; run `weir run` until one has."
+        )
+    return [_labelled(enough, where, sampled) for sampled in (True, False)]
+
+
+def _enough(posts: Sequence[JudgedPost]) -> bool:
+    violating = sum(post.violates for post in posts)
+    return min(violating, len(posts) - violating) >= ENOUGH_VIOLATIONS
+
+
+def _labelled(judged: Mapping[str, Sequence[JudgedPost]], where: str, sampled: bool) -> LabelledSet:
     posts = tuple(
-        LabelledPost(post.text, {policy.policy_id: post.violates})
-        for policy in policies
-        for post in judged_posts(settings, policy, most)
+        LabelledPost(post.text, {policy_id: post.violates})
+        for policy_id, found in judged.items()
+        for post in found
+        if post.sampled == sampled
     )
     canonical = json.dumps([[post.text, dict(post.labels)] for post in posts], ensure_ascii=False)
-    digest = hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
-    source = f"{settings.project}.{settings.dataset}.verdicts"
-    return LabelledSet("verdicts", source, "that of the posts", digest, posts)
+    return LabelledSet(
+        "verdicts drawn at random" if sampled else "verdicts on what the screen sent",
+        f"{where}.verdicts",
+        "that of the posts",
+        hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest(),
+        posts,
+        calibrates=sampled,
+        judged=True,
+    )

@@ -19,6 +19,8 @@ def posts(count: int, bad: int, policy_id: str = "bad", seed: int = 0) -> list[L
     return found
 
 
-def labelled(*rows: LabelledPost, calibrates: bool = True, name: str = "posts") -> LabelledSet:
+def labelled(
+    *rows: LabelledPost, calibrates: bool = True, name: str = "posts", judged: bool = False
+) -> LabelledSet:
     """Return posts as a set."""
-    return LabelledSet(name, f"{name}.csv", "CC0", "0" * 64, rows, calibrates)
+    return LabelledSet(name, f"{name}.csv", "CC0", "0" * 64, rows, calibrates, judged)

@@ -47,8 +47,10 @@ from transforms.screen.train import TrainingSettings, fit, lowest_of_clusters, t
 
 RECALL = 0.95
 TEST_SHARE = 0.4  # of the random splits: the more, the less the test posts' own chance matters
+SMALL_TEST = 0.2  # where more would leave too few violating posts for the other parts
 FOLDS = 5
 DRAWS = 200  # of calibration posts, a split
+MOST_TRIES = 10  # of splits, for one with violating posts enough; their number decides, no score
 GRID = tuple(product((3.0, 10.0), (3e-5, 1e-4, 3e-4)))
 OPENAI = ("sexual-content", "hate", "violence", "harassment", "self-harm")
 
@@ -66,7 +68,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Splits:
-    """Both thresholds of one head, over all splits that had positives enough."""
+    """Both thresholds of one head, over splits that had positives enough."""
 
     head: str
     confidence: float
@@ -84,13 +86,17 @@ def with_salt(corpus: Corpus, salt: int) -> Corpus:
     return replace(corpus, draw=random.random(len(corpus.draw))[corpus.cluster])
 
 
-def random_splits(corpus: Corpus, head: int, splits: int, confidence: float) -> Splits:
-    """Fit, calibrate and measure one head, in as many random splits."""
+def random_splits(
+    corpus: Corpus, head: int, splits: int, confidence: float, test_share: float
+) -> Splits:
+    """Fit, calibrate and measure one head, in as many random splits that can certify it."""
     rows: dict[str, list[tuple[float, float, float, float]]] = {"certified": [], "naive": []}
     sizes = []
-    for salt in range(splits):
+    for salt in range(MOST_TRIES * splits):
+        if len(sizes) == splits:
+            break
         drawn = with_salt(corpus, salt)
-        split = head_split(drawn, head, RECALL, confidence, TEST_SHARE)
+        split = head_split(drawn, head, RECALL, confidence, test_share)
         if not split.certifiable:
             continue
         weights, inverse, bias = fit(drawn, {head: split})
@@ -116,7 +122,7 @@ def random_splits(corpus: Corpus, head: int, splits: int, confidence: float) -> 
             recall, gone = (measured >= threshold).mean(), (everyone >= threshold).mean()
             expected = expected_to_hold(len(held), order, len(measured))
             found.append((recall, gone, true, expected))
-        print(f"{corpus.policy_ids[head]}: split {salt + 1} of {splits}", file=sys.stderr)
+        print(f"{corpus.policy_ids[head]}: split {len(sizes)} of {splits}", file=sys.stderr)
     n, k, m = np.mean(sizes, axis=0)
     certified, naive_held = (_held(found) for found in rows.values())
     return Splits(
@@ -235,13 +241,14 @@ def main() -> None:
     every = Corpus.of(sets, ("sexual-content", "hate"))
     alone = Corpus.of([any_of(openai)], ("any policy",))
     splits = [
-        random_splits(corpus, head, options.splits, confidence)
-        for corpus, head, confidence in (
-            (alone, 0, 0.95),
-            (alone, 0, 0.99),
-            (every, 0, 0.95),
-            (every, 1, 0.95),
-            (every, 1, 0.99),
+        random_splits(corpus, head, options.splits, confidence, test_share)
+        for corpus, head, confidence, test_share in (
+            (alone, 0, 0.95, TEST_SHARE),
+            (alone, 0, 0.99, TEST_SHARE),
+            (every, 0, 0.95, TEST_SHARE),
+            (every, 0, 0.99, SMALL_TEST),
+            (every, 1, 0.95, TEST_SHARE),
+            (every, 1, 0.99, TEST_SHARE),
         )
     ]
     measured = {

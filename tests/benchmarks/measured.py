@@ -29,7 +29,7 @@ from transforms.read import ReadFromKafka, Start, Stop
 from transforms.read.consumers import PartitionReader
 from transforms.read.partitions import find_slices
 from transforms.records import VIOLATION
-from transforms.screen import Screen, ScreenContent, ScreenSettings, ScreenSource
+from transforms.screen import ScreenContent, ScreenSettings, ScreenSource
 from transforms.write.bigquery import BigQuerySettings, WriteToBigQuery
 from transforms.write.flagged import WriteFlagged
 from transforms.write.outbox import MAX_RECORD_BYTES
@@ -144,7 +144,7 @@ def main() -> None:
     timed(PartitionReader, "poll", "read")
     decoder = transforms.decode.step.decoder
     transforms.decode.step.decoder = lambda settings: timing(decoder(settings), "decode")
-    timed(Screen, "score", "score")
+    timed(transforms.screen.step, "scores_of", "score")
     timed(transforms.screen.step, "audited", "route")
     timed(transforms.screen.step, "routes", "route")
     timed(transforms.screen.step, "screenings", "screening rows")

@@ -158,12 +158,61 @@ def test_verdicts_are_read_once_each_and_only_decided_ones_of_this_version(
     assert {post.inclusion_probability for post in posts} == {0.5, 1.0}
 
 
-def test_verdicts_are_a_labelled_set_with_a_hash_of_its_own(bigquery, policy) -> None:
+def test_verdicts_are_two_labelled_sets_by_how_they_were_drawn(bigquery, policy) -> None:
+    store(bigquery, policy.policy_id, policy, 400)
+    sampled, sent = posts_from_verdicts(bigquery, [policy])
+    assert len(sampled.posts) == len(sent.posts) == 200
+    assert sent.posts[0].labels.keys() == {policy.policy_id}
+    assert [sampled.calibrates, sent.calibrates] == [True, False]
+    assert [sampled.certifies, sent.certifies] == [False, False]
+    again = posts_from_verdicts(bigquery, [policy])
+    assert [each.sha256 for each in again] == [sampled.sha256, sent.sha256]
+
+
+def train(bigquery, tmp_path, *more: str):
+    return CliRunner().invoke(
+        app,
+        [
+            *("screen", "train", "--from-verdicts", "--policies", str(tmp_path / "p")),
+            *("--project", bigquery.project, "--dataset", bigquery.dataset),
+            *("--rest", bigquery.rest_endpoint, "--grpc", bigquery.grpc_endpoint),
+            *("--out", str(tmp_path / "out"), *more),
+        ],
+    )
+
+
+def test_a_screen_is_trained_from_verdicts_and_certifies_nothing(
+    bigquery, policy, tmp_path
+) -> None:
+    store(bigquery, policy.policy_id, policy, 400)
+    ran = train(bigquery, tmp_path)
+    assert ran.exit_code == 0, ran.output
+    screen = Screen.load(tmp_path / "out")
+    assert screen.policy_ids == (policy.policy_id,)
+    (certificate,) = screen.certificates
+    assert not certificate.certified
+    assert 0 < certificate.threshold < 1
+    card = json.loads((tmp_path / "out" / "card.json").read_text("utf-8"))
+    assert not any(each["calibrates"] for each in card["sets"])
+
+
+def test_verdicts_teach_beside_files_of_labels(bigquery, policy, tmp_path) -> None:
+    store(bigquery, policy.policy_id, policy, 400)
+    library(tmp_path / "p", policy_id="other")
+    labels = tmp_path / "labels.csv"
+    rows = [f'"{text} {n}",{int("aimbot" in text)}' for n, text in enumerate(stream(200))]
+    labels.write_text("\n".join(["text,other", *rows]) + "\n", "utf-8")
+    ran = train(bigquery, tmp_path, "--labels", str(labels))
+    assert ran.exit_code == 0, ran.output
+    assert set(Screen.load(tmp_path / "out").policy_ids) == {"other", policy.policy_id}
+
+
+def test_too_few_verdicts_to_train_from_are_one_sentence(bigquery, policy, tmp_path) -> None:
     store(bigquery, policy.policy_id, policy, 40)
-    labelled = posts_from_verdicts(bigquery, [policy])
-    assert len(labelled.posts) == 40
-    assert labelled.posts[0].labels.keys() == {policy.policy_id}
-    assert labelled.sha256 == posts_from_verdicts(bigquery, [policy]).sha256
+    ran = train(bigquery, tmp_path)
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith("weir: No policy has 10 violating and 10 safe verdicts")
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_verdicts_is_one_sentence(bigquery, policy) -> None:

@@ -16,7 +16,7 @@ from transforms.screen.extra_heads import (
     to_bytes,
 )
 from transforms.screen.features import matrix
-from transforms.screen.model import Screen
+from transforms.screen.model import Screen, scores_of
 
 BUCKETS = np.unique(matrix(["selling an aimbot"]).indices).astype(np.int32)
 WEIGHTS = np.float32(0.5) * np.ones(len(BUCKETS), np.float32)
@@ -75,6 +75,13 @@ def test_reranked_scores_are_bit_equal_alone_and_in_any_batch(reranking) -> None
     texts = [*stream(60), "", "selling an aimbot"]
     alone = [reranking.score(pa.array([text], pa.string()))[0] for text in texts]
     assert np.array_equal(reranking.score(pa.array(texts)), np.array(alone))
+
+
+def test_a_screen_that_reranks_is_scored_beside_another_as_by_itself(base, reranking) -> None:
+    texts = pa.array(["selling an aimbot", "an aimbot", "roses"])
+    together = scores_of([base, reranking], texts)
+    assert np.array_equal(together[0], base.score(texts))
+    assert np.array_equal(together[1], reranking.score(texts))
 
 
 def test_a_reranking_screen_has_a_version_of_its_own(base, reranking) -> None:

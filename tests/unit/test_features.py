@@ -60,9 +60,15 @@ def test_a_huge_post_is_scored_beside_small_ones() -> None:
     assert same(found[0], found[2])
 
 
+def test_buckets_are_named_once_a_piece_and_in_their_order() -> None:
+    for piece in pieces(pa.array(["one two one", "two one", ""])):
+        assert np.all(np.diff(piece.buckets) > 0)
+        assert piece.matrix().shape == (3, BUCKETS)
+
+
 def test_a_batch_is_cut_into_pieces_whatever_the_sizes() -> None:
     texts = [("x y z " * (n % 977))[: n * 37 % 5000] for n in range(1500)]
-    assert sum(piece.shape[0] for piece in pieces(pa.array(texts))) == len(texts)
+    assert sum(piece.counts.shape[0] for piece in pieces(pa.array(texts))) == len(texts)
 
 
 FEATURES_OF_HELLO = [3002, 6666, 90361, 98998, 104872, 172907, 201669, 223525, 259124]

@@ -22,6 +22,7 @@ from transforms.screen.model import (
     Screen,
     ScreenError,
     ScreenSource,
+    scores_of,
 )
 
 CERTIFICATE = Certificate(
@@ -62,6 +63,13 @@ def test_a_score_is_bit_equal_alone_and_in_any_batch(small: Screen, texts: list[
     together = small.score(pa.array(texts, pa.string()))
     alone = [small.score(pa.array([text], pa.string()))[0] for text in texts]
     assert np.array_equal(together, np.array(alone))
+
+
+def test_screens_score_together_as_each_does_alone(small: Screen) -> None:
+    texts = pa.array(["win win a prize", "", "ｈｅｌｌｏ there", "word " * 30_000])
+    screens = (small, screen(5))
+    for found, each in zip(scores_of(screens, texts), screens, strict=True):
+        assert np.array_equal(found, each.score(texts))
 
 
 def test_scores_of_a_long_batch_are_bit_equal_one_by_one(small: Screen) -> None:

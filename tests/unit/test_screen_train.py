@@ -38,6 +38,33 @@ def test_a_certificate_names_only_sets_with_violating_posts() -> None:
     assert screen.certificates[0].calibration_set == "posts"
 
 
+def test_verdicts_fit_a_head_as_open_as_the_budget_and_certify_nothing() -> None:
+    verdicts = labelled(*posts(2000, 600), judged=True)
+    screen = train([verdicts], ["bad"], TrainingSettings(budget=0.1)).screen
+    (certificate,) = screen.certificates
+    assert not certificate.certified
+    assert certificate.positives == 0
+    fresh = screen.score(pa.array([post.text for post in posts(1000, 0, seed=5)]))
+    assert 0.05 < (fresh[:, 0] >= certificate.threshold).mean() < 0.15
+
+
+def test_a_certificate_does_not_count_verdicts_beside_labels() -> None:
+    labels = labelled(*posts(500, 300))
+    verdicts = labelled(*posts(500, 300, seed=9), judged=True, name="verdicts")
+    (certificate,) = train([labels, verdicts], ["bad"], SETTINGS).screen.certificates
+    alone = train([labels], ["bad"], SETTINGS).screen.certificates[0]
+    assert certificate.certified
+    assert certificate.calibration_set == "posts"
+    assert certificate.positives == alone.positives
+
+
+def test_a_verdict_on_a_labelled_post_leaves_the_label_what_it_is() -> None:
+    rows = posts(500, 300)
+    copies = labelled(*rows, judged=True, name="verdicts")
+    both = train([labelled(*rows), copies], ["bad"], SETTINGS).screen
+    assert both.file == train([labelled(*rows)], ["bad"], SETTINGS).screen.file
+
+
 def test_the_certificate_is_part_of_what_the_version_names(trained: Trained) -> None:
     other = trained.screen.with_thresholds(trained.screen.thresholds)
     assert other.version != trained.screen.version

@@ -113,7 +113,7 @@ def card(
                 "licence": labelled.licence,
                 "sha256": labelled.sha256,
                 "posts": len(labelled.posts),
-                "calibrates": labelled.calibrates,
+                "calibrates": labelled.certifies,
             }
             for labelled in sets
         ],

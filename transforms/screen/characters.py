@@ -31,6 +31,10 @@ _SELECTORS = ((0xFE00, 0xFE10), (0xE0000, 0xE1000))
 _BLANK = 0x2800  # the empty pattern of Braille
 # A-Z in brackets and black shapes, which NFKC writes with brackets or leaves as they are.
 _EMBLEMS = ((0x249C, "a"), (0x1F110, "A"), (0x1F150, "A"), (0x1F170, "A"))
+INDICATORS = (0x1F1E6, 0x1F200)  # of regions: pairs of them are flags
+# Vowels and finals that NFKC may join to what precedes them, though nothing decomposes into them.
+_CONJOINING = ((0x1161, 0x1176), (0x11A8, 0x11C3))
+_COMPATIBLE_HAN = (0x2F800, 0x2FA20)  # which NFKC writes as others
 # Letters, every one, of scripts that look like no Latin letter; and characters of private use.
 _HAN_AND_HANGUL = ((0x3400, 0x4DC0), (0x4E00, 0xA48D), (0xAC00, 0xD7A4), (0x20000, 0x323B0))
 _PRIVATE = ((0xD800, 0xF900), (0xF0000, CODE_POINTS))
@@ -58,6 +62,7 @@ class Characters:
     kind: npt.NDArray[np.uint16]
     latin: Points  # the lower-case ASCII letter that it looks like, or itself
     alphabets: npt.NDArray[np.uint64]
+    steady: npt.NDArray[np.bool_]  # whatever its neighbours, only case folding changes it
 
 
 @lru_cache(maxsize=1)
@@ -91,7 +96,31 @@ def characters() -> Characters:
     _set(piled, _PILED, True)
     alphabets = _alphabets(kind)
     kind |= _scripts(kind)
-    return Characters(emblems, becomes, combining, piled, kind, latin, alphabets)
+    points = np.arange(CODE_POINTS, dtype=np.uint32)
+    changed = combining | piled | (emblems != points) | (becomes != points)
+    _set(changed, (INDICATORS, _COMPATIBLE_HAN), True)
+    steady = _steady(changed)
+    steady[:128] = True  # no more than bytes
+    return Characters(emblems, becomes, combining, piled, kind, latin, alphabets, steady)
+
+
+def _steady(changed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which characters are NFKC beside any others, as they are and case-folded.
+
+    ``changed`` are those that something else than case folding and NFKC can change.
+    """
+    inert = ~changed
+    _set(inert, _CONJOINING, False)
+    codes = _small_scripts()[~changed[_small_scripts()]].tolist()
+    for code in codes:
+        if parts := unicodedata.decomposition(chr(code)).split():
+            inert[code] &= unicodedata.is_normalized("NFKC", chr(code))
+            inert[int(parts[-1], 16)] &= len(parts) == 1 or parts[0].startswith("<")
+    steady = inert.copy()
+    for code in codes:
+        folded = chr(code).casefold()
+        steady[code] &= all(inert[ord(character)] for character in folded)
+    return steady
 
 
 def _set(

@@ -23,7 +23,8 @@ class Corpus:
     """Distinct normalised posts, in an order that does not depend on the order of the sets.
 
     ``labels`` is (posts, policies): 1 violates, 0 does not, NaN is not known. ``weak`` marks
-    policies that a post is presumed, not labelled, to respect.
+    policies that a post is presumed, not labelled, to respect, ``judged`` those that only a judge
+    labelled it for.
     """
 
     policy_ids: tuple[str, ...]
@@ -31,6 +32,7 @@ class Corpus:
     counts: sp.csr_matrix  # (posts, features.BUCKETS), as `features.matrix` gives it
     labels: Labels
     weak: Mask
+    judged: Mask
     calibrates: Mask  # (posts,): comes as traffic does, so thresholds and figures may rest on it
     cluster: npt.NDArray[np.intp]  # (posts,): the first row of its near-duplicates
     draw: npt.NDArray[np.float64]  # (posts,): uniform in [0, 1), one for a cluster
@@ -42,22 +44,24 @@ class Corpus:
 
         ``salt`` gives other draws.
         """
-        posts = [(post, labelled.calibrates) for labelled in sets for post in labelled.posts]
+        posts = [(post, labelled) for labelled in sets for post in labelled.posts]
         texts = normalise(pa.array([post.text for post, _ in posts], pa.string())).to_pylist()
         distinct = sorted(set(texts), key=_digest)
         row_of = {text: row for row, text in enumerate(distinct)}
         labels = np.full((len(distinct), len(policy_ids)), np.nan)
         weak = np.zeros(labels.shape, bool)
         calibrates = np.zeros(len(distinct), bool)
+        by_hand, judged = np.zeros((2, *labels.shape), bool)
         conflicts = 0
-        for text, (post, traffic) in zip(texts, posts, strict=True):
+        for text, (post, labelled) in zip(texts, posts, strict=True):
             row = row_of[text]
-            calibrates[row] |= traffic
+            calibrates[row] |= labelled.calibrates
             known = labels[row].copy()
             stated, presumed = _stated(post, policy_ids)
             conflicts += int((np.abs(known - stated) == 1).sum())
             labels[row] = np.fmax(known, stated)
             weak[row] |= presumed
+            (judged if labelled.judged else by_hand)[row] |= ~np.isnan(stated)
         column = pa.array(distinct, pa.string())
         counts = features.matrix(column)
         cluster = clusters(counts)
@@ -67,11 +71,16 @@ class Corpus:
             counts=counts,
             labels=labels,
             weak=weak & np.isnan(labels),
+            judged=judged & ~by_hand,
             calibrates=calibrates,
             cluster=cluster,
             draw=_draws(distinct, salt)[cluster],
             conflicts=conflicts,
         )
+
+    def certifying(self, head: int) -> Mask:
+        """Return the posts that a certificate of the head may rest on."""
+        return self.calibrates & ~self.judged[:, head]
 
 
 def _stated(post: LabelledPost, policy_ids: Sequence[str]) -> tuple[Labels, Mask]:

@@ -103,9 +103,8 @@ class RerankingScreen(Screen):
         rerankings = tuple(by_policy.get(policy_id) for policy_id in screen.policy_ids)
         return cls(**own | {"version": version}, encoder=encoder, rerankings=rerankings)
 
-    def score(self, texts: pa.StringArray) -> Floats:
-        """Return (rows, heads) scores in [0, 1]: the same for a row alone and in any batch."""
-        scores = super().score(texts)
+    def rescored(self, scores: Floats, texts: pa.StringArray) -> Floats:
+        """Return the scores with those of the posts that were read above all the others."""
         gates = [(head, each) for head, each in enumerate(self.rerankings) if each is not None]
         above = {head: scores[:, head] >= reranking.gate for head, reranking in gates}
         if not above:

@@ -5,6 +5,7 @@ neighbours. Collisions are part of the model: weights are learned for buckets, n
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -25,12 +26,15 @@ VERSION = 2  # of the hashes: a model fits one version only
 _Keys = npt.NDArray[np.uint32]
 
 _SHIFT = np.uint32(32 - BITS)
+_ROW = np.uint32((1 << 32 - BITS) - 1)  # a key is a bucket and a row
+_BUCKET = ~_ROW
 _PRIME = np.uint32(0x01000193)
 _MIX = np.uint32(0x9E3779B1)
 _INVERSE = np.uint32(pow(int(_PRIME), -1, 1 << 32))
 _WORD = np.array([b > 127 or chr(b).isalnum() or b == ord("'") for b in range(256)])
-# Sorting is half of the cost, and is cheapest in the cache: about 100 posts at a time.
-_PIECE_BYTES = 20_000
+# About 400 posts at a time: more would not be sorted in the cache, and fewer would share fewer
+# buckets, whose weights come from memory.
+_PIECE_BYTES = 80_000
 _FOLD_BYTES = 1 << 19
 _LOG1P = np.log1p(np.arange(4096)).astype(np.float32)
 
@@ -56,7 +60,7 @@ def _character_keys(text: Bytes, ends: npt.NDArray[np.intp], rows: _Keys) -> Ite
             continue
         keys = rolling + np.uint32(n)
         keys *= _MIX
-        keys >>= _SHIFT
+        keys &= _BUCKET
         keys |= rows[: len(keys)]
         # A window may begin or finish at a row's end, but not contain one.
         within = np.ones(len(keys), bool)
@@ -88,28 +92,51 @@ def _word_keys(text: Bytes, rows: _Keys) -> Iterator[_Keys]:
         keys = grams ^ (grams >> np.uint32(13))
         keys += np.uint32(100 + n)
         keys *= _MIX
-        keys >>= _SHIFT
+        keys &= _BUCKET
         keys |= row[: len(keys)]
         yield keys if n == 1 else keys[row[: len(keys)] == row[n - 1 :]]
 
 
-def _count(text: Bytes) -> sp.csr_matrix:
-    """Return log1p of the counts of every row of one piece of folded text."""
-    ends = np.flatnonzero(text == END)
-    count = len(ends) - 1
-    rows = (np.cumsum(text == END, dtype=np.uint32) - np.uint32(1)) << np.uint32(BITS)
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """The features of successive rows, by bucket: each bucket's weights are fetched but once.
+
+    ``counts`` is (rows, n) float32: log1p of how often the n-grams of n ``buckets``, ascending,
+    occur.
+    """
+
+    counts: sp.csc_matrix
+    buckets: npt.NDArray[np.intp]
+
+    def matrix(self) -> sp.csr_matrix:
+        """Return the same as (rows, BUCKETS), columns sorted."""
+        rows = self.counts.tocsr()
+        columns = self.buckets[rows.indices].astype(np.int32)
+        return sp.csr_matrix((rows.data, columns, rows.indptr), shape=(rows.shape[0], BUCKETS))
+
+
+def _count(text: Bytes, ends: npt.NDArray[np.intp]) -> Piece:
+    """Return the features of the rows of folded text that lie between ``ends``, all its ENDs."""
+    rows = np.repeat(np.arange(len(ends), dtype=np.uint32), np.diff(ends, append=len(text)))
     keys = np.concatenate([*_character_keys(text, ends, rows), *_word_keys(text, rows)])
     keys.sort()
-    new = np.ones(len(keys), bool)
-    np.not_equal(keys[1:], keys[:-1], out=new[1:])
-    first = np.flatnonzero(new)
-    times = np.diff(first, append=len(keys))
-    keys = keys[first]
-    boundaries = np.arange(count + 1, dtype=np.uint64) << np.uint64(BITS)
-    starts = np.searchsorted(keys, boundaries.astype(np.uint32))
-    buckets = (keys & np.uint32(BUCKETS - 1)).astype(np.int32)
-    values = _LOG1P[np.minimum(times, len(_LOG1P) - 1)]
-    return sp.csr_matrix((values, buckets, starts.astype(np.int32)), shape=(count, BUCKETS))
+    first = _changes(keys)
+    keys = keys[first[:-1]]
+    values = _LOG1P.take(first[1:] - first[:-1], mode="clip")
+    row = (keys & _ROW).view(np.int32)
+    keys >>= _SHIFT
+    columns = _changes(keys)
+    counts = sp.csc_matrix(
+        (values, row, columns.astype(np.int32)), shape=(len(ends) - 1, len(columns) - 1)
+    )
+    return Piece(counts, keys[columns[:-1]].astype(np.intp))
+
+
+def _changes(keys: _Keys) -> npt.NDArray[np.intp]:
+    """Return where each run of equal keys begins, and where the last one stops."""
+    new = np.ones(len(keys) + 1, bool)
+    np.not_equal(keys[1:], keys[:-1], out=new[1:-1])
+    return np.flatnonzero(new)
 
 
 def _cuts(sizes: npt.NDArray[np.int64], limit: int, most: int) -> Iterator[tuple[int, int]]:
@@ -124,20 +151,17 @@ def _cuts(sizes: npt.NDArray[np.int64], limit: int, most: int) -> Iterator[tuple
         start = stop
 
 
-def pieces(texts: pa.StringArray) -> Iterator[sp.csr_matrix]:
-    """Yield the features of successive rows, some hundred at a time, so that memory is bounded.
-
-    Each matrix is (rows, BUCKETS) float32: log1p of how often each n-gram occurs, columns sorted.
-    """
+def pieces(texts: pa.StringArray) -> Iterator[Piece]:
+    """Yield the features of successive rows, some hundred at a time, so that memory is bounded."""
     for start, stop in _cuts(np.diff(row_offsets(texts)).astype(np.int64), _FOLD_BYTES, 1 << 14):
         text = folded(texts.slice(start, stop - start))
         ends = np.flatnonzero(text == END)
         for first, last in _cuts(np.diff(ends), _PIECE_BYTES, 1 << 12):
-            yield _count(text[ends[first] : ends[last] + 1])
+            yield _count(text[ends[first] : ends[last] + 1], ends[first : last + 1] - ends[first])
 
 
 def matrix(texts: Sequence[str] | pa.StringArray) -> sp.csr_matrix:
-    """Return the features of all rows: (rows, BUCKETS) float32, normalised text, see ``pieces``."""
+    """Return the features of all rows: (rows, BUCKETS) float32, columns sorted, see ``Piece``."""
     column = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     empty = sp.csr_matrix((0, BUCKETS), dtype=np.float32)
-    return sp.vstack([empty, *pieces(column)], format="csr")
+    return sp.vstack([empty, *(piece.matrix() for piece in pieces(column))], format="csr")

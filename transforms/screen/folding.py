@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.screen.characters import ASCII, DROP, END, Points, characters
-from transforms.screen.homoglyphs import without_homoglyphs
+from transforms.screen.homoglyphs import none_in, without_homoglyphs
 from transforms.screen.look_alikes import REGIONS
 
 _INDICATOR_A = 0x1F1E6
@@ -22,20 +22,48 @@ _MARKS_KEPT = 4
 
 def fold(texts: pa.StringArray) -> pa.StringArray:
     """Return the rows in NFKC, case-folded, without invisible characters and disguised letters."""
+    if len(texts) == 0:
+        return texts
     # One string for the whole column: no row can contain its separator, and normalisation never
     # composes or reorders across it.
-    rows = pc.replace_substring(texts, "\x00", " ").to_pylist()
-    text = _as_shown("\x00".join(rows))
+    text = _joined(pc.replace_substring(texts, "\x00", " "))
+    points = _points("\x00" + text)
+    starts = np.flatnonzero(points == END)
+    clean = np.logical_and.reduceat(characters().steady[points], starts) & none_in(points, starts)
+    folded = _rows(text.casefold())
+    if clean.all():
+        return folded
+    disguised = pa.array(~clean)
+    return pc.replace_with_mask(folded, disguised, _undisguised(texts.filter(disguised)))
+
+
+def _undisguised(texts: pa.StringArray) -> pa.StringArray:
+    text = _as_shown(_joined(pc.replace_substring(texts, "\x00", " ")))
     table = characters()
-    text = unicodedata.normalize("NFKC", _text(_thin_marks(table.emblems[_points(text)])))
+    text = _nfkc(_text(_thin_marks(table.emblems[_points(text)])))
     points = table.becomes[_points(text)]
     points = points[points != DROP]
-    points, garbled = _without_piled_marks(points, len(rows))
+    points, garbled = _without_piled_marks(points, len(texts))
     text = _text(without_homoglyphs(points, garbled))
     # Case folding takes apart and NFKC puts together; it can bring marks back, as that of "İ" does.
-    points = _points(unicodedata.normalize("NFKC", text.casefold()))
-    folded = _text(points[~table.piled[points]])
-    return pa.array(folded.split("\x00"), pa.string())
+    points = _points(_nfkc(text.casefold()))
+    return _rows(_text(points[~table.piled[points]]))
+
+
+def _nfkc(text: str) -> str:
+    """Return the rows in NFKC; one by one, because a row that is so already costs little."""
+    return "\x00".join(unicodedata.normalize("NFKC", row) for row in text.split("\x00"))
+
+
+def _joined(texts: pa.StringArray) -> str:
+    """Return the rows as one string, with END between them."""
+    column = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+    text: str = pc.binary_join(column, "\x00")[0].as_py()
+    return text
+
+
+def _rows(text: str) -> pa.StringArray:
+    return pc.split_pattern(pa.array([text], pa.string()), "\x00").values
 
 
 def _points(text: str) -> Points:

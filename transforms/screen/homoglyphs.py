@@ -83,6 +83,19 @@ def without_homoglyphs(points: Points, garbled: _Mask) -> Points:
     return np.where(folds, table.latin[points], points)
 
 
+def none_in(points: Points, starts: npt.NDArray[np.intp]) -> _Mask:
+    """Return for which rows `without_homoglyphs` replaces nothing, where that is cheap to see.
+
+    Rows begin at ``starts``. Letters that look like Latin ones are replaced beside Latin letters,
+    and Latin letters in rows with a word of no alphabet; one script or alphabet has neither.
+    """
+    kind = characters().kind[points]
+    holds = np.bitwise_or.reduceat(kind, starts)
+    alphabets = np.bitwise_and.reduceat(_alphabets(points, kind), starts)
+    apart: _Mask = (holds & (ALIKE | RESEMBLING) == 0) | (_scripts(holds) < 2)
+    return apart & (alphabets > 0)
+
+
 def _scripts(holds: _Kinds) -> npt.NDArray[np.uint8]:
     """Return how many scripts the words mix."""
     scripts = np.zeros(len(holds), np.uint8)
@@ -96,10 +109,15 @@ def _outlandish(points: Points, kind: _Kinds, starts: npt.NDArray[np.intp], hold
     told = LATIN | CYRILLIC
     if not (kind & told).any():
         return np.zeros(len(starts), bool)
+    homeless: _Mask = np.bitwise_and.reduceat(_alphabets(points, kind), starts) == 0
+    return homeless & ((holds & told) > 0)
+
+
+def _alphabets(points: Points, kind: _Kinds) -> npt.NDArray[np.uint64]:
+    """Return the alphabets of every character, as bits."""
     alphabets = characters().alphabets
     last = len(alphabets) - 1
     having = alphabets[np.minimum(points, last)]
     beyond = points > last
     having[beyond] = np.where(kind[beyond] == LATIN, 0, alphabets.max())
-    homeless: _Mask = np.bitwise_and.reduceat(having, starts) == 0
-    return homeless & ((holds & told) > 0)
+    return having

@@ -33,7 +33,8 @@ class LabelledSet:
     """A named set of labelled posts, with the hash of the bytes that it was read from.
 
     ``calibrates`` is False for posts that do not come as traffic does, such as examples that
-    somebody wrote: a head learns from them, and no threshold rests on them.
+    somebody wrote: a head learns from them, and no threshold rests on them. ``judged`` are labels
+    that a judge gave, who may be wrong: figures and budgets rest on them, and no certificate.
     """
 
     name: str
@@ -42,6 +43,12 @@ class LabelledSet:
     sha256: str
     posts: tuple[LabelledPost, ...] = field(repr=False)
     calibrates: bool = True
+    judged: bool = False
+
+    @property
+    def certifies(self) -> bool:
+        """Return whether a certificate may rest on the posts."""
+        return self.calibrates and not self.judged
 
 
 # Policies that no public set at hand covers: ordinary posts of the others stand in as negatives.

@@ -185,17 +185,10 @@ class Screen:
 
     def score(self, texts: pa.StringArray) -> Floats:
         """Return (rows, heads) scores in [0, 1]: the same for a row alone and in any batch."""
-        scores = np.empty((len(texts), len(self.policy_ids)))
-        row = 0
-        for piece in features.pieces(texts):
-            rows = piece.shape[0]
-            # Sparse products add up each row by itself, in its own order.
-            linear = (piece @ self.weights).astype(np.float64)
-            np.square(piece.data, out=piece.data)
-            norm = np.sqrt((piece @ self.scale).astype(np.float64))
-            linear /= np.maximum(norm, 1e-6)[:, None]
-            scores[row : row + rows] = expit(linear + self.bias)
-            row += rows
+        return scores_of([self], texts)[0]
+
+    def rescored(self, scores: Floats, texts: pa.StringArray) -> Floats:  # noqa: ARG002 - for others
+        """Return the heads' scores; a screen that reads some of the texts again changes them."""
         return scores
 
     def _problem(self) -> str | None:
@@ -221,6 +214,27 @@ class Screen:
         if len(set(precise)) < len(precise) or not set(precise) <= set(self.policy_ids):
             return "has a provisional threshold for another head"
         return None
+
+
+def scores_of(screens: Sequence[Screen], texts: pa.StringArray) -> list[Floats]:
+    """Return the (rows, heads) scores of every screen, as ``Screen.score`` gives them.
+
+    The features, most of the cost, are taken once.
+    """
+    scores = [np.empty((len(texts), len(screen.policy_ids))) for screen in screens]
+    row = 0
+    for piece in features.pieces(texts):
+        counts, rows = piece.counts, slice(row, row + piece.counts.shape[0])
+        # Sparse products add up each row by itself, in the order of the buckets.
+        linear = [counts @ screen.weights.take(piece.buckets, axis=0) for screen in screens]
+        np.square(counts.data, out=counts.data)
+        for screen, found, out in zip(screens, linear, scores, strict=True):
+            norm = np.sqrt((counts @ screen.scale.take(piece.buckets)).astype(np.float64))
+            scaled = found / np.maximum(norm, 1e-6)[:, None]
+            out[rows] = expit(scaled + screen.bias)
+        row = rows.stop
+    found = zip(screens, scores, strict=True)
+    return [screen.rescored(linear_scores, texts) for screen, linear_scores in found]
 
 
 @dataclass(frozen=True)

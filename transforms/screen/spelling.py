@@ -6,7 +6,6 @@ rules are for ASCII letters: digits and doubled signs of other scripts mean what
 
 import re
 from collections.abc import Callable
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +43,7 @@ _LONGEST_TOKEN = 24
 _URL = re.compile(r"(?:https?://|www\.)\S+")
 _SIGNED = re.compile(f"(?<![a-z{_SIGNS}])[a-z]*[{_SIGNS}][a-z{_SIGNS}]*")
 _LETTER = re.compile("[a-z]")
+_LETTERS = re.compile("[a-z]+")
 _SIGN_INSIDE = re.compile(f"[a-z][{_SIGNS}]{{1,{_MOST_SIGNS}}}[a-z]")
 # A one is an l after a vowel, another one or an l, and before the vowel that a word begins with.
 _L = re.compile("(?<=[aeioul1!|034@€])1|^1(?=[aeou034@€])")
@@ -124,11 +124,14 @@ def _joined(row: str) -> str:
     if not runs:
         return row
     pattern = _SPELLED_OUT
-    letters = len(_LETTER.findall(row))
-    if sum(len(_LETTER.findall(run)) for run in runs) * 2 >= letters:
+    if sum(map(_letters, runs)) * 2 >= _letters(row):
         spaced = sum(len(run) for run in runs if run[1] == " ") * 2
         pattern = _PAIR_OR_SPACED_OUT if spaced >= sum(map(len, runs)) else _PAIR_OUT
     return pattern.sub(lambda match: match[0].replace(match[1], ""), row)
+
+
+def _letters(text: str) -> int:
+    return sum(map(len, _LETTERS.findall(text)))
 
 
 def _unleet(row: str) -> str:
@@ -136,10 +139,10 @@ def _unleet(row: str) -> str:
     if not _SIGN_INSIDE.search(row):
         return row
     outside_links = _URL.sub(lambda match: " " * len(match[0]), row)
-    inside = (m for m in _SIGNED.finditer(outside_links) if _has_sign_inside(m[0]))
-    everywhere = len(list(islice(inside, 2))) == 2
+    signed = list(_SIGNED.finditer(outside_links))
+    everywhere = sum(_has_sign_inside(match[0]) for match in signed) > 1
     pieces, done = [], 0
-    for match in _SIGNED.finditer(outside_links):
+    for match in signed:
         word = match[0].rstrip("!+")
         if everywhere:
             leet = len(word) <= _LONGEST_TOKEN and bool(_LETTER.search(word))

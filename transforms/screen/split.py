@@ -54,7 +54,7 @@ def head_split(
     """
     violates = corpus.labels[:, head] == 1
     test = corpus.draw >= 1 - test_share
-    draws = np.sort(_cluster_draws(corpus, violates & corpus.calibrates & ~test))[::-1]
+    draws = np.sort(_cluster_draws(corpus, violates & corpus.certifying(head) & ~test))[::-1]
     needed = positives_needed(recall, confidence)
     certifiable = int(MOST_FOR_CALIBRATION * len(draws)) >= needed
     if certifiable:

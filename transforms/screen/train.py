@@ -246,8 +246,11 @@ def _certificate(
     settings: TrainingSettings,
 ) -> Certificate:
     policy_id, labels = corpus.policy_ids[head], corpus.labels[:, head]
-    held_out = (split.part == Part.CALIBRATION) & corpus.calibrates
-    positives = lowest_of_clusters(scores, corpus, held_out & (labels == 1))
+    certifying = corpus.certifying(head)
+    basis = certifying if split.certifiable else corpus.calibrates
+    held_out = (split.part == Part.CALIBRATION) & basis
+    violating = held_out & certifying & (labels == 1)
+    positives = lowest_of_clusters(scores, corpus, violating)
     threshold = certified_threshold(positives, settings.recall, settings.confidence)
     certified = threshold is not None
     if threshold is None:
@@ -267,7 +270,9 @@ def _certificate(
         misses_allowed=misses_allowed(len(positives), settings.recall, settings.confidence),
         positives_needed=positives_needed(settings.recall, settings.confidence),
         labels_needed=split.labels_needed,
-        calibration_set=_calibration_set(sets, policy_id),
+        calibration_set=_calibration_set(
+            [each for each in sets if each.certifies or not split.certifiable], policy_id
+        ),
         calibration_sha256=calibration_hash(texts, marks),
         calibration_posts=len(rows),
         escalation_rate=float((posts >= threshold).mean()) if len(posts) else 1.0,
