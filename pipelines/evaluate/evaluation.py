@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from pipelines.compare.statistics import Flips, Share, mcnemar_in_words
+from pipelines.compare.statistics import Flips, Share, Words, mcnemar_in_words
 from pipelines.evaluate.judging import Judgements
 from pipelines.evaluate.labels import Case, Labels
 from pipelines.evaluate.measures import (
@@ -228,10 +228,8 @@ class Versus:
     @property
     def words(self) -> str:
         """Return whether one of the two is right more often, in plain words."""
-        said = mcnemar_in_words(self.right, self.before.policy.version, self.after.policy.version)
-        for of_flags, of_answers in _RIGHT:
-            said = said.replace(of_flags, of_answers)
-        return said
+        before, after = self.before.policy.version, self.after.policy.version
+        return mcnemar_in_words(self.right, before, after, _RIGHT)
 
     def to_json(self) -> dict[str, Any]:
         """Return the other policy's evaluation, and the difference."""
@@ -244,12 +242,7 @@ class Versus:
         }
 
 
-_RIGHT = (
-    ("flagged only by", "right only in"),
-    ("only by", "only in"),
-    ("flags more than the other", "is right more often"),
-    ("does flag more", "is right more often"),
-)
+_RIGHT = Words(only="right only in", more="is right more often")
 
 
 def share_json(share: Share) -> dict[str, Any]:

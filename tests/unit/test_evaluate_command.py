@@ -223,7 +223,9 @@ def test_against_another_version_both_are_judged_and_compared_post_by_post(serve
     assert before["p_value"] == pytest.approx(2 / 16)
     shown = evaluated(server, new, "--against", old, "--endpoint_concurrency", "1").stdout
     assert "F1 changes by +0.250" in shown
-    assert re.search(r"4 of 20 posts changed sides: 4 right only in \w+, 0 only in \w+", shown)
+    assert re.search(
+        r"4 of 20 posts changed sides: 4 right only in \w+, 0 right only in \w+", shown
+    )
 
 
 def test_the_stand_in_never_judges_an_example_that_it_learned_from():
