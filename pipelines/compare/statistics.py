@@ -115,11 +115,18 @@ def mcnemar(gained: int, lost: int) -> float:
     return min(1.0, 2 * float(bdtr(min(gained, lost), flips, 0.5))) if flips else 1.0
 
 
-def mcnemar_in_words(flips: Flips, a: str = "A", b: str = "B", pairs: str = "posts") -> str:
-    """Return what the test says, for a reader who has never heard of it.
+@dataclass(frozen=True)
+class Words:
+    """How a test is told: what both sides decided, and what it means to have more of a flip."""
 
-    ``pairs`` is what both sides decided.
-    """
+    pairs: str = "posts"
+    only: str = "flagged only by"
+    more: str = "flags more"
+
+
+def mcnemar_in_words(flips: Flips, a: str, b: str, words: Words) -> str:
+    """Return what the test says, for a reader who has never heard of it."""
+    pairs = words.pairs
     gained, lost = flips.gained, flips.lost
     total = gained + lost
     if not flips.pairs:
@@ -130,19 +137,25 @@ def mcnemar_in_words(flips: Flips, a: str = "A", b: str = "B", pairs: str = "pos
             f"None of {flips.pairs:,} {pairs} changed sides; in more traffic like this it would be "
             f"at most {most:.2%} of them (95 % confidence)."
         )
-    found = f"{total:,} of {flips.pairs:,} {pairs} changed sides: {gained:,} flagged only by {b}, "
-    found += f"{lost:,} only by {a}. "
-    chance = f"a split at least as uneven comes up {_odds(flips.p_value)}"
-    if flips.p_value >= 0.05:
-        reading = f"so it is not shown that either flags more than the other ({total:,} flips)"
-        return f"{found}If each flip were a coin toss, {chance}, {reading}."
-    more = b if gained > lost else a
-    return f"{found}If each flip were a coin toss, {chance}: {more} does flag more."
+    found = f"{total:,} of {flips.pairs:,} {pairs} changed sides: {gained:,} {words.only} {b}, "
+    found += f"{lost:,} {words.only} {a}. "
+    if total < _FEWEST_FLIPS:
+        return f"{found}So few cannot show that either {words.more} than the other."
+    chance = (
+        f"If each were a coin toss, a split at least as uneven would come up {_odds(flips.p_value)}"
+    )
+    if flips.p_value >= _LEVEL:
+        return f"{found}{chance}: it is not shown that either {words.more} than the other."
+    return f"{found}{chance}: {b if gained > lost else a} {words.more}."
+
+
+_LEVEL = 0.05
+_FEWEST_FLIPS = 6  # five coins that fall one way have a p-value of 0.0625
 
 
 def _odds(p: float) -> str:
     if p >= 0.995:
-        return "always"
+        return "every time"
     if p >= 0.01:
-        return f"in {p:.0%} of the cases"
-    return f"in 1 of {1 / p:,.0f} cases" if p > 1e-9 else "in less than 1 of a billion cases"
+        return f"{p:.0%} of the time"
+    return f"once in {1 / p:,.0f} times" if p > 1e-9 else "less than once in a billion times"

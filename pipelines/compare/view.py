@@ -1,9 +1,12 @@
 """A comparison on a terminal."""
 
+from collections.abc import Sequence
+
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.compare.cells import Breakdown
 from pipelines.compare.rows import Compared, Decided
 from pipelines.compare.wording import (
     COLUMNS,
@@ -29,15 +32,26 @@ def print_comparison(found: Compared) -> None:
     transitions = [[a, b, pairs] for (a, b), pairs in counted.transitions.items()]
     print_table("what became of each label", [found.a.name, found.b.name, "decisions"], transitions)
     for breakdown in counted.breakdowns:
-        rows = [figures(group) for group in breakdown.groups[:_GROUPS]]
-        if len(breakdown.groups) > 1:
-            console.print(_table(f"by {breakdown.by}", breakdown.by, rows))
+        _print_breakdown(breakdown)
     costs = [cost_cells(s.name, c) for s, c in zip((found.a, found.b), counted.costs, strict=True)]
     print_table("what judging them cost", list(COST_COLUMNS), [list(row) for row in costs])
     _print_flips(found)
 
 
-def _table(title: str, name: str, rows: list[tuple[str, ...]]) -> Table:
+def _print_breakdown(breakdown: Breakdown) -> None:
+    """Print the groups with flips, where there are others to tell them from."""
+    flipped = [g for g in breakdown.groups if g.flips.gained + g.flips.lost]
+    if len(breakdown.groups) < 2 or not flipped:
+        return
+    rows = [figures(group) for group in flipped[:_GROUPS]]
+    console.print(_table(f"by {breakdown.by}", breakdown.by, rows))
+    if more := len(flipped) - len(rows):
+        _say(f"and {more:,} more with flips; --json and --html have them")
+    if others := len(breakdown.groups) - len(flipped):
+        _say(f"{others:,} more {'have' if others > 1 else 'has'} no flip")
+
+
+def _table(title: str, name: str, rows: Sequence[tuple[str, ...]]) -> Table:
     table = Table(title=title, title_justify="left")
     for column in (name, *COLUMNS):
         table.add_column(column, overflow="fold")

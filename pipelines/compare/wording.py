@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipelines.compare.cells import Cost, Group
 from pipelines.compare.rows import Compared, Decided
 from pipelines.compare.sides import Side, days_left_out
-from pipelines.compare.statistics import Share, mcnemar_in_words
+from pipelines.compare.statistics import Share, Words, mcnemar_in_words
 
 
 def slice_in_words(found: Compared) -> Iterator[str]:
@@ -37,7 +37,8 @@ def slice_in_words(found: Compared) -> Iterator[str]:
 
 def judgement_in_words(found: Compared) -> str:
     """Return what McNemar's test says."""
-    return mcnemar_in_words(found.counted.total.flips, found.a.name, found.b.name, "decisions")
+    words = Words(pairs="decisions")
+    return mcnemar_in_words(found.counted.total.flips, found.a.name, found.b.name, words)
 
 
 def figures(group: Group) -> tuple[str, ...]:
@@ -85,4 +86,9 @@ def decision_in_words(decided: Decided) -> str:
 
 
 def _share(share: Share) -> str:
-    return f"{100 * (share.value or 0):.2f} ({100 * share.low:.2f}-{100 * share.high:.2f})"
+    return f"{_percent(share.value or 0)} ({_percent(share.low)}-{_percent(share.high)})"
+
+
+def _percent(share: float) -> str:
+    """Return a share in hundreds, with the decimals that matter near 0 and 1."""
+    return f"{100 * share:.2f}" if 0 < min(share, 1 - share) < 0.01 else f"{100 * share:.1f}"

@@ -16,6 +16,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainin
 from pipelines.endpoint import EndpointOptions
 from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.evaluate.against import other_version
+from pipelines.evaluate.described import described
 from pipelines.evaluate.evaluation import Evaluation, Versus
 from pipelines.evaluate.judging import Patience, held_out, judge_cases
 from pipelines.evaluate.labels import Labels, golden_labels, labels_of_file
@@ -85,8 +86,7 @@ def evaluate(
     evaluation = evaluations[0]
     versus = Versus(evaluations[1], evaluation) if other else None
     if as_json:
-        described = evaluation.to_json() | {"against": versus.to_json() if versus else None}
-        typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(described(evaluation, versus), indent=2, ensure_ascii=False))
     else:
         print_evaluation(evaluation, show)
         if versus:

@@ -1,11 +1,10 @@
-"""One policy on labelled posts: what was measured, as a value and as JSON."""
+"""One policy on labelled posts: what was measured."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from pipelines.compare.statistics import Flips, Share, mcnemar_in_words
+from pipelines.compare.statistics import Flips, Share, Words, mcnemar_in_words
 from pipelines.evaluate.judging import Judgements
 from pipelines.evaluate.labels import Case, Labels
 from pipelines.evaluate.measures import (
@@ -165,48 +164,6 @@ class Evaluation:
             if isinstance(answer.said, Verdict)
         ]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return all of it, the texts of misjudged posts included."""
-        measures, stability, calibration = self.measures, self.stability, self.measures.calibration
-        table = measures.confusion
-        return {
-            "policy": self.policy.policy_id,
-            "version": self.policy.version,
-            "engine": self.judgements.engine,
-            "model": self.judgements.model,
-            "labels": {
-                "source": self.labels.source,
-                "posts": len(self.labels.cases),
-                "violating": sum(case.violates for case in self.labels.cases),
-                "held_out": self.held_out,
-            },
-            "precision": share_json(measures.precision),
-            "recall": share_json(measures.recall),
-            "f1": asdict(measures.f1),
-            "indeterminate": share_json(measures.indeterminate),
-            "confusion": {
-                "violates": {
-                    "violates": table.caught,
-                    "safe": table.missed,
-                    "indeterminate": table.violating_indeterminate,
-                },
-                "safe": {
-                    "violates": table.wrongly_flagged,
-                    "safe": table.rightly_safe,
-                    "indeterminate": table.safe_indeterminate,
-                },
-            },
-            "calibration": asdict(calibration) if calibration else None,
-            "rules": [{"rule": r.rule_id} | share_json(r.flagged) for r in self.rules],
-            "misjudged": [_misjudged_json(each) for each in self.misjudged],
-            "stability": _stability_json(stability) if stability else None,
-            "unanswered": [
-                {"row": u.case.row, "reason": u.failed.reason, "error": u.failed.error}
-                for u in self.unanswered
-            ],
-            "tokens": dict(zip(("in", "out"), self.tokens, strict=True)) if self.tokens else None,
-        }
-
 
 @dataclass(frozen=True)
 class Versus:
@@ -228,39 +185,11 @@ class Versus:
     @property
     def words(self) -> str:
         """Return whether one of the two is right more often, in plain words."""
-        said = mcnemar_in_words(self.right, self.before.policy.version, self.after.policy.version)
-        for of_flags, of_answers in _RIGHT:
-            said = said.replace(of_flags, of_answers)
-        return said
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the other policy's evaluation, and the difference."""
-        return self.before.to_json() | {
-            "f1_difference": asdict(self.f1_difference),
-            "only_after_right": self.right.gained,
-            "only_before_right": self.right.lost,
-            "p_value": self.right.p_value,
-            "words": self.words,
-        }
+        before, after = self.before.policy.version, self.after.policy.version
+        return mcnemar_in_words(self.right, before, after, _RIGHT)
 
 
-_RIGHT = (
-    ("flagged only by", "right only in"),
-    ("only by", "only in"),
-    ("flags more than the other", "is right more often"),
-    ("does flag more", "is right more often"),
-)
-
-
-def share_json(share: Share) -> dict[str, Any]:
-    """Return a share with its interval and its counts."""
-    return {
-        "value": share.value,
-        "low": share.low,
-        "high": share.high,
-        "hits": share.hits,
-        "count": share.count,
-    }
+_RIGHT = Words(only="right only in", more="is right more often")
 
 
 def _decision(case: Case, verdict: Verdict) -> Decision:
@@ -272,34 +201,3 @@ def _confidence(verdict: Verdict) -> float:
     if verdict.probability is not None:
         return abs(2 * verdict.probability - 1)
     return {"high": 0.9, "medium": 0.6, "low": 0.3}.get(verdict.confidence or "", 0.5)
-
-
-def _misjudged_json(each: Misjudged) -> dict[str, Any]:
-    case, verdict = each.case, each.verdict
-    return {
-        "row": case.row,
-        "text": case.text,
-        "label": "violates" if case.violates else "safe",
-        "rule": case.rule_id,
-        "note": case.note,
-        "verdict": str(verdict.outcome),
-        "probability": verdict.probability,
-        "confidence": verdict.confidence,
-        "rules": list(verdict.rule_ids),
-        "reason": str(verdict.reason) if verdict.reason else None,
-        "rationale": verdict.rationale,
-        "reasoning": verdict.reasoning,
-    }
-
-
-def _stability_json(stability: Stability) -> dict[str, Any]:
-    return {
-        "rounds": stability.rounds,
-        "same": share_json(stability.same),
-        "lowest_f1": stability.lowest_f1,
-        "highest_f1": stability.highest_f1,
-        "unstable": [
-            {"row": each.case.row, "text": each.case.text, "verdicts": dict(each.verdicts)}
-            for each in stability.unstable
-        ],
-    }

@@ -149,8 +149,11 @@ def f1(decisions: Sequence[Decision]) -> Interval:
 def f1_difference(before: Sequence[Decision], after: Sequence[Decision]) -> Interval:
     """Return by how much F1 grows from one judge to another on the same posts.
 
-    The interval is the percentile bootstrap over posts (Efron and Tibshirani, 1993).
+    The interval is the percentile bootstrap over posts (Efron and Tibshirani, 1993). Of no posts
+    nothing is known.
     """
+    if not before:
+        return Interval(None, -1.0, 1.0)
     counts = np.array([(*_parts(a), *_parts(b)) for a, b in zip(before, after, strict=True)])
 
     def difference(chosen: Floats) -> float:

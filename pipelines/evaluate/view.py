@@ -48,7 +48,8 @@ def print_versus(versus: Versus) -> None:
         table.add_row(name, *(_cell(getattr(e.measures, name)) for e in (before, after)))
     console.print(table)
     grown = versus.f1_difference
-    _say(f"F1 changes by {grown.value:+.3f} ({grown.low:+.3f} to {grown.high:+.3f}).")
+    if grown.value is not None:
+        _say(f"F1 changes by {grown.value:+.3f} ({grown.low:+.3f} to {grown.high:+.3f}).")
     _say(versus.words)
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from pipelines.compare.rows import CELLS, FLIPS, POSTS, pairs_of
+from pipelines.compare.pairs import CELLS, FLIPS, POSTS, pairs_of
 from pipelines.compare.sides import Side
 
 DAY = date(2026, 3, 4)

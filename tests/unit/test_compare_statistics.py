@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from pipelines.compare.statistics import Flips, Share, mcnemar, mcnemar_in_words
+from pipelines.compare.statistics import Flips, Share, Words, mcnemar, mcnemar_in_words
 
 PAIRS, TRIALS = 1_000, 4_000
 
@@ -83,15 +83,26 @@ def test_equal_sides_are_told_apart_in_at_most_one_of_twenty_comparisons():
     assert np.mean([f.p_value < 0.05 for f in simulated(0.02, 0.02)]) <= 0.05
 
 
+def said_of(flips, a="A", b="B"):
+    return mcnemar_in_words(flips, a, b, Words())
+
+
 def test_flips_that_fall_evenly_are_said_to_show_nothing():
-    said = mcnemar_in_words(Flips(5, 4, 100))
-    assert "9 of 100 posts changed sides: 5 flagged only by B, 4 only by A" in said
+    said = said_of(Flips(5, 4, 100))
+    assert "9 of 100 posts changed sides: 5 flagged only by B, 4 flagged only by A" in said
     assert "not shown that either flags more" in said
 
 
 def test_flips_that_fall_one_way_are_said_to_show_which_side_flags_more():
-    assert mcnemar_in_words(Flips(1, 30, 900), "live", "new").endswith("live does flag more.")
-    assert "in 1 of" in mcnemar_in_words(Flips(1, 30, 900))
+    assert said_of(Flips(1, 30, 900), "live", "new").endswith("live flags more.")
+    assert "once in" in said_of(Flips(1, 30, 900))
+
+
+def test_few_flips_are_said_to_be_too_few():
+    assert said_of(Flips(5, 0, 900)).endswith(
+        "So few cannot show that either flags more than the other."
+    )
+    assert said_of(Flips(6, 0, 900)).endswith("B flags more.")
 
 
 @pytest.mark.parametrize(
@@ -99,4 +110,4 @@ def test_flips_that_fall_one_way_are_said_to_show_which_side_flags_more():
     [(Flips(0, 0, 100), "at most 3.70%"), (Flips(0, 0, 0), "Both decided none of the posts")],
 )
 def test_without_flips_it_is_said_how_little_that_shows(flips, said):
-    assert said in mcnemar_in_words(flips)
+    assert said in said_of(flips)

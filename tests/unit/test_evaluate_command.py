@@ -223,7 +223,20 @@ def test_against_another_version_both_are_judged_and_compared_post_by_post(serve
     assert before["p_value"] == pytest.approx(2 / 16)
     shown = evaluated(server, new, "--against", old, "--endpoint_concurrency", "1").stdout
     assert "F1 changes by +0.250" in shown
-    assert re.search(r"4 of 20 posts changed sides: 4 right only in \w+, 0 only in \w+", shown)
+    assert re.search(
+        r"4 of 20 posts changed sides: 4 right only in \w+, 0 right only in \w+", shown
+    )
+
+
+def test_a_judge_that_answers_nothing_leaves_every_figure_unknown(server, tmp_path):
+    new = policies(tmp_path / "new")
+    old = policies(tmp_path / "old", FRONT.replace("GOAL", "AIM"))
+    server.by_post = dict.fromkeys((*LOUD, *QUIET), error(400, "no"))
+    result = evaluated(server, new, "--against", old, "--json")
+    assert result.exit_code == 2
+    found = json.loads(result.stdout)
+    assert found["f1"]["value"] is found["against"]["f1_difference"]["value"] is None
+    assert evaluated(server, new, "--against", old).exit_code == 2
 
 
 def test_the_stand_in_never_judges_an_example_that_it_learned_from():
