@@ -1,11 +1,17 @@
 """A slice by offsets, in process: what is decided, what is left out, and what is done again."""
 
+import uuid
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
 
 from pipelines import moderate
 from pipelines.failures import EXPECTED
 from pipelines.queries import execute
 from pipelines.replay.command import replay
+from pipelines.replay.forecast import Judge
+from pipelines.replay.measuring import judge_before
 from pipelines.replay.resume import before
 from tests.integration.test_moderate import POSTS, Job
 
@@ -112,6 +118,26 @@ def test_a_budget_is_never_exceeded_and_what_is_over_it_waits(job):
     assert counts.deferred == counts.escalations - counts.verdicts > 0
     assert any("over the budget of 40 requests" in each for each in job.said)
     assert job.replay("--budget=40", "--cache_mb=0") is None
+
+
+def test_an_engine_is_as_fast_as_in_its_busiest_two_minutes_in_a_row(bigquery):
+    rates = replace(bigquery, dataset=f"rates_{uuid.uuid4().hex[:8]}")
+    dataset = f"{rates.project}.{rates.dataset}"
+    with closing(rates.client()) as client:
+        client.create_dataset(dataset)
+        judged = ", ".join(
+            f"(TIMESTAMP_SUB(TIMESTAMP_TRUNC(CURRENT_TIMESTAMP(), HOUR), INTERVAL {at} MINUTE))"
+            for at in [*[9] * 60, *[6] * 30, *[5] * 12]
+        )
+        execute(client, f"CREATE TABLE `{dataset}.times` (judged_at TIMESTAMP)")
+        execute(client, f"INSERT INTO `{dataset}.times` VALUES {judged}")
+        execute(
+            client,
+            f"CREATE TABLE `{dataset}.verdicts` AS SELECT judged_at, 'vllm' AS engine, "
+            f"FALSE AS cached, 100 AS tokens_out FROM `{dataset}.times`",
+        )
+    assert judge_before(rates, "vllm", 1 << 30) == Judge("vllm", 12 / 60, 100)
+    assert judge_before(rates, "endpoint", 1 << 30) == Judge("endpoint")
 
 
 def test_who_declines_has_started_nothing(job):
