@@ -33,10 +33,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Judge:
-    """How fast an engine was in the busiest minute of earlier runs, and how much it wrote."""
+    """How fast an engine was in the busiest minutes of earlier runs, and how much it wrote."""
 
     engine: str
-    rate: float | None = None  # requests a second; None where it has judged nothing here
+    rate: float | None = None  # requests a second; None where it has not judged for long here
     tokens_out: float | None = None
 
     @property
@@ -133,7 +133,7 @@ def points(sizes: Sequence[int], count: int) -> list[tuple[int, int]]:
 
 def _rate(judge: Judge) -> tuple[float, str]:
     if judge.rate:
-        return judge.rate, f"the busiest minute of earlier runs with the engine {judge.engine}"
+        return judge.rate, f"the busiest minutes of earlier runs with the engine {judge.engine}"
     if judge.stand_in:
         return _STAND_IN_RATE, "the exemplar stand-in, which needs no GPU"
     return PUBLISHED_RATE, "published for gpt-oss-safeguard-20b on one H100"

@@ -164,7 +164,7 @@ def own_parser() -> argparse.ArgumentParser:
         "--select",
         metavar="FILE.sql",
         help="posts whose ids a query of yours returns, in one column; the dataset is its default, "
-        "so that FROM labels is enough",
+        "so that FROM labels is enough. It has to return the same ids when the replay goes on",
     )
     group.add_argument(
         "--select-max-gb",

@@ -32,7 +32,7 @@ def test_an_engine_that_never_ran_here_is_as_fast_as_published():
 def test_one_that_did_is_as_fast_as_it_was():
     expected = forecast(100_000, 1.0, None, MEASURED, Judge("vllm", 20.0, 50.0))
     assert (expected.hours, expected.tokens_out) == (20_000 / 20 / 3600, 1_000_000)
-    assert "busiest minute of earlier runs" in expected.lines()[-1]
+    assert "busiest minutes of earlier runs" in expected.lines()[-1]
 
 
 def test_the_stand_in_needs_no_gpu_and_writes_no_tokens():

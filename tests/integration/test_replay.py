@@ -1,0 +1,153 @@
+"""A slice by offsets, in process: what is decided, what is left out, and what is done again."""
+
+import uuid
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from pipelines import moderate
+from pipelines.failures import EXPECTED
+from pipelines.queries import execute
+from pipelines.replay.command import replay
+from pipelines.replay.forecast import Judge
+from pipelines.replay.measuring import judge_before
+from pipelines.replay.resume import before
+from tests.integration.test_moderate import POSTS, Job
+
+LABELS = (
+    "SELECT topic, `partition`, `offset`, policy_id, label, verdict, mode, inclusion_probability, "
+    "decision_id FROM `{dataset}.labels` WHERE run = @run ORDER BY 1, 2, 3, 4"
+)
+
+
+class Replay(Job):
+    """A topic of posts, and a replay of all of it under the topic's name."""
+
+    def arguments(self):
+        own = ("--topics", "--run_name", "--stop", "--flagged", "--dead")
+        kept = [each for each in super().arguments() if not each.startswith(own)]
+        return [
+            *kept,
+            f"--topic={self.name}",
+            "--from=earliest",
+            f"--run={self.name}",
+            "--audit_rate=0.1",
+        ]
+
+    def replay(self, *more):
+        self.said = []
+        return replay([*self.arguments(), *more], self.said.append, lambda: True)
+
+    def delete(self, table, where):
+        client = self.bigquery.client()
+        dataset = f"{self.bigquery.project}.{self.bigquery.dataset}"
+        execute(client, f"DELETE FROM `{dataset}.{table}` WHERE run = '{self.name}' AND {where}")
+        client.close()
+
+
+@pytest.fixture
+def job(kafka, bigquery):
+    made = Replay(kafka, bigquery)
+    made.send(POSTS[200:])
+    return made
+
+
+def test_a_replay_decides_its_slice_under_its_own_name_and_is_then_finished(job):
+    slice_ = ['--from={"0": 30}', '--to={"0": 50, "1": 40}']
+    counts = job.replay(*slice_)
+    assert counts.imbalances() == []
+    assert counts.messages == counts.screenings == 60
+    assert counts.verdicts > 0
+    assert {row["mode"] for row in job.rows(LABELS) if row["verdict"]} == {"replay"}
+    assert job.replay(*slice_) is None
+    assert "is finished" in job.said[-1]
+
+
+def test_what_an_attempt_left_undone_is_done_and_nothing_else(job):
+    job.replay()
+    whole = job.rows(LABELS)
+    assert before(job.bigquery, job.name).decided.offsets == 120
+    job.delete("verdicts", "`offset` = 3 AND `partition` = 0")
+    job.delete("screenings", "`offset` < 2 AND `partition` = 1")
+    counts = job.replay()
+    assert job.rows(LABELS) == whole
+    assert counts.imbalances() == []
+    assert counts.screenings == 3
+    assert counts.left_out == counts.messages - 3
+    assert "117 of them are decided already, and are left as they are" in job.said
+
+
+def test_a_sample_says_on_every_row_how_likely_it_was_there(job):
+    counts = job.replay("--sample=50%")
+    assert counts.imbalances() == []
+    assert 20 < counts.screenings < 100
+    assert counts.left_out == 120 - counts.screenings
+    weights = {r["inclusion_probability"] for r in job.rows(LABELS) if r["verdict"]}
+    assert {round(each, 9) for each in weights} == {0.5, 0.05}
+    recall = job.rows("SELECT audits_answered, audit_weight FROM `{dataset}.live_recall` "
+                      "WHERE run = @run AND audits_answered > 0")  # fmt: skip
+    # An audited post stands for ten that were cleared, not for twenty.
+    assert all(r["audit_weight"] == pytest.approx(10 * r["audits_answered"]) for r in recall)
+    assert recall
+
+
+def test_a_query_of_ones_own_selects_posts(job, tmp_path):
+    job.replay()
+    file = tmp_path / "posts.sql"
+    file.write_text(
+        f"SELECT DISTINCT content_id FROM labels WHERE run = '{job.name}' AND verdict = 'violates'"
+    )
+    violating = {
+        (r["partition"], r["offset"]) for r in job.rows(LABELS) if r["verdict"] == "violates"
+    }
+    counts = job.replay(f"--select={file}", f"--run={job.name}-again")
+    assert counts.screenings == len(violating) > 0
+    file.write_text("SELECT content_id, run FROM labels")
+    with pytest.raises(EXPECTED, match="returns 2 columns"):
+        job.replay(f"--select={file}", "--run=other")
+    file.write_text("DELETE FROM labels WHERE TRUE")
+    with pytest.raises(EXPECTED, match="only reads"):
+        job.replay(f"--select={file}", "--run=other")
+
+
+def test_a_budget_is_never_exceeded_and_what_is_over_it_waits(job):
+    counts = job.replay("--budget=40", "--cache_mb=0")
+    assert counts.imbalances() == []
+    assert 0 < counts.verdicts <= 40
+    assert counts.deferred == counts.escalations - counts.verdicts > 0
+    assert any("over the budget of 40 requests" in each for each in job.said)
+    assert job.replay("--budget=40", "--cache_mb=0") is None
+
+
+def test_an_engine_is_as_fast_as_in_its_busiest_two_minutes_in_a_row(bigquery):
+    rates = replace(bigquery, dataset=f"rates_{uuid.uuid4().hex[:8]}")
+    dataset = f"{rates.project}.{rates.dataset}"
+    with closing(rates.client()) as client:
+        client.create_dataset(dataset)
+        judged = ", ".join(
+            f"(TIMESTAMP_SUB(TIMESTAMP_TRUNC(CURRENT_TIMESTAMP(), HOUR), INTERVAL {at} MINUTE))"
+            for at in [*[9] * 60, *[6] * 30, *[5] * 12]
+        )
+        execute(client, f"CREATE TABLE `{dataset}.times` (judged_at TIMESTAMP)")
+        execute(client, f"INSERT INTO `{dataset}.times` VALUES {judged}")
+        execute(
+            client,
+            f"CREATE TABLE `{dataset}.verdicts` AS SELECT judged_at, 'vllm' AS engine, "
+            f"FALSE AS cached, 100 AS tokens_out FROM `{dataset}.times`",
+        )
+    assert judge_before(rates, "vllm", 1 << 30) == Judge("vllm", 12 / 60, 100)
+    assert judge_before(rates, "endpoint", 1 << 30) == Judge("endpoint")
+
+
+def test_who_declines_has_started_nothing(job):
+    assert replay(job.arguments(), [].append, lambda: False) is None
+    assert job.rows(LABELS) == []
+    assert job.replay("--sample=10%").imbalances() == []
+
+
+def test_a_name_that_another_run_has_is_refused(job):
+    name = f"{job.name}-live"
+    moderate.run([*Job.arguments(job), f"--run_name={name}"])
+    with pytest.raises(EXPECTED, match="a run that was no replay"):
+        job.replay(f"--run={name}")
