@@ -28,7 +28,7 @@ class ReloadOptions(PipelineOptions):
         group.add_argument(
             "--policy_seconds",
             type=float,
-            default=5.0,
+            default=4.0,
             metavar="N",
             help="between two looks at the files; 0 keeps what the job began with",
         )

@@ -38,7 +38,7 @@ def test_a_budget_for_policies_in_shadow_adds_it_too():
 def test_a_job_without_an_end_reads_its_policies_again(tmp_path):
     shutil.copytree(LIBRARY / "spam", tmp_path / "spam")
     named = ["--topics=posts", f"--policies={tmp_path}"]
-    assert settings(*named).edits == Edits(5.0, str(tmp_path))
+    assert settings(*named).edits == Edits(4.0, str(tmp_path))
     assert settings(*named, "--policy_seconds=0").edits.seconds == 0
 
 
