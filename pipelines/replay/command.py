@@ -20,7 +20,7 @@ from pipelines.replay.forecast import Forecast, forecast
 from pipelines.replay.history import find_history, still_there
 from pipelines.replay.measuring import judge_before, measured
 from pipelines.replay.options import Request, own_parser
-from pipelines.replay.resume import before
+from pipelines.replay.resume import Before, before
 from pipelines.replay.showing import CountedThere, counted_here, shown
 from pipelines.runners import job_options
 from pipelines.tables import check_tables
@@ -62,7 +62,7 @@ class Plan:
     settings: ModerationSettings
     configuration: Configuration
     replayed: Replayed
-    spent: int  # judge requests of earlier attempts
+    earlier: Before  # what other attempts have left behind
 
     @classmethod
     def of(cls, argv: Sequence[str]) -> "Plan":
@@ -85,7 +85,7 @@ class Plan:
         if known is not None and replayed.slices:
             there = still_there(settings.kafka, replayed.slices).complete(partial=request.partial)
             replayed = replace(replayed, slices=there.slices)
-        return cls(request, options, settings, configuration, replayed, earlier.requests)
+        return cls(request, options, settings, configuration, replayed, earlier)
 
     def forecast(self) -> Forecast:
         """Return what it will take."""
@@ -100,7 +100,11 @@ class Plan:
                 self.options.view_as(JudgeOptions).engine,
                 self.request.choice.max_bytes,
             ),
-            None if self.request.budget is None else max(0, self.request.budget - self.spent),
+            None
+            if self.request.budget is None
+            else max(0, self.request.budget - self.earlier.requests),
+            waiting=self.earlier.waiting,
+            owed=self.earlier.owed,
         )
 
     def lines(self) -> list[str]:

@@ -94,19 +94,25 @@ def forecast(
     measured: Measured,
     judge: Judge,
     budget: int | None = None,
+    *,
+    waiting: int = 0,
+    owed: int = 0,
 ) -> Forecast:
     """Return a forecast for so many undecided offsets, of which a share is drawn.
+
+    ``waiting`` of the posts an earlier attempt has screened: they are ``owed`` so many answers.
 
     ``chosen`` is how many posts were selected one by one, where any were: these are taken to have
     as many escalations as the measured ones that have any, and each is counted as undecided.
     """
-    posts = round(share * (undecided if chosen is None else min(chosen, undecided)))
+    unread = max(0, undecided - waiting)
+    posts = round(share * (unread if chosen is None else min(chosen, unread)))
     each = measured.per_post if chosen is None else measured.per_escalated
-    escalations = round(posts * each)
+    escalations = round(posts * each) + owed
     tokens_out = judge.tokens_out if judge.tokens_out is not None else PUBLISHED_TOKENS_OUT
     rate, source = _rate(judge)
     return Forecast(
-        posts,
+        posts + waiting,
         escalations,
         tokens_in=round(escalations * measured.tokens_in),
         tokens_out=0 if judge.stand_in else round(escalations * tokens_out),

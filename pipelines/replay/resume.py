@@ -13,10 +13,12 @@ from transforms.write.bigquery import BigQuerySettings
 
 @dataclass(frozen=True)
 class Before:
-    """Offsets that are decided, and the judge requests that they took."""
+    """Offsets that are decided, the judge requests that they took, and what is owed of others."""
 
     decided: Decided
     requests: int
+    waiting: int = 0  # posts that were screened, and of which some policy has no answer yet
+    owed: int = 0  # such answers
 
 
 def before(settings: BigQuerySettings, run: str) -> Before:
@@ -26,13 +28,16 @@ def before(settings: BigQuerySettings, run: str) -> Before:
     with explained(settings), closing(settings.client()) as client:
         rows = execute(client, _DECIDED.replace("{dataset}", dataset), parameters)
         (spent,) = execute(client, _SPENT.replace("{dataset}", dataset), parameters)
+        (open_,) = execute(client, _OPEN.replace("{dataset}", dataset), parameters)
     stretches = [(r["topic"], r["number"], r["first"], r["last"] + 1) for r in rows]
-    return Before(Decided.of(stretches), spent["requests"])
+    return Before(
+        Decided.of(stretches), spent["requests"], open_["waiting"], int(open_["owed"] or 0)
+    )
 
 
 # A post is decided when it is screened and each policy that is owed an answer has one: a verdict,
 # a deferral or a dead letter; or when it could not be read. Offsets in a row become one stretch.
-_DECIDED = """
+_ACCOUNT = """
 WITH screened AS (
   SELECT
     s.topic, s.`partition`, s.`offset`,
@@ -54,15 +59,21 @@ answered AS (
   FROM answers
   GROUP BY 1, 2, 3
 ),
-decided AS (
-  SELECT s.topic, s.`partition`, s.`offset`
+account AS (
+  SELECT s.topic, s.`partition`, s.`offset`, s.owed - COALESCE(a.paid, 0) AS owed
   FROM screened AS s
   LEFT JOIN answered AS a
     ON a.topic = s.topic AND a.`partition` = s.`partition` AND a.`offset` = s.`offset`
-  WHERE COALESCE(a.paid, 0) >= s.owed
+)"""
+_OPEN = f"""{_ACCOUNT}
+SELECT COUNT(*) AS waiting, SUM(owed) AS owed FROM account WHERE owed > 0
+"""  # noqa: S608 - our own words
+_DECIDED = f"""{_ACCOUNT},
+decided AS (
+  SELECT topic, `partition`, `offset` FROM account WHERE owed <= 0
   UNION DISTINCT
   SELECT topic, `partition`, `offset`
-  FROM `{dataset}.dead_letters`
+  FROM `{{dataset}}.dead_letters`
   WHERE run = @run AND stage = 'decode'
 ),
 numbered AS (
@@ -74,5 +85,5 @@ numbered AS (
 SELECT topic, `partition` AS number, MIN(`offset`) AS first, MAX(`offset`) AS last
 FROM numbered
 GROUP BY topic, `partition`, stretch
-"""
+"""  # noqa: S608 - our own words
 _SPENT = "SELECT COUNT(*) AS requests FROM `{dataset}.verdicts` WHERE run = @run AND NOT cached"

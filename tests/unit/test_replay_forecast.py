@@ -41,6 +41,11 @@ def test_the_stand_in_needs_no_gpu_and_writes_no_tokens():
     assert "needs no GPU" in expected.lines()[-1]
 
 
+def test_of_what_was_screened_before_only_the_answers_are_owed():
+    expected = forecast(1_000, 1.0, None, MEASURED, MODEL, waiting=400, owed=700)
+    assert (expected.posts, expected.escalations) == (1_000, 600 // 5 + 700)
+
+
 def test_a_sample_takes_its_share():
     assert forecast(100_000, 0.01, None, MEASURED, MODEL).escalations == 200
 
