@@ -6,6 +6,7 @@ rules are for ASCII letters: digits and doubled signs of other scripts mean what
 
 import re
 from collections.abc import Callable
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -139,10 +140,10 @@ def _unleet(row: str) -> str:
     if not _SIGN_INSIDE.search(row):
         return row
     outside_links = _URL.sub(lambda match: " " * len(match[0]), row)
-    signed = list(_SIGNED.finditer(outside_links))
-    everywhere = sum(_has_sign_inside(match[0]) for match in signed) > 1
+    inside = (m for m in _SIGNED.finditer(outside_links) if _has_sign_inside(m[0]))
+    everywhere = len(list(islice(inside, 2))) == 2
     pieces, done = [], 0
-    for match in signed:
+    for match in _SIGNED.finditer(outside_links):
         word = match[0].rstrip("!+")
         if everywhere:
             leet = len(word) <= _LONGEST_TOKEN and bool(_LETTER.search(word))
