@@ -114,7 +114,7 @@ class ModerationOptions(PipelineOptions):
             "--shadow_screen",
             metavar="PATH",
             help="a second screen to compare with: it only records what it would have decided, at "
-            "the cost of another screening",
+            "about a quarter more of the first one's cost",
         )
         group.add_argument(
             "--audit_rate",
