@@ -1,7 +1,8 @@
 -- Every post and policy that either side decided, once, with what each side decided. A side is a
 -- run (the label of its screen and judge) or a policy version (its verdicts). Of copies of one
 -- decision the first counts, and of several decisions the latest, as in the labels view. Of a whole
--- run a shadow decision counts only where the policy has no other kind in it.
+-- run a shadow decision counts only where the policy has no other kind in it. A language is the one
+-- that the post declares, if it is a code, and else that of the script.
 WITH
 {sides},
 pairs AS (
@@ -33,7 +34,8 @@ described AS (
   SELECT
     *,
     CASE
-      WHEN language IS NOT NULL THEN SUBSTR(language, 1, 20)
+      WHEN REGEXP_CONTAINS(language, r'^[A-Za-z]{2,3}([-_][A-Za-z0-9_-]{1,20})?$')
+        THEN LOWER(REGEXP_REPLACE(language, r'[-_].*', ''))
       WHEN text IS NULL THEN 'unknown'
       WHEN REGEXP_CONTAINS(text, r'\p{Hangul}') THEN 'Hangul script'
       WHEN REGEXP_CONTAINS(text, r'\p{Hiragana}|\p{Katakana}') THEN 'Japanese script'

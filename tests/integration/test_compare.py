@@ -173,6 +173,19 @@ def test_flips_are_told_apart_by_language_length_score_and_category(bigquery, na
     }
 
 
+def test_a_language_is_the_one_declared_or_else_that_of_the_script(bigquery, names):
+    a, b, v1, v2 = names
+    declared = {0: "pt-BR", 1: "PT", 2: "<b>any</b>", 3: "x" * 300}
+    for run, version, outcome in ((a, v1, "safe"), (b, v2, "violates")):
+        rows = [
+            verdict(run, n, "spam", outcome, policy_version=version) | {"language": language}
+            for n, language in declared.items()
+        ]
+        put(bigquery, "verdicts", rows)
+    by = {each.by: each.groups for each in compared(bigquery, a, b).counted.breakdowns}
+    assert {g.name: g.flips.pairs for g in by["language"]} == {"pt": 2, "Latin script": 2}
+
+
 def test_the_most_confident_disagreements_come_first(bigquery, names):
     a, b, v1, v2 = names
     sure = {0: 0.6, 1: 0.99, 2: 0.8}
