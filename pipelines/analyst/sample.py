@@ -66,11 +66,7 @@ def disagreements(
 ) -> Rows:
     """Return the posts with their text on which people contradict the judge; TablesError."""
     rows = _query(settings, _DISAGREEMENTS, chosen(run, since, policy_id))
-    return [
-        row
-        for row in rows
-        if row["text"].strip() and not row["text"].startswith(HASH_PREFIX)
-    ]
+    return [row for row in rows if row["text"].strip() and not row["text"].startswith(HASH_PREFIX)]
 
 
 def write_sample(path: Path, rows: Rows, *, blind: bool) -> None:

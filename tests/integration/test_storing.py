@@ -1,10 +1,9 @@
-"""The job with less stored: a part of the cleared posts, no text, pseudonyms, no rows of one author."""
+"""The job with less stored: a part of the cleared posts, no text, pseudonyms, a deleted author."""
 
 import json
 
 import numpy as np
 import pytest
-from kafka import TopicPartition
 from typer.testing import CliRunner
 
 from pipelines.cli import app
@@ -157,12 +156,3 @@ def test_who_is_to_be_forgotten_must_be_clear(job, more):
     result = weir_forget(job, *more)
     assert result.exit_code == 2
     assert "--author and --pseudonym" in result.stderr
-
-
-def test_the_topic_of_posts_is_left_alone(job, screen):
-    job.send(posts(3, 3))
-    job.run(f"--screen={screen}", "--store_text=none", "--record_cleared=none")
-    consumer = job.kafka.consumer()
-    partitions = [TopicPartition(job.name, n) for n in (0, 1)]
-    assert sum(consumer.end_offsets(partitions).values()) == 6
-    consumer.close()
