@@ -22,7 +22,7 @@ _AXIS = 5.0, 150.0  # where 0 % is, and how far 100 % is from it
 
 
 def page(figures: Figures, made: datetime, *, texts: bool = True) -> str:
-    """Return the page; without ``texts`` nothing that a post says, or provoked, is in it."""
+    """Return the page; without ``texts`` no post and no rationale is in it."""
     style = _file("report.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     calendar = [day.day for day in figures.days]

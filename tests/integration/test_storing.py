@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.failures import OptionError
 from pipelines.privacy.forget import delete_author
 from pipelines.storing import KEY_VARIABLE
 from policies.loading import LIBRARY, load_policies
@@ -156,3 +157,20 @@ def test_who_is_to_be_forgotten_must_be_clear(job, more):
     result = weir_forget(job, *more)
     assert result.exit_code == 2
     assert "--author and --pseudonym" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "said"),
+    [
+        ("--record_cleared=some", KEY, "--record_cleared is 'some'"),
+        ("--store_text=hash", "short", f"--store_text=hash needs a secret.*{KEY_VARIABLE}"),
+        ("--author_field=user.name", "", f"--author_field=user.name needs.*{KEY_VARIABLE}"),
+        ("--author_field=text", KEY, "lies at or below"),
+    ],
+)
+def test_what_cannot_be_kept_is_said_before_anything_starts(
+    job, monkeypatch, option, variable, said
+):
+    monkeypatch.setenv(KEY_VARIABLE, variable)
+    with pytest.raises(OptionError, match=said):
+        job.run(option)
