@@ -16,6 +16,7 @@ from pipelines import cold_commands, moderate
 from pipelines import demo as demo_job
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
+from pipelines.analyst.report import report
 from pipelines.analyst.review import review_app
 from pipelines.audit import print_audited
 from pipelines.compare.command import compare
@@ -48,6 +49,7 @@ policy_app = typer.Typer(help="List, check and show policy documents.", no_args_
 app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
 app.add_typer(review_app, name="review")
+app.command()(report)
 app.command()(forget)
 cold_commands.register(screen_app)
 evaluate_command.register(policy_app)

@@ -57,7 +57,9 @@ decisions AS (
     CAST(NULL AS STRING) AS rationale, CAST(NULL AS STRING) AS reason,
     CAST(NULL AS STRING) AS model, CAST(NULL AS STRING) AS text,
     s.author_id, s.screened_at AS decided_at, s.decision_id, 3 AS precedence,
-    IF(p.policy_id IN UNNEST(s.shadow_policies), 'shadow', s.mode) AS screen_mode,
+    IF(
+      s.mode = 'enforce' AND p.policy_id IN UNNEST(s.shadow_policies), 'shadow', s.mode
+    ) AS screen_mode,
     COALESCE(s.recorded_probability, 1.0) AS recorded_probability,
     COALESCE(s.record_cleared, 1.0) AS record_cleared,
     CAST(NULL AS STRING) AS human_verdict, CAST(NULL AS STRING) AS human_version,
@@ -78,7 +80,8 @@ decisions AS (
   SELECT
     run, topic, `partition`, `offset`, content_id, created_at, language,
     policy_id, policy_version, screen_version, route, score,
-    NULL, NULL, NULL, inclusion_probability, NULL, NULL,
+    NULL, NULL, NULL, inclusion_probability,
+    CAST(NULL AS ARRAY<STRING>), CAST(NULL AS ARRAY<STRING>),
     NULL, NULL, NULL, NULL,
     author_id, deferred_at AS decided_at, decision_id, 2 AS precedence,
     NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -87,7 +90,7 @@ decisions AS (
   SELECT
     run, topic, `partition`, `offset`, content_id, created_at, NULL,
     policy_id, policy_version, NULL, NULL, NULL,
-    NULL, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, CAST(NULL AS ARRAY<STRING>), CAST(NULL AS ARRAY<STRING>),
     NULL, NULL, NULL, NULL,
     author_id, reviewed_at AS decided_at, review_id AS decision_id, 4 AS precedence,
     NULL, NULL, NULL, human_verdict, policy_version, reviewer, reviewed_at
@@ -96,7 +99,10 @@ decisions AS (
 -- Of the rows of a pair the first counts; what only another row knows is brought to it.
 current_ones AS (
   SELECT
-    * EXCEPT (screen_mode, recorded_probability, record_cleared, human_verdict, human_version, reviewer, reviewed_at),
+    * EXCEPT (
+      screen_mode, recorded_probability, record_cleared, human_verdict, human_version, reviewer,
+      reviewed_at
+    ),
     MAX(screen_mode) OVER pair AS screen_mode,
     MAX(recorded_probability) OVER pair AS recorded_probability,
     MAX(record_cleared) OVER pair AS record_cleared,

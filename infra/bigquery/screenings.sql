@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.screenings` (
   policy_set STRING NOT NULL OPTIONS (description = 'Version of all policies in force together'),
   policies ARRAY<STRUCT<policy_id STRING, score FLOAT64, route STRING>> OPTIONS (description = 'What the screen decided for each policy; route is clear, escalate, audit or forced'),
   mode STRING OPTIONS (description = 'Mode of the run: enforce, shadow or replay'),
-  shadow_policies ARRAY<STRING> OPTIONS (description = 'The policies whose decisions are in shadow whatever the mode of the run'),
+  shadow_policies ARRAY<STRING> OPTIONS (description = 'The policies of the set that are in shadow, where the run enforces'),
   recorded_probability FLOAT64 OPTIONS (description = 'Chance that a post like it got a row; below 1 only for posts that every policy cleared; null: 1'),
   record_cleared FLOAT64 OPTIONS (description = 'Share of the posts that every policy cleared that gets a row in this run; null: 1'),
   author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author_field is given')

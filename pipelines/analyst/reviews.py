@@ -18,7 +18,7 @@ from transforms.records import HUMAN_LABEL
 from transforms.write.appending import Appender
 from transforms.write.bigquery import BigQuerySettings
 from transforms.write.connection import AppendConnection
-from transforms.write.rows import ROWS, project
+from transforms.write.rows import ROWS, cut, project
 
 REQUIRED = ("decision_id", "policy_id", "created_at", "decision")
 DECISIONS = ("violates", "safe")
@@ -200,7 +200,8 @@ def _append(settings: BigQuerySettings, rows: list[dict[str, Any]]) -> None:
         lambda: AppendConnection(settings.write_client(), settings.stream(table)), table
     )
     try:
-        appender.append(project(pa.RecordBatch.from_pylist(rows, HUMAN_LABEL), ROWS[table]))
+        for part in cut(project(pa.RecordBatch.from_pylist(rows, HUMAN_LABEL), ROWS[table])):
+            appender.append(part)
         if refused := appender.drain():
             raise TablesError(f"BigQuery refused {len(refused)} reviews; run `weir tables` first.")
     finally:

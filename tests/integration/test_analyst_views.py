@@ -485,3 +485,10 @@ def test_a_dead_letter_counts_once_for_its_day(bigquery):
     put(bigquery, "dead_letters", [*letters, *late])
     (cause,) = rows_of(bigquery, "dead_letter_causes", run)
     assert (cause["day"], cause["letters"], cause["first_at"]) == (NOON.date(), 3, NOON)
+
+
+def test_a_replay_is_a_replay_for_policies_in_shadow_too(bigquery):
+    run = f"run-{uuid.uuid4().hex[:8]}"
+    stored = {"mode": "replay", "shadow_policies": ["hate"]}
+    put(bigquery, "screenings", [screening(run, 1, stored=stored, spam="clear", hate="clear")])
+    assert {row["mode"] for row in rows_of(bigquery, "labels", run)} == {"replay"}

@@ -1,13 +1,13 @@
-"""The job with less stored: a part of the cleared posts, no text, an author's rows deleted."""
+"""The job with less stored: a part of the cleared posts, no text, pseudonyms, a deleted author."""
 
 import json
 
 import numpy as np
 import pytest
-from kafka import TopicPartition
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.failures import OptionError
 from pipelines.privacy.forget import delete_author
 from pipelines.storing import KEY_VARIABLE
 from policies.loading import LIBRARY, load_policies
@@ -159,10 +159,18 @@ def test_who_is_to_be_forgotten_must_be_clear(job, more):
     assert "--author and --pseudonym" in result.stderr
 
 
-def test_the_topic_of_posts_is_left_alone(job, screen):
-    job.send(posts(3, 3))
-    job.run(f"--screen={screen}", "--store_text=none", "--record_cleared=none")
-    consumer = job.kafka.consumer()
-    partitions = [TopicPartition(job.name, n) for n in (0, 1)]
-    assert sum(consumer.end_offsets(partitions).values()) == 6
-    consumer.close()
+@pytest.mark.parametrize(
+    ("option", "variable", "said"),
+    [
+        ("--record_cleared=some", KEY, "--record_cleared is 'some'"),
+        ("--store_text=hash", "short", f"--store_text=hash needs a secret.*{KEY_VARIABLE}"),
+        ("--author_field=user.name", "", f"--author_field=user.name needs.*{KEY_VARIABLE}"),
+        ("--author_field=text", KEY, "lies at or below"),
+    ],
+)
+def test_what_cannot_be_kept_is_said_before_anything_starts(
+    job, monkeypatch, option, variable, said
+):
+    monkeypatch.setenv(KEY_VARIABLE, variable)
+    with pytest.raises(OptionError, match=said):
+        job.run(option)
