@@ -1,7 +1,8 @@
 """From a post's arrival to the flagged message, on Prism or on Flink, at a steady rate.
 
 ``python -m infra.local.isolated python -m tests.benchmarks.latency prism --rate 1000``, with a real
-Kafka broker; one post in twenty is escalated, and judged by the exemplar.
+Kafka broker; one post in twenty is escalated, and judged by the exemplar. ``rows`` is the time from
+a post's arrival until its screening was seen in BigQuery, by ten queries a second at most.
 
 ``--provisional`` measures the flags that go out before the verdict, while a judge takes five
 seconds (``--judge_seconds``) for each post.
@@ -10,23 +11,19 @@ seconds (``--judge_seconds``) for each post.
 import argparse
 import json
 import os
-import shutil
 import tempfile
+import threading
 import time
-import uuid
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from kafka import TopicPartition
 
-from infra.local import bigquery_emulator, flink_cluster, kafka_broker
-from pipelines.tables import create_tables
-from policies.loading import LIBRARY
+from infra.local import flink_cluster
+from tests.benchmarks.rigged import at_half, on_flink, stream_of
 from tests.provisional import events, flagging, slow_judge
-from tests.runners.stream import Command, Stream
-from transforms.screen.model import Screen
-from transforms.write.bigquery import BigQuerySettings
+from tests.runners.stream import Command
 
 _WARM_SECONDS = 30
 
@@ -45,6 +42,58 @@ def spread(taken):
     """Return the percentiles of some times in milliseconds."""
     found = np.percentile(taken, [50, 99, 100]) if taken else [float("nan")] * 3
     return dict(zip(("p50_ms", "p99_ms", "most_ms"), map(float, found), strict=True))
+
+
+class Rows(threading.Thread):
+    """Looks again and again up to where BigQuery holds rows: when a post's row was seen at last."""
+
+    def __init__(self, stream):
+        super().__init__(daemon=True)
+        self._stream, self._stopped, self._looks = stream, threading.Event(), []
+
+    def run(self):
+        while not self._stopped.is_set():
+            self._look()
+            self._stopped.wait(0.1)
+        self._look()
+
+    def _look(self):
+        found = self._stream.rows(
+            "SELECT `partition`, MAX(`offset`) AS reached FROM `{dataset}.screenings` "
+            "WHERE run = @run GROUP BY 1"
+        )
+        now = time.time() * 1000
+        self._looks += [(now, row["partition"], row["reached"]) for row in found]
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        self.join()
+
+    def taken(self, after):
+        """Return how many milliseconds each post that came after a moment took to its row."""
+        consumer = self._stream.kafka.consumer(consumer_timeout_ms=3000)
+        name = self._stream.name
+        consumer.assign([TopicPartition(name, n) for n in consumer.partitions_for_topic(name)])
+        consumer.seek_to_beginning()
+        arrived = [(each.partition, each.offset, each.timestamp) for each in consumer]
+        consumer.close()
+        taken = []
+        for partition in {each[0] for each in arrived}:
+            looks = [look for look in self._looks if look[1] == partition]
+            reached = np.maximum.accumulate([look[2] for look in looks])
+            posts = [each for each in arrived if each[0] == partition and each[2] > after]
+            first = np.searchsorted(reached, [each[1] for each in posts])
+            taken += [looks[at][0] - post[2] for at, post in zip(first, posts, strict=True)]
+        return taken
+
+
+def at_once(starter):
+    """Return the starter with heads that flag from a score of one half on."""
+    return flagging(starter, 0.5, np.full(len(starter.policy_ids), 0.5))
 
 
 def provisional_report(stream, arrived, warm):
@@ -76,31 +125,11 @@ def main():
     chosen = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-latency-")))
-        broker = stack.enter_context(kafka_broker())
-        emulator = stack.enter_context(bigquery_emulator())
-        bigquery = BigQuerySettings(
-            emulator.project,
-            f"weir_{uuid.uuid4().hex[:8]}",
-            rest_endpoint=emulator.rest_endpoint,
-            grpc_endpoint=emulator.grpc_endpoint,
-        )
-        create_tables(bigquery, create_dataset=True)
-        for name in ("game-cheating", "spam"):
-            shutil.copytree(Path(LIBRARY) / name, folder / "policies" / name)
-        starter = Screen.load("starter")
-        half = np.full(len(starter.policy_ids), 0.5)
-        screen = flagging(starter, 0.5, half) if chosen.provisional else None
-        (screen or starter.with_thresholds(half)).save(folder / "screen", {})
-        stream = Stream(broker.bootstrap, bigquery, folder / "screen", folder / "policies")
+        stream = stream_of(stack, folder, at_once if chosen.provisional else at_half)
         arguments = ["--runner=prism"]
         if chosen.runner == "flink":
             cluster = stack.enter_context(flink_cluster())
-            arguments = [
-                "--runner=flink",
-                f"--flink_master={cluster.rest}",
-                "--environment_type=EXTERNAL",
-                f"--environment_config={cluster.workers}",
-            ]
+            arguments = on_flink(cluster)
         if chosen.provisional:
             arguments.append("--provisional")
             arguments += stack.enter_context(slow_judge(chosen.judge_seconds))
@@ -108,9 +137,10 @@ def main():
         stream.send(40)
         stream.wait_until_screened()  # on a busy machine starting takes a minute
         began = time.time() * 1000
-        with stream.sending(chosen.rate):
-            time.sleep(_WARM_SECONDS + chosen.seconds)
-        stream.wait_until_labelled()
+        with Rows(stream) as rows:
+            with stream.sending(chosen.rate):
+                time.sleep(_WARM_SECONDS + chosen.seconds)
+            stream.wait_until_labelled()
         job.terminate()
         arrived = times(stream, stream.name)
         warm = began + _WARM_SECONDS * 1000
@@ -125,7 +155,8 @@ def main():
             return
         flagged = times(stream, f"{stream.name}-flagged")
         taken = [at - arrived[key] for key, at in flagged.items() if arrived[key] > warm]
-        print(json.dumps(report | {"flagged": len(taken)} | spread(taken)))
+        stored = spread(rows.taken(after=warm))
+        print(json.dumps(report | {"flagged": len(taken)} | spread(taken) | {"rows": stored}))
 
 
 if __name__ == "__main__":
