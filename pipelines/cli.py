@@ -12,13 +12,12 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
-from pipelines import cold_commands, moderate
 from pipelines import demo as demo_job
+from pipelines import moderate
 from pipelines import redrive as redrive_job
 from pipelines import tables as tables_job
 from pipelines.analyst.report import report
 from pipelines.analyst.review import review_app
-from pipelines.audit import print_audited
 from pipelines.compare.command import compare
 from pipelines.evaluate import command as evaluate_command
 from pipelines.failures import OptionError, reported
@@ -26,9 +25,11 @@ from pipelines.options import kafka_options
 from pipelines.privacy.forget import forget
 from pipelines.privacy.retention import keep_days
 from pipelines.replay import command as replay_job
-from pipelines.screens import certificates_json, print_certificates, screen_app
-from pipelines.status import local_jobs
-from pipelines.status_view import status_view
+from pipelines.screening import cold_commands
+from pipelines.screening.audit import print_audited
+from pipelines.screening.commands import certificates_json, print_certificates, screen_app
+from pipelines.seeing.status import local_jobs
+from pipelines.seeing.status_view import status_view
 from pipelines.terminal import AsJson, Policies, console, plain, print_table
 from policies.check import Finding
 from policies.check import check as check_policy

@@ -20,8 +20,8 @@ from pipelines.moderate import finish
 from pipelines.options import ModerationSettings
 from pipelines.posts import SAMPLE, read_posts
 from pipelines.queries import NO_RETRY, execute
-from pipelines.recall import Audited, added_up, audited
 from pipelines.runners import IN_PROCESS, job_options
+from pipelines.screening.recall import Audited, added_up, audited
 from pipelines.tables import TABLES, create_tables
 from transforms.counts import Counts, counts_of
 from transforms.kafka import KafkaSettings, ensure_topics

@@ -13,17 +13,17 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import PipelineState
 from rich.console import Console
 
-from pipelines.cold_start import cold_started
 from pipelines.deferred import taken_up
 from pipelines.failures import reported
 from pipelines.graph import moderate
-from pipelines.groups import progress_committed
 from pipelines.options import CONCERNS, ModerationSettings
+from pipelines.options.groups import progress_committed
+from pipelines.options.stopping import drained_on_signals
 from pipelines.provenance import record_decider, record_run
 from pipelines.runners import IN_PROCESS, cancel_of, job_options, runs_on_prism, wait
-from pipelines.stopping import drained_on_signals
+from pipelines.screening.cold_start import cold_started
+from pipelines.seeing.watching import watched
 from pipelines.tables import check_tables
-from pipelines.watching import watched
 from policies.loading import LIBRARY
 from transforms.counts import Counts, counts_here, counts_of
 from transforms.kafka import ensure_topics, identified

@@ -13,7 +13,7 @@ from pipelines.analyst.figures import (
     PolicyRow,
     Version,
 )
-from pipelines.recall import Audited
+from pipelines.screening.recall import Audited
 from transforms.screen.audit import Sample
 
 FIRST = date(2026, 3, 1)

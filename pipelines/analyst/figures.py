@@ -9,7 +9,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from pipelines.queries import execute
-from pipelines.recall import Audited, added_up, audited, chosen
+from pipelines.screening.recall import Audited, added_up, audited, chosen
 from pipelines.tables import explained
 from transforms.write.bigquery import BigQuerySettings
 

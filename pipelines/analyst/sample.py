@@ -11,7 +11,7 @@ from google.cloud import bigquery
 
 from pipelines.analyst.cells import write_cells
 from pipelines.queries import execute
-from pipelines.recall import chosen
+from pipelines.screening.recall import chosen
 from pipelines.tables import explained
 from transforms.write.bigquery import BigQuerySettings
 from transforms.write.redaction import HASH_PREFIX

@@ -13,8 +13,6 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipelines.endpoint import EndpointOptions
-from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.evaluate.against import other_version
 from pipelines.evaluate.described import described
 from pipelines.evaluate.evaluation import Evaluation, Versus
@@ -22,6 +20,8 @@ from pipelines.evaluate.judging import Patience, held_out, judge_cases
 from pipelines.evaluate.labels import Labels, golden_labels, labels_of_file
 from pipelines.evaluate.view import print_evaluation, print_versus
 from pipelines.failures import OptionError, reported
+from pipelines.options.endpoint import EndpointOptions
+from pipelines.options.engines import JudgeOptions, engine_factory
 from pipelines.terminal import AsJson, Policies
 from policies.loading import LIBRARY, load_policies
 from policies.policy import Policy, PolicyError, PolicySet

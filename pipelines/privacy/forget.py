@@ -7,9 +7,9 @@ import typer
 from google.cloud import bigquery
 
 from pipelines.failures import OptionError, reported
+from pipelines.options.storing import pseudonym_key
 from pipelines.privacy.retention import DAYS
 from pipelines.queries import NO_RETRY
-from pipelines.storing import pseudonym_key
 from pipelines.tables import explained
 from pipelines.terminal import print_table
 from transforms.decode.pseudonyms import pseudonym

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from rich.console import Console
 
-from pipelines.cold_start import cold_started
-from pipelines.endpoint import EndpointOptions
-from pipelines.engines import JudgeOptions
 from pipelines.failures import reported
 from pipelines.moderate import finish
 from pipelines.moderate import help_text as job_help
 from pipelines.options import ModerationSettings
+from pipelines.options.endpoint import EndpointOptions
+from pipelines.options.engines import JudgeOptions
 from pipelines.replay.choosing import selection
 from pipelines.replay.configuration import Configuration, record, recorded
 from pipelines.replay.forecast import Forecast, forecast
@@ -23,6 +22,7 @@ from pipelines.replay.options import Request, own_parser
 from pipelines.replay.resume import Before, before
 from pipelines.replay.showing import CountedThere, counted_here, shown
 from pipelines.runners import job_options
+from pipelines.screening.cold_start import cold_started
 from pipelines.tables import check_tables
 from transforms.counts import Counts
 from transforms.judge.budget import Budget

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.engines import JudgeOptions, engine_factory
+from pipelines.options.engines import JudgeOptions, engine_factory
 from policies.loading import LIBRARY, load_policies
 from policies.policy import Contract, PolicySet
 from tests.benchmarks.batching_model import (

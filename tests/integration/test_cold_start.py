@@ -14,8 +14,8 @@ from pipelines import moderate
 from pipelines.cli import app
 from pipelines.demo import Stack, query
 from pipelines.failures import OptionError
-from pipelines.stream_sample import posts_of_topics
-from pipelines.verdict_labels import judged_posts, posts_from_verdicts
+from pipelines.screening.stream_sample import posts_of_topics
+from pipelines.screening.verdict_labels import judged_posts, posts_from_verdicts
 from policies.loading import load_policies
 from tests.cold_posts import stream
 from tests.rows import verdict

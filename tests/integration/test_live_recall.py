@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.demo import query
 from pipelines.queries import execute
-from pipelines.recall import added_up, audited
+from pipelines.screening.recall import added_up, audited
 from tests.rows import deferral, screening, verdict
 from transforms.records import DEFERRAL, SCREENING, VERDICT
 from transforms.screen.audit import Sample, estimate

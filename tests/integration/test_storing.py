@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.failures import OptionError
+from pipelines.options.storing import KEY_VARIABLE
 from pipelines.privacy.forget import delete_author
-from pipelines.storing import KEY_VARIABLE
 from policies.loading import LIBRARY, load_policies
 from tests.integration.test_moderate import Job
 from transforms.decode.pseudonyms import pseudonym

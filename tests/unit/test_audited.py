@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from pipelines.recall import Audited, added_up, certified_recalls
+from pipelines.screening.recall import Audited, added_up, certified_recalls
 from tests.unit.test_audit import sample
 from transforms.screen.audit import Sample
 

@@ -4,8 +4,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import moderate
-from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError, reported
+from pipelines.options.engines import JudgeOptions, engine_factory
 from policies.policy import PolicySet
 from tests.scripted_server import ScriptedServer, error
 from transforms.judge.endpoint.settings import EndpointError

@@ -16,9 +16,9 @@ from apache_beam.testing.util import assert_that, equal_to, is_empty
 from pipelines.failures import OptionError
 from pipelines.graph import on_lanes
 from pipelines.options import ModerationSettings
-from pipelines.provisional import ProvisionalOptions, provisional_of
+from pipelines.options.provisional import ProvisionalOptions, provisional_of
+from pipelines.options.stages import Stages
 from pipelines.runners import job_options
-from pipelines.stages import Stages
 from policies.loading import LIBRARY
 from policies.policy import PolicySet, Status
 from tests.provisional import flagging

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.failures import OptionError
-from pipelines.storing import KEY_VARIABLE, pseudonym_key
+from pipelines.options.storing import KEY_VARIABLE, pseudonym_key
 from transforms.decode import DecodeSettings, attributes
 from transforms.decode.formats import decoder
 from transforms.decode.pseudonyms import pseudonym

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.failures import OptionError
-from pipelines.storing import _share
+from pipelines.options.storing import _share
 from tests.rows import screening
 from transforms.records import SCREENING
 from transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED, ScreenSettings

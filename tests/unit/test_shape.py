@@ -8,8 +8,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipelines.failures import OptionError
 from pipelines.moderate import help_text
 from pipelines.options import ModerationSettings
-from pipelines.reloading import Edits
-from pipelines.stages import Stages
+from pipelines.options.reloading import Edits
+from pipelines.options.stages import Stages
 from policies.loading import LIBRARY
 
 

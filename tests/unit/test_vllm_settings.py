@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
+from pipelines.options.engines import JudgeOptions, engine_factory
 from policies.policy import PolicySet
 from transforms.judge.vllm_settings import MODEL_20B, MODEL_120B, VllmSettings
 

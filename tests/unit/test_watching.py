@@ -9,11 +9,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from infra.local.children import free_ports
-from pipelines import logs, metrics, status
 from pipelines.failures import OptionError
-from pipelines.status import local_jobs, published, status_of
-from pipelines.status_view import status_view
-from pipelines.watching import Watch, WatchOptions
+from pipelines.seeing import logs, metrics, status
+from pipelines.seeing.status import local_jobs, published, status_of
+from pipelines.seeing.status_view import status_view
+from pipelines.seeing.watching import Watch, WatchOptions
 from transforms.live import LIVE, Live, Name
 
 

@@ -5,7 +5,7 @@ import argparse
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.failures import OptionError
-from pipelines.stages import Stages
+from pipelines.options.stages import Stages
 from policies.policy import PolicySet
 from transforms.records import Mode
 from transforms.screen import ScreenSource

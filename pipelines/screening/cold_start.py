@@ -7,9 +7,9 @@ from importlib.util import find_spec
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.cold_options import ColdStart, ColdStartOptions, share_of
 from pipelines.options import ModerationSettings
-from pipelines.stream_sample import posts_of_topics
+from pipelines.options.cold import ColdStart, ColdStartOptions, share_of
+from pipelines.screening.stream_sample import posts_of_topics
 from policies.policy import Policy
 from transforms.read import SourceError
 from transforms.screen import ScreenError

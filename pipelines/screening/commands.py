@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.audit import audit
 from pipelines.failures import OptionError, reported
+from pipelines.screening.audit import audit
+from pipelines.screening.verdict_labels import posts_from_verdicts
 from pipelines.terminal import AsJson, Policies, console, print_table
-from pipelines.verdict_labels import posts_from_verdicts
 from policies.loading import LIBRARY, load_policies
 from transforms.screen import STARTER, Screen
 from transforms.screen.certificate import Certificate

@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.failures import OptionError, reported
-from pipelines.missed import export_missed
-from pipelines.recall import Audited, added_up, audited
+from pipelines.screening.missed import export_missed
+from pipelines.screening.recall import Audited, added_up, audited
 from pipelines.terminal import console
 from transforms.screen.audit import Estimate
 from transforms.write.bigquery import BigQuerySettings

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import logs, metrics, status
 from pipelines.failures import OptionError
+from pipelines.seeing import logs, metrics, status
 
 _MOST_PORT = 65_535
 

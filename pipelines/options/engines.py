@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.endpoint import EndpointOptions, endpoint_factory, refuse_endpoint_options
 from pipelines.failures import OptionError
+from pipelines.options.endpoint import EndpointOptions, endpoint_factory, refuse_endpoint_options
 from policies.policy import PolicySet
 from transforms.judge.engine import Engine
 from transforms.judge.exemplar import exemplar_engine

@@ -12,19 +12,19 @@ from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.cold_options import ColdStartOptions
-from pipelines.endpoint import EndpointOptions
-from pipelines.engines import JudgeOptions, engine_factory
 from pipelines.failures import OptionError
-from pipelines.groups import GroupOptions, group_of, start_of
-from pipelines.provisional import ProvisionalOptions, provisional_of
-from pipelines.reloading import Edits, ReloadOptions
+from pipelines.options.cold import ColdStartOptions
+from pipelines.options.endpoint import EndpointOptions
+from pipelines.options.engines import JudgeOptions, engine_factory
+from pipelines.options.groups import GroupOptions, group_of, start_of
+from pipelines.options.provisional import ProvisionalOptions, provisional_of
+from pipelines.options.reloading import Edits, ReloadOptions
+from pipelines.options.spending import SpendingOptions, budget_of, cache_bytes_of, shadow_budget_of
+from pipelines.options.stages import Shape, StageOptions, Stages, no_engine
+from pipelines.options.stopping import StopOptions, drain_seconds_of
+from pipelines.options.storing import Storing, StoringOptions, pseudonym_key, storing_of
 from pipelines.runners import RunnerOptions, judge_hints, runs_in_process, runs_on_prism
-from pipelines.spending import SpendingOptions, budget_of, cache_bytes_of, shadow_budget_of
-from pipelines.stages import Shape, StageOptions, Stages, no_engine
-from pipelines.stopping import StopOptions, drain_seconds_of
-from pipelines.storing import Storing, StoringOptions, pseudonym_key, storing_of
-from pipelines.watching import Watch, WatchOptions
+from pipelines.seeing.watching import Watch, WatchOptions
 from policies.loading import LIBRARY, load_policies
 from policies.policy import PolicyError, PolicySet
 from transforms.decode import DecodeSettings

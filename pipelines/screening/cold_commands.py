@@ -11,12 +11,12 @@ import pyarrow as pa
 import typer
 from rich.console import Console
 
-from pipelines.cold_options import ColdStart
-from pipelines.cold_start import fit, headless
 from pipelines.failures import OptionError, reported
 from pipelines.options import DecodeOptions, SourceOptions, kafka_settings
-from pipelines.stream_sample import posts_of_file, posts_of_topics
-from pipelines.verdict_labels import judged_posts
+from pipelines.options.cold import ColdStart
+from pipelines.screening.cold_start import fit, headless
+from pipelines.screening.stream_sample import posts_of_file, posts_of_topics
+from pipelines.screening.verdict_labels import judged_posts
 from policies.loading import LIBRARY, load_policies
 from policies.policy import Policy, PolicyError, PolicySet
 from transforms.decode import DecodeSettings

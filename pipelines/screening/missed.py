@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.analyst.cells import write_cells
 from pipelines.queries import execute
-from pipelines.recall import chosen
+from pipelines.screening.recall import chosen
 from pipelines.tables import explained
 from transforms.write.bigquery import BigQuerySettings
 

@@ -1,0 +1,19 @@
+"""The options of the moderation job, a file for each concern, validated before anything starts."""
+
+from pipelines.options.moderation import (
+    CONCERNS,
+    DecodeOptions,
+    ModerationSettings,
+    SourceOptions,
+    kafka_options,
+    kafka_settings,
+)
+
+__all__ = [
+    "CONCERNS",
+    "DecodeOptions",
+    "ModerationSettings",
+    "SourceOptions",
+    "kafka_options",
+    "kafka_settings",
+]
