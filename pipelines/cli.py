@@ -30,7 +30,7 @@ from pipelines.screening.audit import print_audited
 from pipelines.screening.commands import certificates_json, print_certificates, screen_app
 from pipelines.seeing.status import local_jobs
 from pipelines.seeing.status_view import status_view
-from pipelines.terminal import AsJson, Policies, console, plain, print_table
+from pipelines.terminal import AsJson, Policies, console, counted, plain, print_table
 from policies.check import Finding
 from policies.check import check as check_policy
 from policies.loading import LIBRARY, load_policies
@@ -265,7 +265,8 @@ def check_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -
     else:
         for p, f in findings:
             typer.echo(f"{p.policy_id}/{f.source}:{_line(p, f)}: {f.level}: {f.message}")
-        typer.echo(f"{len(loaded.policies)} policies, {len(findings)} findings")
+        policies_read = counted(len(loaded.policies), "policy", "policies")
+        typer.echo(f"{policies_read}, {counted(len(findings), 'finding', 'findings')}")
     raise typer.Exit(1 if any(f.level == "error" for _, f in findings) else 0)
 
 

@@ -21,6 +21,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with its noun, such as ``1 policy``."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def plain(text: str, width: int) -> str:
     """Return a post's text as one short line that can neither style nor command a terminal."""
     line = " ".join(_CONTROL.sub("", text).split())

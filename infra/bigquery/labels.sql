@@ -5,7 +5,8 @@
 -- message changes nothing: of the rows with one decision_id the first counts. For live figures
 -- filter on run = 'live' AND mode = 'enforce': replays have a run of their own, and a policy in
 -- shadow has the mode 'shadow'. weight is how many posts a row stands for: more than 1 where the run
--- recorded a part of the cleared posts, 0 where a review is all that is known of the post.
+-- recorded a part of the cleared posts, 0 where a review is all that is known of the post. Of a
+-- replay's sample it is how many posts of the sample: its share (replays.sample) is in no weight.
 --
 -- created_at is part of every key so that a filter on it reads only the partitions it names.
 CREATE OR REPLACE VIEW `{dataset}.labels` AS

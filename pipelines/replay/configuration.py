@@ -85,7 +85,7 @@ class Recorded:
         before, now = json.loads(self.configuration), json.loads(configuration.to_json())
         names = [name.replace("_", " ") for name in now if before.get(name) != now[name]]
         raise OptionError(
-            f"--run {run} is the name of a replay with a different {' and '.join(names)}: give "
+            f"--run {run} is the name of a replay with other settings ({', '.join(names)}): give "
             "what it had, to go on with it, or another name"
         )
 

@@ -141,7 +141,7 @@ def own_parser() -> argparse.ArgumentParser:
     )
     group = parser.add_argument_group(
         "Which posts of it",
-        "All of these may be combined; every row carries the chance that its post had.",
+        "All of these may be combined; every verdict carries the chance that its post had.",
     )
     group.add_argument(
         "--sample", default="100%", metavar="1%", help="a share of the posts, by a hash of their id"

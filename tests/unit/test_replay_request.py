@@ -119,5 +119,5 @@ def test_the_same_configuration_goes_on():
 
 def test_another_one_is_refused_and_what_differs_named():
     other = replace(CONFIGURATION, policies="p2", audit_rate=0.5)
-    with pytest.raises(OptionError, match=r"--run r .* with a different audit rate and policies:"):
+    with pytest.raises(OptionError, match=r"--run r .* other settings \(audit rate, policies\):"):
         recorded(CONFIGURATION).require("r", other)

@@ -67,7 +67,7 @@ class Stop:
                 at = _time_or_offsets(other, "never, latest")
         if isinstance(at, datetime) and at > now():
             # No offset stands for it yet, and a bounded job must know where it ends.
-            raise ValueError("that time has not come yet; give one in the past, or never")
+            raise ValueError("that time has not come yet; give one in the past")
         return cls(at)
 
 
