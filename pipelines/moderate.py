@@ -21,6 +21,7 @@ from pipelines.options.groups import progress_committed
 from pipelines.options.stopping import drained_on_signals
 from pipelines.provenance import record_decider, record_run
 from pipelines.runners import IN_PROCESS, cancel_of, job_options, runs_on_prism, wait
+from pipelines.runners.in_process import add_up_at_once
 from pipelines.screening.cold_start import cold_started
 from pipelines.seeing.watching import watched
 from pipelines.tables import check_tables
@@ -54,6 +55,7 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     record_decider(settings)
     settings, bookmark = taken_up(settings)
     started, cancel, prism = time.time(), cancel_of(options), runs_on_prism(options)
+    add_up_at_once()
     with _followed(settings) as on_launched:
         result = launch(options, settings)
         on_launched()

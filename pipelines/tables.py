@@ -146,4 +146,5 @@ def explained(settings: BigQuerySettings) -> Iterator[None]:
             "the emulator."
         ) from error
     except exceptions.GoogleAPICallError as error:
-        raise TablesError(f"{service} refused a request for {dataset}: {error.message}") from error
+        reason = (error.message or type(error).__name__).strip().partition("\n")[0]
+        raise TablesError(f"{service} refused a request for {dataset}: {reason}") from error
