@@ -38,6 +38,11 @@ _JUDGE_LANES, _ROW_LANES = 3, 1
 _PROMPT_SECONDS = 0.1
 
 
+def streams_on_prism(settings: ModerationSettings) -> bool:
+    """Return whether the job goes on without an end on Prism."""
+    return settings.one_process and settings.break_fusion and settings.stop.at == "never"
+
+
 def on_lanes(settings: ModerationSettings) -> bool:
     """Return whether the job runs on Prism and must keep provisional flags from waiting there."""
     return settings.provisional and settings.one_process and settings.break_fusion
@@ -57,7 +62,7 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         accept_loss=settings.accept_loss,
         group=None if settings.one_process else settings.group,
         bundle_rows=1_000_000 if long else 20_000,
-        bundle_seconds=600.0 if long else _PROMPT_SECONDS if on_lanes(settings) else 1.0,
+        bundle_seconds=600.0 if long else _PROMPT_SECONDS if streams_on_prism(settings) else 1.0,
         parts=settings.replay.slices if settings.replay else None,
     )
     decide(messages, settings)
