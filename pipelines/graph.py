@@ -35,7 +35,7 @@ coders.register()
 _JUDGE_LANES, _ROW_LANES = 3, 1
 # Prism puts partitions whose bundles end together into one bundle, where they are read one after
 # the other from then on: a post waits for as long as the others are read.
-_PROMPT_SECONDS = 0.1
+_PROMPT_SECONDS = 0.05
 
 
 def streams_on_prism(settings: ModerationSettings) -> bool:
