@@ -62,7 +62,7 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         accept_loss=settings.accept_loss,
         group=None if settings.one_process else settings.group,
         bundle_rows=1_000_000 if long else 20_000,
-        bundle_seconds=600.0 if long else _PROMPT_SECONDS if streams_on_prism(settings) else 1.0,
+        bundle_seconds=600.0 if long else _PROMPT_SECONDS if streams_on_prism(settings) else 0.3,
         parts=settings.replay.slices if settings.replay else None,
     )
     decide(messages, settings)
