@@ -252,21 +252,30 @@ class _Screen(beam.DoFn):
                 content, scores, codes, self.precise, self.policies, self.settings
             )
             yield from self._flagged(content, scores, ids, self.provisional)
-        decided = [codes]
-        for second in shadow_scores:
+        unaudited = np.zeros(len(codes), bool)
+        shadow_codes = [
+            routes(each, heads, unaudited)
+            for heads, each in zip(self.heads[1:], shadow_scores, strict=True)
+        ]
+        for _ in shadow_codes:
             PROGRESS.hold(positions(content))  # a row more each
-            decided.append(routes(second, self.heads[1], np.zeros(len(codes), bool)))
-        recorded = recording(settings, *decided)
-        yield screenings(
-            content,
-            scores,
-            codes,
-            screen_version=self.screens[0].version,
-            policies=self.policies,
-            settings=settings,
-            screened_at=datetime.now(UTC),
-            recorded=recorded,
-        )
+        recorded = recording(settings, codes, *shadow_codes)
+        rows = [
+            screenings(
+                content,
+                each_scores,
+                each_codes,
+                screen_version=screen.version,
+                policies=self.policies,
+                settings=settings,
+                screened_at=datetime.now(UTC),
+                recorded=recorded,
+            )
+            for screen, each_scores, each_codes in zip(
+                self.screens, [scores, *shadow_scores], [codes, *shadow_codes], strict=True
+            )
+        ]
+        yield rows[0]
         for batch in escalations(
             content,
             scores,
@@ -277,17 +286,7 @@ class _Screen(beam.DoFn):
             provisional=ids,
         ):
             yield beam.pvalue.TaggedOutput("escalations", batch)
-        for second, would in zip(shadow_scores, decided[1:], strict=True):
-            shadow = screenings(
-                content,
-                second,
-                would,
-                screen_version=self.screens[1].version,
-                policies=self.policies,
-                settings=settings,
-                screened_at=datetime.now(UTC),
-                recorded=recorded,
-            )
+        for shadow in rows[1:]:
             yield beam.pvalue.TaggedOutput("shadow", shadow)
 
     def _flagged(
