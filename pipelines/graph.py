@@ -35,12 +35,9 @@ coders.register()
 _JUDGE_LANES, _ROW_LANES = 3, 1
 # Prism puts partitions whose bundles end together into one bundle, where they are read one after
 # the other from then on: a post waits for as long as the others are read.
-_PROMPT_SECONDS = 0.05
-
-
-def streams_on_prism(settings: ModerationSettings) -> bool:
-    """Return whether the job goes on without an end on Prism."""
-    return settings.one_process and settings.break_fusion and settings.stop.at == "never"
+_PRISM_SECONDS = 0.05
+# Every label waits for its bundle's end; on Flink a second of it was two thirds of the latency.
+_CLUSTER_SECONDS = 0.3
 
 
 def on_lanes(settings: ModerationSettings) -> bool:
@@ -48,12 +45,22 @@ def on_lanes(settings: ModerationSettings) -> bool:
     return settings.provisional and settings.one_process and settings.break_fusion
 
 
+def bundle_seconds(settings: ModerationSettings) -> float:
+    """Return how long the source reads before it ends its bundle."""
+    endless = settings.stop.at == "never"
+    if not settings.break_fusion:
+        # At the end of a bundle the judge waits for its last answers, and in one process nobody
+        # gives it others meanwhile: short bundles cost a GPU half of its speed, those of ten
+        # minutes 2 %. Bounded work takes no checkpoints there, so it gains nothing by short ones.
+        return 1.0 if endless else 600.0
+    if not endless:
+        return 1.0
+    return _PRISM_SECONDS if settings.one_process else _CLUSTER_SECONDS
+
+
 def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
     """Add the whole job to the pipeline."""
-    # At the end of a bundle the judge waits for its last answers, and in one process nobody gives
-    # it others meanwhile: short bundles cost a GPU half of its speed, those of ten minutes 2 %.
-    # Bounded work in one process takes no checkpoints, so it gains nothing by short ones.
-    long = not settings.break_fusion and settings.stop.at != "never"
+    seconds = bundle_seconds(settings)
     messages = pipeline | "Read" >> ReadFromKafka(
         settings.kafka,
         settings.topics,
@@ -61,8 +68,8 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         settings.stop,
         accept_loss=settings.accept_loss,
         group=None if settings.one_process else settings.group,
-        bundle_rows=1_000_000 if long else 20_000,
-        bundle_seconds=600.0 if long else _PROMPT_SECONDS if streams_on_prism(settings) else 0.3,
+        bundle_rows=1_000_000 if seconds > 1 else 20_000,
+        bundle_seconds=seconds,
         parts=settings.replay.slices if settings.replay else None,
     )
     decide(messages, settings)

@@ -20,7 +20,14 @@ from pipelines.options import CONCERNS, ModerationSettings
 from pipelines.options.groups import progress_committed
 from pipelines.options.stopping import drained_on_signals
 from pipelines.provenance import record_decider, record_run
-from pipelines.runners import IN_PROCESS, cancel_of, job_options, runs_on_prism, wait
+from pipelines.runners import (
+    IN_PROCESS,
+    cancel_of,
+    job_options,
+    runs_in_process,
+    runs_on_prism,
+    wait,
+)
 from pipelines.runners.in_process import add_up_at_once
 from pipelines.screening.cold_start import cold_started
 from pipelines.seeing.watching import watched
@@ -55,7 +62,6 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     record_decider(settings)
     settings, bookmark = taken_up(settings)
     started, cancel, prism = time.time(), cancel_of(options), runs_on_prism(options)
-    add_up_at_once()
     with _followed(settings) as on_launched:
         result = launch(options, settings)
         on_launched()
@@ -88,6 +94,8 @@ def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
 def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:
     """Start the graph on the runner that the options name; in this process where they name none."""
     runner = options.view_as(StandardOptions).runner or IN_PROCESS
+    if runs_in_process(options):
+        add_up_at_once()
     pipeline = beam.Pipeline(
         runner=IN_PROCESS if runner == "FnApiRunner" else runner, options=options
     )
