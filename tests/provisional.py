@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 
 from kafka import TopicPartition
 
-from tests.scripted_server import SAFE, ScriptedServer, chat
+from tests.scripted_server import SAFE, VIOLATES, ScriptedServer, chat
 from transforms.screen.precision import PrecisionCertificate
-
-VIOLATES = '{"violation": 1, "rationale": "It does."}'
 
 
 def flagging(screen, threshold, thresholds=None):
