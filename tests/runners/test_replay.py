@@ -242,8 +242,8 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(replays):
     replay, _ = replays
     assert main(replay.arguments("--sample=10%")) == 0
     for more, said in (
-        (["--sample=20%"], "a different sample"),
-        (["--sample=10%", "--audit_rate=0.5"], "a different audit rate"),
+        (["--sample=20%"], r"other settings \(sample\)"),
+        (["--sample=10%", "--audit_rate=0.5"], r"other settings \(audit rate\)"),
         (["--run=x", "--from=2025-08-01"], "not before"),
         (["--run=x", "--from=2025-08-01", "--to=2025-08-02"], "is empty"),
         (["--run=x", "--only-judged-by=nothing"], "no version that decided here"),
