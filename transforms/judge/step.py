@@ -41,6 +41,7 @@ from transforms.judge.shared import ENGINES
 from transforms.progress import PROGRESS
 from transforms.records import Mode
 from transforms.reloading import RELOADS, Reloading
+from transforms.residents import settle
 
 _EMIT_ROWS = 256  # results held back in a bundle until they make a batch worth writing
 
@@ -134,6 +135,7 @@ class _Judge(beam.DoFn):
             self._shared.engine.name,
             self._shared.engine.model,
         )
+        settle("judge")
 
     def start_bundle(self) -> None:
         if self._bundle is not None:

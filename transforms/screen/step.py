@@ -20,6 +20,7 @@ from transforms.identity import decision_ids
 from transforms.progress import PROGRESS, positions
 from transforms.records import ESCALATION, SCREENING, Route
 from transforms.reloading import RELOADS, Reloading
+from transforms.residents import settle
 from transforms.screen.model import Floats, ScreenSource, scores_of
 from transforms.screen.provisional import (
     Ids,
@@ -208,6 +209,7 @@ class _Screen(beam.DoFn):
         self.audits = counter("audits")
         self._seen: tuple[Any, ...] = (None, None, None)
         self._take()
+        settle("screen")
 
     def teardown(self) -> None:
         for source in self.sources:
