@@ -1,6 +1,7 @@
 """Waits for a job, and cancels it where the process is asked to end."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.runner import PipelineState
 
-from pipelines.runners.flink import EMBEDDED, FlinkAddress
+from pipelines.runners.flink import EMBEDDED, FlinkAddress, FlinkJobOptions
 
 _LOOK_SECONDS = 0.2  # how soon a signal is seen
 _LAST_SECONDS = 60.0  # for a job to say that it was cancelled
@@ -26,15 +27,20 @@ Cancel = Callable[[Any], None]
 def cancel_of(options: PipelineOptions) -> Cancel:
     """Return what cancels a job, by its result, on the runner of the options.
 
-    Ask before the job starts: Beam takes the runner's name out of the options.
+    On a cluster of Flink it leaves a savepoint below --checkpoints, where that is given. Ask before
+    the job starts: Beam takes the runner's name out of the options.
     """
     standard, flink = options.view_as(StandardOptions), options.view_as(FlinkRunnerOptions)
     name, master = options.view_as(GoogleCloudOptions).job_name, flink.flink_master
     if standard.runner != "FlinkRunner" or master in EMBEDDED or not name:
         return _cancel
+    folder = options.view_as(FlinkJobOptions).state_backend_storage_path
 
     def cancel(result: Any) -> None:
-        FlinkAddress.of(master).cancel(name)
+        cluster = FlinkAddress.of(master)
+        if folder:
+            _say(_saved(cluster, name, folder))
+        cluster.cancel(name)
         _cancel(result)
 
     return cancel
@@ -42,6 +48,19 @@ def cancel_of(options: PipelineOptions) -> Cancel:
 
 def _cancel(result: Any) -> None:
     result.cancel()
+
+
+def _saved(cluster: FlinkAddress, job_name: str, folder: str) -> str:
+    """Return what to tell whoever stopped the job of how to go on with it."""
+    try:
+        place = cluster.save(job_name, f"{folder}/savepoints")
+    except (OSError, ValueError, KeyError) as error:  # TimeoutError is an OSError
+        return f"stopped without a savepoint ({error}); --resume goes on from the last checkpoint"
+    return f"stopped with the savepoint {place}; --resume goes on from it"
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"weir: {what}\n")
 
 
 def wait(result: Any, cancel: Cancel) -> str:

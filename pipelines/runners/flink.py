@@ -29,6 +29,8 @@ from pipelines.runners.prism import YEAR_SECONDS
 EMBEDDED = ("[local]", "[auto]")
 _SECONDS = 10.0  # for one answer of Flink's REST API
 _CANCEL_SECONDS = 60.0
+_SAVEPOINT_SECONDS = 60.0
+_JSON = {"Content-Type": "application/json"}
 _MOST_RETRIES = 2**31 - 1
 _ENDED = ("CANCELED", "FAILED", "FINISHED", "SUSPENDED")
 _FLAGS = (
@@ -114,21 +116,21 @@ class FlinkAddress:
             raise OptionError(f"--flink_master {master!r} is no address: give HOST:PORT of its UI")
         return cls(url.scheme == "https", host, port or (443 if url.scheme == "https" else 8081))
 
-    def ask(self, path: str, method: str = "GET") -> Any:
+    def ask(self, path: str, method: str = "GET", body: object = None) -> Any:
         """Return the answer to a request; OSError or ValueError where there is none."""
         kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
         connection = kind(self.host, self.port, timeout=_SECONDS)
         try:
-            connection.request(method, path)
+            connection.request(method, path, None if body is None else json.dumps(body), _JSON)
             answer = connection.getresponse()
-            body = answer.read()
+            content = answer.read()
         except http.client.HTTPException as error:
             raise OSError(f"{self.host}:{self.port} does not speak HTTP: {error!r}") from error
         finally:
             connection.close()
         if answer.status >= http.client.BAD_REQUEST:
             raise OSError(f"{self.host}:{self.port} answers {answer.status}")
-        return json.loads(body or b"{}")
+        return json.loads(content or b"{}")
 
     def cancel(self, job_name: str) -> None:
         """Stop the jobs of a name, and wait until they have: Beam's cancel leaves them running.
@@ -142,6 +144,28 @@ class FlinkAddress:
             for job in running:
                 self.ask(f"/jobs/{job}?mode=cancel", "PATCH")
             time.sleep(0.5)
+
+    def save(self, job_name: str, folder: str) -> str:
+        """Stop the job of a name with a savepoint below a folder, and return where that is.
+
+        Raises OSError where Flink does not answer or says that none was made, TimeoutError where
+        it takes too long.
+        """
+        jobs = self._running(job_name)
+        if not jobs:
+            raise OSError(f"no job {job_name} runs")
+        savepoints = f"/jobs/{jobs[0]}/savepoints"
+        # Not /stop: it drains what resuming would need.
+        body = {"cancel-job": True, "target-directory": folder}
+        asked = self.ask(savepoints, "POST", body)["request-id"]
+        deadline = time.monotonic() + _SAVEPOINT_SECONDS
+        while (found := self.ask(f"{savepoints}/{asked}"))["status"]["id"] != "COMPLETED":
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"none after {_SAVEPOINT_SECONDS:g} s")
+            time.sleep(0.2)
+        if "location" not in found["operation"]:
+            raise OSError("Flink made none; its job manager's log says why")
+        return str(found["operation"]["location"])
 
     def _running(self, job_name: str) -> list[str]:
         jobs = self.ask("/jobs/overview")["jobs"]

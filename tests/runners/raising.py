@@ -9,8 +9,7 @@ from pathlib import Path
 
 import apache_beam as beam
 
-from pipelines import graph, moderate
-from transforms.read import ReadFromKafka
+from tests.runners.altered import run_with
 
 
 class RaisedError(Exception):
@@ -30,14 +29,5 @@ class RaiseOnce(beam.DoFn):
             raise RaisedError("as the test asked")
 
 
-def main(file, *arguments):
-    class ReadAndRaise(ReadFromKafka):
-        def expand(self, begin):
-            return super().expand(begin) | "RaiseOnce" >> beam.ParDo(RaiseOnce(file))
-
-    graph.ReadFromKafka = ReadAndRaise
-    return moderate.main(arguments)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(*sys.argv[1:]))
+    raise SystemExit(run_with(RaiseOnce(sys.argv[1]), sys.argv[2:]))

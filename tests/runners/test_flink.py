@@ -30,25 +30,24 @@ def test_a_job_without_an_end_labels_what_arrives_and_leaves_the_cluster_when_as
     assert cluster.get("/overview")["jobs-running"] == 0
 
 
-def test_a_job_whose_cluster_died_goes_on_from_its_last_checkpoint(
-    stream, flink, cluster, tmp_path
-):
+def test_another_build_goes_on_from_the_savepoint_that_a_signal_leaves(stream, flink, tmp_path):
     arguments = [*stream.arguments(), *flink, f"--checkpoints={(tmp_path / 'kept').as_uri()}"]
     with stream.sending(rate=200) as sending:
-        with Command(arguments, tmp_path / "first"):
-            time.sleep(30)
+        with Command(arguments, tmp_path / "first") as job:
             stream.wait_until_screened()
-            cluster.job_manager.kill()
-        cluster.task_manager.kill()
-        cluster.job_manager.start()
-        cluster.task_manager.start()
+            time.sleep(10)
+            code, output = job.terminate()
+        assert code == 0, output[-3000:]
+        assert "weir: stopped with the savepoint file:" in output
         first = len(stream.screened())
-        with Command([*arguments, "--resume"], tmp_path / "then") as job:
-            time.sleep(20)
+        build = ("tests.runners.another_build", str(tmp_path / "seen"))
+        with Command([*arguments, "--resume"], tmp_path / "then", build) as job:
+            stream.wait_until_screened()
             sending.stop()
             account = stream.wait_until_labelled()
             code, output = job.terminate()
     assert code == 0, output[-3000:]
+    assert (tmp_path / "seen").exists()  # the step that the first build did not have
     assert account.labels == len(stream.sent) * POLICIES
     assert account.twice_in_view == 0
     assert account.duplicates < first  # it did not begin anew

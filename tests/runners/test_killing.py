@@ -132,3 +132,38 @@ def test_flink_labels_every_post_whatever_is_killed(
     arguments, module = [*flink, *judged_by], ("tests.runners.raising", str(to_raise))
     survive(stream, arguments, faults, tmp_path / "log", module)
     assert not to_raise.exists()
+
+
+def test_flink_goes_on_from_its_last_checkpoint_whenever_its_job_manager_is_killed(
+    stream, flink, cluster, tmp_path
+):
+    kept = f"--checkpoints={(tmp_path / 'kept').as_uri()}"
+    arguments, killed = [*stream.arguments(), *flink, kept], None
+    with stream.sending(RATE) as sending:
+        for _ in range(KILLS):
+            with Command(arguments, tmp_path / "killed") as job:
+                goes_on(stream, killed)
+                time.sleep(random.uniform(5, 20))
+                killed = time.time()
+                cluster.job_manager.kill()
+            cluster.job_manager.start()
+            arguments = [*arguments, "--resume"]
+        first = len(stream.screened())
+        with Command(arguments, tmp_path / "last") as job:
+            goes_on(stream, killed)
+            sending.stop()
+            account = stream.wait_until_labelled(seconds=400)
+            code, output = job.terminate()
+    print(account, flush=True)
+    assert code == 0, output[-3000:]
+    assert account.labels == len(stream.sent) * POLICIES
+    assert account.twice_in_view == 0
+    assert account.duplicates < first  # it did not begin anew
+
+
+def goes_on(stream, since):
+    """Wait until all is screened, and print how long that was not so, since a moment if any."""
+    stream.wait_until_screened(seconds=400)
+    if since is not None:
+        gap = stream.longest_gap(since)
+        print(f"job manager: {gap:.1f} s without a screening", flush=True)
