@@ -41,8 +41,8 @@ _CLUSTER_SECONDS = 0.3
 
 
 def on_lanes(settings: ModerationSettings) -> bool:
-    """Return whether the job runs on Prism and must keep provisional flags from waiting there."""
-    return settings.provisional and settings.one_process and settings.break_fusion
+    """Return whether the job runs on Prism, where a slow step must not take every place."""
+    return settings.one_process and settings.break_fusion
 
 
 def bundle_seconds(settings: ModerationSettings) -> float:
@@ -167,7 +167,7 @@ class _Job:
             self.dead.append(self.write(judged.deferred, "deferrals"))
 
     def apart(self, lanes: int) -> beam.PTransform:
-        """Break the fusion; on Prism with provisional flags, for so many bundles at once."""
+        """Break the fusion; on Prism for so many bundles at once."""
         return Lanes(lanes) if on_lanes(self.settings) else beam.Reshuffle()
 
     def reloading_policies(self) -> Reloading[PolicySet]:

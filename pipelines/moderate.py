@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pipelines.deferred import taken_up
 from pipelines.failures import reported
-from pipelines.graph import moderate
+from pipelines.graph import moderate, on_lanes
 from pipelines.options import CONCERNS, ModerationSettings
 from pipelines.options.groups import progress_committed
 from pipelines.options.stopping import drained_on_signals
@@ -37,6 +37,7 @@ from transforms.counts import Counts, counts_here, counts_of
 from transforms.kafka import ensure_topics, identified
 from transforms.read import check_source
 from transforms.read.stopping import STOPPING
+from transforms.waiting import WAITING
 
 
 def run(argv: Sequence[str]) -> Counts:
@@ -86,9 +87,22 @@ def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
     with (
         watched(settings.watch, settings.run),
         progress_committed(settings.kafka, settings.group),
+        _escalations_bounded(settings),
         drained_on_signals(settings.drain_seconds) as take_over,
     ):
         yield take_over
+
+
+@contextmanager
+def _escalations_bounded(settings: ModerationSettings) -> Iterator[None]:
+    if not (on_lanes(settings) and settings.stages.judges):
+        yield
+        return
+    WAITING.start(settings.waiting_bytes)
+    try:
+        yield
+    finally:
+        WAITING.stop()
 
 
 def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:

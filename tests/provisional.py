@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from kafka import TopicPartition
 
-from tests.scripted_server import SAFE, VIOLATES, ScriptedServer, chat
+from tests.scripted_server import HANGS, SAFE, VIOLATES, ScriptedServer, chat
 from transforms.screen.precision import PrecisionCertificate
 
 
@@ -42,6 +42,22 @@ def slow_judge(seconds, violations=0, unreadable=0):
         *(replace(chat("I would rather not say."), delay=seconds) for _ in range(unreadable)),
     ]
     server.then = replace(chat(SAFE), delay=seconds)
+    with judged_by(server) as options:
+        yield options
+
+
+@contextmanager
+def silent_judge():
+    """Serve no answer, but to the question that is asked before the job starts."""
+    server = ScriptedServer()
+    server.script, server.then = [chat(SAFE)], HANGS
+    with judged_by(server) as options:
+        yield options
+
+
+@contextmanager
+def judged_by(server):
+    """Give the options that point at a server, and close it."""
     try:
         yield [
             "--engine=endpoint",

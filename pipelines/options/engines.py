@@ -34,6 +34,13 @@ class JudgeOptions(PipelineOptions):
             help="requests at the judge at once, at most; fewer where the engine holds fewer",
         )
         group.add_argument(
+            "--waiting_mb",
+            type=float,
+            default=256.0,
+            help="prism: posts that are escalated and not decided, at most; then reading waits for "
+            "the judge, and lag grows. Other runners hold back by themselves",
+        )
+        group.add_argument(
             "--judge_timeout",
             type=float,
             default=600.0,

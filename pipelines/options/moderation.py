@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import logging
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -189,6 +190,7 @@ class ModerationSettings:
     audit_rate: float
     engine: Callable[[], Engine]
     max_in_flight: int
+    waiting_bytes: int  # of escalations on Prism, before reading waits for the judge
     judge_timeout: float
     cache_bytes: int
     budget: Budget
@@ -259,6 +261,8 @@ class ModerationSettings:
             raise OptionError(f"--audit_rate is {moderation.audit_rate}; give a share from 0 to 1")
         if judge.max_in_flight < 1:
             raise OptionError(f"--max_in_flight is {judge.max_in_flight}; give at least 1")
+        if not 0 < judge.waiting_mb < math.inf:
+            raise OptionError(f"--waiting_mb is {judge.waiting_mb}; give megabytes above 0")
         if judge.judge_timeout <= 0:
             raise OptionError(f"--judge_timeout is {judge.judge_timeout}; give seconds above 0")
         if not moderation.run_name or "\x00" in moderation.run_name:
@@ -293,6 +297,7 @@ class ModerationSettings:
             audit_rate=moderation.audit_rate,
             engine=engine_factory(judge, policies) if shape.stages.judges else no_engine,
             max_in_flight=judge.max_in_flight,
+            waiting_bytes=int(judge.waiting_mb * (1 << 20)),
             judge_timeout=judge.judge_timeout,
             cache_bytes=cache_bytes_of(spending),
             budget=budget_of(spending),

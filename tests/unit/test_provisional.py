@@ -321,8 +321,7 @@ def test_a_job_that_only_screens_writes_its_flags_to_the_flagged_topic(library):
 
 def test_only_on_prism_what_waits_is_kept_from_taking_every_place(library):
     prism = ["--runner=prism", "--prism_location=/opt/prism"]
-    settings = settings_of(library, *prism, "--provisional")
+    settings = settings_of(library, *prism)
     assert on_lanes(settings)
     assert not on_lanes(replace(settings, one_process=False))
     assert not on_lanes(replace(settings, break_fusion=False))
-    assert not on_lanes(replace(settings, provisional=False))

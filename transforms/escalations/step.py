@@ -17,6 +17,7 @@ from transforms.kafka import KafkaSettings
 from transforms.progress import PROGRESS, positions
 from transforms.records import Route, Stage
 from transforms.screen.step import ESCALATION_ROWS
+from transforms.waiting import WAITING
 from transforms.write.outbox import MAX_RECORD_BYTES, Outbox
 
 
@@ -112,6 +113,7 @@ class _ReadDoFn(beam.DoFn):
         PROGRESS.carry(without(messages, read.failures), read.escalations)
         if read.escalations.num_rows:
             _count(read.escalations)
+            WAITING.add(read.escalations)
             # One policy's posts stay together because the judge reads the policy once for all.
             order = pc.sort_indices(read.escalations, [("policy_id", "ascending")])
             yield from slices(read.escalations.take(order), ESCALATION_ROWS)

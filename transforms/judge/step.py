@@ -42,6 +42,7 @@ from transforms.progress import PROGRESS
 from transforms.records import Mode
 from transforms.reloading import RELOADS, Reloading
 from transforms.residents import settle
+from transforms.waiting import WAITING
 
 _EMIT_ROWS = 256  # results held back in a bundle until they make a batch worth writing
 
@@ -189,6 +190,9 @@ class _Judge(beam.DoFn):
     def _emit(self) -> Iterator[Any]:
         ended, self._ended = self._ended, []
         now = time.time_ns() // 1000
+        if WAITING.on:
+            for each in ended:
+                WAITING.less(each.row.batch.slice(each.row.number, 1))
         gauge_judge(self._shared)
         if judged := [each for each in ended if isinstance(each, Judged)]:
             count_verdicts(judged, now)

@@ -27,6 +27,7 @@ from transforms.read.consumers import READERS, PartitionReader
 from transforms.read.discovery import DiscoverPartitions
 from transforms.read.partitions import NEVER, Slice, find_slices
 from transforms.read.stopping import STOPPING
+from transforms.waiting import WAITING
 
 coders.register()
 
@@ -161,6 +162,9 @@ class _ReadSlice(beam.DoFn):
         while position < stop:
             if STOPPING.is_set():
                 return not tracker.try_claim(stop - 1)
+            if WAITING.full():
+                tracker.defer_remainder(_IDLE_DELAY)
+                return True
             try:
                 batch, after = reader.poll(self._max_poll_records, READERS.poll_ms())
             except OffsetOutOfRangeError as error:

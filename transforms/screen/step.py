@@ -10,7 +10,6 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from policies.policy import PolicySet, Status
 from policies.source import PolicySource
@@ -40,6 +39,7 @@ from transforms.screen.route import (
     audited,
     routes,
 )
+from transforms.waiting import WAITING, post_bytes
 
 ESCALATION_ROWS = 32
 _ESCALATION_BYTES = 4 << 20  # of posts in one batch of escalations, unless one alone is larger
@@ -138,7 +138,7 @@ def escalations(
         return
     ids = pa.array([p.policy_id for p in policies.policies], pa.string())
     versions = pa.array([p.version for p in policies.policies], pa.string())
-    sizes = _post_bytes(content)[row]
+    sizes = post_bytes(content)[row]
     for start, stop in _cuts(sizes):
         rows, which = row[start:stop], policy[start:stop]
         taken = _take(content, rows)
@@ -159,14 +159,6 @@ def escalations(
             ],
             schema=ESCALATION,
         )
-
-
-def _post_bytes(content: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    """Return about how many bytes each post takes in an escalation."""
-    text: Any = content["text"]
-    value: Any = content["value"]
-    total = pc.add(pc.binary_length(text), pc.fill_null(pc.binary_length(value), 0))
-    return np.asarray(total.to_numpy(zero_copy_only=False), np.int64)
 
 
 def _take(rows: Any, indices: npt.NDArray[Any]) -> Any:
@@ -287,6 +279,7 @@ class _Screen(beam.DoFn):
             settings=settings,
             provisional=ids,
         ):
+            WAITING.add(batch)
             yield beam.pvalue.TaggedOutput("escalations", batch)
         for shadow in rows[1:]:
             yield beam.pvalue.TaggedOutput("shadow", shadow)

@@ -1,0 +1,70 @@
+"""What waits for the judge in this process, so that the source can wait for it too.
+
+Prism holds nothing back: whatever a slow judge has not taken yet lies in memory, and grows for as
+long as posts come faster than verdicts. Screening goes on while there is room for what it
+escalates; then reading waits, and the lag shows it. Flink and Dataflow hold back by themselves.
+"""
+
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_ROW_BYTES = 1024  # all of an escalation but the post
+
+
+class Waiting:
+    """Counts, once it was begun, the bytes of escalations that are made and not decided."""
+
+    def __init__(self) -> None:
+        self._most: int | None = None
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def start(self, most_bytes: int) -> None:
+        """Begin to count, with nothing waiting."""
+        with self._lock:
+            self._most, self._bytes = most_bytes, 0
+
+    def stop(self) -> None:
+        """Count no longer."""
+        with self._lock:
+            self._most, self._bytes = None, 0
+
+    def add(self, escalations: pa.RecordBatch) -> None:
+        """Say that these wait."""
+        self._change(escalations, 1)
+
+    def less(self, escalations: pa.RecordBatch) -> None:
+        """Say that these are decided."""
+        self._change(escalations, -1)
+
+    @property
+    def on(self) -> bool:
+        """Return whether it counts."""
+        return self._most is not None
+
+    def full(self) -> bool:
+        """Return whether no more should be made for now."""
+        return self._most is not None and self._bytes >= self._most
+
+    def _change(self, escalations: pa.RecordBatch, sign: int) -> None:
+        if self._most is None:
+            return
+        size = int(post_bytes(escalations).sum()) + _ROW_BYTES * escalations.num_rows
+        with self._lock:
+            self._bytes += sign * size
+
+
+def post_bytes(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """Return the bytes of each row's ``text`` and ``value``, which are nearly all that it takes."""
+    text: Any = rows["text"]
+    value: Any = rows["value"]
+    total = pc.add(pc.binary_length(text), pc.fill_null(pc.binary_length(value), 0))
+    return np.asarray(total.to_numpy(zero_copy_only=False), np.int64)
+
+
+WAITING = Waiting()
