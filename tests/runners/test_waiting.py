@@ -12,6 +12,8 @@ def test_posts_are_screened_while_the_judge_answers_nothing(stream, prism, tmp_p
         silent_judge() as judge,
         Command([*stream.arguments(), *prism, *judge], tmp_path / "log") as job,
     ):
+        stream.send(20)
+        stream.wait_until_screened()
         with stream.sending(RATE):
             time.sleep(SECONDS)
         stream.wait_until_screened()
