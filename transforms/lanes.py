@@ -61,6 +61,6 @@ class _Enter(beam.DoFn):
     def process(
         self,
         keyed: tuple[int, pa.RecordBatch],
-        state: Any = beam.DoFn.StateParam(_STATE),  # noqa: ARG002, B008 - makes it stateful
+        state: Any = beam.DoFn.StateParam(_STATE),  # noqa: ARG002 - makes it stateful
     ) -> Iterator[pa.RecordBatch]:
         yield keyed[1]

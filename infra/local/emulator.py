@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 import pyarrow as pa
 from duckdb_extensions import import_extension
 

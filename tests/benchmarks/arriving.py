@@ -35,7 +35,7 @@ class _Give(beam.DoFn):
     def process(
         self,
         element: Slice,
-        tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),  # noqa: B008
+        tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),
     ) -> Iterator[pa.RecordBatch]:
         batches, given = self._lent(), tracker.current_restriction()
         for number in range(given.start, given.stop):

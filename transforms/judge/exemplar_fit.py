@@ -164,7 +164,7 @@ def _regression(x: Floats, labels: npt.NDArray[np.bool_], weights: Floats, c: fl
 def _one_thread() -> Any:
     # Threads make these small products three times dearer on busy cores.
     try:
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
     except ImportError as missing:
         raise ModuleNotFoundError(
             "the exemplar judge needs scikit-learn: pip install '.[screen]' in Weir's folder"

@@ -84,9 +84,9 @@ class DiscoverPartitions(beam.DoFn):
     def process(
         self,
         element: str,
-        tracker: Any = beam.DoFn.RestrictionParam(TopicRestrictions()),  # noqa: B008
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
-            ManualWatermarkEstimator.default_provider()  # noqa: B008
+        tracker: Any = beam.DoFn.RestrictionParam(TopicRestrictions()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(
+            ManualWatermarkEstimator.default_provider()
         ),
     ) -> Iterator[Any]:
         """Give the partitions that were not given yet; come back for more."""

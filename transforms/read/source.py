@@ -234,9 +234,9 @@ class ReadToStop(_ReadSlice):
     def process(
         self,
         element: Slice,
-        tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),  # noqa: B008
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
-            ManualWatermarkEstimator.default_provider()  # noqa: B008
+        tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(
+            ManualWatermarkEstimator.default_provider()
         ),
     ) -> Iterator[Any]:
         """Give the messages of a slice, one batch a poll."""
@@ -249,9 +249,9 @@ class ReadParts(_ReadSlice):
     def process(
         self,
         element: Slice,
-        tracker: Any = beam.DoFn.RestrictionParam(PartRestrictions()),  # noqa: B008
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
-            ManualWatermarkEstimator.default_provider()  # noqa: B008
+        tracker: Any = beam.DoFn.RestrictionParam(PartRestrictions()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(
+            ManualWatermarkEstimator.default_provider()
         ),
     ) -> Iterator[Any]:
         """Give the messages of a part, one batch a poll."""
@@ -265,9 +265,9 @@ class ReadForEver(_ReadSlice):
     def process(
         self,
         element: Slice,
-        tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),  # noqa: B008
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
-            ManualWatermarkEstimator.default_provider()  # noqa: B008
+        tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(
+            ManualWatermarkEstimator.default_provider()
         ),
     ) -> Iterator[Any]:
         """Give the messages of a slice, one batch a poll."""

@@ -116,7 +116,7 @@ class Encoder:
 def _one_thread() -> AbstractContextManager[Any]:
     # On busy cores the threads of products this small wait for each other, up to ten times as long.
     try:
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
     except ModuleNotFoundError:  # it comes with scikit-learn
         return nullcontext()
     limits: AbstractContextManager[Any] = threadpool_limits(1, "blas")

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-from grpc import StatusCode  # type: ignore[import-untyped]
+from grpc import StatusCode
 
 from transforms.write.connection import Answer, ConnectionLostError
 

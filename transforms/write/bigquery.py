@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import grpc  # type: ignore[import-untyped]
+import grpc
 import pyarrow as pa
 from apache_beam.transforms.window import WindowedValue
 from google.auth.credentials import AnonymousCredentials
