@@ -95,12 +95,18 @@ def survive(stream, arguments, faults, log, module=("pipelines.moderate",)):
                 assert job.process.poll() is None, log.read_text("utf-8", "replace")[-3000:]
                 gap = stream.longest_gap(began)
                 print(f"{name}: {gap:.1f} s without a screening", flush=True)
-        account = stream.wait_until_labelled(seconds=400)
-        code, output = job.terminate()
+        end(stream, job)
+
+
+def end(stream, job):
+    """End the job when all that was sent has its labels, once each; return the account."""
+    account = stream.wait_until_labelled(seconds=400)
+    code, output = job.terminate()
     print(account, flush=True)
     assert code == 0, output[-3000:]
     assert account.labels == len(stream.sent) * POLICIES
     assert account.twice_in_view == 0
+    return account
 
 
 def test_prism_labels_every_post_whatever_it_depends_on_is_killed(
@@ -152,12 +158,7 @@ def test_flink_goes_on_from_its_last_checkpoint_whenever_its_job_manager_is_kill
         with Command(arguments, tmp_path / "last") as job:
             goes_on(stream, killed)
             sending.stop()
-            account = stream.wait_until_labelled(seconds=400)
-            code, output = job.terminate()
-    print(account, flush=True)
-    assert code == 0, output[-3000:]
-    assert account.labels == len(stream.sent) * POLICIES
-    assert account.twice_in_view == 0
+            account = end(stream, job)
     assert account.duplicates < first  # it did not begin anew
 
 
