@@ -29,6 +29,7 @@ from pipelines.runners.prism import YEAR_SECONDS
 EMBEDDED = ("[local]", "[auto]")
 _SECONDS = 10.0  # for one answer of Flink's REST API
 _CANCEL_SECONDS = 60.0
+_FEW_GROUPS = 4  # what can ever share the work of a step
 _SAVEPOINT_SECONDS = 60.0
 _JSON = {"Content-Type": "application/json"}
 _MOST_RETRIES = 2**31 - 1
@@ -282,10 +283,23 @@ def _server(arguments: Arguments, version: str | None) -> list[str]:
     if arguments.value("--flink_job_server_jar") is None and version == FLINK_VERSION:
         try:
             options.append(f"--flink_job_server_jar={flink_jar()}")
+            options += _forgetful(arguments)
         except StackError:
             # Beam fetches the one that is published for the version.
             options.append(f"--flink_version={version}")
     return options
+
+
+def _forgetful(arguments: Arguments) -> list[str]:
+    """Return what keeps a job server from before Beam 2.76 going: it forgets to forget.
+
+    Each return of a source to the runner leaves an empty table of state behind, with a map for
+    each key group, of which Flink makes at least 128: a task manager of 512 MB ended after 19
+    minutes. Not by what the cluster has now, or a job could not resume on another one.
+    """
+    parallelism = arguments.value("--parallelism") or ""
+    groups = max(_FEW_GROUPS, int(parallelism) if parallelism.isdecimal() else 0)
+    return [f"--max_parallelism={groups}"]
 
 
 def _state_folder() -> Path:

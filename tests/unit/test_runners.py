@@ -101,6 +101,17 @@ def embedded(*given):
     return flink_defaults(Arguments.of([*JOB, "--job_server_java_launcher=java", *given]))
 
 
+@pytest.mark.parametrize(("given", "groups"), [((), 4), (("--parallelism=6",), 6)])
+def test_a_job_server_that_leaks_by_key_group_gets_few_of_them(given, groups, monkeypatch):
+    monkeypatch.setattr("pipelines.runners.flink.flink_jar", lambda: "flink.jar")
+    assert f"--max_parallelism={groups}" in embedded(*given)
+
+
+def test_another_job_server_has_flinks_own_number_of_key_groups():
+    chosen = embedded("--flink_job_server_jar=/opt/newer.jar")
+    assert not [each for each in chosen if each.startswith("--max_parallelism")]
+
+
 def test_flink_resumes_from_the_newest_checkpoint_of_its_own_run(tmp_path):
     for run, number in (("a", 1), ("a", 2), ("b", 3)):
         folder = tmp_path / run / "0123" / f"chk-{number}"
