@@ -20,6 +20,7 @@ from apache_beam.portability.common_urns import resource_hints
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 from apache_beam.transforms.environments import DockerEnvironment
 
+from infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION
 from pipelines.failures import OptionError
 from pipelines.graph import moderate
 from pipelines.options import ModerationSettings
@@ -102,8 +103,13 @@ def embedded(*given):
 
 
 @pytest.mark.parametrize(("given", "groups"), [((), 4), (("--parallelism=6",), 6)])
-def test_a_job_server_that_leaks_by_key_group_gets_few_of_them(given, groups, monkeypatch):
-    monkeypatch.setattr("pipelines.runners.flink.flink_jar", lambda: "flink.jar")
+def test_a_job_server_that_leaks_by_key_group_gets_few_of_them(
+    given, groups, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
+    jar = tmp_path / f"flink-{FLINK_VERSION}-beam-{FLINK_BEAM_VERSION}" / "flink-job-server.jar"
+    jar.parent.mkdir()
+    jar.touch()
     assert f"--max_parallelism={groups}" in embedded(*given)
 
 
