@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import shutil
+import sys
 import time
 import urllib.parse
 import uuid
@@ -20,7 +21,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions
 
 from infra.local import StackError
-from infra.local.downloads import FLINK_VERSION, flink_jar
+from infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION, flink_jar
 from infra.local.tethered import tethered
 from pipelines.failures import OptionError
 from pipelines.runners.arguments import Arguments
@@ -70,7 +71,7 @@ class FlinkJobOptions(PipelineOptions):
 def flink_defaults(arguments: Arguments) -> list[str]:
     """Return the options that Flink needs; OptionError where the job would fail, or hang, there."""
     _refuse_traps(arguments)
-    endless = (arguments.value("--stop") or "never") == "never"
+    endless = _endless(arguments)
     defaults = [
         "--streaming",
         f"--job_server_timeout={YEAR_SECONDS}",
@@ -171,6 +172,10 @@ class FlinkAddress:
     def _running(self, job_name: str) -> list[str]:
         jobs = self.ask("/jobs/overview")["jobs"]
         return [j["jid"] for j in jobs if j["name"] == job_name and j["state"] not in _ENDED]
+
+
+def _endless(arguments: Arguments) -> bool:
+    return (arguments.value("--stop") or "never") == "never"
 
 
 def _refuse_traps(arguments: Arguments) -> None:
@@ -284,6 +289,11 @@ def _server(arguments: Arguments, version: str | None) -> list[str]:
         try:
             options.append(f"--flink_job_server_jar={flink_jar()}")
             options += _forgetful(arguments)
+            if _endless(arguments):
+                sys.stderr.write(
+                    f"weir: Beam's job server of {FLINK_BEAM_VERSION} keeps a few kB for every "
+                    "bundle; for weeks give --flink_job_server_jar of 2.76 or later\n"
+                )
         except StackError:
             # Beam fetches the one that is published for the version.
             options.append(f"--flink_version={version}")

@@ -102,20 +102,32 @@ def embedded(*given):
     return flink_defaults(Arguments.of([*JOB, "--job_server_java_launcher=java", *given]))
 
 
-@pytest.mark.parametrize(("given", "groups"), [((), 4), (("--parallelism=6",), 6)])
-def test_a_job_server_that_leaks_by_key_group_gets_few_of_them(
-    given, groups, monkeypatch, tmp_path
-):
+@pytest.fixture
+def old_job_server(monkeypatch, tmp_path):
     monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
     jar = tmp_path / f"flink-{FLINK_VERSION}-beam-{FLINK_BEAM_VERSION}" / "flink-job-server.jar"
     jar.parent.mkdir()
     jar.touch()
+
+
+@pytest.mark.usefixtures("old_job_server")
+@pytest.mark.parametrize(("given", "groups"), [((), 4), (("--parallelism=6",), 6)])
+def test_a_job_server_that_leaks_by_key_group_gets_few_of_them(given, groups):
     assert f"--max_parallelism={groups}" in embedded(*given)
 
 
-def test_another_job_server_has_flinks_own_number_of_key_groups():
+@pytest.mark.usefixtures("old_job_server")
+def test_a_job_without_an_end_is_told_of_a_job_server_that_leaks(capsys):
+    embedded()
+    assert "give --flink_job_server_jar of 2.76 or later" in capsys.readouterr().err
+    embedded("--stop=latest")
+    assert not capsys.readouterr().err
+
+
+def test_another_job_server_has_flinks_own_number_of_key_groups(capsys):
     chosen = embedded("--flink_job_server_jar=/opt/newer.jar")
     assert not [each for each in chosen if each.startswith("--max_parallelism")]
+    assert not capsys.readouterr().err
 
 
 def test_flink_resumes_from_the_newest_checkpoint_of_its_own_run(tmp_path):
