@@ -15,7 +15,8 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.runner import PipelineState
 
-from pipelines.runners.flink import EMBEDDED, FlinkAddress, FlinkJobOptions
+from pipelines.runners.flink import EMBEDDED, FlinkJobOptions
+from pipelines.runners.flink_address import FlinkAddress
 
 _LOOK_SECONDS = 0.2  # how soon a signal is seen
 _LAST_SECONDS = 60.0  # for a job to say that it was cancelled
