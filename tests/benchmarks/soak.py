@@ -91,10 +91,13 @@ def main():
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-soak-")))
         stream = stream_of(stack, folder, at_half)
         arguments, kept = ["--runner=prism"], folder
+        no_cache = "--cache_mb=0"  # it grows to its limit, as it should, and for hours here
         if chosen.runner == "flink":
             cluster = stack.enter_context(flink_cluster())
             arguments, kept = on_flink(cluster), cluster.folder / "checkpoints"
-        job = stack.enter_context(Command([*stream.arguments(), *arguments], folder / "log"))
+        job = stack.enter_context(
+            Command([*stream.arguments(), *arguments, no_cache], folder / "log")
+        )
         samples, sizes = [], []
         with stream.sending(chosen.rate):
             began = time.monotonic()
