@@ -434,3 +434,7 @@ def _wait_for_interrupt() -> None:
             signal.pause()
         except KeyboardInterrupt:
             console.print("stopping")
+
+
+if __name__ == "__main__":
+    app()

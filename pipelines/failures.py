@@ -18,8 +18,13 @@ class OptionError(ValueError):
     """An option is wrong; the message names it, the value, and the way out."""
 
 
+class NotStoppedError(Exception):
+    """A job that was told to stop may still run; the message says where to look."""
+
+
 EXPECTED = (
     OptionError,
+    NotStoppedError,
     SourceError,
     TablesError,
     PolicyError,

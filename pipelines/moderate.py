@@ -62,7 +62,11 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     settings = cold_started(options, settings)
     record_decider(settings)
     settings, bookmark = taken_up(settings)
-    started, cancel, prism = time.time(), cancel_of(options), runs_on_prism(options)
+    started, cancel, prism = (
+        time.time(),
+        cancel_of(options, settings.drain_seconds),
+        runs_on_prism(options),
+    )
     with _followed(settings) as on_launched:
         result = launch(options, settings)
         on_launched()

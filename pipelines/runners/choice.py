@@ -40,11 +40,21 @@ def job_options(argv: Sequence[str]) -> PipelineOptions:
     """
     arguments = Arguments.of(argv)
     runner = runner_class(arguments.value("--runner") or "")
+    if runner != "FlinkRunner":
+        _refuse_flinks(arguments)
     defaults = _DEFAULTS[runner](arguments) if runner in _DEFAULTS else []
     if runner == "DataflowRunner":
         require_dataflow()
     chosen = arguments.without("--runner").after([f"--runner={runner}", *defaults])
     return PipelineOptions(list(chosen.argv))
+
+
+def _refuse_flinks(arguments: Arguments) -> None:
+    for option in ("--resume", "--checkpoints"):
+        if arguments.has(option):
+            raise OptionError(
+                f"{option} is for --runner=flink; elsewhere --start=group goes on where a job was"
+            )
 
 
 def runs_in_process(options: PipelineOptions) -> bool:

@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.runner import PipelineState
 
+from pipelines.failures import NotStoppedError
 from pipelines.runners.flink import EMBEDDED, FlinkJobOptions
 from pipelines.runners.flink_address import FlinkAddress
 
@@ -25,11 +26,12 @@ _LAST_SECONDS = 60.0  # for a job to say that it was cancelled
 Cancel = Callable[[Any], None]
 
 
-def cancel_of(options: PipelineOptions) -> Cancel:
+def cancel_of(options: PipelineOptions, seconds: float) -> Cancel:
     """Return what cancels a job, by its result, on the runner of the options.
 
-    On a cluster of Flink it leaves a savepoint below --checkpoints, where that is given. Ask before
-    the job starts: Beam takes the runner's name out of the options.
+    On a cluster of Flink it leaves a savepoint below --checkpoints, where that is given, if one can
+    be had in so many seconds; and it raises NotStoppedError where the job may go on. Ask before the
+    job starts: Beam takes the runner's name out of the options.
     """
     standard, flink = options.view_as(StandardOptions), options.view_as(FlinkRunnerOptions)
     name, master = options.view_as(GoogleCloudOptions).job_name, flink.flink_master
@@ -39,9 +41,15 @@ def cancel_of(options: PipelineOptions) -> Cancel:
 
     def cancel(result: Any) -> None:
         cluster = FlinkAddress.of(master)
-        if folder:
-            _say(_saved(cluster, name, folder))
-        cluster.cancel(name)
+        saved = folder and _saved(cluster, name, folder, seconds)
+        try:
+            cluster.cancel(name)
+        except OSError as error:  # TimeoutError is one
+            raise NotStoppedError(
+                f"Flink's job {name} may still run: {error}. Look at {master}, and cancel it there"
+            ) from error
+        if saved:
+            _say(saved)
         _cancel(result)
 
     return cancel
@@ -51,10 +59,10 @@ def _cancel(result: Any) -> None:
     result.cancel()
 
 
-def _saved(cluster: FlinkAddress, job_name: str, folder: str) -> str:
+def _saved(cluster: FlinkAddress, job_name: str, folder: str, seconds: float) -> str:
     """Return what to tell whoever stopped the job of how to go on with it."""
     try:
-        place = cluster.save(job_name, f"{folder}/savepoints")
+        place = cluster.save(job_name, f"{folder}/savepoints", seconds)
     except (OSError, ValueError, KeyError) as error:  # TimeoutError is an OSError
         return f"stopped without a savepoint ({error}); --resume goes on from the last checkpoint"
     return f"stopped with the savepoint {place}; --resume goes on from it"
@@ -105,9 +113,10 @@ def _signals() -> Iterator[threading.Event]:
         yield asked  # no other thread may listen for signals
         return
 
-    def ask(number: int, _frame: object) -> None:
+    def ask(_number: int, _frame: object) -> None:
         asked.set()
-        signal.signal(number, previous[number])
+        for each, handler in previous.items():
+            signal.signal(each, handler)
 
     # Beam's handler for SIGINT stops its job server, and then nobody is left to cancel the job.
     previous = {int(each): signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}

@@ -181,7 +181,10 @@ def _resumed(arguments: Arguments, folder: str) -> list[str]:
     try:
         (found,) = FileSystems.match([f"{path.rstrip('/')}/**/_metadata"])
     except (BeamIOError, ValueError) as error:
-        raise OptionError(f"--resume: {folder} cannot be read: {error}") from error
+        raise OptionError(
+            f"--resume: {folder} cannot be read from here: {error}. Install what reads it "
+            "(apache-beam[aws] or [gcp]), or give --savepoint_path=URI of what to go on from"
+        ) from error
     if not found.metadata_list:
         raise OptionError(f"--resume: no checkpoint is below {folder}; leave it out to begin anew")
     newest = max(found.metadata_list, key=lambda file: file.last_updated_in_seconds).path
@@ -203,11 +206,12 @@ def _server(arguments: Arguments, version: str | None) -> list[str]:
     if arguments.value("--flink_job_server_jar") is None and version == FLINK_VERSION:
         try:
             options.append(f"--flink_job_server_jar={flink_jar()}")
-            options += _forgetful(arguments)
+            options += _few_key_groups(arguments)
             if _endless(arguments):
                 sys.stderr.write(
                     f"weir: Beam's job server of {FLINK_BEAM_VERSION} keeps a few kB for every "
-                    "bundle; for weeks give --flink_job_server_jar of 2.76 or later\n"
+                    f"bundle, and has at most {_FEW_GROUPS} workers a step unless --parallelism is "
+                    "more; for weeks give --flink_job_server_jar of 2.76 or later\n"
                 )
         except StackError:
             # Beam fetches the one that is published for the version.
@@ -215,13 +219,15 @@ def _server(arguments: Arguments, version: str | None) -> list[str]:
     return options
 
 
-def _forgetful(arguments: Arguments) -> list[str]:
-    """Return what keeps a job server from before Beam 2.76 going: it forgets to forget.
+def _few_key_groups(arguments: Arguments) -> list[str]:
+    """Return what keeps a task manager alive under a job server from before Beam 2.76.
 
-    Each return of a source to the runner leaves an empty table of state behind, with a map for
-    each key group, of which Flink makes at least 128: a task manager of 512 MB ended after 19
-    minutes. Not by what the cluster has now, or a job could not resume on another one.
+    There each bundle of a source leaves an empty table of state behind, with a map for each key
+    group, of which Flink makes at least 128: a task manager of 512 MB ended after 19 minutes. Not
+    by what the cluster has now, nor where a job resumes: Flink has its number from the checkpoint.
     """
+    if arguments.has("--max_parallelism") or arguments.has("--resume"):
+        return []
     parallelism = arguments.value("--parallelism") or ""
     groups = max(_FEW_GROUPS, int(parallelism) if parallelism.isdecimal() else 0)
     return [f"--max_parallelism={groups}"]

@@ -11,7 +11,6 @@ from pipelines.failures import OptionError
 
 _SECONDS = 10.0  # for one answer
 _CANCEL_SECONDS = 60.0
-_SAVEPOINT_SECONDS = 60.0
 _JSON = {"Content-Type": "application/json"}
 _ENDED = ("CANCELED", "FAILED", "FINISHED", "SUSPENDED")
 
@@ -65,26 +64,27 @@ class FlinkAddress:
                 self.ask(f"/jobs/{job}?mode=cancel", "PATCH")
             time.sleep(0.5)
 
-    def save(self, job_name: str, folder: str) -> str:
+    def save(self, job_name: str, folder: str, seconds: float) -> str:
         """Stop the job of a name with a savepoint below a folder, and return where that is.
 
         Raises OSError where Flink does not answer or says that none was made, TimeoutError where
-        it takes too long.
+        it takes longer than the seconds.
         """
         jobs = self._running(job_name)
         if not jobs:
             raise OSError(f"no job {job_name} runs")
         savepoints = f"/jobs/{jobs[0]}/savepoints"
-        # Not /stop: it drains what resuming would need.
+        # Not /stop: state was lost by it once.
         body = {"cancel-job": True, "target-directory": folder}
         asked = self.ask(savepoints, "POST", body)["request-id"]
-        deadline = time.monotonic() + _SAVEPOINT_SECONDS
+        deadline = time.monotonic() + seconds
         while (found := self.ask(f"{savepoints}/{asked}"))["status"]["id"] != "COMPLETED":
             if time.monotonic() > deadline:
-                raise TimeoutError(f"none after {_SAVEPOINT_SECONDS:g} s")
+                raise TimeoutError(f"none after {seconds:g} s")
             time.sleep(0.2)
         if "location" not in found["operation"]:
-            raise OSError("Flink made none; its job manager's log says why")
+            cause = str(found["operation"].get("failure-cause", {}).get("class", "no reason given"))
+            raise OSError(f"Flink made none, {cause}; its job manager's log says more")
         return str(found["operation"]["location"])
 
     def _running(self, job_name: str) -> list[str]:

@@ -1,10 +1,15 @@
 import json
+import signal
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from subprocess import run
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from infra.local.children import free_ports
+from pipelines.failures import NotStoppedError
 from pipelines.runners import cancel_of
 
 
@@ -12,7 +17,7 @@ class Flink:
     """A cluster that runs one job until it is cancelled, or until its savepoint is made."""
 
     def __init__(self, operation):
-        self.operation = operation
+        self.operation, self.looks = operation, 0
         self.state, self.asked, self.body = "RUNNING", [], None
 
     def answer(self, method, path, body):
@@ -25,6 +30,9 @@ class Flink:
                 self.body = json.loads(body)
                 return {"request-id": "7"}
             case "GET", "/jobs/1a/savepoints/7":
+                self.looks += 1
+                if self.looks == 1:
+                    return {"status": {"id": "IN_PROGRESS"}}
                 if "location" in self.operation:
                     self.state = "CANCELED"
                 return {"status": {"id": "COMPLETED"}, "operation": self.operation}
@@ -44,7 +52,7 @@ class Result:
 def stopped(capsys):
     """Return a function that stops a job, with what the cluster was asked and what was said."""
 
-    def stop(operation, *given):
+    def stop(operation, *given, seconds=10):
         flink, result = Flink(operation), Result()
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,7 +82,7 @@ def stopped(capsys):
         master = f"--flink_master=127.0.0.1:{server.server_port}"
         try:
             options = ["--runner=FlinkRunner", master, "--job_name=weir-1", *given]
-            cancel_of(PipelineOptions(options))(result)
+            cancel_of(PipelineOptions(options), seconds)(result)
         finally:
             server.shutdown()
             thread.join()
@@ -111,3 +119,40 @@ def test_a_job_whose_checkpoints_are_the_clusters_own_is_only_stopped(stopped):
     flink, said = stopped({})
     assert "POST" not in flink.asked
     assert not said
+
+
+def test_a_savepoint_that_takes_longer_than_a_job_may_is_not_waited_for(stopped):
+    flink, said = stopped({"location": "s3://bucket/s-1"}, FOLDER, seconds=0)
+    assert "PATCH" in flink.asked
+    assert "stopped without a savepoint (none after 0 s)" in said
+
+
+def test_a_cluster_that_does_not_answer_may_still_run_the_job(capsys):
+    (port,) = free_ports(1)
+    options = ["--runner=FlinkRunner", f"--flink_master=127.0.0.1:{port}", "--job_name=weir-1"]
+    with pytest.raises(NotStoppedError, match="weir-1 may still run"):
+        cancel_of(PipelineOptions([*options, FOLDER]), 10)(Result())
+    assert not capsys.readouterr().err
+
+
+def test_any_second_signal_ends_the_process():
+    job = run([sys.executable, "-c", _STOPPED_TWICE], capture_output=True, timeout=60)
+    assert job.returncode == -signal.SIGINT, job.stderr.decode()
+
+
+_STOPPED_TWICE = """
+import os, signal, threading, time
+from pipelines.runners import wait
+
+class Result:
+    def wait_until_finish(self):
+        time.sleep(100)
+
+def cancel(result):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(10)
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+wait(Result(), cancel)
+"""

@@ -23,6 +23,7 @@ from transforms.judge.budget import Budget
 from transforms.judge.shared import Engines
 from transforms.records import DEAD_LETTER, DEFERRED, ESCALATION, VERDICT, VIOLATION, Mode
 from transforms.reloading import RELOADS, Reloading
+from transforms.waiting import WAITING
 
 coders.register()
 
@@ -544,3 +545,23 @@ def test_an_engine_in_use_is_not_closed_when_another_is_asked_for():
     first = engines.acquire("a", ScriptedEngine, 8).engine
     engines.acquire("b", ScriptedEngine, 8)
     assert not first.closed
+
+
+def test_whatever_an_escalation_ends_as_makes_room_for_another():
+    batches = [
+        escalations("a", "b", "fail now"),
+        escalations("d", policy_ids=("nowhere",)),
+        escalations("e", "f", first=5),
+    ]
+    WAITING.start(1)
+    try:
+        for batch in batches:
+            WAITING.add(batch)
+        assert WAITING.full()
+        judged = judge(*batches, settings=replace(SETTINGS, budget=Budget(share=0.5)))
+        assert judged.verdicts.num_rows + judged.deferred.num_rows + judged.dead.num_rows == 6
+        assert judged.deferred.num_rows
+        assert judged.dead.num_rows
+        assert not WAITING.full()
+    finally:
+        WAITING.stop()

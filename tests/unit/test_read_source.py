@@ -15,6 +15,7 @@ from transforms.read.batch import message_batch
 from transforms.read.consumers import Gap, Readers
 from transforms.read.partitions import NEVER, Slice
 from transforms.read.source import ReadToStop, SliceRestrictions
+from transforms.waiting import WAITING
 
 Record = namedtuple("Record", "offset timestamp key value headers", defaults=(None, b"v", ()))
 KAFKA = KafkaSettings("broker:9")
@@ -44,6 +45,9 @@ class Reader:
 
     def gap(self, error):
         return Gap("posts", 0, self.position, self.position + 7)
+
+    def look(self):
+        self.looked = True
 
     def caught_up(self):
         return not self.polls
@@ -246,3 +250,19 @@ def test_the_more_readers_wait_the_shorter_each_of_them_is_polled():
 
 def test_batches_are_record_batches():
     assert isinstance(Bundle(Reader(([0], 1)), 0, 1).output[0].value, pa.RecordBatch)
+
+
+@pytest.fixture
+def no_room():
+    WAITING.start(0)
+    yield
+    WAITING.stop()
+
+
+@pytest.mark.usefixtures("no_room")
+def test_nothing_is_read_while_too_much_waits_for_the_judge_and_the_lag_is_looked_at():
+    reader = Reader(([0, 1], 2))
+    bundle = Bundle(reader, 0, NEVER)
+    assert bundle.offsets == []
+    assert bundle.rest == (0, NEVER)
+    assert reader.looked

@@ -124,6 +124,21 @@ def test_a_job_without_an_end_is_told_of_a_job_server_that_leaks(capsys):
     assert not capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("old_job_server")
+def test_a_job_that_resumes_keeps_the_key_groups_that_it_had(tmp_path):
+    (tmp_path / "live" / "chk-1").mkdir(parents=True)
+    (tmp_path / "live" / "chk-1" / "_metadata").touch()
+    chosen = embedded(f"--checkpoints={tmp_path.as_uri()}", "--resume")
+    assert not [each for each in chosen if each.startswith("--max_parallelism")]
+
+
+@pytest.mark.parametrize("option", ["--resume", "--checkpoints=file:///tmp/x"])
+@pytest.mark.parametrize("runner", ["", "prism"])
+def test_what_only_flink_has_is_refused_elsewhere(option, runner):
+    with pytest.raises(OptionError, match="--start=group"):
+        job_options([*JOB, f"--runner={runner}", PRISM, option])
+
+
 def test_another_job_server_has_flinks_own_number_of_key_groups(capsys):
     chosen = embedded("--flink_job_server_jar=/opt/newer.jar")
     assert not [each for each in chosen if each.startswith("--max_parallelism")]

@@ -14,7 +14,7 @@ from functools import cache
 
 import pyarrow as pa
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import OffsetOutOfRangeError
+from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from transforms.kafka import KafkaSettings
 from transforms.read.errors import LostMessagesError, TopicRecreatedError
@@ -23,6 +23,8 @@ from transforms.read.raw import hand_out_whole_batches, topic_id
 
 POLL_MS = 100  # also what a poll takes that finds only control records
 OFFSETS_TIMEOUT_MS = 30_000
+_LOOK_SECONDS = 5.0
+_LOOK_MS = 2000
 _IDLE_SECONDS = 120.0
 _FETCH_BYTES = 4 << 20
 # A runner reads a few partitions at once (Prism 8), so that a thousand idle ones polled for
@@ -80,6 +82,8 @@ class PartitionReader:
         self._fetched: Fetched | None = None
         self._position: int | None = None
         self._topic_id: str | None = None
+        self._end: int | None = None  # as of the last look
+        self._look_again = 0.0
         self.idle_since = 0.0
 
     def expect(self, topic_id: str | None) -> None:
@@ -136,9 +140,18 @@ class PartitionReader:
             )
 
     def lag(self) -> int | None:
-        """Return how many offsets the partition goes on, as far as the last fetch could see."""
-        end = self._consumer.highwater(self._partition)
-        return None if end is None or self._position is None else max(0, end - self._position)
+        """Return how many offsets the partition goes on, as of the last fetch or look."""
+        ends = [e for e in (self._consumer.highwater(self._partition), self._end) if e is not None]
+        return max(0, max(ends) - self._position) if ends and self._position is not None else None
+
+    def look(self) -> None:
+        """See, every few seconds, where the partition ends: for one that is not polled for now."""
+        if time.monotonic() < self._look_again:
+            return
+        self._look_again = time.monotonic() + _LOOK_SECONDS
+        with suppress(KafkaError):  # the lag is then what it was
+            ends = self._consumer.end_offsets([self._partition], timeout_ms=_LOOK_MS)
+            self._end = int(ends[self._partition])
 
     def caught_up(self) -> bool:
         """Return whether the reader stands at the end, as far as the last fetch could see."""

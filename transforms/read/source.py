@@ -163,6 +163,7 @@ class _ReadSlice(beam.DoFn):
             if STOPPING.is_set():
                 return not tracker.try_claim(stop - 1)
             if WAITING.full():
+                reader.look()
                 tracker.defer_remainder(_IDLE_DELAY)
                 return True
             try:
