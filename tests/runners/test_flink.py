@@ -40,7 +40,7 @@ def test_another_build_goes_on_from_the_savepoint_that_a_signal_leaves(stream, f
         assert code == 0, output[-3000:]
         assert "weir: stopped with the savepoint file:" in output
         first = len(stream.screened())
-        build = ("tests.runners.another_build", str(tmp_path / "seen"))
+        build = ("tests.runners.altered", "touch", str(tmp_path / "seen"))
         with Command([*arguments, "--resume"], tmp_path / "then", build) as job:
             stream.wait_until_screened()
             sending.stop()

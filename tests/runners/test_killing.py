@@ -135,7 +135,7 @@ def test_flink_labels_every_post_whatever_is_killed(
         ("task manager", lambda: replace(cluster.task_manager)),
         ("worker pool", workers.replace_pool),
     ]
-    arguments, module = [*flink, *judged_by], ("tests.runners.raising", str(to_raise))
+    arguments, module = [*flink, *judged_by], ("tests.runners.altered", "raise", str(to_raise))
     survive(stream, arguments, faults, tmp_path / "log", module)
     assert not to_raise.exists()
 
