@@ -124,13 +124,13 @@ class Stream:
             assert time.monotonic() < deadline, f"{lost} of {len(sent)} are not screened"
             time.sleep(1)
 
-    def longest_gap(self, since):
-        """Return the longest time in which nothing was screened, in seconds; ``since`` is epoch."""
+    def longest_gap(self, since, until=float("inf")):
+        """Return the longest time in which nothing was screened, in seconds, between two epochs."""
         rows = self.rows(
             "SELECT DISTINCT UNIX_MILLIS(screened_at) AS at FROM `{dataset}.screenings` "
             "WHERE run = @run"
         )
-        times = [since, *sorted(at for row in rows if (at := row["at"] / 1000) >= since)]
+        times = [since, *sorted(at for row in rows if since <= (at := row["at"] / 1000) < until)]
         return max((b - a for a, b in pairwise(times)), default=float("inf"))
 
     def account(self):

@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -144,27 +145,22 @@ def test_flink_goes_on_from_its_last_checkpoint_whenever_its_job_manager_is_kill
     stream, flink, cluster, tmp_path
 ):
     kept = f"--checkpoints={(tmp_path / 'kept').as_uri()}"
-    arguments, killed = [*stream.arguments(), *flink, kept], None
+    arguments, killed = [*stream.arguments(), *flink, kept], []
     with stream.sending(RATE) as sending:
         for _ in range(KILLS):
             with Command(arguments, tmp_path / "killed") as job:
-                goes_on(stream, killed)
-                time.sleep(random.uniform(5, 20))
-                killed = time.time()
+                stream.wait_until_screened(seconds=400)
+                time.sleep(random.uniform(15, 30))  # a task goes on for a while without its manager
+                killed.append(time.time())
                 cluster.job_manager.kill()
             cluster.job_manager.start()
             arguments = [*arguments, "--resume"]
         first = len(stream.screened())
         with Command(arguments, tmp_path / "last") as job:
-            goes_on(stream, killed)
+            stream.wait_until_screened(seconds=400)
             sending.stop()
             account = end(stream, job)
-    assert account.duplicates < first  # it did not begin anew
-
-
-def goes_on(stream, since):
-    """Wait until all is screened, and print how long that was not so, since a moment if any."""
-    stream.wait_until_screened(seconds=400)
-    if since is not None:
-        gap = stream.longest_gap(since)
+    for since, until in pairwise([*killed, time.time()]):
+        gap = stream.longest_gap(since, until)
         print(f"job manager: {gap:.1f} s without a screening", flush=True)
+    assert account.duplicates < first  # it did not begin anew
