@@ -149,14 +149,16 @@ def test_flink_goes_on_from_its_last_checkpoint_whenever_its_job_manager_is_kill
     with stream.sending(RATE) as sending:
         for _ in range(KILLS):
             with Command(arguments, tmp_path / "killed") as job:
+                wait_until_running(cluster, job)
                 stream.wait_until_screened(seconds=400)
-                time.sleep(random.uniform(15, 30))  # a task goes on for a while without its manager
+                time.sleep(random.uniform(5, 20))
                 killed.append(time.time())
                 cluster.job_manager.kill()
             cluster.job_manager.start()
             arguments = [*arguments, "--resume"]
         first = len(stream.screened())
         with Command(arguments, tmp_path / "last") as job:
+            wait_until_running(cluster, job)
             stream.wait_until_screened(seconds=400)
             sending.stop()
             account = end(stream, job)
@@ -164,3 +166,12 @@ def test_flink_goes_on_from_its_last_checkpoint_whenever_its_job_manager_is_kill
         gap = stream.longest_gap(since, until)
         print(f"job manager: {gap:.1f} s without a screening", flush=True)
     assert account.duplicates < first  # it did not begin anew
+
+
+def wait_until_running(cluster, job):
+    """Wait for the job itself: tasks of the one before go on for a while without their manager."""
+    deadline = time.monotonic() + 200
+    while not cluster.get("/overview").get("jobs-running"):
+        assert time.monotonic() < deadline
+        assert job.process.poll() is None, job.log.read_text("utf-8", "replace")[-3000:]
+        time.sleep(0.5)
