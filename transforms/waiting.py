@@ -6,12 +6,10 @@ escalates; then reading waits, and the lag shows it. Flink and Dataflow hold bac
 """
 
 import threading
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from transforms.records import post_bytes
 
 _ROW_BYTES = 1024  # all of an escalation but the post
 
@@ -57,14 +55,6 @@ class Waiting:
         size = int(post_bytes(escalations).sum()) + _ROW_BYTES * escalations.num_rows
         with self._lock:
             self._bytes += sign * size
-
-
-def post_bytes(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    """Return the bytes of each row's ``text`` and ``value``, which are nearly all that it takes."""
-    text: Any = rows["text"]
-    value: Any = rows["value"]
-    total = pc.add(pc.binary_length(text), pc.fill_null(pc.binary_length(value), 0))
-    return np.asarray(total.to_numpy(zero_copy_only=False), np.int64)
 
 
 WAITING = Waiting()

@@ -29,7 +29,8 @@ class RunnerOptions(PipelineOptions):
         group.add_argument(
             "--resume",
             action="store_true",
-            help="flink: go on from the newest checkpoint of this --run_name below --checkpoints",
+            help="flink: go on from the newest checkpoint or savepoint of this --run_name, below "
+            "--checkpoints",
         )
         group.add_argument(
             "--judge_accelerator",

@@ -17,7 +17,7 @@ from transforms import coders as _coders  # noqa: F401 - registers the coder of 
 from transforms.counts import ages, counter, latency, policy_counter
 from transforms.identity import decision_ids
 from transforms.progress import PROGRESS, positions
-from transforms.records import ESCALATION, SCREENING, Route
+from transforms.records import ESCALATION, SCREENING, Route, post_bytes
 from transforms.reloading import RELOADS, Reloading
 from transforms.residents import settle
 from transforms.screen.model import Floats, ScreenSource, scores_of
@@ -39,7 +39,7 @@ from transforms.screen.route import (
     audited,
     routes,
 )
-from transforms.waiting import WAITING, post_bytes
+from transforms.waiting import WAITING
 
 ESCALATION_ROWS = 32
 _ESCALATION_BYTES = 4 << 20  # of posts in one batch of escalations, unless one alone is larger
