@@ -1,4 +1,4 @@
-"""Redrive: dead letters go back, byte for byte, to the topics they came from.
+"""Redrive: dead letters go back, byte for byte, to those of the topics that they came from.
 
 Each call takes up where the last one that sent anything left off, by offsets committed for a
 consumer group, and ends where the dead-letter topic ended when it began: letters of posts that
@@ -7,29 +7,30 @@ commit once more; a redriven post is a new message with an offset of its own, so
 stand beside the earlier ones.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from transforms.dead_letters import ATTEMPTS_HEADER, attempts
+from transforms.dead_letters import ATTEMPTS_HEADER, REDRIVEN_FROM, count_of
 from transforms.kafka import KafkaSettings
 from transforms.read import SourceError, check_source
 from transforms.records import Stage
 from transforms.write.dead_letter_topic import (
     OFFSET,
     PARTITION,
-    REDRIVEN_FROM,
     STAGE,
     TOPIC,
     VALUE,
     original_headers,
 )
-from transforms.write.outbox import Outbox, ProduceError, Record
+from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, ProduceError, Record
 
 GROUP = "weir-redrive"
 _IDLE_MS = 500
@@ -47,6 +48,9 @@ class RedriveReport:
     redriven: int = 0
     repeated: int = 0  # another letter of a post that this call had redriven
     exhausted: int = 0  # failed as often as allowed
+    foreign: int = 0  # names a topic that is not one of those to send to
+    gone: int = 0  # its topic, or the partition of it, is no longer there
+    refused: int = 0  # its topic takes no message so large, or none from this user
     rows: int = 0  # BigQuery refused a row: sending the post again would not mend it
     unsendable: int = 0  # the letter holds no whole message, or not where it came from
     dry_run: bool = False
@@ -57,7 +61,10 @@ class RedriveReport:
         parts = [
             (self.redriven, would),
             (self.repeated, "of posts that were sent back already"),
-            (self.exhausted, "left: failed as often as allowed"),
+            (self.exhausted, "left: failed as often as --max-attempts allows"),
+            (self.foreign, "left: they name a topic that is not among --topics"),
+            (self.gone, "left: their topic, or its partition, is gone"),
+            (self.refused, "left: their topic takes none so large, or none from this user"),
             (self.rows, "left: rows that BigQuery refused, to be mended there"),
             (self.unsendable, "left: the letter holds no whole message"),
         ]
@@ -68,20 +75,27 @@ class RedriveReport:
 def redrive(
     settings: KafkaSettings,
     dead_letter_topic: str,
+    topics: Collection[str],
     *,
     max_attempts: int = 5,
     limit: int | None = None,
     dry_run: bool = False,
     again: bool = False,
+    max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> RedriveReport:
     """Send what can be processed anew back to its topic and partition, as often as allowed.
 
+    A letter is a message like any other, so it may name any topic: only ``topics`` are sent to.
+    What cannot be sent is counted, and stays where it is.
     ``limit`` ends the call after so many messages sent, ``dry_run`` only counts, and ``again``
     starts at the beginning of the dead-letter topic. SourceError where Kafka does not answer, has
     no such topic, or does not take the messages.
     """
+    if not topics or dead_letter_topic in topics:
+        raise RedriveError("Name the topics that the run reads, and not that of the dead letters")
     check_source(settings, (dead_letter_topic,))
-    outbox = Outbox(settings)
+    counts: Counter[str] = Counter()
+    outbox = Outbox(settings, max_record_bytes=max_record_bytes, refused=partial(_refuse, counts))
     try:
         with closing(
             settings.consumer(
@@ -89,7 +103,9 @@ def redrive(
             )
         ) as consumer:
             letters = _polls(consumer, dead_letter_topic, again)
-            return _send(letters, consumer, outbox, max_attempts, limit, dry_run)
+            there = {topic: consumer.partitions_for_topic(topic) or set() for topic in topics}
+            _send(letters, consumer, outbox, counts, there, max_attempts, limit, dry_run)
+            return RedriveReport(**counts, dry_run=dry_run)
     except (ProduceError, KafkaError) as error:
         raise RedriveError(
             f"Redriving {dead_letter_topic} stopped ({error or type(error).__name__}). What was "
@@ -99,10 +115,17 @@ def redrive(
         outbox.close()
 
 
-def original(letter: Any, max_attempts: int) -> Record | str:
+def _refuse(counts: Counter[str], _: Record) -> None:
+    counts.update(redriven=-1, refused=1)
+
+
+def original(
+    letter: Any, max_attempts: int, partitions: Mapping[str, Collection[int]]
+) -> Record | str:
     """Return the message that a dead letter holds, or the count of the report that it falls under.
 
-    ``letter`` is a kafka-python ConsumerRecord.
+    ``letter`` is a kafka-python ConsumerRecord; ``partitions`` are those of each topic that may be
+    sent to.
     """
     headers = dict(letter.headers)
     try:
@@ -115,7 +138,11 @@ def original(letter: Any, max_attempts: int) -> Record | str:
     # Neither key nor value: Kafka's Python client cannot produce it again.
     if headers.get(VALUE) is not None:
         return "unsendable"
-    tried = attempts([{"key": name, "value": value} for name, value in letter.headers])
+    if topic not in partitions:
+        return "foreign"
+    if partition not in partitions[topic]:
+        return "gone"
+    tried = count_of(headers.get(ATTEMPTS_HEADER))
     if tried >= max_attempts:
         return "exhausted"
     return Record(
@@ -135,13 +162,12 @@ def _send(
     polls: Iterator[list[tuple[TopicPartition, Any]]],
     consumer: KafkaConsumer,
     outbox: Outbox,
+    counts: Counter[str],
+    partitions: Mapping[str, Collection[int]],
     max_attempts: int,
     limit: int | None,
     dry_run: bool,
-) -> RedriveReport:
-    counts: dict[str, int] = dict.fromkeys(
-        ("read", "redriven", "repeated", "exhausted", "rows", "unsendable"), 0
-    )
+) -> None:
     seen: set[bytes] = set()
     for letters in polls:
         done: dict[TopicPartition, int] = {}
@@ -150,7 +176,7 @@ def _send(
                 break
             done[partition] = letter.offset + 1
             counts["read"] += 1
-            record = original(letter, max_attempts)
+            record = original(letter, max_attempts, partitions)
             if isinstance(record, str):
                 counts[record] += 1
             elif record.headers[-1][1] in seen:
@@ -165,7 +191,6 @@ def _send(
             consumer.commit({p: OffsetAndMetadata(at, "", -1) for p, at in done.items()})
         if limit is not None and counts["redriven"] >= limit:
             break
-    return RedriveReport(**counts, dry_run=dry_run)
 
 
 def _polls(

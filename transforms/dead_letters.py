@@ -10,7 +10,10 @@ from transforms.identity import decision_ids
 from transforms.records import DEAD_LETTER, Stage
 
 ATTEMPTS_HEADER = "weir-attempts"
-_COUNT = re.compile(rb"[1-9][0-9]{0,5}")  # anyone may write a header: no sign, no million
+REDRIVEN_FROM = "weir-redriven-from"
+MOST_ATTEMPTS = 100  # that redrive makes, so a larger count is not its own
+_COUNT = re.compile(rb"[1-9][0-9]{0,2}")
+_PLACE = re.compile(rb"(.*)/([0-9]{1,10})/([0-9]{1,19})", re.DOTALL)  # topic, partition, offset
 
 
 def dead_letters(
@@ -36,7 +39,7 @@ def dead_letters(
         "stage": pa.repeat(str(stage), rows),
         "reason": pa.array(reasons, pa.string()),
         "error": pa.array(errors, pa.string()),
-        "attempts": pa.array([attempts(h) for h in batch["headers"].to_pylist()], pa.int64()),
+        "attempts": pa.array(_attempts(batch), pa.int64()),
         "died_at": pa.repeat(pa.scalar(datetime.now(UTC), DEAD_LETTER.field("died_at").type), rows),
     }
     known = dict(zip(batch.schema.names, batch.columns, strict=True)) | columns
@@ -49,14 +52,29 @@ def dead_letters(
     )
 
 
-def attempts(headers: Sequence[dict[str, str | bytes | None]] | None) -> int:
-    """Return how often the message was processed, this time included: 1 unless redriven."""
-    for header in headers or ():
-        value = header["value"]
-        if (
-            header["key"] == ATTEMPTS_HEADER
-            and isinstance(value, bytes)
-            and _COUNT.fullmatch(value)
-        ):
-            return int(value)
-    return 1
+def _attempts(batch: pa.RecordBatch) -> list[int]:
+    rows = batch.select(["topic", "partition", "offset", "headers"]).to_pylist()
+    return [attempts(row["headers"], row["topic"], row["partition"], row["offset"]) for row in rows]
+
+
+def attempts(
+    headers: Sequence[dict[str, str | bytes | None]] | None, topic: str, partition: int, offset: int
+) -> int:
+    """Return how often the message at a position was processed, this time included.
+
+    Whoever writes a post writes its headers, so a count is believed only as redrive leaves it:
+    within MOST_ATTEMPTS, beside an earlier position of the same partition. Else it is 1.
+    """
+    named = {header["key"]: header["value"] for header in headers or ()}
+    place = named.get(REDRIVEN_FROM)
+    found = _PLACE.fullmatch(place) if isinstance(place, bytes) else None
+    if found is None or (found[1], int(found[2])) != (topic.encode(), partition):
+        return 1
+    return count_of(named.get(ATTEMPTS_HEADER)) if int(found[3]) < offset else 1
+
+
+def count_of(header: str | bytes | None) -> int:
+    """Return the attempts that a header names; 1 where it names none that redrive would."""
+    if not isinstance(header, bytes) or not _COUNT.fullmatch(header):
+        return 1
+    return count if (count := int(header)) <= MOST_ATTEMPTS else 1

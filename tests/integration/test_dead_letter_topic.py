@@ -64,7 +64,7 @@ def test_letters_go_back_byte_for_byte_to_the_partition_they_came_from(settings,
     kept = read(settings, dead, 2)
     assert {record.value for record in kept} == {b"oops %d" % n for n in range(50)}
 
-    report = redrive(settings, dead)
+    report = redrive(settings, dead, {source})
     assert (report.read, report.redriven) == (50, 50)
     back = read(settings, source, 4)
     assert {record.partition for record in back} == {3}
@@ -80,11 +80,11 @@ def test_letters_go_back_byte_for_byte_to_the_partition_they_came_from(settings,
 def test_a_second_redrive_sends_only_what_came_since(settings, topics):
     source, dead = topics
     write(settings, dead, failed(source, 1, 2))
-    assert redrive(settings, dead).redriven == 2
-    assert redrive(settings, dead).read == 0
+    assert redrive(settings, dead, {source}).redriven == 2
+    assert redrive(settings, dead, {source}).read == 0
     write(settings, dead, failed(source, 3))
-    assert redrive(settings, dead).redriven == 1
-    assert redrive(settings, dead, again=True, dry_run=True).redriven == 3
+    assert redrive(settings, dead, {source}).redriven == 1
+    assert redrive(settings, dead, {source}, again=True, dry_run=True).redriven == 3
 
 
 def test_a_dry_run_counts_and_changes_nothing(settings, topics):
@@ -94,10 +94,13 @@ def test_a_dry_run_counts_and_changes_nothing(settings, topics):
         dead,
         failed(source, 1, 1, 2),
         failed(source, 3, stage=Stage.WRITE),
-        failed(source, 4, headers=[("weir-attempts", b"5")]),
+        failed(
+            *(source, 4),
+            headers=[("weir-attempts", b"5"), ("weir-redriven-from", f"{source}/3/2".encode())],
+        ),
     )
     for _ in range(2):
-        report = redrive(settings, dead, dry_run=True)
+        report = redrive(settings, dead, {source}, dry_run=True)
         assert (report.read, report.redriven, report.repeated) == (5, 2, 1)
         assert (report.rows, report.exhausted, report.unsendable) == (1, 1, 0)
         assert "would be sent back" in str(report)
@@ -107,8 +110,8 @@ def test_a_dry_run_counts_and_changes_nothing(settings, topics):
 def test_a_limit_ends_a_redrive_and_the_next_goes_on(settings, topics):
     source, dead = topics
     write(settings, dead, failed(source, *range(10)))
-    assert redrive(settings, dead, limit=4).redriven == 4
-    assert redrive(settings, dead).redriven == 6
+    assert redrive(settings, dead, {source}, limit=4).redriven == 4
+    assert redrive(settings, dead, {source}).redriven == 6
     assert len(read(settings, source, 4)) == 10
 
 
@@ -118,15 +121,36 @@ def test_a_letter_too_large_for_its_topic_keeps_its_position_alone(settings, top
     write(settings, dead, large, failed(source, 2), max_record_bytes=4000)
     kept = {dict(r.headers)["weir-offset"]: r.value for r in read(settings, dead, 2)}
     assert kept == {b"1": b"", b"2": b"oops 2"}
-    report = redrive(settings, dead)
+    report = redrive(settings, dead, {source})
     assert (report.redriven, report.unsendable) == (1, 1)
+
+
+def test_letters_that_cannot_be_sent_are_counted_and_the_others_go(settings, topics):
+    source, dead = topics
+    narrow = f"{source}-narrow"
+    admin = settings.admin()
+    admin.create_topics([NewTopic(narrow, 4, 1)])
+    admin.close()
+    write(settings, dead, failed("gone-since", 1), failed(narrow, 2), failed(source, 3))
+    report = redrive(settings, dead, {source, "gone-since"})
+    assert (report.redriven, report.gone, report.foreign) == (1, 1, 1)
+    assert redrive(settings, dead, {source}).read == 0
+
+
+def test_a_letter_that_its_topic_takes_no_longer_does_not_stop_the_others(settings, topics):
+    source, dead = topics
+    large = letters(message(b"x" * 900_000, offset=1) | {"topic": source})
+    write(settings, dead, large, failed(source, 2))
+    report = redrive(settings, dead, {source}, max_record_bytes=500_000)
+    assert (report.read, report.redriven, report.refused) == (2, 1, 1)
+    assert [record.value for record in read(settings, source, 4)] == [b"oops 2"]
 
 
 def test_tombstones_and_messages_of_nulls_are_kept(settings, topics):
     source, dead = topics
     rows = [message(None, key=b"k", offset=1), message(None, key=None, offset=2)]
     write(settings, dead, letters(*[row | {"topic": source} for row in rows]))
-    report = redrive(settings, dead)
+    report = redrive(settings, dead, {source})
     assert (report.read, report.redriven, report.unsendable) == (2, 1, 1)
     (tombstone,) = read(settings, source, 4)
     assert (tombstone.key, tombstone.value) == (b"k", None)
@@ -134,6 +158,6 @@ def test_tombstones_and_messages_of_nulls_are_kept(settings, topics):
 
 def test_what_cannot_be_read_is_said_in_a_sentence(settings):
     with pytest.raises(SourceError, match="no-such-topic"):
-        redrive(settings, "no-such-topic", dry_run=True)
+        redrive(settings, "no-such-topic", {"posts"}, dry_run=True)
     with pytest.raises(SourceError, match=r"127\.0\.0\.1:1"):
-        redrive(KafkaSettings("127.0.0.1:1"), "any")
+        redrive(KafkaSettings("127.0.0.1:1"), "any", {"posts"})

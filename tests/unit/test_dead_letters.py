@@ -12,6 +12,8 @@ from transforms.records import DEAD_LETTER, MESSAGE, Stage
 from transforms.write.dead_letter_topic import HEADERS, emptied, letter_records
 from transforms.write.outbox import Record
 
+POSTS = {"posts": {0, 1, 2, 3}}
+
 
 def message(value=b"oops", key=b"k", headers=(), offset=7):
     return {
@@ -75,16 +77,46 @@ def test_what_is_known_of_the_post_stands_on_the_letter():
 
 @pytest.mark.parametrize(
     ("header", "attempts"),
-    [(b"3", 3), (b"0", 1), (b"-2", 1), (b"9" * 400, 1), (b"", 1), (None, 1), (b"\xff", 1)],
+    [
+        (b"3", 3),
+        (b"100", 100),
+        (b"101", 1),
+        (b"0", 1),
+        (b"-2", 1),
+        (b"9" * 400, 1),
+        (b"", 1),
+        (None, 1),
+        (b"\xff", 1),
+    ],
 )
 def test_attempts_are_read_from_the_header_and_distrusted(header, attempts):
-    row = message(headers=[("weir-attempts", header)])
+    row = message(headers=[("weir-attempts", header), ("weir-redriven-from", b"posts/3/6")])
     assert letters(row)["attempts"].to_pylist() == [attempts]
+
+
+@pytest.mark.parametrize(
+    "place", [None, b"posts/3", b"posts/3/7", b"posts/3/8", b"posts/2/6", b"other/3/6", b"\xff/3/6"]
+)
+def test_a_count_of_attempts_that_redrive_did_not_leave_is_not_believed(place):
+    row = message(headers=[("weir-attempts", b"5"), ("weir-redriven-from", place)])
+    assert letters(row)["attempts"].to_pylist() == [1]
+
+
+def test_a_post_with_a_count_of_its_own_is_redriven():
+    record = produced(message(headers=[("weir-attempts", b"999999")]))
+    assert dict(original(consumed(record), 5, POSTS).headers)["weir-attempts"] == b"2"
+
+
+def test_a_letter_that_names_another_topic_or_a_partition_that_is_gone_is_left():
+    record = consumed(produced(message()))
+    assert original(record, 5, {"other": {3}}) == "foreign"
+    assert original(record, 5, {"posts": {0, 1}}) == "gone"
+    assert original(record, 5, {"posts": set()}) == "gone"
 
 
 def test_a_redriven_message_is_the_original_with_one_more_attempt():
     record = produced(message(headers=[("trace", b"1"), ("trace", b"2")]))
-    back = original(consumed(record), max_attempts=5)
+    back = original(consumed(record), 5, POSTS)
     assert back == Record(
         "posts",
         b"k",
@@ -102,16 +134,18 @@ def test_a_redriven_message_is_the_original_with_one_more_attempt():
 def test_attempts_add_up_over_redrives_and_end():
     headers = []
     for attempt in range(1, 4):
-        back = original(consumed(produced(message(headers=headers))), max_attempts=4)
+        letter = produced(message(headers=headers, offset=7 + attempt))
+        back = original(consumed(letter), 4, POSTS)
         headers = list(back.headers)
         assert dict(headers)["weir-attempts"] == b"%d" % (attempt + 1)
         assert len(headers) == 2
-    assert original(consumed(produced(message(headers=headers))), max_attempts=4) == "exhausted"
+    letter = produced(message(headers=headers, offset=11))
+    assert original(consumed(letter), 4, POSTS) == "exhausted"
 
 
 def test_a_post_cannot_choose_where_it_is_sent_back_to():
     forged = [(name, b"forged") for name in sorted(HEADERS)]
-    back = original(consumed(produced(message(headers=forged))), max_attempts=5)
+    back = original(consumed(produced(message(headers=forged))), 5, POSTS)
     assert (back.topic, back.partition) == ("posts", 3)
     assert b"forged" not in dict(back.headers).values()
 
@@ -119,19 +153,19 @@ def test_a_post_cannot_choose_where_it_is_sent_back_to():
 def test_a_tombstone_keeps_its_null_value():
     record = produced(message(value=None))
     assert record.value is None
-    assert original(consumed(record), max_attempts=5).value is None
+    assert original(consumed(record), 5, POSTS).value is None
 
 
 def test_a_message_of_nulls_is_kept_as_a_letter_and_not_sent_back():
     record = produced(message(value=None, key=None))
     assert record.value == b""
     assert ("weir-value", b"null") in record.headers
-    assert original(consumed(record), max_attempts=5) == "unsendable"
+    assert original(consumed(record), 5, POSTS) == "unsendable"
 
 
 def test_a_row_that_bigquery_refused_is_no_post_to_send_back():
     record = produced(message(value=b'{"a": 1}'), stage=Stage.WRITE)
-    assert original(consumed(record), max_attempts=5) == "rows"
+    assert original(consumed(record), 5, POSTS) == "rows"
 
 
 def test_a_message_too_large_to_keep_leaves_its_position_and_is_not_sent_back():
@@ -140,7 +174,7 @@ def test_a_message_too_large_to_keep_leaves_its_position_and_is_not_sent_back():
     assert record is not None
     assert dict(record.headers)["weir-offset"] == b"7"
     assert ("trace", b"1") not in record.headers
-    assert original(consumed(record), max_attempts=5) == "unsendable"
+    assert original(consumed(record), 5, POSTS) == "unsendable"
     assert emptied(record) is None
 
 
@@ -149,4 +183,4 @@ def test_a_message_too_large_to_keep_leaves_its_position_and_is_not_sent_back():
 )
 def test_what_is_no_letter_of_weirs_is_left(headers):
     stranger = SimpleNamespace(key=b"k", value=b"v", headers=headers)
-    assert original(stranger, max_attempts=5) == "unsendable"
+    assert original(stranger, 5, POSTS) == "unsendable"

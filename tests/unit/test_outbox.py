@@ -5,6 +5,7 @@ from kafka.errors import (
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumberError,
+    TopicAuthorizationFailedError,
     UnknownError,
 )
 
@@ -131,6 +132,23 @@ def test_a_record_that_cannot_be_shrunk_fails_the_bundle():
     box.send(record(b"x" * 11))
     with pytest.raises(ProduceError, match=r"topic.*MessageSizeTooLargeError"):
         box.settle()
+
+
+def test_a_record_that_is_refused_for_good_is_handed_back_and_the_others_arrive():
+    broker, refused = Broker(max_bytes=10), []
+    box = outbox(broker, shrink=lambda record: None, refused=refused.append)
+    for value in (b"a", b"x" * 15, b"b"):
+        box.send(record(value))
+    box.settle()
+    assert (sorted(broker.stored), refused) == ([b"a", b"b"], [record(b"x" * 15)])
+
+
+def test_a_topic_that_takes_nothing_from_this_user_costs_its_own_records_alone():
+    refused = []
+    box = outbox(Broker(failures=[TopicAuthorizationFailedError()] * 2), refused=refused.append)
+    box.send(record(b"a"))
+    box.settle()
+    assert refused == [record(b"a")]
 
 
 def test_an_error_that_passes_costs_no_record():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import apache_beam as beam
 import pyarrow as pa
 
-from transforms.dead_letters import ATTEMPTS_HEADER
+from transforms.dead_letters import ATTEMPTS_HEADER, REDRIVEN_FROM
 from transforms.kafka import KafkaSettings
 from transforms.progress import PROGRESS, positions
 from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, Record
@@ -19,7 +19,6 @@ DECISION, RUN, STAGE, REASON, ERROR, TOPIC, PARTITION, OFFSET = (
 # ("null"), or because value and headers do not fit ("omitted").
 VALUE = "weir-value"
 NULL, OMITTED = b"null", b"omitted"
-REDRIVEN_FROM = "weir-redriven-from"
 # A post's header of one of these names is Weir's own from an earlier attempt, or a forgery.
 HEADERS = frozenset(
     {DECISION, RUN, STAGE, REASON, ERROR, TOPIC, PARTITION, OFFSET}

@@ -6,7 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
 # Below the 1,048,588 that brokers and topics accept by default: a record the broker refuses ends
 # an idempotent producer, one that send() refuses does not.
@@ -20,6 +25,8 @@ _OVERHEAD = 512  # of a record batch with one record
 # What may be unacknowledged: the producer's own memory has no bound.
 _MOST_RECORDS = 10_000
 _MOST_BYTES = 32 * 1024 * 1024
+# What is wrong with the record or its topic: trying again helps none of them.
+_OF_THE_RECORD = (MessageSizeTooLargeError, TopicAuthorizationFailedError, InvalidTopicError)
 
 
 class ProduceError(Exception):
@@ -60,7 +67,8 @@ class Outbox:
 
     A record too large for its topic is sent again as ``shrink`` returns it. A producer that a
     refused record has ended is replaced, and what it left unacknowledged is sent again in order:
-    records can arrive twice, and never not at all without a ProduceError.
+    records can arrive twice, and never not at all without a ProduceError. Where ``refused`` is
+    given, a record that its topic does not take, and that cannot be shrunk, goes there instead.
     """
 
     def __init__(
@@ -69,9 +77,11 @@ class Outbox:
         shrink: Callable[[Record], Record | None] = _give_up,
         *,
         max_record_bytes: int = MAX_RECORD_BYTES,
+        refused: Callable[[Record], None] | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._source = source
+        self._refused = refused
         self._shrink = shrink
         self._max_record_bytes = max_record_bytes
         self._pause = pause
@@ -86,7 +96,10 @@ class Outbox:
         if len(self._pending) >= _MOST_RECORDS or self._pending_bytes >= _MOST_BYTES:
             self.settle()
         while record.size > self._max_record_bytes - _OVERHEAD:
-            record = self._smaller(record, MessageSizeTooLargeError())
+            smaller = self._smaller(record, MessageSizeTooLargeError())
+            if smaller is None:
+                return
+            record = smaller
         self._pending.append((record, self._started(record)))
         self._pending_bytes += record.size
 
@@ -95,9 +108,10 @@ class Outbox:
         attempt = 0
         while failed := self._failures():
             again = [record for record, _ in failed]
-            refused = any(isinstance(error, MessageSizeTooLargeError) for _, error in failed)
+            refused = any(isinstance(error, _OF_THE_RECORD) for _, error in failed)
             if refused and self._alone:
-                again = [self._smaller(record, error) for record, error in failed]
+                smaller = [self._smaller(record, error) for record, error in failed]
+                again = [record for record in smaller if record is not None]
             elif refused:
                 # It is the batch that is refused: whose fault it is shows only one by one.
                 self._alone = True
@@ -139,7 +153,7 @@ class Outbox:
                 headers=list(record.headers),
                 partition=record.partition,
             )
-        except MessageSizeTooLargeError as error:
+        except _OF_THE_RECORD as error:
             return error
         except KafkaError as error:
             self._unreachable = error
@@ -161,13 +175,17 @@ class Outbox:
                 failed.append((record, error))
         return failed
 
-    def _smaller(self, record: Record, error: KafkaError) -> Record:
-        if not isinstance(error, MessageSizeTooLargeError):
+    def _smaller(self, record: Record, error: KafkaError) -> Record | None:
+        """Return what is to be sent in the record's place; None where it is refused for good."""
+        if not isinstance(error, _OF_THE_RECORD):
             return record
-        smaller = self._shrink(record)
-        if smaller is None or smaller.size >= record.size:
+        smaller = self._shrink(record) if isinstance(error, MessageSizeTooLargeError) else None
+        if smaller is not None and smaller.size < record.size:
+            return smaller
+        if self._refused is None:
             raise self._error([(record, error)])
-        return smaller
+        self._refused(record)
+        return None
 
     @staticmethod
     def _error(failed: Sequence[tuple[Record, KafkaError]]) -> ProduceError:
