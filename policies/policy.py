@@ -10,6 +10,7 @@ from functools import cached_property
 # Of what stands around a policy's text in a prompt. Raise it when that changes: so does what a
 # model answers, and with it every version.
 PROMPT_VERSION = 1
+LONGEST_CATEGORY = 64  # characters
 
 
 class Status(StrEnum):
@@ -81,6 +82,18 @@ class Policy:
         ]
         canonical = json.dumps(decisive, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def category(self, said: str | None) -> str | None:
+        """Return the category that a model names, if it is a name that the policy knows.
+
+        Its id, title, rules and labels are, in any case, and what its text has in double quotes.
+        Anything else is what a post may have talked the model into.
+        """
+        if said is None or len(said) > LONGEST_CATEGORY:
+            return None
+        known = {name.casefold(): name for name in (self.title, *self.labels, *self.rules)}
+        known[self.policy_id.casefold()] = self.policy_id
+        return known.get(said.casefold()) or (said if f'"{said}"' in self.text else None)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,26 @@ def test_no_violation_is_zero_or_false(violation):
     assert judged(f'{{"violation": {violation}}}').outcome == Outcome.SAFE
 
 
+@pytest.mark.parametrize("said", ["spam", "SPAM", "Spam", "SP1"])
+def test_a_category_is_a_name_that_the_policy_knows(said):
+    (category,) = judged(answer(policy_category=said)).categories
+    assert category.casefold() == said.casefold()
+
+
+def test_a_category_that_the_policy_writes_in_quotes_is_known():
+    policy = replace(JSON_POLICY, text='Answer {"violation": 0|1, "policy_category": "bulk"|null}')
+    answered = Completion(answer(policy_category="bulk"))
+    assert parse(answered, policy).categories == ("bulk",)
+
+
+@pytest.mark.parametrize(
+    "said", ["call +44 20 7946 0000", "the post in full", "x" * 1_200_000, "\0" * 200_000, ""]
+)
+def test_a_post_does_not_survive_as_a_category(said):
+    verdict = judged(answer(policy_category=said))
+    assert (verdict.outcome, verdict.categories) == (Outcome.VIOLATES, ())
+
+
 def test_category_rules_and_rationale_are_kept():
     verdict = judged(answer(policy_category="spam", rule_ids=["SP2", "SP1", "SP2"], rationale="ad"))
     assert verdict.categories == ("spam",)
@@ -224,7 +244,7 @@ def test_what_is_no_probability_is_left_out(probability):
 def test_half_a_surrogate_pair_is_replaced_because_no_table_can_hold_it():
     verdict = judged('{"violation": 1, "rationale": "\\ud800", "policy_category": "\\udfff"}')
     assert verdict.rationale == "?"
-    assert verdict.categories == ("?",)
+    assert verdict.categories == ()
 
 
 def test_an_engines_rationale_serves_where_the_contract_has_no_room_for_one():

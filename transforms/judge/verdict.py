@@ -158,7 +158,7 @@ def _json(text: str, policy: Policy) -> _Final:
         raise _UnreadableError(Reason.UNKNOWN_RULE)
     if not violation and cited:
         raise _UnreadableError(Reason.CONTRADICTION)
-    named = _storable(category) if violation else None
+    named = policy.category(category) if violation else None
     return _Final(bool(violation), confidence, (named,) if named else (), cited, rationale)
 
 
