@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.live import Live
+from rich.markup import escape
 
 from pipelines import demo as demo_job
 from pipelines import moderate
@@ -254,7 +255,8 @@ def list_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) ->
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
-        print_table(None, list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+        cells = [[escape(v) if isinstance(v, str) else v for v in row.values()] for row in rows]
+        print_table(None, list(rows[0]) if rows else [], cells)
 
 
 @policy_app.command("check")

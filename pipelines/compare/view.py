@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from pipelines.compare.cells import Breakdown
@@ -27,14 +26,17 @@ def print_comparison(found: Compared) -> None:
     """Print the figures, then each flipped post with what both sides say of it."""
     counted = found.counted
     _say(f"A is {found.a.name}, B is {found.b.name}: ", *slice_in_words(found))
-    console.print(_table("decisions of both, with 95 % intervals", "", [figures(counted.total)]))
+    _print_figures("decisions of both, with 95 % intervals", "", [figures(counted.total)])
     _say(judgement_in_words(found))
     transitions = [[a, b, pairs] for (a, b), pairs in counted.transitions.items()]
-    print_table("what became of each label", [found.a.name, found.b.name, "decisions"], transitions)
+    sides = [escape(found.a.name), escape(found.b.name)]
+    print_table("what became of each label", [*sides, "decisions"], transitions)
     for breakdown in counted.breakdowns:
         _print_breakdown(breakdown)
     costs = [cost_cells(s.name, c) for s, c in zip((found.a, found.b), counted.costs, strict=True)]
-    print_table("what judging them cost", list(COST_COLUMNS), [list(row) for row in costs])
+    print_table(
+        "what judging them cost", COST_COLUMNS, [[escape(cell) for cell in row] for row in costs]
+    )
     _print_flips(found)
 
 
@@ -44,20 +46,15 @@ def _print_breakdown(breakdown: Breakdown) -> None:
     if len(breakdown.groups) < 2 or not flipped:
         return
     rows = [figures(group) for group in flipped[:_GROUPS]]
-    console.print(_table(f"by {breakdown.by}", breakdown.by, rows))
+    _print_figures(f"by {breakdown.by}", breakdown.by, rows)
     if more := len(flipped) - len(rows):
         _say(f"and {more:,} more with flips; --json and --html have them")
     if others := len(breakdown.groups) - len(flipped):
         _say(f"{others:,} more {'have' if others > 1 else 'has'} no flip")
 
 
-def _table(title: str, name: str, rows: Sequence[tuple[str, ...]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in (name, *COLUMNS):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(plain(cell, 80) for cell in row))
-    return table
+def _print_figures(title: str, name: str, rows: Sequence[tuple[str, ...]]) -> None:
+    print_table(title, (name, *COLUMNS), [[plain(cell, 80) for cell in row] for row in rows])
 
 
 def _print_flips(found: Compared) -> None:

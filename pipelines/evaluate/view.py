@@ -1,6 +1,5 @@
 """An evaluation on a terminal."""
 
-from rich.table import Table
 from rich.text import Text
 
 from pipelines.compare.statistics import Share
@@ -26,7 +25,7 @@ def print_evaluation(evaluation: Evaluation, show: int) -> None:
             "This judge is a stand-in that learns from the golden examples and reads no policy: "
             "each fifth of the posts was judged by one that learned from the others only."
         )
-    console.print(_figures(evaluation))
+    _print_figures(evaluation)
     _print_confusion(evaluation)
     if rules := evaluation.rules:
         rows = [[r.rule_id, f"{r.flagged.hits} of {r.flagged.count}"] for r in rules]
@@ -41,42 +40,43 @@ def print_evaluation(evaluation: Evaluation, show: int) -> None:
 def print_versus(versus: Versus) -> None:
     """Print what changes from the one policy to the other."""
     before, after = versus.before, versus.after
-    table = Table(title="against another version", title_justify="left")
-    for column in ("", before.policy.version, after.policy.version):
-        table.add_column(column, overflow="fold")
-    for name in ("precision", "recall", "f1", "indeterminate"):
-        table.add_row(name, *(_cell(getattr(e.measures, name)) for e in (before, after)))
-    console.print(table)
+    print_table(
+        "against another version",
+        ["", before.policy.version, after.policy.version],
+        [
+            [name, *(_cell(getattr(e.measures, name)) for e in (before, after))]
+            for name in ("precision", "recall", "f1", "indeterminate")
+        ],
+    )
     grown = versus.f1_difference
     if grown.value is not None:
         _say(f"F1 changes by {grown.value:+.3f} ({grown.low:+.3f} to {grown.high:+.3f}).")
     _say(versus.words)
 
 
-def _figures(evaluation: Evaluation) -> Table:
+def _print_figures(evaluation: Evaluation) -> None:
     measures = evaluation.measures
-    table = Table(title="how right it is, with 95 % intervals", title_justify="left")
-    for column in ("", "value", "from-to", "of"):
-        table.add_column(column, overflow="fold")
-
-    def add(name: str, figure: Share | Interval, of: str) -> None:
-        if figure.value is None:
-            table.add_row(name, "unknown", "", of)
-        else:
-            interval = f"{figure.low:.3f}-{figure.high:.3f}"
-            table.add_row(name, f"{figure.value:.3f}", interval, of)
-
-    add("precision", measures.precision, f"{measures.precision.count:,} flagged posts")
-    add("recall", measures.recall, f"{measures.recall.count:,} violating posts")
-    add("F1", measures.f1, "")
-    add("indeterminate", measures.indeterminate, f"{measures.indeterminate.count:,} posts")
+    rows = [
+        _row("precision", measures.precision, f"{measures.precision.count:,} flagged posts"),
+        _row("recall", measures.recall, f"{measures.recall.count:,} violating posts"),
+        _row("F1", measures.f1, ""),
+        _row("indeterminate", measures.indeterminate, f"{measures.indeterminate.count:,} posts"),
+    ]
     if fit := measures.calibration:
-        add("Brier score", fit.brier, f"{fit.posts:,} posts with a probability; 0 is best")
         chance = f"{fit.ece_by_chance:.3f}"
-        add("calibration error", fit.ece, f"exact probabilities would show up to {chance}")
+        rows += [
+            _row("Brier score", fit.brier, f"{fit.posts:,} posts with a probability; 0 is best"),
+            _row("calibration error", fit.ece, f"exact probabilities would show up to {chance}"),
+        ]
     else:
-        table.add_row("calibration", "unknown", "", "the engine gives no probability")
-    return table
+        rows.append(["calibration", "unknown", "", "the engine gives no probability"])
+    print_table("how right it is, with 95 % intervals", ["", "value", "from-to", "of"], rows)
+
+
+def _row(name: str, figure: Share | Interval, of: str) -> list[str]:
+    if figure.value is None:
+        return [name, "unknown", "", of]
+    return [name, f"{figure.value:.3f}", f"{figure.low:.3f}-{figure.high:.3f}", of]
 
 
 def _print_confusion(evaluation: Evaluation) -> None:

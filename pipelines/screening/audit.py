@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from pipelines.failures import OptionError, reported
 from pipelines.screening.missed import export_missed
 from pipelines.screening.recall import Audited, added_up, audited
-from pipelines.terminal import console
+from pipelines.terminal import console, print_table
 from transforms.screen.audit import Estimate
 from transforms.write.bigquery import BigQuerySettings
 
@@ -106,7 +105,7 @@ def described(each: Audited) -> dict[str, Any]:
 
 def print_audited(found: Sequence[Audited], days: Sequence[Audited] = ()) -> None:
     """Print a table of the policies, or of their days where there are any, and what it means."""
-    console.print(_table(days or found, by_day=bool(days)))
+    _print_estimates(days or found, by_day=bool(days))
     console.print("Estimated from the audited posts, with 95 % intervals.", highlight=False)
     for each in found:
         console.print(
@@ -129,25 +128,26 @@ def _name(each: Audited, among: Sequence[Audited]) -> str:
     return f"{each.policy_id} ({each.screen_version})" if several else each.policy_id
 
 
-def _table(found: Sequence[Audited], *, by_day: bool) -> Table:
-    table = Table(title="what the screen catches and misses", title_justify="left")
-    day = ("day",) if by_day else ()
-    estimates = ("recall", "from-to", "missed a day", "from-to")
-    certified = () if by_day else ("certified",)
-    for name in ("policy", *day, "audits", "seen", *estimates, *certified):
-        table.add_column(name, overflow="fold", no_wrap=name == "day")
-    for each in found:
-        said, sample = each.estimate, each.sample
-        table.add_row(
-            escape(_name(each, found)),
-            *((each.first.isoformat(),) if by_day else ()),
-            f"{sample.audits_answered:,}",
-            f"{sample.missed_seen:,}",
-            *_cells(said.recall, lambda share: f"{100 * share:.1f}%"),
-            *_cells(_scaled(said.missed, each.days), _number),
-            *(() if by_day else ("no" if each.certified is None else f"{each.certified:.1%}",)),
-        )
-    return table
+def _print_estimates(found: Sequence[Audited], *, by_day: bool) -> None:
+    day = ["day"] if by_day else []
+    estimates = ["recall", "from-to", "missed a day", "from-to"]
+    certified = [] if by_day else ["certified"]
+    print_table(
+        "what the screen catches and misses",
+        ["policy", *day, "audits", "seen", *estimates, *certified],
+        [
+            [
+                escape(_name(each, found)),
+                *((each.first.isoformat(),) if by_day else ()),
+                each.sample.audits_answered,
+                each.sample.missed_seen,
+                *_cells(each.estimate.recall, lambda share: f"{100 * share:.1f}%"),
+                *_cells(_scaled(each.estimate.missed, each.days), _number),
+                *(() if by_day else ("no" if each.certified is None else f"{each.certified:.1%}",)),
+            ]
+            for each in found
+        ],
+    )
 
 
 def _scaled(estimate: Estimate, days: int) -> Estimate:
