@@ -115,7 +115,7 @@ def demo(
         if keep:
             _print_stack(stack)
             _wait_for_interrupt()
-    raise typer.Exit(1 if report.problems else 0)
+    raise typer.Exit(1 if report.problems or report.counts.failed else 0)
 
 
 @contextmanager
@@ -374,6 +374,7 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
             ["escalations", counts.escalations, "pairs of post and policy sent to the judge"],
             ["audits", counts.audits, "of them cleared by the screen, and drawn at random"],
             ["verdicts", counts.verdicts, "the judge's answers"],
+            ["deferred", counts.deferred, "over the budget; to be judged later"],
             ["violations", counts.violations, "of them, each a message on the flagged topic"],
             ["indeterminate", counts.indeterminate, "of them; never treated as safe"],
             ["dead letters", counts.dead_letters, "kept with their reason"],
@@ -388,8 +389,6 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
                 for r in report.causes
             ],
         )
-    if counts.messages and not counts.screenings:
-        console.print("No post was read: do --id-field and --text-field name their fields?")
     print_certificates(report.screen)
     if report.flagged:
         print_table(

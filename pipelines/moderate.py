@@ -32,6 +32,7 @@ from pipelines.runners.in_process import add_up_at_once
 from pipelines.screening.cold_start import cold_started
 from pipelines.seeing.watching import watched
 from pipelines.tables import check_tables
+from pipelines.unread import explain_unread
 from policies.loading import LIBRARY
 from transforms.counts import Counts, counts_here, counts_of
 from transforms.kafka import ensure_topics, identified
@@ -74,6 +75,8 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
         whole = state == PipelineState.DONE and not STOPPING.is_set()
         counts = counts_here() if prism else counts_of(result)
     record_run(settings, counts, started)
+    if unread := explain_unread(settings, counts):
+        sys.stderr.write(f"weir: {unread}\n")
     if bookmark is not None and whole and not counts.imbalances():
         bookmark.keep()
     return counts
@@ -161,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with reported(), Console(stderr=True).status("moderating; Ctrl-C stops"):
         counts = run(arguments)
         print(counts)  # noqa: T201 - the command's result
-        return 1 if counts.imbalances() else 0
+        return 1 if counts.failed else 0
 
 
 if __name__ == "__main__":

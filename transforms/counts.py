@@ -4,6 +4,7 @@ The counts are Beam metrics, so a bundle that is retried counts once. Beside the
 are kept live (see ``transforms.live``).
 """
 
+from collections import Counter as Tally
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -18,6 +19,8 @@ from transforms.live import LIVE, Name
 
 NAMESPACE = "weir"
 JUDGE_NAMESPACE = "weir.judge"  # what judging took: no part of the law
+_BY_NAME = ("policies", "reasons")  # the fields of Counts that are no single number
+_NEARLY_ALL = 0.9  # of the messages: so many unreadable ones are a setting, not bad luck
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Counts:
     confirmations: int = 0  # of provisional flags, by the judge
     withdrawals: int = 0
     policies: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # of letters, by stage
 
     def imbalances(self) -> list[str]:
         """Return what does not add up, one sentence each; nothing where all is accounted for."""
@@ -67,10 +71,29 @@ class Counts:
             )
         return problems
 
+    @property
+    def unread(self) -> bool:
+        """Return whether nothing, or nearly nothing, of what came in could be read."""
+        unreadable = self.dead_letters_decode + self.dead_letters_escalation
+        return unreadable > 0 and unreadable >= _NEARLY_ALL * (self.messages - self.left_out)
+
+    @property
+    def failed(self) -> bool:
+        """Return whether a command that counted this is to say so by its exit code."""
+        return self.unread or bool(self.imbalances())
+
+    @property
+    def causes(self) -> list[tuple[str, str, int]]:
+        """Return stage, reason and number of the dead letters, the most frequent first."""
+        found = [(s, r, n) for s, reasons in self.reasons.items() for r, n in reasons.items()]
+        return sorted(found, key=lambda cause: (-cause[2], cause))
+
     def __str__(self) -> str:
-        """Return a line for each count, and what does not add up, if anything."""
-        rows = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "policies"]
-        lines = [f"{name.replace('_', ' ') + ':':26}{value:>12,}" for name, value in rows]
+        """Return a line for each count and each reason, and what does not add up, if anything."""
+        names = [f.name for f in fields(self) if f.name not in _BY_NAME]
+        rows = [(name.replace("_", " "), getattr(self, name)) for name in names]
+        rows += [(f"dead, {stage}: {reason}", count) for stage, reason, count in self.causes]
+        lines = [f"{name + ':':34}{value:>12,}" for name, value in rows]
         return "\n".join([*lines, f"conservation: {'; '.join(self.imbalances()) or 'ok'}"])
 
     def to_json(self) -> dict[str, Any]:
@@ -132,6 +155,16 @@ def policy_counter(policy_id: str, name: str) -> Counter:
     """Return the counter ``name`` (escalations, violates, safe, ...) of one policy."""
     beam = Metrics.counter(f"{_POLICY_NAMESPACE}{policy_id}", name)
     return Counter(beam, _of_policy(policy_id, name))
+
+
+def count_dead_letters(letters: pa.RecordBatch) -> None:
+    """Count DEAD_LETTER rows, all of one stage: in all, by stage, and by reason."""
+    stage = letters["stage"][0].as_py()
+    counter("dead_letters").inc(letters.num_rows)
+    counter(f"dead_letters_{stage}").inc(letters.num_rows)
+    for reason, count in Tally(letters["reason"].to_pylist()).items():
+        beam = Metrics.counter(f"{_REASON_NAMESPACE}{stage}", reason)
+        Counter(beam, _of_reason(stage, reason)).inc(count)
 
 
 def judge_counter(name: str) -> Counter:
@@ -199,6 +232,8 @@ def counts_here() -> Counts:
     return _counts(LIVE.snapshot().counters)
 
 
+_REASON_NAMESPACE = f"{NAMESPACE}.dead_letters."
+_REASON_NAME = "dead_letter_reasons"
 _POLICY_NAMESPACE = f"{NAMESPACE}.policy."
 _POLICY_NAME = "policy_"
 
@@ -208,7 +243,13 @@ def _name(namespace: str, name: str) -> Name | None:
         return Name(name)
     if namespace.startswith(_POLICY_NAMESPACE):
         return _of_policy(namespace.removeprefix(_POLICY_NAMESPACE), name)
+    if namespace.startswith(_REASON_NAMESPACE):
+        return _of_reason(namespace.removeprefix(_REASON_NAMESPACE), name)
     return None
+
+
+def _of_reason(stage: str, reason: str) -> Name:
+    return Name(_REASON_NAME, (("stage", stage), ("reason", reason)))
 
 
 def _of_policy(policy_id: str, name: str) -> Name:
@@ -216,12 +257,16 @@ def _of_policy(policy_id: str, name: str) -> Name:
 
 
 def _counts(sums: Mapping[Name, int]) -> Counts:
-    totals = {f.name: 0 for f in fields(Counts) if f.name != "policies"}
+    totals = {f.name: 0 for f in fields(Counts) if f.name not in _BY_NAME}
     policies: dict[str, dict[str, int]] = {}
+    reasons: dict[str, dict[str, int]] = {}
     for name, value in sums.items():
         if not name.labels and name.name in totals:
             totals[name.name] = value
         elif name.name.startswith(_POLICY_NAME):
             ((_, policy_id),) = name.labels
             policies.setdefault(policy_id, {})[name.name.removeprefix(_POLICY_NAME)] = value
-    return Counts(**totals, policies=policies)
+        elif name.name == _REASON_NAME:
+            (_, stage), (_, reason) = name.labels
+            reasons.setdefault(stage, {})[reason] = value
+    return Counts(**totals, policies=policies, reasons=reasons)

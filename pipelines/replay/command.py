@@ -207,7 +207,7 @@ def main(argv: Sequence[str]) -> int:
     if counts is None:
         return 0
     print(counts)  # noqa: T201 - the command's result
-    return 1 if counts.imbalances() else 0
+    return 1 if counts.failed else 0
 
 
 def _say(line: str) -> None:

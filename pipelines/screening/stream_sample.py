@@ -49,14 +49,23 @@ def posts_of_topics(
     The same share of each partition, of at most 32 of them. What cannot be read or decoded is left
     out. SourceError where the topics cannot be listed.
     """
-    slices = list(within or find_slices(kafka, topics, Start("earliest"), Stop("latest")))
-    slices = slices[:: -(-len(slices) // _PARTITIONS) or 1]
+    slices = _spread(within or find_slices(kafka, topics, Start("earliest"), Stop("latest")))
     deadline = time.monotonic() + _SECONDS
     texts: list[str] = []
     for number, each in enumerate(slices):
         share = -(-(limit - len(texts)) // (len(slices) - number))
         texts += _texts(_last(kafka, each, share, deadline), decode)
     return texts[:limit]
+
+
+def values_of_topics(kafka: KafkaSettings, topics: tuple[str, ...], limit: int) -> list[bytes]:
+    """Return the values of about the last ``limit`` messages of the topics, read as above."""
+    slices = _spread(find_slices(kafka, topics, Start("earliest"), Stop("latest")))
+    deadline = time.monotonic() + _SECONDS
+    share = -(-limit // max(1, len(slices)))
+    batches = (batch for each in slices for batch in _last(kafka, each, share, deadline))
+    values: Iterator[Any] = (value for batch in batches for value in batch["value"].to_pylist())
+    return [value for value in islice(values, limit) if value is not None]
 
 
 def posts_of_file(path: Path, decode: DecodeSettings, limit: int = POSTS) -> list[str]:
@@ -66,6 +75,10 @@ def posts_of_file(path: Path, decode: DecodeSettings, limit: int = POSTS) -> lis
         for offset, (key, value) in enumerate(islice(read_posts(path, decode.id_field), limit))
     ]
     return _texts([message_batch(path.name, 0, messages)], decode)
+
+
+def _spread(slices: Sequence[Slice]) -> Sequence[Slice]:
+    return slices[:: -(-len(slices) // _PARTITIONS) or 1]
 
 
 def _last(

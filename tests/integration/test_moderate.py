@@ -162,6 +162,14 @@ def test_a_second_screen_beside_the_first_changes_nothing_but_the_comparison(job
     assert "clears all" in query(job.bigquery, card, screen)[0]["card"]
 
 
+def test_a_wrong_text_field_fails_and_the_fields_that_hold_text_are_named(job, capsys):
+    job.send(POSTS[:3])
+    assert moderate.main([*job.arguments(), "--text_field=body"]) == 1
+    shown = capsys.readouterr()
+    assert "there is no text in the field body; the fields that hold text are text, id" in shown.err
+    assert "dead, decode: missing_text:" in shown.out
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

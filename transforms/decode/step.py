@@ -1,17 +1,22 @@
 """The step of the graph: MESSAGE batches in, CONTENT batches and dead letters out."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 
-from transforms.counts import counter
+from transforms.counts import count_dead_letters
 from transforms.dead_letters import dead_letters
 from transforms.decode.formats import decoder
 from transforms.decode.settings import DecodeSettings
 from transforms.progress import PROGRESS
 from transforms.records import Stage
+
+_LOG = logging.getLogger(__name__)
+_BATCH = 20  # messages: fewer may be bad by chance
 
 
 class Decode(beam.PTransform):
@@ -36,8 +41,7 @@ class _DecodeDoFn(beam.DoFn):
     def __init__(self, settings: DecodeSettings, run: str, cluster: str) -> None:
         self._settings = settings
         self._origin = {"run": run, "cluster": cluster}
-        self._dead = counter("dead_letters")
-        self._dead_here = counter("dead_letters_decode")
+        self._said = False
 
     def setup(self) -> None:
         self._decode = decoder(self._settings)
@@ -47,8 +51,6 @@ class _DecodeDoFn(beam.DoFn):
         if decoded.content.num_rows:
             yield decoded.content
         if decoded.failures:
-            self._dead.inc(len(decoded.failures))
-            self._dead_here.inc(len(decoded.failures))
             letters = dead_letters(
                 batch.take(pa.array([failure.row for failure in decoded.failures])),
                 stage=Stage.DECODE,
@@ -56,5 +58,15 @@ class _DecodeDoFn(beam.DoFn):
                 errors=[failure.error for failure in decoded.failures],
                 **self._origin,
             )
+            count_dead_letters(letters)
+            self._warn(batch.num_rows, letters)
             PROGRESS.hold(letters)  # a row and a message each
             yield beam.pvalue.TaggedOutput("dead", letters)
+
+    def _warn(self, messages: int, letters: pa.RecordBatch) -> None:
+        """Say once that a whole batch could not be read: a job may have no end to say it at."""
+        if self._said or not _BATCH <= messages == letters.num_rows:
+            return
+        self._said = True
+        reasons = ", ".join(f"{r} {n:,}" for r, n in Counter(letters["reason"].to_pylist()).items())
+        _LOG.warning("none of %d messages could be read as a post: %s", messages, reasons)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.coders import slices
-from transforms.counts import counter, policy_counter
+from transforms.counts import count_dead_letters, counter, policy_counter
 from transforms.dead_letters import dead_letters
 from transforms.decode.decoded import without
 from transforms.escalations.message import Origin, decoded, escalation_records, shortened
@@ -118,8 +118,6 @@ class _ReadDoFn(beam.DoFn):
             order = pc.sort_indices(read.escalations, [("policy_id", "ascending")])
             yield from slices(read.escalations.take(order), ESCALATION_ROWS)
         if read.failures:
-            counter("dead_letters").inc(len(read.failures))
-            counter("dead_letters_escalation").inc(len(read.failures))
             letters = dead_letters(
                 messages.take(pa.array([failure.row for failure in read.failures])),
                 stage=Stage.ESCALATION,
@@ -127,6 +125,7 @@ class _ReadDoFn(beam.DoFn):
                 errors=[failure.error for failure in read.failures],
                 **self._origin,
             )
+            count_dead_letters(letters)
             PROGRESS.hold(letters)  # a row and a message each
             yield beam.pvalue.TaggedOutput("dead", letters)
 

@@ -57,12 +57,6 @@ def count_deferred(deferred: Sequence[Deferred]) -> None:
         policy_counter(policy_id, "deferred").inc(count)
 
 
-def count_dead(letters: int) -> None:
-    """Count escalations that could not be judged."""
-    counter("dead_letters").inc(letters)
-    counter("dead_letters_judge").inc(letters)
-
-
 def gauge_judge(shared: SharedEngine) -> None:
     """Say how many requests are at the engine, and how much of the budget is used up, in percent.
 

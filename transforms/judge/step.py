@@ -13,11 +13,11 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from policies.policy import PolicySet
 from policies.source import PolicySource
+from transforms.counts import count_dead_letters
 from transforms.decode import DecodeSettings
 from transforms.judge.budget import UNLIMITED, Budget
 from transforms.judge.bundle import Bundle, Ended, Escalated
 from transforms.judge.counting import (
-    count_dead,
     count_deferred,
     count_verdicts,
     gauge_judge,
@@ -208,8 +208,8 @@ class _Judge(beam.DoFn):
             PROGRESS.hold(rows)  # a row and a message each
             yield beam.pvalue.TaggedOutput("deferred", rows)
         if dead := [each for each in ended if isinstance(each, Dead)]:
-            count_dead(len(dead))
             for letters in dead_letter_batches(dead, self._provenance):
+                count_dead_letters(letters)
                 PROGRESS.hold(letters)  # a row and a message each
                 yield beam.pvalue.TaggedOutput("dead", letters)
 

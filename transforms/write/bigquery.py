@@ -16,7 +16,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_write.transports import
 )
 
 from transforms import coders
-from transforms.counts import counter
+from transforms.counts import count_dead_letters
 from transforms.progress import PROGRESS, positions
 from transforms.write.appending import Appender
 from transforms.write.connection import AppendConnection
@@ -164,8 +164,7 @@ class _Write(beam.DoFn):
             PROGRESS.hold(letters)
             PROGRESS.hold(letters)  # a row and a message each
         self._release()
-        counter("dead_letters").inc(letters.num_rows)
-        counter("dead_letters_write").inc(letters.num_rows)
+        count_dead_letters(letters)
         return [self._place.with_value(letters)]
 
     def teardown(self) -> None:
