@@ -6,7 +6,6 @@ neighbours. Collisions are part of the model: weights are learned for buckets, n
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,8 @@ import scipy.sparse as sp
 from transforms.screen.characters import END, SPACE
 from transforms.screen.normalise import folded, row_offsets
 from transforms.screen.spelling import Bytes
+from transforms.text.languages import Groups, groups
+from transforms.text.words import MIX, PRIME, words
 
 BITS = 18
 BUCKETS = 1 << BITS
@@ -28,24 +29,11 @@ _Keys = npt.NDArray[np.uint32]
 _SHIFT = np.uint32(32 - BITS)
 _ROW = np.uint32((1 << 32 - BITS) - 1)  # a key is a bucket and a row
 _BUCKET = ~_ROW
-_PRIME = np.uint32(0x01000193)
-_MIX = np.uint32(0x9E3779B1)
-_INVERSE = np.uint32(pow(int(_PRIME), -1, 1 << 32))
-_WORD = np.array([b > 127 or chr(b).isalnum() or b == ord("'") for b in range(256)])
 # About 400 posts at a time: more would not be sorted in the cache, and fewer would share fewer
 # buckets, whose weights come from memory.
 _PIECE_BYTES = 80_000
 _FOLD_BYTES = 1 << 19
 _LOG1P = np.log1p(np.arange(4096)).astype(np.float32)
-
-
-@lru_cache(maxsize=2)
-def _powers(size: int) -> tuple[_Keys, _Keys]:
-    """Return the powers of the prime and of its inverse modulo 2^32."""
-    forward, backward = np.full((2, size), _PRIME, np.uint32)
-    backward[:] = _INVERSE
-    forward[0] = backward[0] = 1
-    return np.cumprod(forward, dtype=np.uint32), np.cumprod(backward, dtype=np.uint32)
 
 
 def _character_keys(text: Bytes, ends: npt.NDArray[np.intp], rows: _Keys) -> Iterator[_Keys]:
@@ -54,12 +42,12 @@ def _character_keys(text: Bytes, ends: npt.NDArray[np.intp], rows: _Keys) -> Ite
     values[ends] = SPACE
     rolling = values
     for n in range(2, max(CHARACTER_GRAMS) + 1):
-        rolling = rolling[:-1] * _PRIME
+        rolling = rolling[:-1] * PRIME
         rolling += values[n - 1 :]
         if n not in CHARACTER_GRAMS or not len(rolling):
             continue
         keys = rolling + np.uint32(n)
-        keys *= _MIX
+        keys *= MIX
         keys &= _BUCKET
         keys |= rows[: len(keys)]
         # A window may begin or finish at a row's end, but not contain one.
@@ -70,28 +58,17 @@ def _character_keys(text: Bytes, ends: npt.NDArray[np.intp], rows: _Keys) -> Ite
         yield keys[within]
 
 
-def _word_keys(text: Bytes, rows: _Keys) -> Iterator[_Keys]:
+def _word_keys(found: _Keys, row: _Keys) -> Iterator[_Keys]:
     """Yield a key for every word and for every two words that follow each other in a row."""
-    is_word = _WORD[text]
-    edges = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
-    starts, stops = edges[0::2], edges[1::2]
-    forward, backward = _powers(1 << len(text).bit_length())
-    # The polynomial hash of any stretch is a difference of prefix sums, moved to its start.
-    prefix = np.zeros(len(text) + 1, np.uint32)
-    np.cumsum((text + np.uint32(1)) * backward[: len(text)], out=prefix[1:], dtype=np.uint32)
-    words = (prefix[stops] - prefix[starts]) * forward[starts]
-    words ^= words >> np.uint32(15)
-    words *= _MIX
-    row = rows[starts]
-    grams = words
+    grams = found
     for n in range(1, max(WORD_GRAMS) + 1):
         if n > 1:
-            grams = (grams[:-1] * _PRIME) ^ words[n - 1 :]
+            grams = (grams[:-1] * PRIME) ^ found[n - 1 :]
         if n not in WORD_GRAMS:
             continue
         keys = grams ^ (grams >> np.uint32(13))
         keys += np.uint32(100 + n)
-        keys *= _MIX
+        keys *= MIX
         keys &= _BUCKET
         keys |= row[: len(keys)]
         yield keys if n == 1 else keys[row[: len(keys)] == row[n - 1 :]]
@@ -102,11 +79,13 @@ class Piece:
     """The features of successive rows, by bucket: each bucket's weights are fetched but once.
 
     ``counts`` is (rows, n) float32: log1p of how often the n-grams of n ``buckets``, ascending,
-    occur.
+    occur. ``empty`` says which rows have nothing to read, ``languages`` has their GROUPS.
     """
 
     counts: sp.csc_matrix
     buckets: npt.NDArray[np.intp]
+    empty: npt.NDArray[np.bool_]
+    languages: Groups
 
     def matrix(self) -> sp.csr_matrix:
         """Return the same as (rows, BUCKETS), columns sorted."""
@@ -118,7 +97,8 @@ class Piece:
 def _count(text: Bytes, ends: npt.NDArray[np.intp]) -> Piece:
     """Return the features of the rows of folded text that lie between ``ends``, all its ENDs."""
     rows = np.repeat(np.arange(len(ends), dtype=np.uint32), np.diff(ends, append=len(text)))
-    keys = np.concatenate([*_character_keys(text, ends, rows), *_word_keys(text, rows)])
+    found, starts = words(text)
+    keys = np.concatenate([*_character_keys(text, ends, rows), *_word_keys(found, rows[starts])])
     keys.sort()
     first = _changes(keys)
     keys = keys[first[:-1]]
@@ -129,7 +109,12 @@ def _count(text: Bytes, ends: npt.NDArray[np.intp]) -> Piece:
     counts = sp.csc_matrix(
         (values, row, columns.astype(np.int32)), shape=(len(ends) - 1, len(columns) - 1)
     )
-    return Piece(counts, keys[columns[:-1]].astype(np.intp))
+    return Piece(
+        counts,
+        keys[columns[:-1]].astype(np.intp),
+        empty=np.diff(ends) == 1,
+        languages=groups(text, ends, rows, found, starts),
+    )
 
 
 def _changes(keys: _Keys) -> npt.NDArray[np.intp]:

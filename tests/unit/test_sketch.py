@@ -1,0 +1,87 @@
+"""Quantiles of scores, from a histogram of bounded size."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit
+
+from transforms.screen.thresholds.sketch import MEMORY, Sketch, logits
+
+SPREADS = st.tuples(st.floats(-6, 6), st.floats(0.2, 3))
+
+
+def sketch_of(scores: np.ndarray) -> Sketch:
+    sketch = Sketch(scores.shape[1])
+    sketch.add(scores)
+    return sketch
+
+
+def drawn(spreads: list[tuple[float, float]], posts: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    columns = [random.normal(middle, spread, posts) for middle, spread in spreads]
+    return expit(np.column_stack(columns))
+
+
+@given(st.lists(SPREADS, min_size=1, max_size=4), st.floats(0.01, 0.9))
+def test_a_cut_lets_its_share_of_the_posts_pass(
+    spreads: list[tuple[float, float]], share: float
+) -> None:
+    scores = drawn(spreads, 2000)
+    cuts = sketch_of(scores).cuts(np.full(len(spreads), share))
+    passed = (logits(scores) >= cuts).mean(axis=0)
+    # The posts of one bin, the densest there is, cannot be told apart.
+    most = max(0.4 / (64 * spread) for _, spread in spreads)
+    assert np.abs(passed - share).max() < 0.002 + 2 * most
+
+
+@given(st.floats(0.01, 0.9))
+def test_what_is_above_a_cut_is_the_share_it_was_cut_for(share: float) -> None:
+    sketch = sketch_of(drawn([(0, 1), (-3, 2)], 3000))
+    assert sketch.above(sketch.cuts(np.full(2, share))) == pytest.approx([share, share])
+
+
+@given(st.integers(0, 2000))
+def test_two_parts_of_a_stream_add_up_to_the_whole(where: int) -> None:
+    scores = drawn([(0, 1)], 2000)
+    whole, first = sketch_of(scores), sketch_of(scores[:where])
+    first.merge(sketch_of(scores[where:]))
+    assert np.array_equal(first.counts, whole.counts)
+    assert first.seen == whole.seen
+
+
+def test_the_first_post_of_a_stream_is_above_the_cut() -> None:
+    assert sketch_of(np.array([[0.3]])).cuts(np.array([0.01])) == [-np.inf]
+    assert Sketch(1).cuts(np.array([0.01])) == [-np.inf]
+
+
+def test_of_a_few_posts_the_highest_is_above_the_cut() -> None:
+    (cut,) = sketch_of(np.array([[0.1], [0.3], [0.9], [0.2]])).cuts(np.array([0.01]))
+    assert expit(cut) == pytest.approx(0.9, abs=0.02)
+    assert expit(cut) <= 0.9
+
+
+def test_a_share_of_one_cuts_nothing_off() -> None:
+    assert sketch_of(drawn([(0, 1)], 100)).cuts(np.ones(1)) == [-np.inf]
+
+
+def test_what_is_not_counted_changes_nothing() -> None:
+    scores = drawn([(0, 1)], 500)
+    sketch = sketch_of(scores)
+    before = sketch.counts.copy()
+    sketch.add(np.full((50, 1), 0.99), np.zeros((50, 1), bool))
+    assert np.array_equal(sketch.counts, before)
+
+
+def test_older_posts_are_forgotten() -> None:
+    sketch = sketch_of(np.full((20_000, 1), 0.9))
+    for _ in range(5):
+        sketch.add(np.full((20_000, 1), 0.1))
+    assert sketch.counts.sum() == pytest.approx(MEMORY)
+    assert sketch.above(np.zeros(1))[0] < 0.05
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_scores_of_nothing_and_of_one_have_a_place(score: float) -> None:
+    sketch = sketch_of(np.full((3, 1), score))
+    assert sketch.counts.sum() == 3
