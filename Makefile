@@ -56,12 +56,12 @@ integration: $(READY)  ## tests with a real broker and the BigQuery emulator
 	$(BIN)/pytest tests/integration
 
 rig: $(READY)  ## fetch Kafka, Prism and Flink once, for test-integration; needs Java, Maven and Go
-	$(BIN)/python -m infra.local.downloads
+	$(BIN)/python -m weir.infra.local.downloads
 
 # In a network of its own: Beam's servers listen on every interface. And Kafka's client leaves the
 # sockets of refused connections to the garbage collector, which is no failure where brokers are killed.
 test-integration: rig  ## the job on Prism and Flink with a real Kafka, killed and stopped; minutes
-	$(BIN)/python -m infra.local.isolated \
+	$(BIN)/python -m weir.infra.local.isolated \
 		$(BIN)/python -m pytest -p no:unraisableexception tests/runners
 
 bench: $(READY)  ## ratios against the usual choice, as a table and JSON

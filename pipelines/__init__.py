@@ -1,5 +1,5 @@
 """Jobs that a person starts, and the `weir` command."""
 
-from pipelines.seeing import logs
+from weir.pipelines.monitoring import logs
 
 logs.configure()  # before anything imports Beam

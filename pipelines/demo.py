@@ -14,20 +14,20 @@ import pyarrow.parquet as pq
 from google.cloud import bigquery
 from kafka.errors import MessageSizeTooLargeError
 
-from infra.local import bigquery_emulator, broker, kafka_broker
-from pipelines.failures import OptionError
-from pipelines.moderate import finish
-from pipelines.options import ModerationSettings
-from pipelines.posts import SAMPLE, read_posts
-from pipelines.queries import NO_RETRY, execute
-from pipelines.runners import IN_PROCESS, job_options
-from pipelines.screening.recall import Audited, added_up, audited
-from pipelines.tables import TABLES, create_tables
-from transforms.counts import Counts, counts_of
-from transforms.kafka import KafkaSettings, ensure_topics
-from transforms.read import ReadFromKafka, Start, Stop
-from transforms.screen import Screen
-from transforms.write.bigquery import BigQuerySettings
+from weir.infra.local import bigquery_emulator, broker, kafka_broker
+from weir.pipelines.bigquery.queries import NO_RETRY, execute
+from weir.pipelines.bigquery.tables import TABLES, create_tables
+from weir.pipelines.errors import OptionError
+from weir.pipelines.job.moderate import finish
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.posts import SAMPLE, read_posts
+from weir.pipelines.runners import IN_PROCESS, job_options
+from weir.pipelines.screening.recall import Audited, added_up, audited
+from weir.transforms.counts import Counts, counts_of
+from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
+from weir.transforms.read import ReadFromKafka, Start, Stop
+from weir.transforms.screen import Screen
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 TOPIC = "posts"
 PARTITIONS = 4

@@ -10,7 +10,7 @@ from typing import IO
 
 import msgspec
 
-from pipelines.failures import OptionError
+from weir.pipelines.errors import OptionError
 
 SAMPLE = Path(__file__).parent / "sample" / "posts.jsonl"
 

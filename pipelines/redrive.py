@@ -18,11 +18,12 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from transforms.dead_letters import ATTEMPTS_HEADER, REDRIVEN_FROM, count_of
-from transforms.kafka import KafkaSettings
-from transforms.read import SourceError, check_source
-from transforms.records import Stage
-from transforms.write.dead_letter_topic import (
+from weir.transforms.dead_letters import ATTEMPTS_HEADER, REDRIVEN_FROM, count_of
+from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Outbox, ProduceError, Record
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import SourceError, check_source
+from weir.transforms.records import Stage
+from weir.transforms.write.dead_letter_topic import (
     OFFSET,
     PARTITION,
     STAGE,
@@ -30,7 +31,6 @@ from transforms.write.dead_letter_topic import (
     VALUE,
     original_headers,
 )
-from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, ProduceError, Record
 
 GROUP = "weir-redrive"
 _IDLE_MS = 500

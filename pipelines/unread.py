@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from kafka.errors import KafkaError
 
-from pipelines.options import ModerationSettings
-from pipelines.screening.stream_sample import values_of_topics
-from transforms.counts import Counts
-from transforms.read import SourceError
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.screening.stream_sample import values_of_topics
+from weir.transforms.counts import Counts
+from weir.transforms.read import SourceError
 
 _MESSAGES = 100  # that are looked at
 _FIELDS = 12  # that are named

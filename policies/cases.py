@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from policies.finding import Finding, Source
-from policies.parts import Part, answered_with, shown_examples
-from policies.policy import Policy
+from weir.policies.finding import Finding, Source
+from weir.policies.parts import Part, answered_with, shown_examples
+from weir.policies.policy import Policy
 
 
 def check_shown(policy: Policy, part: Part | None) -> Iterator[Finding]:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from policies.cases import check_golden, check_shown
-from policies.contract import json_keys, mentions
-from policies.finding import Finding
-from policies.parts import BULLET, PARTS, Part, bullets, parts_of
-from policies.policy import Contract, Policy
-from policies.vocabulary import encoding
-from policies.wording import check_precedence, check_words
+from weir.policies.cases import check_golden, check_shown
+from weir.policies.contract import json_keys, mentions
+from weir.policies.finding import Finding
+from weir.policies.parts import BULLET, PARTS, Part, bullets, parts_of
+from weir.policies.policy import Contract, Policy
+from weir.policies.vocabulary import encoding
+from weir.policies.wording import check_precedence, check_words
 
 __all__ = ["Finding", "check", "tokens"]
 

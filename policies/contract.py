@@ -2,7 +2,7 @@
 
 import re
 
-from policies.policy import Contract, Policy
+from weir.policies.policy import Contract, Policy
 
 JSON_KEYS = ("violation", "policy_category", "rule_ids", "confidence", "rationale")
 _DECIDING = "violation"

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import yaml
 
-from policies import storage
-from policies.policy import Contract, Effort, Example, Policy, PolicyError, PolicySet, Status
+from weir.policies import storage
+from weir.policies.policy import Contract, Effort, Example, Policy, PolicyError, PolicySet, Status
 
 LIBRARY = Path(__file__).parent / "library"
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policies.contract import mentions
-from policies.policy import Contract, Policy
+from weir.policies.contract import mentions
+from weir.policies.policy import Contract, Policy
 
 PARTS = ("Instruction", "Definitions", "Criteria", "Examples")
 BULLET = re.compile(r"(?:[-*+]|\d+[.)])\s+(?=\S)")

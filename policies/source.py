@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from policies.loading import load_policies, policy_stamps
-from policies.policy import PolicySet
+from weir.policies.loading import load_policies, policy_stamps
+from weir.policies.policy import PolicySet
 
 
 @dataclass(frozen=True)

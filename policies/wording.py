@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from policies.finding import Finding
-from policies.parts import Part
+from weir.policies.finding import Finding
+from weir.policies.parts import Part
 
 # The guide names "generally" and "usually"; these are of their kind, and such as judge without
 # saying by what measure.

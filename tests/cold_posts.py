@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.screen.encoder import DIMENSIONS
-from transforms.screen.features import BUCKETS
-from transforms.screen.model import Screen
+from weir.transforms.screen.cold.encoder import DIMENSIONS
+from weir.transforms.screen.model import Screen
+from weir.transforms.text.features import BUCKETS
 
 VIOLATING = tuple(
     f"selling {what}, undetected in ranked, message me {n}"

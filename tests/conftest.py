@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from infra.local import Emulator, bigquery_emulator, broker
+from weir.infra.local import Emulator, bigquery_emulator, broker
 
 # Tests say nothing of time: a busy machine must not fail one.
 settings.register_profile("weir", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,8 +34,8 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def bigquery(emulator):
     """Settings of a dataset with the tables made; give each test a run name of its own."""
-    from pipelines.tables import create_tables
-    from transforms.write.bigquery import BigQuerySettings
+    from weir.pipelines.bigquery.tables import create_tables
+    from weir.transforms.write.bigquery.sink import BigQuerySettings
 
     settings = BigQuerySettings(
         project=emulator.project,

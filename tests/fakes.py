@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from transforms.judge.engine import Completion, EngineError, Request
-from transforms.judge.supervisor import EngineDiedError
+from weir.transforms.judge.engine import Completion, EngineError, Request
+from weir.transforms.judge.vllm.supervisor import EngineDiedError
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """A small policy in each of the published forms of an answer."""
 
-from policies.loading import parse_policy
-from policies.policy import Policy
+from weir.policies.loading import parse_policy
+from weir.policies.policy import Policy
 
 
 def _policy(front: str, text: str) -> Policy:

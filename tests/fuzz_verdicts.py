@@ -13,11 +13,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from policies.policy import Contract, Policy
 from tests import forms
 from tests.hostile_posts import INSTRUCTIONS, POSTS
-from transforms.judge.engine import Completion
-from transforms.judge.harmony import (
+from weir.policies.policy import Contract, Policy
+from weir.transforms.judge.engine import Completion
+from weir.transforms.judge.harmony.messages import (
     CALL,
     CHANNEL,
     CONSTRAIN,
@@ -29,8 +29,8 @@ from transforms.judge.harmony import (
     encode,
     read,
 )
-from transforms.judge.verdict import parse
-from transforms.records import Outcome
+from weir.transforms.judge.verdict import parse
+from weir.transforms.records import Outcome
 
 ODD_CHARACTERS = "\x00\x1c \u00a0\u2028\u200b\u200d\u202e\ufeff\ufffd０１٠²ΙОΑ\ud800\udfff🦊e\u0301"
 SYNTAX = "{}[]:,\"'\\/.-+eE01 \n\t"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from kafka import TopicPartition
 
 from tests.scripted_server import HANGS, SAFE, VIOLATES, ScriptedServer, chat
-from transforms.screen.precision import PrecisionCertificate
+from weir.transforms.screen.precision import PrecisionCertificate
 
 
 def flagging(screen, threshold, thresholds=None):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from kafka.record.util import calc_crc32c, encode_varint
 
-from transforms.read.records_v2 import RawBatch
+from weir.transforms.kafka.record_batches import RawBatch
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 _HEADER = DefaultRecordBatch.HEADER_STRUCT

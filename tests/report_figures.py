@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from pipelines.analyst.figures import (
+from weir.pipelines.report.figures import (
     Category,
     Cause,
     Cost,
@@ -13,8 +13,8 @@ from pipelines.analyst.figures import (
     PolicyRow,
     Version,
 )
-from pipelines.screening.recall import Audited
-from transforms.screen.audit import Sample
+from weir.pipelines.screening.recall import Audited
+from weir.transforms.screen.live_recall import Sample
 
 FIRST = date(2026, 3, 1)
 DAYS = 14

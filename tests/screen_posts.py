@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transforms.screen.labelled import LabelledPost, LabelledSet
+from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
 
 _WORDS = tuple(f"{a}{b}{c}" for a in "bdfgklmn" for b in "aeiou" for c in "prstz")
 

@@ -1,7 +1,7 @@
 """What every run counts, and the law that the counts obey.
 
 The counts are Beam metrics, so a bundle that is retried counts once. Beside them the same numbers
-are kept live (see ``transforms.live``).
+are kept live (see ``process.live_numbers``).
 """
 
 from collections import Counter as Tally
@@ -15,7 +15,7 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricsFilter
 
-from transforms.live import LIVE, Name
+from weir.transforms.process.live_numbers import LIVE, Name
 
 NAMESPACE = "weir"
 JUDGE_NAMESPACE = "weir.judge"  # what judging took: no part of the law

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from transforms.identity import decision_ids
-from transforms.records import DEAD_LETTER, Stage
+from weir.transforms.identity import decision_ids
+from weir.transforms.records import DEAD_LETTER, Stage
 
 ATTEMPTS_HEADER = "weir-attempts"
 REDRIVEN_FROM = "weir-redriven-from"

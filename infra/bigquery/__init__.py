@@ -1,4 +1,4 @@
-"""The tables and views of Weir in BigQuery, as the ``.sql`` files beside this one."""
+"""The tables and views of Weir in BigQuery, as the ``.sql`` files below this folder."""
 
 import re
 from dataclasses import dataclass
@@ -65,4 +65,5 @@ def columns(table: str) -> list[Column]:
 
 
 def _text(name: str) -> str:
-    return files(__name__).joinpath(f"{name}.sql").read_text("utf-8")
+    kind = "tables" if name in TABLES else "views"
+    return files(__name__).joinpath(kind, f"{name}.sql").read_text("utf-8")

@@ -1,9 +1,9 @@
 """What Weir runs against, as children of the process that asks for it."""
 
-from infra.local.children import StackError
-from infra.local.flink import FlinkCluster, flink_cluster
-from infra.local.kafka import KafkaBroker, kafka_broker
-from infra.local.stack import Emulator, bigquery_emulator, broker
+from weir.infra.local.children import StackError
+from weir.infra.local.flink import FlinkCluster, flink_cluster
+from weir.infra.local.kafka import KafkaBroker, kafka_broker
+from weir.infra.local.stack import Emulator, bigquery_emulator, broker
 
 __all__ = [
     "Emulator",

@@ -1,6 +1,6 @@
 """Kafka, Prism and Flink: fetched once at set-up (``make rig``), and found in a cache from then on.
 
-``python -m infra.local.downloads`` fetches what is missing.
+``python -m weir.infra.local.downloads`` fetches what is missing.
 """
 
 import os
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infra.local.children import StackError
+from weir.infra.local.children import StackError
 
 KAFKA_VERSION = "4.4.0"
 PRISM_VERSION = "2.77.0"

@@ -1,6 +1,6 @@
 """A small Flink cluster as children: a job manager, task managers, and Beam's pool of workers.
 
-Run it within ``infra.local.isolated``: the pool listens on every interface.
+Run it within ``weir.infra.local.isolated``: the pool listens on every interface.
 """
 
 import http.client
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.local.children import Server, child, connects, free_ports
-from infra.local.downloads import flink_jar, java
+from weir.infra.local.children import Server, child, connects, free_ports
+from weir.infra.local.downloads import flink_jar, java
 
 _SECONDS = 180.0  # 5-10 s by itself
 _SLOTS = 4

@@ -1,8 +1,8 @@
 """Runs a command in a network of its own, where loopback is all there is.
 
-``python -m infra.local.isolated COMMAND...``. Beam's job server and worker pool listen on every
-interface, whatever they are told, and so do the ports of the in-process worker; on a machine that
-is shared, nobody else should reach them.
+``python -m weir.infra.local.isolated COMMAND...``. Beam's job server and worker pool listen on
+every interface, whatever they are told, and so do the ports of the in-process worker; on a machine
+that is shared, nobody else should reach them.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ def main(command: list[str]) -> None:
     """Leave the machine's network where that is allowed, and say so where not; run the command."""
     program = shutil.which(command[0]) if command else None
     if program is None:
-        sys.stderr.write("usage: python -m infra.local.isolated COMMAND [ARGUMENT...]\n")
+        sys.stderr.write("usage: python -m weir.infra.local.isolated COMMAND [ARGUMENT...]\n")
         raise SystemExit(2)
     try:
         _leave_network()

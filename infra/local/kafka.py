@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.children import Server, StackError, child, connects, free_ports
-from infra.local.downloads import java, kafka_libraries
+from weir.infra.local.children import Server, StackError, child, connects, free_ports
+from weir.infra.local.downloads import java, kafka_libraries
 
 # Small: what it serves here is a test.
 _JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")

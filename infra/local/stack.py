@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from infra.local.children import Server, StackError, child, connects, free_ports
+from weir.infra.local.children import Server, StackError, child, connects, free_ports
 
 _EMULATOR = Path(__file__).with_name("emulator.py")
 _BROKER_SECONDS = 30.0

@@ -5,8 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra.local.children import StackError
-from infra.local.downloads import cache_folder
+from weir.infra.local.children import StackError
+from weir.infra.local.downloads import cache_folder
 
 _TETHER = Path(__file__).with_name("tether.py")
 

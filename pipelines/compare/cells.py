@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from pipelines.compare.statistics import Flips
+from weir.transforms.statistics import Flips
 
 FLAGGED = "violates"
 PASSED = ("safe", "cleared")  # to who posted it they are the same; indeterminate is neither

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
 
-from pipelines.compare.rows import Compared
-from pipelines.compare.wording import (
+from weir.pipelines.compare.rows import Compared
+from weir.pipelines.compare.wording import (
     COLUMNS,
     COST_COLUMNS,
     cost_cells,
@@ -29,7 +29,7 @@ def page(found: Compared) -> str:
     """Return the page; whatever a post or a rationale holds, it is text there."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["visible"] = visible
-    folder = files("pipelines.compare")
+    folder = files("weir.pipelines.compare")
     style = folder.joinpath("page.css").read_text("utf-8")
     template = environment.from_string(folder.joinpath("page.html").read_text("utf-8"))
     counted = found.counted

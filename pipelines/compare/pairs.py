@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib.resources import files
 
-from pipelines.compare.sides import Side
+from weir.pipelines.compare.sides import Side
 
 _COSTS = ("requests", "cached", "tokens_in", "tokens_out")
 _SUMS = ", ".join(f"SUM({cost}_{x}) AS {cost}_{x}" for x in "ab" for cost in _COSTS)
@@ -58,7 +58,7 @@ def pairs_of(a: Side, b: Side, policy_id: str | None) -> Pairs:
 
     Of a version the other side is asked for the same policy, unless it names one itself.
     """
-    folder = files("pipelines.compare")
+    folder = files("weir.pipelines.compare")
     template = folder.joinpath("side.sql").read_text("utf-8").rstrip()
     sides: list[str] = []
     values: dict[str, str] = {}

@@ -7,13 +7,13 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from pipelines.compare.cells import Cell, Cost, Counted
-from pipelines.compare.pairs import CELLS, FLIPS, POSTS, Pairs, pairs_of
-from pipelines.compare.sides import Side, Window, find_side, window_of
-from pipelines.failures import OptionError
-from pipelines.queries import execute
-from pipelines.tables import explained
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.compare.cells import Cell, Cost, Counted
+from weir.pipelines.compare.pairs import CELLS, FLIPS, POSTS, Pairs, pairs_of
+from weir.pipelines.compare.sides import Side, Window, find_side, window_of
+from weir.pipelines.errors import OptionError
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 MOST_FLIPS = 1_000_000
 

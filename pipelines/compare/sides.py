@@ -7,8 +7,8 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from pipelines.failures import OptionError
-from pipelines.queries import execute
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.errors import OptionError
 
 _KNOWN = 10  # runs in a message
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.text import Text
 
-from pipelines.compare.cells import Breakdown
-from pipelines.compare.rows import Compared, Decided
-from pipelines.compare.wording import (
+from weir.pipelines.commands.terminal import console, plain, print_table
+from weir.pipelines.compare.cells import Breakdown
+from weir.pipelines.compare.rows import Compared, Decided
+from weir.pipelines.compare.wording import (
     COLUMNS,
     COST_COLUMNS,
     cost_cells,
@@ -16,7 +17,6 @@ from pipelines.compare.wording import (
     judgement_in_words,
     slice_in_words,
 )
-from pipelines.terminal import console, plain, print_table
 
 _TEXT, _SAID = 200, 400  # characters of a post and of a rationale
 _GROUPS = 15  # of a breakdown

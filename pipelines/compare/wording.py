@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from pipelines.compare.cells import Cost, Group
-from pipelines.compare.rows import Compared, Decided
-from pipelines.compare.sides import Side, days_left_out
-from pipelines.compare.statistics import Share, Words, mcnemar_in_words
+from weir.pipelines.compare.cells import Cost, Group
+from weir.pipelines.compare.rows import Compared, Decided
+from weir.pipelines.compare.sides import Side, days_left_out
+from weir.transforms.statistics import Share, Words, mcnemar_in_words
 
 
 def slice_in_words(found: Compared) -> Iterator[str]:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from google.cloud import bigquery
 
-from pipelines.failures import OptionError
-from pipelines.queries import execute
-from pipelines.tables import explained
-from policies import storage
-from policies.loading import load_policies
-from policies.policy import Contract, Effort, Policy, PolicyError
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.errors import OptionError
+from weir.policies import storage
+from weir.policies.loading import load_policies
+from weir.policies.policy import Contract, Effort, Policy, PolicyError
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _VERSION = re.compile("[0-9a-f]{16}")
 _POLICY = "SELECT * FROM `{dataset}.policies` WHERE policy_version = @version LIMIT 1"

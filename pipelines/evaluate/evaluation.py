@@ -4,10 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from pipelines.compare.statistics import Flips, Share, Words, mcnemar_in_words
-from pipelines.evaluate.judging import Judgements
-from pipelines.evaluate.labels import Case, Labels
-from pipelines.evaluate.measures import (
+from weir.pipelines.evaluate.judging import Judgements
+from weir.pipelines.evaluate.labels import Case, Labels
+from weir.pipelines.evaluate.measures import (
     Decision,
     Interval,
     Measures,
@@ -15,9 +14,10 @@ from pipelines.evaluate.measures import (
     measured,
     right_ones,
 )
-from policies.policy import Policy
-from transforms.judge.in_flight import Failed
-from transforms.judge.verdict import Verdict
+from weir.policies.policy import Policy
+from weir.transforms.judge.in_flight import Failed
+from weir.transforms.judge.verdict import Verdict
+from weir.transforms.statistics import Flips, Share, Words, mcnemar_in_words
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from pipelines.evaluate.labels import Case
-from policies.policy import Policy, PolicySet
-from transforms.judge.bundle import Bundle, Escalated
-from transforms.judge.engine import Completion, Engine
-from transforms.judge.in_flight import Failed
-from transforms.judge.rows import Dead, Judged, Row
-from transforms.judge.shared import Engines
-from transforms.judge.verdict import Verdict
-from transforms.records import ESCALATION, Route
+from weir.pipelines.evaluate.labels import Case
+from weir.policies.policy import Policy, PolicySet
+from weir.transforms.judge.bundle import Bundle, Escalated
+from weir.transforms.judge.engine import Completion, Engine
+from weir.transforms.judge.in_flight import Failed
+from weir.transforms.judge.rows import Dead, Judged, Row
+from weir.transforms.judge.shared import Engines
+from weir.transforms.judge.verdict import Verdict
+from weir.transforms.records import ESCALATION, Route
 
 FOLDS = 5
 _ROWS = 256  # of a batch

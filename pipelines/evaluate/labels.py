@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from policies.policy import Policy
-from transforms.screen.label_files import read_labels
-from transforms.screen.labelled import LabelsError
+from weir.policies.policy import Policy
+from weir.transforms.screen.training.label_files import read_labels
+from weir.transforms.screen.training.labelled import LabelsError
 
 GOLDEN = "golden examples"
 _TEXT, _LABEL = "text", "label"

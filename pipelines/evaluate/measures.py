@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.compare.statistics import Flips, Share
-from transforms.records import Outcome
+from weir.transforms.records import Outcome
+from weir.transforms.statistics import Flips, Share
 
 BINS = 10  # of equal width, as Guo et al. (2017) have them
 _RESAMPLES = 2_000

@@ -2,11 +2,11 @@
 
 from rich.text import Text
 
-from pipelines.compare.statistics import Share
-from pipelines.evaluate.evaluation import Evaluation, Misjudged, Versus
-from pipelines.evaluate.measures import Interval
-from pipelines.terminal import console, plain, print_table
-from transforms.judge.exemplar import STAND_IN
+from weir.pipelines.commands.terminal import console, plain, print_table
+from weir.pipelines.evaluate.evaluation import Evaluation, Misjudged, Versus
+from weir.pipelines.evaluate.measures import Interval
+from weir.transforms.judge.exemplar.engine import STAND_IN
+from weir.transforms.statistics import Share
 
 _TEXT, _SAID, _REASONED = 160, 300, 600  # characters of a post, a rationale and a reasoning
 

@@ -1,6 +1,6 @@
 """The options of the moderation job, a file for each concern, validated before anything starts."""
 
-from pipelines.options.moderation import (
+from weir.pipelines.options.moderation import (
     CONCERNS,
     DecodeOptions,
     ModerationSettings,

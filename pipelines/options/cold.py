@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from transforms.screen.cold import ColdSettings
+from weir.pipelines.errors import OptionError
+from weir.transforms.screen.cold.fit import ColdSettings
 
 ENCODERS = ("off", "teach", "rerank")
 

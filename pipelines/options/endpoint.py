@@ -8,9 +8,9 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
-from transforms.judge.engine import Engine
+from weir.pipelines.errors import OptionError
+from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
+from weir.transforms.judge.engine import Engine
 
 KEY_VARIABLE = "WEIR_ENDPOINT_KEY"
 
@@ -77,7 +77,7 @@ def endpoint_factory(options: EndpointOptions) -> Callable[[], Engine]:
             "--endpoint_url is missing: where the server is, such as http://127.0.0.1:11434/v1"
         )
     try:
-        from transforms.judge.endpoint.check import check_endpoint
+        from weir.transforms.judge.endpoint.check import check_endpoint
     except ModuleNotFoundError as error:
         raise OptionError(
             f"--engine=endpoint needs {error.name}: pip install '.[endpoint]' in Weir's folder"
@@ -101,7 +101,7 @@ class _Endpoint:
     served: Served
 
     def __call__(self) -> Engine:
-        from transforms.judge.endpoint.engine import EndpointEngine
+        from weir.transforms.judge.endpoint.engine import EndpointEngine
 
         return EndpointEngine(self.settings, self.served)
 

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from pipelines.options.endpoint import EndpointOptions, endpoint_factory, refuse_endpoint_options
-from policies.policy import PolicySet
-from transforms.judge.engine import Engine
-from transforms.judge.exemplar import exemplar_engine
-from transforms.judge.vllm_settings import MODEL_20B, MODEL_120B, VllmSettings
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.endpoint import (
+    EndpointOptions,
+    endpoint_factory,
+    refuse_endpoint_options,
+)
+from weir.policies.policy import PolicySet
+from weir.transforms.judge.engine import Engine
+from weir.transforms.judge.exemplar.engine import exemplar_engine
+from weir.transforms.judge.vllm.settings import MODEL_20B, MODEL_120B, VllmSettings
 
 
 class JudgeOptions(PipelineOptions):
@@ -109,7 +113,7 @@ class _Vllm:
     settings: VllmSettings
 
     def __call__(self) -> Engine:
-        from transforms.judge.vllm import VllmEngine  # a launcher needs none of it
+        from weir.transforms.judge.vllm.engine import VllmEngine  # a launcher needs none of it
 
         return VllmEngine(self.settings)
 

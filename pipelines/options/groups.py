@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from transforms.kafka import KafkaSettings
-from transforms.progress import PROGRESS
-from transforms.read import Start, Stop
-from transforms.read.bounds import Group
-from transforms.read.commits import DONE, Committer
+from weir.pipelines.errors import OptionError
+from weir.transforms.kafka.commits import DONE, Committer
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.process.offset_ledger import PROGRESS
+from weir.transforms.read import Start, Stop
+from weir.transforms.read.bounds import Group
 
 _NONE = "none"
 FROM_GROUP = "group"

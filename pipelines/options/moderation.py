@@ -13,30 +13,35 @@ from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from pipelines.options.cold import ColdStartOptions
-from pipelines.options.endpoint import EndpointOptions
-from pipelines.options.engines import JudgeOptions, engine_factory
-from pipelines.options.groups import GroupOptions, group_of, start_of
-from pipelines.options.provisional import ProvisionalOptions, provisional_of
-from pipelines.options.reloading import Edits, ReloadOptions
-from pipelines.options.spending import SpendingOptions, budget_of, cache_bytes_of, shadow_budget_of
-from pipelines.options.stages import Shape, StageOptions, Stages, no_engine
-from pipelines.options.stopping import StopOptions, drain_seconds_of
-from pipelines.options.storing import Storing, StoringOptions, pseudonym_key, storing_of
-from pipelines.runners import RunnerOptions, judge_hints, runs_in_process, runs_on_prism
-from pipelines.seeing.watching import Watch, WatchOptions
-from policies.loading import LIBRARY, load_policies
-from policies.policy import PolicyError, PolicySet
-from transforms.decode import DecodeSettings
-from transforms.judge.budget import Budget
-from transforms.judge.engine import Engine
-from transforms.kafka import KafkaSettings
-from transforms.read import Start, Stop
-from transforms.records import Mode
-from transforms.screen import STARTER, ScreenError, ScreenSource
-from transforms.select import Replayed
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.errors import OptionError
+from weir.pipelines.monitoring.options import Watch, WatchOptions
+from weir.pipelines.options.budget import (
+    SpendingOptions,
+    budget_of,
+    cache_bytes_of,
+    shadow_budget_of,
+)
+from weir.pipelines.options.cold import ColdStartOptions
+from weir.pipelines.options.endpoint import EndpointOptions
+from weir.pipelines.options.engines import JudgeOptions, engine_factory
+from weir.pipelines.options.groups import GroupOptions, group_of, start_of
+from weir.pipelines.options.provisional import ProvisionalOptions, provisional_of
+from weir.pipelines.options.reloading import Edits, ReloadOptions
+from weir.pipelines.options.stages import Shape, StageOptions, Stages, no_engine
+from weir.pipelines.options.stopping import StopOptions, drain_seconds_of
+from weir.pipelines.options.storage import Storing, StoringOptions, pseudonym_key, storing_of
+from weir.pipelines.runners import RunnerOptions, judge_hints, runs_in_process, runs_on_prism
+from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.policy import PolicyError, PolicySet
+from weir.transforms.decode import DecodeSettings
+from weir.transforms.judge.budget import Budget
+from weir.transforms.judge.engine import Engine
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import Start, Stop
+from weir.transforms.records import Mode
+from weir.transforms.screen import STARTER, ScreenError, ScreenSource
+from weir.transforms.select import Replayed
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)

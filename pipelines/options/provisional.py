@@ -4,12 +4,12 @@ import argparse
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from pipelines.options.stages import Stages
-from policies.policy import PolicySet
-from transforms.records import Mode
-from transforms.screen import ScreenSource
-from transforms.screen.provisional import any_flags
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.stages import Stages
+from weir.policies.policy import PolicySet
+from weir.transforms.records import Mode
+from weir.transforms.screen import ScreenSource
+from weir.transforms.screen.provisional import any_flags
 
 
 class ProvisionalOptions(PipelineOptions):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from policies.loading import LIBRARY
-from policies.storage import is_remote
-from transforms.screen import STARTER
+from weir.pipelines.errors import OptionError
+from weir.policies.loading import LIBRARY
+from weir.policies.storage import is_remote
+from weir.transforms.screen import STARTER
 
 _LEAST_SECONDS = 0.5
 

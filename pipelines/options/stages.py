@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from transforms.judge.engine import Engine
+from weir.pipelines.errors import OptionError
+from weir.transforms.judge.engine import Engine
 
 
 class Stages(StrEnum):

@@ -11,8 +11,8 @@ from types import FrameType
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from transforms.read.stopping import STOPPING
+from weir.pipelines.errors import OptionError
+from weir.transforms.process.draining import STOPPING
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LATE = 1  # exit code of a job that was still not done at its deadline

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from google.cloud import bigquery
 
-from pipelines.failures import OptionError
-from pipelines.queries import NO_RETRY, execute
-from pipelines.replay.options import Choice
-from pipelines.tables import explained
-from transforms.read.partitions import Slice
-from transforms.select import Selection, fingerprints
-from transforms.select.selection import Fingerprints
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import NO_RETRY, execute
+from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.errors import OptionError
+from weir.pipelines.replay.options import Choice
+from weir.transforms.read.partitions import Slice
+from weir.transforms.select import Selection, fingerprints
+from weir.transforms.select.selection import Fingerprints
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 # They travel with the graph, 8 bytes each.
 _MOST_IDS = 2_000_000

@@ -10,15 +10,15 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from pipelines.failures import OptionError
-from pipelines.options import ModerationSettings
-from pipelines.provenance import insert_once
-from pipelines.queries import execute
-from pipelines.replay.options import Request
-from pipelines.tables import explained
-from transforms.read.partitions import Slice
-from transforms.select import Selection
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.errors import OptionError
+from weir.pipelines.job.provenance import insert_once
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.replay.options import Request
+from weir.transforms.read.partitions import Slice
+from weir.transforms.select import Selection
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import UnsupportedVersionError
 
-from pipelines.replay.options import Request
-from transforms.kafka import KafkaSettings
-from transforms.read import SourceError
-from transforms.read.consumers import OFFSETS_TIMEOUT_MS
-from transforms.read.partitions import Slice, partitions_of, slices, source_consumer
+from weir.pipelines.replay.options import Request
+from weir.transforms.kafka.consumers import OFFSETS_TIMEOUT_MS
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import SourceError
+from weir.transforms.read.partitions import Slice, partitions_of, slices, source_consumer
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from google.cloud import bigquery
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from pipelines.options import ModerationSettings
-from pipelines.queries import execute
-from pipelines.replay.forecast import Judge, Measured, points
-from transforms.decode.formats import decoder
-from transforms.judge.prompt import parts, render
-from transforms.kafka import KafkaSettings
-from transforms.read.consumers import PartitionReader
-from transforms.read.partitions import Slice
-from transforms.screen.route import CLEAR, Heads, audited, routes
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.replay.forecast import Judge, Measured, points
+from weir.transforms.decode.formats import decoder
+from weir.transforms.judge.harmony.prompt import parts, render
+from weir.transforms.kafka.consumers import PartitionReader
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read.partitions import Slice
+from weir.transforms.screen.route import CLEAR, Heads, audited, routes
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _PLACES = 16
 _POSTS = 125  # at each place, at most

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.failures import OptionError
-from transforms.read import Start, Stop
+from weir.pipelines.errors import OptionError
+from weir.transforms.read import Start, Stop
 
 T = TypeVar("T")
 

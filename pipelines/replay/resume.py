@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from google.cloud import bigquery
 
-from pipelines.queries import execute
-from pipelines.tables import explained
-from transforms.select import Decided
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.tables import explained
+from weir.transforms.select import Decided
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from google.cloud import bigquery
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from pipelines.queries import execute
-from transforms.live import LIVE, Snapshot
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import execute
+from weir.transforms.process.live_numbers import LIVE, Snapshot
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _LINE_SECONDS = 10.0
 _BAR_SECONDS = 0.5

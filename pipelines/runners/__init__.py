@@ -1,8 +1,8 @@
 """Which engine runs the job, and the options that each of them needs and nobody should look up."""
 
-from pipelines.runners.choice import IN_PROCESS, job_options, runs_in_process, runs_on_prism
-from pipelines.runners.ending import cancel_of, wait
-from pipelines.runners.options import RunnerOptions, judge_hints
+from weir.pipelines.runners.choice import IN_PROCESS, job_options, runs_in_process, runs_on_prism
+from weir.pipelines.runners.ending import cancel_of, wait
+from weir.pipelines.runners.options import RunnerOptions, judge_hints
 
 __all__ = [
     "IN_PROCESS",

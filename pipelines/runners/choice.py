@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from pipelines.failures import OptionError
-from pipelines.runners.arguments import Arguments
-from pipelines.runners.dataflow import dataflow_defaults, require_dataflow
-from pipelines.runners.flink import flink_defaults
-from pipelines.runners.prism import prism_defaults
+from weir.pipelines.errors import OptionError
+from weir.pipelines.runners.arguments import Arguments
+from weir.pipelines.runners.dataflow import dataflow_defaults, require_dataflow
+from weir.pipelines.runners.flink import flink_defaults
+from weir.pipelines.runners.prism import prism_defaults
 
 # Beam's own default looks for a runner binary on the network before it falls back to this one.
 IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"

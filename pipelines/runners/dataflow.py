@@ -4,17 +4,17 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipelines.failures import OptionError
-from pipelines.runners.arguments import Arguments
-from transforms.judge.vllm_settings import MODEL_120B
-from transforms.screen import STARTER
+from weir.pipelines.errors import OptionError
+from weir.pipelines.runners.arguments import Arguments
+from weir.transforms.judge.vllm.settings import MODEL_120B
+from weir.transforms.screen import STARTER
 
 # Google Cloud's smallest card that holds the smaller model, and the one for the larger.
 _CARD_20B = "type:nvidia-l4;count:1;install-nvidia-driver"
 _CARD_120B = "type:nvidia-h100-80gb;count:1;install-nvidia-driver"
 _LOOPBACK = ("localhost", "127.", "[::1]", "0.0.0.0")  # noqa: S104 - to refuse it
 _PROJECT = re.compile(r"[a-z][-a-z0-9:.]+[a-z0-9]")  # as Beam checks it
-_SETUP = Path(__file__).parents[2] / "setup.py"
+_SETUP = Path(__file__).resolve().parents[2] / "setup.py"
 
 
 def dataflow_defaults(arguments: Arguments) -> list[str]:

@@ -15,9 +15,9 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.runner import PipelineState
 
-from pipelines.failures import NotStoppedError
-from pipelines.runners.flink import EMBEDDED, FlinkJobOptions
-from pipelines.runners.flink_address import FlinkAddress
+from weir.pipelines.errors import NotStoppedError
+from weir.pipelines.runners.flink import EMBEDDED, FlinkJobOptions
+from weir.pipelines.runners.flink_address import FlinkAddress
 
 _LOOK_SECONDS = 0.2  # how soon a signal is seen
 _LAST_SECONDS = 60.0  # for a job to say that it was cancelled

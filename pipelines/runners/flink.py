@@ -15,13 +15,13 @@ from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions
 
-from infra.local import StackError
-from infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION, flink_jar
-from infra.local.tethered import tethered
-from pipelines.failures import OptionError
-from pipelines.runners.arguments import Arguments
-from pipelines.runners.flink_address import FlinkAddress
-from pipelines.runners.prism import YEAR_SECONDS
+from weir.infra.local import StackError
+from weir.infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION, flink_jar
+from weir.infra.local.tethered import tethered
+from weir.pipelines.errors import OptionError
+from weir.pipelines.runners.arguments import Arguments
+from weir.pipelines.runners.flink_address import FlinkAddress
+from weir.pipelines.runners.prism import YEAR_SECONDS
 
 EMBEDDED = ("[local]", "[auto]")
 _FEW_GROUPS = 4  # what can ever share the work of a step

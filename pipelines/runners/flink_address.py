@@ -7,7 +7,7 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.failures import OptionError
+from weir.pipelines.errors import OptionError
 
 _SECONDS = 10.0  # for one answer
 _CANCEL_SECONDS = 60.0

@@ -5,7 +5,7 @@ import argparse
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.resources import parse_resource_hints
 
-from pipelines.failures import OptionError
+from weir.pipelines.errors import OptionError
 
 
 class RunnerOptions(PipelineOptions):

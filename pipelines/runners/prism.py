@@ -3,11 +3,11 @@
 import shutil
 import sys
 
-from infra.local import StackError
-from infra.local.downloads import PRISM_VERSION, fetch_prism, prism_binary
-from infra.local.tethered import tethered
-from pipelines.failures import OptionError
-from pipelines.runners.arguments import Arguments
+from weir.infra.local import StackError
+from weir.infra.local.downloads import PRISM_VERSION, fetch_prism, prism_binary
+from weir.infra.local.tethered import tethered
+from weir.pipelines.errors import OptionError
+from weir.pipelines.runners.arguments import Arguments
 
 YEAR_SECONDS = 31_536_000  # a job that never ends must not time out
 

@@ -7,17 +7,17 @@ from importlib.util import find_spec
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.options import ModerationSettings
-from pipelines.options.cold import ColdStart, ColdStartOptions, share_of
-from pipelines.screening.stream_sample import posts_of_topics
-from policies.policy import Policy
-from transforms.read import SourceError
-from transforms.screen import ScreenError
-from transforms.screen.cold import ColdReport, ColdStarter, Labelled, Stream
-from transforms.screen.cold_source import ColdScreenSource
-from transforms.screen.encoder import Encoder
-from transforms.screen.extra_heads import ExtraHead
-from transforms.screen.model import Screen
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.options.cold import ColdStart, ColdStartOptions, share_of
+from weir.pipelines.screening.stream_sample import posts_of_topics
+from weir.policies.policy import Policy
+from weir.transforms.read import SourceError
+from weir.transforms.screen import ScreenError
+from weir.transforms.screen.cold.encoder import Encoder
+from weir.transforms.screen.cold.extra_heads import ExtraHead
+from weir.transforms.screen.cold.fit import ColdReport, ColdStarter, Labelled, Stream
+from weir.transforms.screen.cold.source import ColdScreenSource
+from weir.transforms.screen.model import Screen
 
 
 @dataclass(frozen=True)

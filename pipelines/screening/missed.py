@@ -5,11 +5,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipelines.analyst.cells import write_cells
-from pipelines.queries import execute
-from pipelines.screening.recall import chosen
-from pipelines.tables import explained
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.csv_cells import write_cells
+from weir.pipelines.screening.recall import chosen
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _LABELS = {"violates": "1", "safe": "0"}
 # Late audits are no part of an estimate, but what they found was missed all the same.

@@ -9,10 +9,10 @@ from itertools import groupby
 
 from google.cloud import bigquery
 
-from pipelines.queries import execute
-from pipelines.tables import explained
-from transforms.screen.audit import Drift, LiveRecall, Sample, drift, estimate
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.tables import explained
+from weir.transforms.screen.live_recall import Drift, LiveRecall, Sample, drift, estimate
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 
 @dataclass(frozen=True)

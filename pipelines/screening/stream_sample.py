@@ -12,14 +12,14 @@ import pyarrow as pa
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from pipelines.posts import read_posts
-from transforms.decode import DecodeSettings
-from transforms.decode.formats import decoder
-from transforms.kafka import KafkaSettings
-from transforms.read import Start, Stop
-from transforms.read.batch import message_batch
-from transforms.read.consumers import PartitionReader
-from transforms.read.partitions import Slice, find_slices
+from weir.pipelines.posts import read_posts
+from weir.transforms.decode import DecodeSettings
+from weir.transforms.decode.formats import decoder
+from weir.transforms.kafka.consumers import PartitionReader
+from weir.transforms.kafka.message_batch import message_batch
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import Start, Stop
+from weir.transforms.read.partitions import Slice, find_slices
 
 POSTS = 2_000
 _SECONDS = 10.0

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from google.cloud import bigquery
 
-from pipelines.queries import execute
-from pipelines.tables import explained
-from policies.policy import Policy
-from transforms.records import Route
-from transforms.screen import ScreenError
-from transforms.screen.labelled import LabelledPost, LabelledSet
-from transforms.screen.promotion import ENOUGH_VIOLATIONS
-from transforms.write.bigquery import BigQuerySettings
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.tables import explained
+from weir.policies.policy import Policy
+from weir.transforms.records import Route
+from weir.transforms.screen import ScreenError
+from weir.transforms.screen.cold.promotion import ENOUGH_VIOLATIONS
+from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 MOST = 20_000  # of one policy, the latest
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.demo import TOPIC, Stack, local_stack, moderate_once, query
 from tests.benchmarks.corpus import messages
 from tests.hostile import EITHER, READABLE, UNREADABLE
+from weir.pipelines.demo import TOPIC, Stack, local_stack, moderate_once, query
 
 _LABELS = """
 SELECT policy_id, label, COUNT(*) AS n,

@@ -6,8 +6,8 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from transforms.read.partitions import Slice
-from transforms.read.source import SliceRestrictions
+from weir.transforms.read.partitions import Slice
+from weir.transforms.read.source import SliceRestrictions
 
 
 class Arriving(beam.PTransform):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transforms.screen.audit import FALL, Sample, drift, estimate, violations_needed
+from weir.transforms.screen.live_recall import FALL, Sample, drift, estimate, violations_needed
 
 _ESCALATED_SAFE = 0.15  # of the safe posts, escalated as well
 

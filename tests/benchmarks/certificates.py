@@ -25,15 +25,15 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import nhypergeom, rankdata
 
-from policies.loading import LIBRARY, load_policies
-from transforms.screen.card import any_policy, average_precision
-from transforms.screen.certificate import (
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.screen.certificate import (
     certified_threshold,
     misses_allowed,
     naive_threshold,
 )
-from transforms.screen.corpus import Corpus
-from transforms.screen.fit import (
+from weir.transforms.screen.training.card import any_policy, average_precision
+from weir.transforms.screen.training.corpus import Corpus
+from weir.transforms.screen.training.fit import (
     SMOOTHING,
     STRENGTH,
     WEAK_WEIGHT,
@@ -41,9 +41,14 @@ from transforms.screen.fit import (
     inverse_frequencies,
     scaled,
 )
-from transforms.screen.labelled import LabelledPost, LabelledSet, golden_examples, public_sets
-from transforms.screen.split import Part, head_split
-from transforms.screen.train import TrainingSettings, fit, lowest_of_clusters, train
+from weir.transforms.screen.training.labelled import (
+    LabelledPost,
+    LabelledSet,
+    golden_examples,
+    public_sets,
+)
+from weir.transforms.screen.training.split import Part, head_split
+from weir.transforms.screen.training.train import TrainingSettings, fit, lowest_of_clusters, train
 
 RECALL = 0.95
 TEST_SHARE = 0.4  # of the random splits: the more, the less the test posts' own chance matters

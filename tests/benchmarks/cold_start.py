@@ -19,17 +19,17 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from transforms.screen import features
-from transforms.screen.cold import (
+from weir.transforms.screen.cold.encoder import Encoder
+from weir.transforms.screen.cold.extra_heads import reranked
+from weir.transforms.screen.cold.fit import (
     ColdSettings,
     ColdStarter,
     Labelled,
     Stream,
     linear,
 )
-from transforms.screen.encoder import Encoder
-from transforms.screen.extra_heads import reranked
-from transforms.screen.verdict_head import Judged, learned
+from weir.transforms.screen.cold.verdict_head import Judged, learned
+from weir.transforms.text import features
 
 BUDGET, PREVALENCE = 0.1, 0.05
 EXAMPLES = (10, 20, 40, 100)

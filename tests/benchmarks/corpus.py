@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Iterator
 
-from pipelines.posts import SAMPLE
+from weir.pipelines.posts import SAMPLE
 
 FLAGGED_SHARE = 0.05  # of the posts, by whoever is measured
 

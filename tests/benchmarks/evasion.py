@@ -21,14 +21,14 @@ import pyarrow as pa
 import scipy.sparse as sp
 from scipy.special import expit
 
-from policies.loading import LIBRARY, load_policies
 from tests.evasions import EVASIONS
 from tests.languages import SENTENCES
-from transforms.screen import features
-from transforms.screen.labelled import LabelledPost, golden_examples, public_sets
-from transforms.screen.model import Floats, Screen
-from transforms.screen.normalise import normalise
-from transforms.screen.train import Part, parts, train
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.screen.model import Floats, Screen
+from weir.transforms.screen.training.labelled import LabelledPost, golden_examples, public_sets
+from weir.transforms.screen.training.train import Part, parts, train
+from weir.transforms.text import features
+from weir.transforms.text.normalise import normalise
 
 ENOUGH = 30  # positives in the test posts, for a head to have a column of its own
 SEED = 7

@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.options.engines import JudgeOptions, engine_factory
-from policies.loading import LIBRARY, load_policies
-from policies.policy import Contract, PolicySet
 from tests.benchmarks.batching_model import (
     PUBLISHED_REQUESTS_PER_S,
     PUBLISHED_TOKENS_IN,
@@ -36,10 +33,13 @@ from tests.benchmarks.judging import (
     warming,
 )
 from tests.benchmarks.simulated_gpu import Simulation
-from transforms.judge.engine import Engine
+from weir.pipelines.options.engines import JudgeOptions, engine_factory
+from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.policy import Contract, PolicySet
+from weir.transforms.judge.engine import Engine
 
 if TYPE_CHECKING:
-    from transforms.judge.vllm import VllmEngine
+    from weir.transforms.judge.vllm.engine import VllmEngine
 
 SOURCE_ROWS = 1000  # escalated from a source bundle of 20,000 posts at 5 %
 LONG_ROWS = 32_000  # what one H100 answers in ten minutes

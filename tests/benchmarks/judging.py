@@ -20,17 +20,17 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
-from pipelines.moderate import IN_PROCESS
-from policies.policy import PolicySet
 from tests.benchmarks.arriving import Arriving
 from tests.benchmarks.batching_model import Fleet
 from tests.benchmarks.corpus import messages
 from tests.benchmarks.simulated_gpu import Simulation
-from transforms import coders
-from transforms.decode import DecodeSettings
-from transforms.judge import JudgeContent, JudgeSettings
-from transforms.judge.engine import Completion, Engine, Request
-from transforms.records import ESCALATION
+from weir.pipelines.job.moderate import IN_PROCESS
+from weir.policies.policy import PolicySet
+from weir.transforms import coders
+from weir.transforms.decode import DecodeSettings
+from weir.transforms.judge import JudgeContent, JudgeSettings
+from weir.transforms.judge.engine import Completion, Engine, Request
+from weir.transforms.records import ESCALATION
 
 coders.register()
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.demo import fill, local_stack, moderate_once, query
-from policies.loading import LIBRARY, load_policies
-from transforms.screen.corpus import Corpus
-from transforms.screen.labelled import LabelledSet, golden_examples, public_sets
-from transforms.screen.normalise import normalise
-from transforms.screen.split import TEST_SHARE
+from weir.pipelines.demo import fill, local_stack, moderate_once, query
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.screen.training.corpus import Corpus
+from weir.transforms.screen.training.labelled import LabelledSet, golden_examples, public_sets
+from weir.transforms.screen.training.split import TEST_SHARE
+from weir.transforms.text.normalise import normalise
 
 SETS = ("openai_moderation_2022", "davidson")
 _LABELS = """

@@ -1,8 +1,8 @@
 """From a post's arrival to the flagged message, on Prism or on Flink, at a steady rate.
 
-``python -m infra.local.isolated python -m tests.benchmarks.latency prism --rate 1000``, with a real
-Kafka broker; one post in twenty is escalated, and judged by the exemplar. ``rows`` is the time from
-a post's arrival until its screening was seen in BigQuery, by ten queries a second at most.
+``python -m weir.infra.local.isolated python -m tests.benchmarks.latency prism --rate 1000``, with a
+real Kafka broker; one post in twenty is escalated, and judged by the exemplar. ``rows`` is the time
+from a post's arrival until its screening was seen in BigQuery, by ten queries a second at most.
 
 ``--provisional`` measures the flags that go out before the verdict, while a judge takes five
 seconds (``--judge_seconds``) for each post.
@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from kafka import TopicPartition
 
-from infra.local import flink_cluster
 from tests.benchmarks.rigged import at_half, on_flink, stream_of
 from tests.provisional import events, flagging, slow_judge
 from tests.runners.stream import Command
+from weir.infra.local import flink_cluster
 
 _WARM_SECONDS = 30
 

@@ -15,24 +15,24 @@ import apache_beam as beam
 import pyarrow as pa
 from kafka import TopicPartition
 
-import transforms.decode.step
-import transforms.screen.step
-import transforms.write.bigquery
-import transforms.write.flagged
-from pipelines.moderate import IN_PROCESS
-from policies.loading import LIBRARY, load_policies
 from tests.benchmarks.stages import SECONDS, timed, timing
-from transforms.counts import counts_of
-from transforms.decode import Decode, DecodeSettings
-from transforms.kafka import KafkaSettings
-from transforms.read import ReadFromKafka, Start, Stop
-from transforms.read.consumers import PartitionReader
-from transforms.read.partitions import find_slices
-from transforms.records import VIOLATION
-from transforms.screen import ScreenContent, ScreenSettings, ScreenSource
-from transforms.write.bigquery import BigQuerySettings, WriteToBigQuery
-from transforms.write.flagged import WriteFlagged
-from transforms.write.outbox import MAX_RECORD_BYTES
+from weir.pipelines.job.moderate import IN_PROCESS
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.counts import counts_of
+from weir.transforms.decode import Decode, DecodeSettings
+from weir.transforms.decode import step as decoding
+from weir.transforms.kafka.consumers import PartitionReader
+from weir.transforms.kafka.outbox import MAX_RECORD_BYTES
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import ReadFromKafka, Start, Stop
+from weir.transforms.read.partitions import find_slices
+from weir.transforms.records import VIOLATION
+from weir.transforms.screen import ScreenContent, ScreenSettings, ScreenSource
+from weir.transforms.screen import step as screen_step
+from weir.transforms.write import flagged
+from weir.transforms.write.bigquery import sink
+from weir.transforms.write.bigquery.sink import BigQuerySettings, WriteToBigQuery
+from weir.transforms.write.flagged import WriteFlagged
 
 FLAGGED = "bench-flagged"
 
@@ -96,14 +96,12 @@ def in_a_loop(
 ) -> int:
     """Call the steps' functions one after the other; return the messages read."""
     run = {"run": "bench", "cluster": "bench"}
-    decode = transforms.decode.step._DecodeDoFn(DecodeSettings(), **run)
-    screening = transforms.screen.step._Screen(
+    decode = decoding._DecodeDoFn(DecodeSettings(), **run)
+    screening = screen_step._Screen(
         screen, load_policies(LIBRARY), ScreenSettings(audit_rate=0.0, **run)
     )
-    write = transforms.write.bigquery._Write(
-        transforms.write.bigquery._Connect(bigquery, "screenings"), "screenings", **run
-    )
-    flag = transforms.write.flagged._WriteDoFn(kafka, FLAGGED, "/bench", MAX_RECORD_BYTES)
+    write = sink._Write(sink._Connect(bigquery, "screenings"), "screenings", **run)
+    flag = flagged._WriteDoFn(kafka, FLAGGED, "/bench", MAX_RECORD_BYTES)
     steps = [decode, screening, write, flag]
     for step in steps:
         step.setup()
@@ -142,17 +140,17 @@ def main() -> None:
     project, dataset, screen, out."""
     job = json.loads(sys.argv[1])
     timed(PartitionReader, "poll", "read")
-    decoder = transforms.decode.step.decoder
-    transforms.decode.step.decoder = lambda settings: timing(decoder(settings), "decode")
-    timed(transforms.screen.step, "scores_of", "score")
-    timed(transforms.screen.step, "audited", "route")
-    timed(transforms.screen.step, "routes", "route")
-    timed(transforms.screen.step, "screenings", "screening rows")
-    timed(transforms.screen.step, "escalations", "escalations")
-    timed(transforms.write.bigquery._Write, "process", "append")
-    timed(transforms.write.bigquery._Write, "finish_bundle", "append")
-    timed(transforms.write.flagged._WriteDoFn, "process", "flag")
-    timed(transforms.write.flagged._WriteDoFn, "finish_bundle", "flag")
+    decoder = decoding.decoder
+    decoding.decoder = lambda settings: timing(decoder(settings), "decode")
+    timed(screen_step, "scores_of", "score")
+    timed(screen_step, "audited", "route")
+    timed(screen_step, "routes", "route")
+    timed(screen_step, "screenings", "screening rows")
+    timed(screen_step, "escalations", "escalations")
+    timed(sink._Write, "process", "append")
+    timed(sink._Write, "finish_bundle", "append")
+    timed(flagged._WriteDoFn, "process", "flag")
+    timed(flagged._WriteDoFn, "finish_bundle", "flag")
     bigquery = BigQuerySettings(
         job["project"], job["dataset"], rest_endpoint=job["rest"], grpc_endpoint=job["grpc"]
     )

@@ -16,14 +16,14 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from infra.local import broker
-from pipelines.runners import job_options
 from tests.benchmarks.corpus import messages
-from transforms.decode import Decode, DecodeSettings
-from transforms.kafka import KafkaSettings, ensure_topics
-from transforms.read import ReadFromKafka, Start, Stop
-from transforms.read.partitions import find_slices
-from transforms.screen import STARTER, Screen
+from weir.infra.local import broker
+from weir.pipelines.runners import job_options
+from weir.transforms.decode import Decode, DecodeSettings
+from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
+from weir.transforms.read import ReadFromKafka, Start, Stop
+from weir.transforms.read.partitions import find_slices
+from weir.transforms.screen import STARTER, Screen
 
 TOPIC = "history"
 _PROCESSES = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]

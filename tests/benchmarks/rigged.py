@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from infra.local import bigquery_emulator, kafka_broker
-from pipelines.tables import create_tables
-from policies.loading import LIBRARY
 from tests.runners.stream import Stream
-from transforms.screen.model import Screen
-from transforms.write.bigquery import BigQuerySettings
+from weir.infra.local import bigquery_emulator, kafka_broker
+from weir.pipelines.bigquery.tables import create_tables
+from weir.policies.loading import LIBRARY
+from weir.transforms.screen.model import Screen
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 
 def stream_of(stack, folder, screen_of):

@@ -20,12 +20,12 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion
 
-from pipelines.posts import SAMPLE
 from tests.evasions import EVASIONS
 from tests.languages import SENTENCES
-from transforms.screen.features import BUCKETS
-from transforms.screen.model import Screen
-from transforms.screen.normalise import normalise
+from weir.pipelines.posts import SAMPLE
+from weir.transforms.screen.model import Screen
+from weir.transforms.text.features import BUCKETS
+from weir.transforms.text.normalise import normalise
 
 HEADS = 8
 POSTS = 4000

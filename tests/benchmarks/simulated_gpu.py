@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from policies.policy import Contract, Policy
 from tests.benchmarks.batching_model import PUBLISHED_TOKENS_OUT, Finished, Fleet, Gpu, Job
-from transforms.judge.engine import Completion, EngineError, Request
-from transforms.records import Outcome
+from weir.policies.policy import Contract, Policy
+from weir.transforms.judge.engine import Completion, EngineError, Request
+from weir.transforms.records import Outcome
 
 CHARACTERS_PER_TOKEN = 4  # assumption, usual for English
 SYSTEM_TOKENS = 60  # assumption: what stands before the policy, and what frames the post

@@ -1,6 +1,6 @@
 """Whether memory is flat: the job on Prism or Flink for half an hour, every process weighed.
 
-``python -m infra.local.isolated python -m tests.benchmarks.soak prism --minutes 30 --rate 300``,
+``python -m weir.infra.local.isolated python -m tests.benchmarks.soak prism --minutes 30``,
 with a real Kafka broker. Printed for each process: resident MB at the start and at the end, the
 slope in MB an hour with twice its standard error, and on Flink the sizes of its checkpoints.
 """
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from infra.local import flink_cluster
 from tests.benchmarks.rigged import at_half, on_flink, stream_of
 from tests.runners.stream import Command
+from weir.infra.local import flink_cluster
 
 _WARM_SECONDS = 180  # caches fill and JVMs warm up: no part of the slope
 _EVERY_SECONDS = 5.0
@@ -47,7 +47,7 @@ def resident(root):
 
 def _named(words):
     known = ("kafka.Kafka", "TaskManagerRunner", "StandaloneSession", "worker_pool_main",
-             "sdk_worker_main", "pipelines.moderate", "emulator", "prism", "job-server",
+             "sdk_worker_main", "weir.pipelines.job.moderate", "emulator", "prism", "job-server",
              "FlinkJobServerDriver")  # fmt: skip
     line = " ".join(words)
     return next((each for each in known if each in line), Path(words[0]).name)

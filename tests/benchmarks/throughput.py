@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.demo import PARTITIONS, Stack, local_stack
 from tests.benchmarks.corpus import FLAGGED_SHARE, messages
 from tests.benchmarks.measured import FLAGGED
-from transforms.kafka import ensure_topics
-from transforms.screen import STARTER, Screen
+from weir.pipelines.demo import PARTITIONS, Stack, local_stack
+from weir.transforms.kafka.settings import ensure_topics
+from weir.transforms.screen import STARTER, Screen
 
 
 def main() -> None:

@@ -11,9 +11,9 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from policies.loading import LIBRARY, load_policies
 from tests.benchmarks.corpus import FLAGGED_SHARE, messages
-from transforms.kafka import KafkaSettings
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.kafka.settings import KafkaSettings
 
 
 def classifier() -> Pipeline:

@@ -15,14 +15,14 @@ import pyarrow as pa
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.ml.inference.vllm_inference import VLLMCompletionsModelHandler
 
-from pipelines.moderate import IN_PROCESS
-from policies.policy import PolicySet
 from tests.benchmarks.judging import Measured, measured, requests
-from transforms.judge import harmony
-from transforms.judge.prompt import render
-from transforms.judge.structure import FINAL_TOKENS, structural_tag
-from transforms.judge.vllm import VllmEngine
-from transforms.judge.vllm_core import _arguments
+from weir.pipelines.job.moderate import IN_PROCESS
+from weir.policies.policy import PolicySet
+from weir.transforms.judge.harmony import messages as harmony
+from weir.transforms.judge.harmony.prompt import render
+from weir.transforms.judge.harmony.structure import FINAL_TOKENS, structural_tag
+from weir.transforms.judge.vllm.core import _arguments
+from weir.transforms.judge.vllm.engine import VllmEngine
 
 _NUMBERS = count()  # an engine never sees a request id twice
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.children import child, connects, free_ports
 from tests.engine.checkpoint import build
-from transforms.judge.vllm_settings import VllmSettings
+from weir.infra.local.children import child, connects, free_ports
+from weir.transforms.judge.vllm.settings import VllmSettings
 
 # What makes vLLM usable on two cores without a GPU and without a network; read as it is imported.
 os.environ |= {
@@ -75,7 +75,7 @@ def settings(checkpoint: Path) -> VllmSettings:
 @pytest.fixture(scope="session")
 def engine(settings: VllmSettings):
     """One real engine for the whole session."""
-    from transforms.judge.vllm import VllmEngine
+    from weir.transforms.judge.vllm.engine import VllmEngine
 
     engine = VllmEngine(settings)
     yield engine
@@ -101,7 +101,7 @@ def vllm_server(checkpoint: Path) -> Iterator[Server]:
     command += [f"--kv-cache-memory-bytes={CACHE_BYTES}"]
     command += ['--structured-outputs-config={"backend": "xgrammar"}']
     # The tests' own death kills the server, and this the engine that the server started.
-    command += ["--worker-extension-cls=transforms.judge.vllm_child.EndsWithHost"]
+    command += ["--worker-extension-cls=weir.transforms.judge.vllm.child.EndsWithHost"]
     with child(
         "vLLM's OpenAI-compatible server",
         command,

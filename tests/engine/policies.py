@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from policies.loading import LIBRARY, load_policies
-from policies.policy import Contract, PolicySet
+from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.policy import Contract, PolicySet
 
 _SPAM = load_policies(LIBRARY)["spam"]
 

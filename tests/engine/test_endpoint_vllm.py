@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from policies.policy import Contract, Policy
-from transforms.judge.endpoint.check import check_endpoint
-from transforms.judge.endpoint.engine import EndpointEngine
-from transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form
-from transforms.judge.engine import EngineError, Finish, Request
-from transforms.judge.prompt import render
-from transforms.judge.verdict import Reason, parse
-from transforms.records import Outcome
+from weir.policies.policy import Contract, Policy
+from weir.transforms.judge.endpoint.check import check_endpoint
+from weir.transforms.judge.endpoint.engine import EndpointEngine
+from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form
+from weir.transforms.judge.engine import EngineError, Finish, Request
+from weir.transforms.judge.harmony.prompt import render
+from weir.transforms.judge.verdict import Reason, parse
+from weir.transforms.records import Outcome
 
 LABEL = Policy(
     policy_id="spam",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from transforms.judge.engine import EngineStartError
-from transforms.judge.vllm import VllmEngine
+from weir.transforms.judge.engine import EngineStartError
+from weir.transforms.judge.vllm.engine import VllmEngine
 
 
 @contextmanager

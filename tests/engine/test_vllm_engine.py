@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.policies import CODES, DIGITS, JSON
-from transforms.judge.engine import EngineError, Request
-from transforms.judge.verdict import Reason, parse
-from transforms.records import Outcome
+from weir.transforms.judge.engine import EngineError, Request
+from weir.transforms.judge.verdict import Reason, parse
+from weir.transforms.records import Outcome
 
 PATIENCE = 600.0  # seconds
 

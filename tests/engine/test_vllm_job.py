@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.demo import Stack, query
-from pipelines.moderate import launch
-from pipelines.options import ModerationSettings
-from policies.policy import PolicySet
 from tests.engine.policies import CODES, POLICIES
-from transforms.counts import Counts, counts_of
-from transforms.judge.engine import Completion, Request
-from transforms.kafka import KafkaSettings, ensure_topics
+from weir.pipelines.demo import Stack, query
+from weir.pipelines.job.moderate import launch
+from weir.pipelines.options import ModerationSettings
+from weir.policies.policy import PolicySet
+from weir.transforms.counts import Counts, counts_of
+from weir.transforms.judge.engine import Completion, Request
+from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 
 POSTS = 67  # of 3 policies that have no head in the screen, so that every post is judged: 201
 JUDGED = POSTS * len(POLICIES.policies)

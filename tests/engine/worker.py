@@ -8,9 +8,9 @@ import time
 
 from tests.engine.conftest import REASONING_TOKENS, SETTINGS
 from tests.engine.policies import JSON
-from transforms.judge.engine import Request
-from transforms.judge.vllm import VllmEngine
-from transforms.judge.vllm_settings import VllmSettings
+from weir.transforms.judge.engine import Request
+from weir.transforms.judge.vllm.engine import VllmEngine
+from weir.transforms.judge.vllm.settings import VllmSettings
 
 
 def main(model: str, then: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.bigquery import VIEWS
-from pipelines.queries import execute
+from weir.infra.bigquery import VIEWS
+from weir.pipelines.bigquery.queries import execute
 
 PAGE = (Path(__file__).parents[2] / "docs" / "analyst.md").read_text("utf-8")
 QUESTIONS = re.findall(r"^## (\d+\. .*?)\n.*?```sql\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)

@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from pipelines.demo import query
 from tests.rows import dead_letter, deferral, human_label, screening, verdict
-from transforms.records import DEAD_LETTER, DEFERRAL, HUMAN_LABEL, SCREENING, VERDICT
-from transforms.write.appending import Appender
-from transforms.write.connection import AppendConnection
-from transforms.write.rows import ROWS, project
+from weir.pipelines.demo import query
+from weir.transforms.records import DEAD_LETTER, DEFERRAL, HUMAN_LABEL, SCREENING, VERDICT
+from weir.transforms.write.bigquery.appender import Appender
+from weir.transforms.write.bigquery.connection import AppendConnection
+from weir.transforms.write.bigquery.rows import ROWS, project
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 SCHEMAS = {

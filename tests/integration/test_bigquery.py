@@ -14,16 +14,16 @@ import pytest
 from apache_beam.testing.util import assert_that, is_empty
 from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 
-from infra.local import bigquery_emulator
-from infra.local.children import free_ports
-from pipelines.tables import TablesError, check_tables, create_tables
 from tests.rows import dead_letter, deferral, screening, verdict
-from transforms.counts import counts_of
-from transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
-from transforms.write.appending import Appender
-from transforms.write.bigquery import BigQuerySettings, WriteToBigQuery
-from transforms.write.connection import AppendConnection
-from transforms.write.rows import ROWS, project
+from weir.infra.local import bigquery_emulator
+from weir.infra.local.children import free_ports
+from weir.pipelines.bigquery.tables import TablesError, check_tables, create_tables
+from weir.transforms.counts import counts_of
+from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
+from weir.transforms.write.bigquery.appender import Appender
+from weir.transforms.write.bigquery.connection import AppendConnection
+from weir.transforms.write.bigquery.rows import ROWS, project
+from weir.transforms.write.bigquery.sink import BigQuerySettings, WriteToBigQuery
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"

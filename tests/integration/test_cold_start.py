@@ -10,22 +10,22 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import moderate
-from pipelines.cli import app
-from pipelines.demo import Stack, query
-from pipelines.failures import OptionError
-from pipelines.screening.stream_sample import posts_of_topics
-from pipelines.screening.verdict_labels import judged_posts, posts_from_verdicts
-from policies.loading import load_policies
 from tests.cold_posts import stream
 from tests.rows import verdict
 from tests.unit.test_cold_commands import library
-from transforms.decode import DecodeSettings
-from transforms.kafka import KafkaSettings, ensure_topics
-from transforms.records import VERDICT
-from transforms.screen import Screen, ScreenError
-from transforms.screen.encoder import PACKAGE
-from transforms.write.bigquery import WriteToBigQuery
+from weir.pipelines.commands.cli import app
+from weir.pipelines.demo import Stack, query
+from weir.pipelines.errors import OptionError
+from weir.pipelines.job import moderate
+from weir.pipelines.screening.stream_sample import posts_of_topics
+from weir.pipelines.screening.verdict_labels import judged_posts, posts_from_verdicts
+from weir.policies.loading import load_policies
+from weir.transforms.decode import DecodeSettings
+from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
+from weir.transforms.records import VERDICT
+from weir.transforms.screen import Screen, ScreenError
+from weir.transforms.screen.cold.encoder import PACKAGE
+from weir.transforms.write.bigquery.sink import WriteToBigQuery
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.compare.rows import compared
 from tests.rows import NOON, screening, verdict
-from transforms.records import SCREENING, VERDICT
-from transforms.write.appending import Appender
-from transforms.write.connection import AppendConnection
-from transforms.write.rows import ROWS, project
+from weir.pipelines.commands.cli import app
+from weir.pipelines.compare.rows import compared
+from weir.transforms.records import SCREENING, VERDICT
+from weir.transforms.write.bigquery.appender import Appender
+from weir.transforms.write.bigquery.connection import AppendConnection
+from weir.transforms.write.bigquery.rows import ROWS, project
 
 SCHEMAS = {"screenings": SCREENING, "verdicts": VERDICT}
 

@@ -7,13 +7,13 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import NewTopic
 
-from pipelines.redrive import redrive
 from tests.unit.test_dead_letters import letters, message
-from transforms import coders
-from transforms.kafka import KafkaSettings
-from transforms.read import SourceError
-from transforms.records import Stage
-from transforms.write.dead_letter_topic import WriteDeadLetters
+from weir.pipelines.redrive import redrive
+from weir.transforms import coders
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import SourceError
+from weir.transforms.records import Stage
+from weir.transforms.write.dead_letter_topic import WriteDeadLetters
 
 coders.register()
 

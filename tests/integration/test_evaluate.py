@@ -8,11 +8,11 @@ import pytest
 from google.cloud.bigquery import ScalarQueryParameter
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.evaluate.against import other_version
-from pipelines.failures import OptionError
-from pipelines.queries import execute
-from policies.loading import LIBRARY, load_policies
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.commands.cli import app
+from weir.pipelines.errors import OptionError
+from weir.pipelines.evaluate.against import other_version
+from weir.policies.loading import LIBRARY, load_policies
 
 SPAM = load_policies(LIBRARY)["spam"]
 OLD = replace(SPAM, text=SPAM.text + "\n- An old line.", examples=())

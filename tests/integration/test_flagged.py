@@ -9,10 +9,10 @@ from kafka.admin import NewTopic
 
 from tests.integration.test_dead_letter_topic import read
 from tests.unit.test_flagged import body, violation
-from transforms import coders
-from transforms.counts import counts_of
-from transforms.kafka import KafkaSettings
-from transforms.write.flagged import WriteFlagged
+from weir.transforms import coders
+from weir.transforms.counts import counts_of
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.write.flagged import WriteFlagged
 
 coders.register()
 

@@ -5,9 +5,9 @@ import pytest
 from tests.hostile import EITHER, READABLE, UNREADABLE
 from tests.integration.test_moderate import POSTS
 from tests.integration.test_stages import Halves
-from transforms.read import Start, Stop
-from transforms.read.commits import committed_offsets
-from transforms.read.partitions import find_slices
+from weir.transforms.kafka.commits import committed_offsets
+from weir.transforms.read import Start, Stop
+from weir.transforms.read.partitions import find_slices
 
 
 class Committing(Halves):

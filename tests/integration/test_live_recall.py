@@ -13,16 +13,16 @@ import pytest
 from google.cloud.bigquery import ScalarQueryParameter
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.demo import query
-from pipelines.queries import execute
-from pipelines.screening.recall import added_up, audited
 from tests.rows import deferral, screening, verdict
-from transforms.records import DEFERRAL, SCREENING, VERDICT
-from transforms.screen.audit import Sample, estimate
-from transforms.write.appending import Appender
-from transforms.write.connection import AppendConnection
-from transforms.write.rows import ROWS, project
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.commands.cli import app
+from weir.pipelines.demo import query
+from weir.pipelines.screening.recall import added_up, audited
+from weir.transforms.records import DEFERRAL, SCREENING, VERDICT
+from weir.transforms.screen.live_recall import Sample, estimate
+from weir.transforms.write.bigquery.appender import Appender
+from weir.transforms.write.bigquery.connection import AppendConnection
+from weir.transforms.write.bigquery.rows import ROWS, project
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 SCHEMAS = {

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from kafka import TopicPartition
 
-import infra.local.stack
-from infra.local import StackError, broker
-from infra.local.children import child, free_ports
-from transforms.kafka import KafkaSettings
+from weir.infra.local import StackError, broker, stack
+from weir.infra.local.children import child, free_ports
+from weir.transforms.kafka.settings import KafkaSettings
 
 
 def test_a_message_sent_to_the_broker_is_read_back(kafka):
@@ -49,7 +48,7 @@ def test_the_children_are_gone_when_their_parent_is_killed(tmp_path: Path):
     marker = tmp_path / "pid"
     program = (
         "import sys, time, pathlib\n"
-        "from infra.local.children import child\n"
+        "from weir.infra.local.children import child\n"
         "with child('It', [sys.executable, '-c', 'import time; time.sleep(60)'],"
         " lambda: True, seconds=5) as process:\n"
         f"    pathlib.Path({str(marker)!r}).write_text(str(process.pid))\n"
@@ -67,7 +66,7 @@ def test_the_children_are_gone_when_their_parent_is_killed(tmp_path: Path):
 
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(infra.local.stack, "find_spec", lambda _name: None)
+    monkeypatch.setattr(stack, "find_spec", lambda _name: None)
     with pytest.raises(StackError, match=r"\.\[local\]"), broker():
         pass
 

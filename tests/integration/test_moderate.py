@@ -9,12 +9,12 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import NewTopic
 
-from pipelines import moderate
-from pipelines.demo import TOPIC, Stack, moderate_once, query
 from tests.hostile import EITHER, READABLE, UNREADABLE
-from transforms.counts import Counts
-from transforms.kafka import KafkaSettings
-from transforms.screen import STARTER, Screen
+from weir.pipelines.demo import TOPIC, Stack, moderate_once, query
+from weir.pipelines.job import moderate
+from weir.transforms.counts import Counts
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.screen import STARTER, Screen
 
 
 class Job:

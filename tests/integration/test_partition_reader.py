@@ -10,8 +10,8 @@ from kafka import TopicPartition
 from kafka.admin import NewTopic
 from kafka.consumer.fetcher import Fetcher
 
-from transforms.kafka import KafkaSettings
-from transforms.read.consumers import PartitionReader
+from weir.transforms.kafka.consumers import PartitionReader
+from weir.transforms.kafka.settings import KafkaSettings
 
 ROWS = 3000
 

@@ -8,11 +8,11 @@ import apache_beam as beam
 import pytest
 from kafka.admin import NewTopic
 
-from transforms.counts import counts_of
-from transforms.kafka import KafkaSettings
-from transforms.read import ReadFromKafka, SourceError, Start, Stop, check_source
-from transforms.read.consumers import READERS
-from transforms.records import MESSAGE
+from weir.transforms.counts import counts_of
+from weir.transforms.kafka.consumers import READERS
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import ReadFromKafka, SourceError, Start, Stop, check_source
+from weir.transforms.records import MESSAGE
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 

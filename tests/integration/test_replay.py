@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines import moderate
-from pipelines.failures import EXPECTED
-from pipelines.queries import execute
-from pipelines.replay.command import replay
-from pipelines.replay.forecast import Judge
-from pipelines.replay.measuring import judge_before
-from pipelines.replay.resume import before
 from tests.integration.test_moderate import POSTS, Job
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.commands.replay import replay
+from weir.pipelines.errors import EXPECTED
+from weir.pipelines.job import moderate
+from weir.pipelines.replay.forecast import Judge
+from weir.pipelines.replay.measuring import judge_before
+from weir.pipelines.replay.resume import before
 
 LABELS = (
     "SELECT topic, `partition`, `offset`, policy_id, label, verdict, mode, inclusion_probability, "

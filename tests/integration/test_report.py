@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.analyst.figures import figures
-from pipelines.analyst.page import page
-from pipelines.cli import app
 from tests.integration.test_analyst_views import drawn, put, store
 from tests.report_figures import figures as made_up
 from tests.rows import dead_letter, screening, verdict
+from weir.pipelines.commands.cli import app
+from weir.pipelines.report.figures import figures
+from weir.pipelines.report.page import page
 
 MADE = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.demo import query
 from tests.integration.test_analyst_views import put
 from tests.rows import screening, verdict
-from transforms.screen.label_files import read_labels
+from weir.pipelines.commands.cli import app
+from weir.pipelines.demo import query
+from weir.transforms.screen.training.label_files import read_labels
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 

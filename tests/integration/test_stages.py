@@ -5,9 +5,9 @@ import json
 import jsonschema
 import pytest
 
-from pipelines import moderate
 from tests.integration.test_moderate import POSTS, Job, post
-from transforms.escalations import SCHEMA
+from weir.pipelines.job import moderate
+from weir.transforms.escalations import SCHEMA
 
 LABELS = (
     "SELECT topic, `partition`, `offset`, policy_id, label, decided_by, route, decision_id FROM "

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.test_moderate import Job, post
 from tests.scripted_server import HANGS, SAFE, ScriptedServer, chat
-from transforms.read.commits import committed_offsets
+from weir.transforms.kafka.commits import committed_offsets
 
 _SECONDS = 120.0
 
@@ -26,7 +26,7 @@ class Live(Job):
     def command(self, *more: str) -> list[str]:
         kept = [a for a in self.arguments() if not a.startswith("--stop")]
         group = ["--start=group", "--audit_rate=0.2"]
-        return [sys.executable, "-m", "pipelines.moderate", *kept, *group, *more]
+        return [sys.executable, "-m", "weir.pipelines.job.moderate", *kept, *group, *more]
 
     @contextmanager
     def started(self, *more: str):

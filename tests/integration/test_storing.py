@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from pipelines.failures import OptionError
-from pipelines.options.storing import KEY_VARIABLE
-from pipelines.privacy.forget import delete_author
-from policies.loading import LIBRARY, load_policies
 from tests.integration.test_moderate import Job
-from transforms.decode.pseudonyms import pseudonym
-from transforms.screen import Screen
-from transforms.screen.features import BUCKETS, matrix
+from weir.pipelines.commands.cli import app
+from weir.pipelines.commands.forget import delete_author
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.storage import KEY_VARIABLE
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.decode.pseudonyms import pseudonym
+from weir.transforms.screen import Screen
+from weir.transforms.text.features import BUCKETS, matrix
 
 KEY = "a key of more than 16 bytes"
 LIVE = "run = @run"

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from infra.bigquery import TABLES, statement
-from pipelines.cli import app
-from pipelines.demo import query
-from pipelines.privacy.retention import DAYS
-from pipelines.queries import execute
-from pipelines.tables import TablesError, check_tables, create_tables
+from weir.infra.bigquery import TABLES, statement
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.retention import DAYS
+from weir.pipelines.bigquery.tables import TablesError, check_tables, create_tables
+from weir.pipelines.commands.cli import app
+from weir.pipelines.demo import query
 
 # What the first version did not have.
 _NEWER = ("mode STRING OPTIONS (description = 'Mode", "shadow_policies", "record", "author_id")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import apache_beam as beam
 
-from pipelines import graph, moderate
-from transforms.read import ReadFromKafka
+from weir.pipelines.job import graph, moderate
+from weir.transforms.read import ReadFromKafka
 
 
 class RaisedError(Exception):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import (
+from weir.infra.local import (
     Emulator,
     KafkaBroker,
     StackError,
@@ -15,8 +15,8 @@ from infra.local import (
     flink_cluster,
     kafka_broker,
 )
-from infra.local.downloads import flink_jar, java, kafka_libraries, prism_binary
-from policies.loading import LIBRARY
+from weir.infra.local.downloads import flink_jar, java, kafka_libraries, prism_binary
+from weir.policies.loading import LIBRARY
 
 
 def require(*needed) -> None:
@@ -58,7 +58,7 @@ def screen(tmp_path_factory):
     """A screen that escalates one post in twenty of a stream, under one policy."""
     import numpy as np
 
-    from transforms.screen.model import Screen
+    from weir.transforms.screen.model import Screen
 
     folder = tmp_path_factory.mktemp("screen")
     starter = Screen.load("starter")

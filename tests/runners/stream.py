@@ -15,8 +15,8 @@ from pathlib import Path
 from kafka import TopicPartition
 from kafka.admin import NewTopic
 
-from pipelines.demo import Stack, query
-from transforms.kafka import KafkaSettings
+from weir.pipelines.demo import Stack, query
+from weir.transforms.kafka.settings import KafkaSettings
 
 POLICIES = 2
 _QUIET = "what a lovely day for gardening number {}"
@@ -196,7 +196,7 @@ class _Sending(threading.Thread):
 class Command:
     """``weir run``, or another job, in a process of its own."""
 
-    def __init__(self, arguments, log: Path, module=("pipelines.moderate",)):
+    def __init__(self, arguments, log: Path, module=("weir.pipelines.job.moderate",)):
         self.log = log
         command = [sys.executable, "-m", *module, *arguments]
         with log.open("ab") as out:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.runners.stream import POLICIES, Command, Stream
-from transforms.screen.model import Screen
+from weir.transforms.screen.model import Screen
 
 RATE = float(os.environ.get("WEIR_RATE", "300"))
 # --policy_seconds, the second in which files must not change, and what a post takes to its label.
@@ -52,7 +52,7 @@ def wait(found, seconds=60):
 
 
 def test_edits_are_taken_up_and_no_post_is_lost(edited, prism, tmp_path):
-    from policies.loading import load_policies
+    from weir.policies.loading import load_policies
 
     folder, log = tmp_path / "policies", tmp_path / "log"
     cheating = folder / "game-cheating" / "policy.md"
@@ -123,7 +123,7 @@ def test_edits_are_taken_up_and_no_post_is_lost(edited, prism, tmp_path):
 
 
 def test_workers_of_a_cluster_take_an_edit_and_a_shadow(edited, flink, tmp_path):
-    from policies.loading import load_policies
+    from weir.policies.loading import load_policies
 
     folder = tmp_path / "policies"
     cheating = folder / "game-cheating" / "policy.md"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.children import Server, child, connects, free_ports
 from tests.runners.stream import POLICIES, Command
+from weir.infra.local.children import Server, child, connects, free_ports
 
 KILLS = int(os.environ.get("WEIR_KILLS", "1"))
 RATE = float(os.environ.get("WEIR_RATE", "200"))
@@ -81,7 +81,7 @@ def judge():
         yield server, arguments
 
 
-def survive(stream, arguments, faults, log, module=("pipelines.moderate",)):
+def survive(stream, arguments, faults, log, module=("weir.pipelines.job.moderate",)):
     """Run the job while each fault comes KILLS times, and print what each cost."""
     with Command([*stream.arguments(), *arguments], log, module) as job:
         with stream.sending(RATE):

@@ -15,13 +15,13 @@ from kafka import TopicPartition
 from kafka.admin import NewPartitions, NewTopic
 from kafka.errors import OffsetOutOfRangeError
 
-from transforms.kafka import KafkaSettings
-from transforms.read.batch import message_batch
-from transforms.read.bounds import Start, Stop
-from transforms.read.consumers import PartitionReader
-from transforms.read.discovery import DiscoverPartitions
-from transforms.read.errors import TopicRecreatedError
-from transforms.read.partitions import find_slices
+from weir.transforms.kafka.consumers import PartitionReader
+from weir.transforms.kafka.errors import TopicRecreatedError
+from weir.transforms.kafka.message_batch import message_batch
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read.bounds import Start, Stop
+from weir.transforms.read.discovery import DiscoverPartitions
+from weir.transforms.read.partitions import find_slices
 
 # kafka-python leaves the sockets of refused connections to the garbage collector; see topic().
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.provisional import events, flagging, slow_judge
 from tests.runners.stream import Command, count
-from transforms.screen.model import Screen
+from weir.transforms.screen.model import Screen
 
 SECONDS = 15
 RATE = 200

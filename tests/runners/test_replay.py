@@ -15,13 +15,13 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import NewTopic
 
-from pipelines.demo import Stack, query
-from pipelines.failures import EXPECTED
-from pipelines.replay.command import Plan, main
-from pipelines.tables import create_tables
 from tests.runners.stream import Command, count, post
 from tests.scripted_server import ScriptedServer, chat
-from transforms.kafka import KafkaSettings
+from weir.pipelines.bigquery.tables import create_tables
+from weir.pipelines.commands.replay import Plan, main
+from weir.pipelines.demo import Stack, query
+from weir.pipelines.errors import EXPECTED
+from weir.transforms.kafka.settings import KafkaSettings
 
 POSTS = int(os.environ.get("WEIR_REPLAY_POSTS", "20000"))
 DAYS = 30
@@ -117,7 +117,7 @@ class Replay:
         ]
 
     def command(self, log, *more):
-        return Command(self.arguments(*more), log, module=("pipelines.replay.command",))
+        return Command(self.arguments(*more), log, module=("weir.pipelines.commands.replay",))
 
     def rows(self, sql):
         return query(self.bigquery, sql, self.name)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import StackError
-from infra.local.downloads import flink_jar, kafka_libraries
-from infra.local.tethered import tethered
-from transforms.kafka import KafkaSettings, ensure_topics
+from weir.infra.local import StackError
+from weir.infra.local.downloads import flink_jar, kafka_libraries
+from weir.infra.local.tethered import tethered
+from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 
 
 def test_what_a_broker_acknowledged_is_there_after_it_was_killed(apache_kafka):
@@ -47,7 +47,7 @@ def test_a_tethered_program_is_gone_with_whoever_started_it(monkeypatch, tmp_pat
 
 
 def test_an_isolated_command_sees_loopback_alone():
-    command = [sys.executable, "-m", "infra.local.isolated", "cat", "/proc/net/dev"]
+    command = [sys.executable, "-m", "weir.infra.local.isolated", "cat", "/proc/net/dev"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     if "own network" in done.stderr:
         pytest.skip("this machine gives no network of its own")

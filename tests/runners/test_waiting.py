@@ -1,10 +1,10 @@
 import time
 from dataclasses import replace
 
-from pipelines.seeing.status import local_jobs
 from tests.provisional import judged_by, silent_judge
 from tests.runners.stream import POLICIES, Command
 from tests.scripted_server import SAFE, ScriptedServer, chat
+from weir.pipelines.monitoring.status import local_jobs
 
 RATE = 200
 SECONDS = 20

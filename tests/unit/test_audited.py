@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from pipelines.screening.recall import Audited, added_up, certified_recalls
-from tests.unit.test_audit import sample
-from transforms.screen.audit import Sample
+from tests.unit.test_live_recall import sample
+from weir.pipelines.screening.recall import Audited, added_up, certified_recalls
+from weir.transforms.screen.live_recall import Sample
 
 DAY = date(2026, 3, 4)
 

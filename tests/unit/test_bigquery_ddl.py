@@ -1,7 +1,7 @@
 import pytest
 
-from infra.bigquery import TABLES, VIEWS, columns, statement, statements
-from transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
+from weir.infra.bigquery import TABLES, VIEWS, columns, statement, statements
+from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from infra.bigquery import TABLES, VIEWS, statement
+from weir.infra.bigquery import TABLES, VIEWS, statement
 
 # What a filter on a day can be pushed below: the column that the tables are partitioned by.
 _DAYS = {"created_at", "other_created_at", "died_at", "day", "shadow_day"}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.judge.budget import Allowance, Budget, Candidate, decide
-from transforms.records import Route
+from weir.transforms.judge.budget import Allowance, Budget, Candidate, decide
+from weir.transforms.records import Route
 
 JUDGED = [Route.ESCALATE, Route.AUDIT, Route.FORCED, Route.DEFERRED]
 SCORES = st.none() | st.floats(0, 1) | st.just(float("nan"))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from transforms.screen.certificate import (
+from weir.transforms.screen.certificate import (
     Certificate,
     calibration_hash,
     certified_threshold,

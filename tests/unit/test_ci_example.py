@@ -27,7 +27,7 @@ def run(step, folder, server):
     weir = folder / "bin" / "weir"
     if not weir.exists():
         weir.parent.mkdir()
-        start = "from pipelines.cli import app; app()"
+        start = "from weir.pipelines.commands.cli import app; app()"
         weir.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{start}" "$@"\n', "utf-8")
         weir.chmod(0o755)
     places = {"PATH": f"{weir.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}

@@ -4,10 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from policies.policy import Example, Policy
 from tests import cold_posts
 from tests.cold_posts import SAFE, VIOLATING, KeywordEncoder, stream
-from transforms.screen.cold import (
+from weir.policies.policy import Example, Policy
+from weir.transforms.screen.cold.extra_heads import folded
+from weir.transforms.screen.cold.fit import (
     LEAST_STREAM,
     ColdSettings,
     ColdStarter,
@@ -16,8 +17,7 @@ from transforms.screen.cold import (
     cut,
     expected_recall,
 )
-from transforms.screen.extra_heads import folded
-from transforms.screen.model import Screen, ScreenError
+from weir.transforms.screen.model import Screen, ScreenError
 
 EXAMPLES = Labelled((*VIOLATING, *SAFE), np.repeat([True, False], [len(VIOLATING), len(SAFE)]))
 

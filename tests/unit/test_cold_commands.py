@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
 from tests.cold_posts import SAFE, VIOLATING, stream
-from transforms.screen import Screen
+from weir.pipelines.commands.cli import app
+from weir.transforms.screen import Screen
 
 POLICY = """---
 id: {id}

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from tests.cold_posts import SAFE, VIOLATING, stream
-from transforms.screen import Screen, ScreenError, ScreenSource
-from transforms.screen.cold import ColdSettings, ColdStarter, Labelled, Stream
-from transforms.screen.cold_source import ColdScreenSource, extended_card
-from transforms.screen.extra_heads import folded
+from weir.transforms.screen import Screen, ScreenError, ScreenSource
+from weir.transforms.screen.cold.extra_heads import folded
+from weir.transforms.screen.cold.fit import ColdSettings, ColdStarter, Labelled, Stream
+from weir.transforms.screen.cold.source import ColdScreenSource, extended_card
 
 EXAMPLES = Labelled((*VIOLATING, *SAFE), np.repeat([True, False], [len(VIOLATING), len(SAFE)]))
 

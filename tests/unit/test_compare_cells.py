@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.compare.cells import Cell, Cost, Counted
-from pipelines.compare.page import page, visible
-from pipelines.compare.rows import Compared, Decided, Flip, Posts
-from pipelines.compare.sides import Side, Window, days_left_out, window_of
-from pipelines.compare.wording import slice_in_words
-from pipelines.failures import OptionError
 from tests.rows import NOON
+from weir.pipelines.compare.cells import Cell, Cost, Counted
+from weir.pipelines.compare.page import page, visible
+from weir.pipelines.compare.rows import Compared, Decided, Flip, Posts
+from weir.pipelines.compare.sides import Side, Window, days_left_out, window_of
+from weir.pipelines.compare.wording import slice_in_words
+from weir.pipelines.errors import OptionError
 
 BASE = Cell("spam", "safe", "safe", None, "en", "1-49", "0-19", 1)
 

@@ -6,8 +6,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from pipelines.compare.pairs import CELLS, FLIPS, POSTS, pairs_of
-from pipelines.compare.sides import Side
+from weir.pipelines.compare.pairs import CELLS, FLIPS, POSTS, pairs_of
+from weir.pipelines.compare.sides import Side
 
 DAY = date(2026, 3, 4)
 RUN = Side("live", "live", None, None, DAY, DAY)

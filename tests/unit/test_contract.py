@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from policies.contract import JSON_KEYS, json_keys, section
-from policies.loading import LIBRARY, load_policies
-from policies.policy import Contract, Policy
+from weir.policies.contract import JSON_KEYS, json_keys, section
+from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.policy import Contract, Policy
 
 SILENT = Policy(
     policy_id="shop",

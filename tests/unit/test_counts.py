@@ -2,7 +2,7 @@
 
 import pytest
 
-from transforms.counts import Counts
+from weir.transforms.counts import Counts
 
 ALL = Counts(
     messages=10, screenings=8, dead_letters_decode=2,

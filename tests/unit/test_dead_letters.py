@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from pipelines.redrive import original
-from transforms.dead_letters import dead_letters
-from transforms.records import DEAD_LETTER, MESSAGE, Stage
-from transforms.write.dead_letter_topic import HEADERS, emptied, letter_records
-from transforms.write.outbox import Record
+from weir.pipelines.redrive import original
+from weir.transforms.dead_letters import dead_letters
+from weir.transforms.kafka.outbox import Record
+from weir.transforms.records import DEAD_LETTER, MESSAGE, Stage
+from weir.transforms.write.dead_letter_topic import HEADERS, emptied, letter_records
 
 POSTS = {"posts": {0, 1, 2, 3}}
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hostile import EITHER, READABLE, UNREADABLE
-from transforms import coders
-from transforms.counts import counts_of
-from transforms.decode import Decode, DecodeSettings, attributes, decoder
-from transforms.records import CONTENT, DEAD_LETTER, MESSAGE
+from weir.transforms import coders
+from weir.transforms.counts import counts_of
+from weir.transforms.decode import Decode, DecodeSettings, attributes, decoder
+from weir.transforms.records import CONTENT, DEAD_LETTER, MESSAGE
 
 coders.register()
 

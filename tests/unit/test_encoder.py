@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transforms.screen.encoder import PACKAGE, TOKENS, Encoder
-from transforms.screen.model import ScreenError
+from weir.transforms.screen.cold.encoder import PACKAGE, TOKENS, Encoder
+from weir.transforms.screen.model import ScreenError
 
 TEXTS = [
     "I despise those people",

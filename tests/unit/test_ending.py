@@ -8,9 +8,9 @@ from subprocess import run
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from infra.local.children import free_ports
-from pipelines.failures import NotStoppedError
-from pipelines.runners import cancel_of
+from weir.infra.local.children import free_ports
+from weir.pipelines.errors import NotStoppedError
+from weir.pipelines.runners import cancel_of
 
 
 class Flink:
@@ -142,7 +142,7 @@ def test_any_second_signal_ends_the_process():
 
 _STOPPED_TWICE = """
 import os, signal, threading, time
-from pipelines.runners import wait
+from weir.pipelines.runners import wait
 
 class Result:
     def wait_until_finish(self):

@@ -13,7 +13,6 @@ import httpx2
 import openai
 import pytest
 
-from policies.policy import Policy
 from tests.scripted_server import (
     DROPS,
     HANGS,
@@ -25,21 +24,22 @@ from tests.scripted_server import (
     error,
     models,
 )
-from transforms.judge import harmony
-from transforms.judge.endpoint.breaker import Breaker
-from transforms.judge.endpoint.check import check_endpoint
-from transforms.judge.endpoint.engine import EndpointEngine
-from transforms.judge.endpoint.failures import failure_of
-from transforms.judge.endpoint.settings import (
+from weir.policies.policy import Policy
+from weir.transforms.judge.endpoint.breaker import Breaker
+from weir.transforms.judge.endpoint.check import check_endpoint
+from weir.transforms.judge.endpoint.engine import EndpointEngine
+from weir.transforms.judge.endpoint.failures import failure_of
+from weir.transforms.judge.endpoint.settings import (
     Backoff,
     EndpointError,
     EndpointSettings,
     Form,
     Served,
 )
-from transforms.judge.engine import EngineError, Request
-from transforms.judge.prompt import render
-from transforms.judge.structure import label_tokens, structural_tag
+from weir.transforms.judge.engine import EngineError, Request
+from weir.transforms.judge.harmony import messages as harmony
+from weir.transforms.judge.harmony.prompt import render
+from weir.transforms.judge.harmony.structure import label_tokens, structural_tag
 
 KEY = "sk-a-secret-key"
 POST = "the private words of a post"

@@ -3,12 +3,12 @@ import pickle
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import moderate
-from pipelines.failures import OptionError, reported
-from pipelines.options.engines import JudgeOptions, engine_factory
-from policies.policy import PolicySet
 from tests.scripted_server import ScriptedServer, error
-from transforms.judge.endpoint.settings import EndpointError
+from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.job import moderate
+from weir.pipelines.options.engines import JudgeOptions, engine_factory
+from weir.policies.policy import PolicySet
+from weir.transforms.judge.endpoint.settings import EndpointError
 
 KEY = "sk-a-secret-key"
 

@@ -11,11 +11,11 @@ from apache_beam.testing.util import assert_that
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms import coders
-from transforms.counts import counts_of
-from transforms.escalations import SCHEMA, ReadEscalations
-from transforms.escalations.message import Origin, decoded, escalation_records, shortened
-from transforms.records import ESCALATION, MESSAGE
+from weir.transforms import coders
+from weir.transforms.counts import counts_of
+from weir.transforms.escalations import SCHEMA, ReadEscalations
+from weir.transforms.escalations.message import Origin, decoded, escalation_records, shortened
+from weir.transforms.records import ESCALATION, MESSAGE
 
 coders.register()
 

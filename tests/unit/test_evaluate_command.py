@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from policies.loading import LIBRARY
 from tests.scripted_server import ScriptedServer, chat, error
+from weir.pipelines.commands.cli import app
+from weir.policies.loading import LIBRARY
 
 GOLDEN = (
     Path(os.environ.get("WEIR_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.evaluate.labels import golden_labels, labels_of_file
-from policies.loading import LIBRARY, load_policies
-from policies.policy import Contract
-from transforms.screen.labelled import LabelsError
+from weir.pipelines.evaluate.labels import golden_labels, labels_of_file
+from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.policy import Contract
+from weir.transforms.screen.training.labelled import LabelsError
 
 SPAM = load_policies(LIBRARY)["spam"]
 CODED = replace(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.evaluate.measures import (
+from weir.pipelines.evaluate.measures import (
     Confusion,
     Decision,
     calibration,
@@ -11,7 +11,7 @@ from pipelines.evaluate.measures import (
     measured,
     right_ones,
 )
-from transforms.records import Outcome
+from weir.transforms.records import Outcome
 
 VIOLATES, SAFE, UNSURE = Outcome.VIOLATES, Outcome.SAFE, Outcome.INDETERMINATE
 

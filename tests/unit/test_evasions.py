@@ -8,7 +8,7 @@ import pytest
 
 from tests.evasions import EVASIONS, UNICODE
 from tests.languages import SENTENCES
-from transforms.screen.normalise import normalise
+from weir.transforms.text.normalise import normalise
 
 PLAIN = [
     "I will find you and kill all of them.",

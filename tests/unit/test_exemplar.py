@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from policies.policy import Contract, Example, Policy, PolicySet
-from transforms.judge.engine import Request
-from transforms.judge.exemplar import exemplar_engine
-from transforms.judge.verdict import Reason, parse
-from transforms.records import Outcome
+from weir.policies.policy import Contract, Example, Policy, PolicySet
+from weir.transforms.judge.engine import Request
+from weir.transforms.judge.exemplar.engine import exemplar_engine
+from weir.transforms.judge.verdict import Reason, parse
+from weir.transforms.records import Outcome
 
 SELLING = [
     f"{verb} {what}, message me for the price"

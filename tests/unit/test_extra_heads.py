@@ -6,8 +6,8 @@ import pytest
 
 from tests import cold_posts
 from tests.cold_posts import KeywordEncoder, stream
-from transforms.screen.encoder import DIMENSIONS
-from transforms.screen.extra_heads import (
+from weir.transforms.screen.cold.encoder import DIMENSIONS
+from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     Reranking,
     RerankingScreen,
@@ -15,8 +15,8 @@ from transforms.screen.extra_heads import (
     from_bytes,
     to_bytes,
 )
-from transforms.screen.features import matrix
-from transforms.screen.model import Screen, scores_of
+from weir.transforms.screen.model import Screen, scores_of
+from weir.transforms.text.features import matrix
 
 BUCKETS = np.unique(matrix(["selling an aimbot"]).indices).astype(np.int32)
 WEIGHTS = np.float32(0.5) * np.ones(len(BUCKETS), np.float32)

@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.screen.features import BUCKETS, matrix, pieces
+from weir.transforms.text.features import BUCKETS, matrix, pieces
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.records import VIOLATION
-from transforms.write.flagged import SCHEMA, flagged_records, trimmed
+from weir.transforms.records import VIOLATION
+from weir.transforms.write.flagged import SCHEMA, flagged_records, trimmed
 
 
 def violation(**changes):

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from tests.unit.test_normalise import one
-from transforms.screen.characters import CODE_POINTS, characters
-from transforms.screen.normalise import normalise
+from weir.transforms.text.characters import CODE_POINTS, characters
+from weir.transforms.text.normalise import normalise
 
 
 @pytest.mark.parametrize(

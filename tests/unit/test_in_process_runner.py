@@ -5,7 +5,7 @@ import itertools
 from apache_beam.metrics import monitoring_infos
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 
-from pipelines.runners.in_process import add_up_at_once
+from weir.pipelines.runners.in_process import add_up_at_once
 
 
 def test_the_counts_of_more_bundles_than_python_may_recurse_are_added_up():

@@ -12,18 +12,18 @@ import pytest
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from policies.policy import Policy, PolicySet, Status
 from tests.fakes import ScriptedEngine, Shelf
-from transforms import coders
-from transforms.counts import counts_of
-from transforms.decode import DecodeSettings
-from transforms.identity import decision_ids
-from transforms.judge import JudgeContent, JudgeSettings
-from transforms.judge.budget import Budget
-from transforms.judge.shared import Engines
-from transforms.records import DEAD_LETTER, DEFERRED, ESCALATION, VERDICT, VIOLATION, Mode
-from transforms.reloading import RELOADS, Reloading
-from transforms.waiting import WAITING
+from weir.policies.policy import Policy, PolicySet, Status
+from weir.transforms import coders
+from weir.transforms.counts import counts_of
+from weir.transforms.decode import DecodeSettings
+from weir.transforms.identity import decision_ids
+from weir.transforms.judge import JudgeContent, JudgeSettings
+from weir.transforms.judge.budget import Budget
+from weir.transforms.judge.shared import Engines
+from weir.transforms.process.backlog import WAITING
+from weir.transforms.process.reloading import RELOADS, Reloading
+from weir.transforms.records import DEAD_LETTER, DEFERRED, ESCALATION, VERDICT, VIOLATION, Mode
 
 coders.register()
 

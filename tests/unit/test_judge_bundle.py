@@ -6,13 +6,13 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.policy import Status
 from tests.fakes import ScriptedEngine
 from tests.unit.test_judge import POLICY, escalations
-from transforms.judge.budget import Budget
-from transforms.judge.bundle import Bundle, Escalated
-from transforms.judge.rows import Deferred, Judged, Row
-from transforms.judge.shared import Engines
+from weir.policies.policy import Status
+from weir.transforms.judge.budget import Budget
+from weir.transforms.judge.bundle import Bundle, Escalated
+from weir.transforms.judge.rows import Deferred, Judged, Row
+from weir.transforms.judge.shared import Engines
 
 TEXTS = st.sampled_from(["safe", "violates", "prose", "cut", "fail", "crash", "drop", "refuse"])
 ROUTES = st.sampled_from(["escalate", "audit", "forced", "deferred"])

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from transforms.screen.label_files import LabelFile, read_labels
-from transforms.screen.labelled import LabelledPost, LabelsError
+from weir.transforms.screen.training.label_files import LabelFile, read_labels
+from weir.transforms.screen.training.labelled import LabelledPost, LabelsError
 
 POLICIES = ("hate", "spam")
 

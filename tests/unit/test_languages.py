@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.language_posts import ABUSE, ORDINARY
-from transforms.screen.features import pieces
-from transforms.text.languages import GROUPS
+from weir.transforms.text.features import pieces
+from weir.transforms.text.languages import GROUPS
 
 EXPECTED = {
     "Spanish": "es",

@@ -4,7 +4,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from transforms.judge.loop import EngineLoop
+from weir.transforms.judge.loop import EngineLoop
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from transforms.screen.features import BUCKETS, matrix
-from transforms.screen.near_duplicates import clusters
+from weir.transforms.screen.training.near_duplicates import clusters
+from weir.transforms.text.features import BUCKETS, matrix
 
 LONG = "the quick brown fox jumps over the lazy dog while the cat looks on and says nothing at all"
 

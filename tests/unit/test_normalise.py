@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.screen.normalise import normalise
+from weir.transforms.text.normalise import normalise
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 

@@ -9,7 +9,7 @@ from kafka.errors import (
     UnknownError,
 )
 
-from transforms.write.outbox import Outbox, ProduceError, Record
+from weir.transforms.kafka.outbox import Outbox, ProduceError, Record
 
 
 class Acknowledgement:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from policies.check import Finding, check, tokens
-from policies.loading import LIBRARY, load_policies, parse_policy, policy_stamps
-from policies.policy import Contract, Effort, Example, Policy, PolicyError, Status
+from weir.pipelines.commands.cli import app
+from weir.policies.check import Finding, check, tokens
+from weir.policies.loading import LIBRARY, load_policies, parse_policy, policy_stamps
+from weir.policies.policy import Contract, Effort, Example, Policy, PolicyError, Status
 
 FRONT = """\
 ---
@@ -358,7 +358,7 @@ def test_a_prefix_that_no_filesystem_reads_is_refused() -> None:
 
 def test_a_local_folder_is_read_without_importing_beam() -> None:
     program = (
-        "import sys; from policies.loading import LIBRARY, load_policies; "
+        "import sys; from weir.policies.loading import LIBRARY, load_policies; "
         "load_policies(LIBRARY); assert 'apache_beam' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

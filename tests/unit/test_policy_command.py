@@ -5,10 +5,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from policies.loading import LIBRARY, load_policies
-from transforms.judge.harmony import decode
-from transforms.judge.prompt import render
+from weir.pipelines.commands.cli import app
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.judge.harmony.messages import decode
+from weir.transforms.judge.harmony.prompt import render
 
 POLICY = load_policies(LIBRARY)["spam"]
 

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from pipelines.failures import OptionError
-from pipelines.posts import read_posts
+from weir.pipelines.errors import OptionError
+from weir.pipelines.posts import read_posts
 
 
 def read(path):

@@ -8,10 +8,9 @@ import pytest
 from scipy.stats import beta
 
 from tests.screen_posts import labelled, posts
-from transforms.screen.extra_heads import folded
-from transforms.screen.labelled import LabelledPost, LabelsError
-from transforms.screen.model import Screen, ScreenError
-from transforms.screen.precision import (
+from weir.transforms.screen.cold.extra_heads import folded
+from weir.transforms.screen.model import Screen, ScreenError
+from weir.transforms.screen.precision import (
     PrecisionCertificate,
     at_prevalence,
     candidates,
@@ -19,8 +18,9 @@ from transforms.screen.precision import (
     precision_threshold,
     to_bytes,
 )
-from transforms.screen.precision_fit import Asked, independent
-from transforms.screen.train import TrainingSettings, train
+from weir.transforms.screen.training.labelled import LabelledPost, LabelsError
+from weir.transforms.screen.training.precision_fit import Asked, independent
+from weir.transforms.screen.training.train import TrainingSettings, train
 
 HALF = np.full(1, 0.5)
 CERTIFICATE = PrecisionCertificate(

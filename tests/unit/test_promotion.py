@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transforms.screen.promotion import RandomVerdicts, promote, recall_within
+from weir.transforms.screen.cold.promotion import RandomVerdicts, promote, recall_within
 
 
 def verdicts(count: int = 1000, violations: int = 50, weights=None) -> RandomVerdicts:

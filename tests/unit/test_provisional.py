@@ -13,33 +13,33 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to, is_empty
 
-from pipelines.failures import OptionError
-from pipelines.graph import on_lanes
-from pipelines.options import ModerationSettings
-from pipelines.options.provisional import ProvisionalOptions, provisional_of
-from pipelines.options.stages import Stages
-from pipelines.runners import job_options
-from policies.loading import LIBRARY
-from policies.policy import PolicySet, Status
 from tests.provisional import flagging
 from tests.unit.test_flagged import body, violation
 from tests.unit.test_judge import escalations as to_judge
 from tests.unit.test_judge import judge
 from tests.unit.test_screen_step import POLICIES, SETTINGS, content
-from transforms.decode import DecodeSettings
-from transforms.lanes import Lanes
-from transforms.records import ESCALATION, PROVISIONAL, Mode
-from transforms.screen import Screen, ScreenContent, ScreenSource
-from transforms.screen.features import BUCKETS
-from transforms.screen.provisional import (
+from weir.pipelines.errors import OptionError
+from weir.pipelines.job.graph import on_lanes
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.options.provisional import ProvisionalOptions, provisional_of
+from weir.pipelines.options.stages import Stages
+from weir.pipelines.runners import job_options
+from weir.policies.loading import LIBRARY
+from weir.policies.policy import PolicySet, Status
+from weir.transforms.bundle_lanes import Lanes
+from weir.transforms.decode import DecodeSettings
+from weir.transforms.records import ESCALATION, PROVISIONAL, Mode
+from weir.transforms.screen import Screen, ScreenContent, ScreenSource
+from weir.transforms.screen.provisional import (
     ProvisionalSettings,
     provisional_flags,
     provisional_ids,
     thresholds,
 )
-from transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED
-from transforms.screen.step import escalations
-from transforms.write.flagged import (
+from weir.transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED
+from weir.transforms.screen.step import escalations
+from weir.transforms.text.features import BUCKETS
+from weir.transforms.write.flagged import (
     SCHEMA,
     flagged_records,
     kinds_of,

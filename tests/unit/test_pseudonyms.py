@@ -5,12 +5,12 @@ import json
 import pyarrow as pa
 import pytest
 
-from pipelines.failures import OptionError
-from pipelines.options.storing import KEY_VARIABLE, pseudonym_key
-from transforms.decode import DecodeSettings, attributes
-from transforms.decode.formats import decoder
-from transforms.decode.pseudonyms import pseudonym
-from transforms.records import MESSAGE
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.storage import KEY_VARIABLE, pseudonym_key
+from weir.transforms.decode import DecodeSettings, attributes
+from weir.transforms.decode.formats import decoder
+from weir.transforms.decode.pseudonyms import pseudonym
+from weir.transforms.records import MESSAGE
 
 KEY = b"a key of more than 16 bytes"
 SETTINGS = DecodeSettings(author_field="user.name", pseudonym_key=KEY)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.read import Start, Stop
+from weir.transforms.read import Start, Stop
 
 
 @pytest.mark.parametrize("word", ["earliest", "latest"])

@@ -4,10 +4,10 @@ from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRest
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration, Timestamp
 from kafka.errors import KafkaTimeoutError
 
-from transforms.kafka import KafkaSettings
-from transforms.read import SourceError, Start
-from transforms.read.discovery import DiscoverPartitions, TopicRestrictions
-from transforms.read.partitions import NEVER, Slice
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import SourceError, Start
+from weir.transforms.read.discovery import DiscoverPartitions, TopicRestrictions
+from weir.transforms.read.partitions import NEVER, Slice
 
 KAFKA = KafkaSettings("broker:9")
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 import pytest
 from kafka import TopicPartition
 
-from transforms.kafka import KafkaSettings
-from transforms.read import SourceError, Start, Stop, check_source
-from transforms.read.partitions import NEVER, Slice, partitions_of, slices
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import SourceError, Start, Stop, check_source
+from weir.transforms.read.partitions import NEVER, Slice, partitions_of, slices
 
 Found = namedtuple("Found", "offset timestamp")
 Polled = namedtuple("Polled", "offset")

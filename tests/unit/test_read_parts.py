@@ -6,9 +6,9 @@ from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRestrictionTracker
 
 from tests.unit.test_read_source import KAFKA, Reader
-from transforms.progress import Progress
-from transforms.read.partitions import Slice
-from transforms.read.source import PART_OFFSETS, PartRestrictions, ReadParts
+from weir.transforms.process.offset_ledger import Progress
+from weir.transforms.read.partitions import Slice
+from weir.transforms.read.source import PART_OFFSETS, PartRestrictions, ReadParts
 
 
 def tracker(start, stop):
@@ -85,7 +85,7 @@ def test_a_cut_that_the_reader_has_not_come_to_ends_it_there():
 
 
 def rows(*offsets):
-    from tests.unit.test_progress import rows
+    from tests.unit.test_offset_ledger import rows
 
     return rows(*offsets)
 

@@ -9,13 +9,13 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 from kafka import TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
-from transforms.kafka import KafkaSettings
-from transforms.read import LostMessagesError
-from transforms.read.batch import message_batch
-from transforms.read.consumers import Gap, Readers
-from transforms.read.partitions import NEVER, Slice
-from transforms.read.source import ReadToStop, SliceRestrictions
-from transforms.waiting import WAITING
+from weir.transforms.kafka.consumers import Gap, Readers
+from weir.transforms.kafka.message_batch import message_batch
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.process.backlog import WAITING
+from weir.transforms.read import LostMessagesError
+from weir.transforms.read.partitions import NEVER, Slice
+from weir.transforms.read.source import ReadToStop, SliceRestrictions
 
 Record = namedtuple("Record", "offset timestamp key value headers", defaults=(None, b"v", ()))
 KAFKA = KafkaSettings("broker:9")

@@ -4,13 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.failures import OptionError
-from pipelines.options.storing import _share
 from tests.rows import screening
-from transforms.records import SCREENING
-from transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED, ScreenSettings
-from transforms.screen.step import recording
-from transforms.write.recording import recorded
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.storage import _share
+from weir.transforms.records import SCREENING
+from weir.transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED, ScreenSettings
+from weir.transforms.screen.step import recording
+from weir.transforms.write.recording import recorded
 
 
 def screenings(count, probability, share):

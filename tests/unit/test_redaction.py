@@ -5,9 +5,9 @@ import pytest
 
 from tests.hostile_posts import POSTS
 from tests.rows import dead_letter, verdict
-from transforms.records import DEAD_LETTER, VERDICT
-from transforms.write.dead_letter_topic import letter_records, withheld
-from transforms.write.redaction import HASH_PREFIX, Redaction, StoreText
+from weir.transforms.records import DEAD_LETTER, VERDICT
+from weir.transforms.write.dead_letter_topic import letter_records, withheld
+from weir.transforms.write.redaction import HASH_PREFIX, Redaction, StoreText
 
 KEY = b"a key of more than 16 bytes"
 SECRET = "the secret of the post"

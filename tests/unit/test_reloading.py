@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from policies.loading import LIBRARY, load_policies
-from policies.policy import Status
-from policies.source import PolicySource
-from transforms.live import LIVE, Name
-from transforms.reloading import Reloaded, Reloading, Reloads
+from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.policy import Status
+from weir.policies.source import PolicySource
+from weir.transforms.process.live_numbers import LIVE, Name
+from weir.transforms.process.reloading import Reloaded, Reloading, Reloads
 
 SECONDS = 0.05
 FAILURES = Name("policy_reload_failures")

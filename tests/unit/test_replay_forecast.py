@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.replay.command import limited
-from pipelines.replay.forecast import Judge, Measured, forecast, points
-from pipelines.replay.showing import done_of, left, line
-from transforms.judge.budget import UNLIMITED, Allowance, Budget
-from transforms.live import Name, Snapshot
+from weir.pipelines.commands.replay import limited
+from weir.pipelines.replay.forecast import Judge, Measured, forecast, points
+from weir.pipelines.replay.showing import done_of, left, line
+from weir.transforms.judge.budget import UNLIMITED, Allowance, Budget
+from weir.transforms.process.live_numbers import Name, Snapshot
 
 # Of 2,000 posts one in ten is escalated, under two policies each.
 MEASURED = Measured(posts=2000, escalated=200, escalations=400, tokens_in=600.0)

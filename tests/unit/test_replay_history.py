@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipelines.replay.history import History, Missing, _gone_by_time, _without_removed
 from tests.unit.test_read_partitions import TOPIC, Broker
-from transforms.read import SourceError
-from transforms.read.partitions import Slice
+from weir.pipelines.replay.history import History, Missing, _gone_by_time, _without_removed
+from weir.transforms.read import SourceError
+from weir.transforms.read.partitions import Slice
 
 Found = namedtuple("Found", "offset timestamp")
 DAY = datetime(2026, 1, 30, tzinfo=UTC)

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.failures import OptionError
-from pipelines.replay.choosing import require_reading
-from pipelines.replay.configuration import Configuration, Recorded
-from pipelines.replay.options import Request, share_of
-from transforms.read import Start, Stop
+from weir.pipelines.errors import OptionError
+from weir.pipelines.replay.choosing import require_reading
+from weir.pipelines.replay.configuration import Configuration, Recorded
+from weir.pipelines.replay.options import Request, share_of
+from weir.transforms.read import Start, Stop
 
 NAMED = ["--topic=posts", "--from=2026-01-01", "--to=2026-01-02", "--run=second"]
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.analyst.charts import HEIGHT, WIDTH, ceiling, columns, line, short
-from pipelines.analyst.page import interval, page, share, shown
 from tests.hostile import READABLE
 from tests.hostile_posts import POSTS
 from tests.report_figures import figures
-from transforms.screen.audit import Estimate
+from weir.pipelines.report.charts import HEIGHT, WIDTH, ceiling, columns, line, short
+from weir.pipelines.report.page import interval, page, share, shown
+from weir.transforms.screen.live_recall import Estimate
 
 MADE = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)
 HOSTILE = {

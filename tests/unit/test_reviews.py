@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.analyst.cells import cell, write_cells
-from pipelines.analyst.reviews import Review, read_reviews
-from pipelines.analyst.sample import write_examples, write_items, write_labels, write_sample
-from policies.loading import parse_policy
 from tests.hostile_posts import POSTS
-from transforms.screen.label_files import read_labels
+from weir.pipelines.csv_cells import cell, write_cells
+from weir.pipelines.reviews.reviews import Review, read_reviews
+from weir.pipelines.reviews.sample import write_examples, write_items, write_labels, write_sample
+from weir.policies.loading import parse_policy
+from weir.transforms.screen.training.label_files import read_labels
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 HEADER = "decision_id,policy_id,created_at,decision,note,reviewer,text"

@@ -4,10 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from policies.policy import Policy, PolicySet
-from transforms.screen.features import BUCKETS
-from transforms.screen.model import Screen
-from transforms.screen.route import (
+from weir.policies.policy import Policy, PolicySet
+from weir.transforms.screen.model import Screen
+from weir.transforms.screen.route import (
     AUDIT,
     CLEAR,
     ESCALATE,
@@ -17,6 +16,7 @@ from transforms.screen.route import (
     audited,
     routes,
 )
+from weir.transforms.text.features import BUCKETS
 
 
 def policy_set(*ids: str) -> PolicySet:

@@ -3,9 +3,9 @@ import json
 import pyarrow as pa
 import pytest
 
-from transforms.records import DEAD_LETTER, SCREENING
-from transforms.write.appending import Refused
-from transforms.write.rows import ROWS, as_json, cut, joined, project, refused_letters
+from weir.transforms.records import DEAD_LETTER, SCREENING
+from weir.transforms.write.bigquery.appender import Refused
+from weir.transforms.write.bigquery.rows import ROWS, as_json, cut, joined, project, refused_letters
 
 NAMES = ["topic", "partition", "offset"]
 

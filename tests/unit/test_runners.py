@@ -20,15 +20,15 @@ from apache_beam.portability.common_urns import resource_hints
 from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 from apache_beam.transforms.environments import DockerEnvironment
 
-from infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION
-from pipelines.failures import OptionError
-from pipelines.graph import moderate
-from pipelines.options import ModerationSettings
-from pipelines.runners import IN_PROCESS, job_options, runs_in_process
-from pipelines.runners.arguments import Arguments
-from pipelines.runners.choice import runner_class
-from pipelines.runners.dataflow import dataflow_defaults
-from pipelines.runners.flink import FlinkJobOptions, flink_defaults
+from weir.infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION
+from weir.pipelines.errors import OptionError
+from weir.pipelines.job.graph import moderate
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.runners import IN_PROCESS, job_options, runs_in_process
+from weir.pipelines.runners.arguments import Arguments
+from weir.pipelines.runners.choice import runner_class
+from weir.pipelines.runners.dataflow import dataflow_defaults
+from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults
 
 JOB = ["--brokers=kafka.example:9092", "--topics=posts", "--bigquery_project=p"]
 CLOUD = ["--project=my-project", "--region=europe-west4", "--temp_location=gs://bucket/tmp"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.posts import SAMPLE, read_posts
+from weir.pipelines.posts import SAMPLE, read_posts
 
 FIELDS = {"id", "text", "created_at", "lang", "community", "author", "about"}
 POLICIES = {

@@ -8,9 +8,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from pipelines.cli import app
 from tests.screen_posts import posts
-from transforms.screen.model import Screen
+from weir.pipelines.commands.cli import app
+from weir.transforms.screen.model import Screen
 
 
 def weir(*arguments: object) -> Result:

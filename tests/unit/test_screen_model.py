@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.screen.certificate import Certificate, to_bytes
-from transforms.screen.features import BUCKETS, matrix
-from transforms.screen.model import (
+from weir.transforms.screen.certificate import Certificate, to_bytes
+from weir.transforms.screen.model import (
     CARD_FILE,
     MODEL_FILE,
     STARTER,
@@ -24,6 +23,7 @@ from transforms.screen.model import (
     ScreenSource,
     scores_of,
 )
+from weir.transforms.text.features import BUCKETS, matrix
 
 CERTIFICATE = Certificate(
     policy_id="policy-1",

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.screen_posts import labelled, posts
-from transforms.screen.corpus import Corpus
-from transforms.screen.labelled import LabelledPost
-from transforms.screen.split import HeadSplit, Part, head_split
+from weir.transforms.screen.training.corpus import Corpus
+from weir.transforms.screen.training.labelled import LabelledPost
+from weir.transforms.screen.training.split import HeadSplit, Part, head_split
 
 
 def split(corpus: Corpus) -> HeadSplit:

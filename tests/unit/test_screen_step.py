@@ -11,22 +11,22 @@ import pyarrow as pa
 import pytest
 from apache_beam.testing.util import assert_that, is_empty
 
-from policies.policy import Policy, PolicySet
 from tests.fakes import Shelf
-from transforms.counts import counts_of
-from transforms.records import CONTENT, ESCALATION, SCREENING
-from transforms.reloading import RELOADS, Reloaded, Reloading
-from transforms.screen import (
+from weir.policies.policy import Policy, PolicySet
+from weir.transforms.counts import counts_of
+from weir.transforms.process.reloading import RELOADS, Reloaded, Reloading
+from weir.transforms.records import CONTENT, ESCALATION, SCREENING
+from weir.transforms.screen import (
     Screen,
     ScreenContent,
     ScreenError,
     ScreenSettings,
     ScreenSource,
 )
-from transforms.screen.features import BUCKETS, matrix
-from transforms.screen.reloaded import LoadedScreen, ReloadedScreen
-from transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED
-from transforms.screen.step import escalations, screenings
+from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
+from weir.transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED
+from weir.transforms.screen.step import escalations, screenings
+from weir.transforms.text.features import BUCKETS, matrix
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SETTINGS = ScreenSettings("run-1", "cluster-1", audit_rate=0.25)

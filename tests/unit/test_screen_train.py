@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from tests.screen_posts import labelled, posts
-from transforms.screen.labelled import LabelledPost, LabelsError
-from transforms.screen.model import Screen
-from transforms.screen.train import Trained, TrainingSettings, train
+from weir.transforms.screen.model import Screen
+from weir.transforms.screen.training.labelled import LabelledPost, LabelsError
+from weir.transforms.screen.training.train import Trained, TrainingSettings, train
 
 SETTINGS = TrainingSettings()
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.read.partitions import Slice
-from transforms.screen.route import audited
-from transforms.select import Decided, Replayed, Selection, fingerprints
-from transforms.select.step import weighed
+from weir.transforms.read.partitions import Slice
+from weir.transforms.screen.route import audited
+from weir.transforms.select import Decided, Replayed, Selection, fingerprints
+from weir.transforms.select.step import weighed
 
 IDS = pa.array([f"post-{n}" for n in range(20_000)])
 

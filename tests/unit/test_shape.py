@@ -5,12 +5,12 @@ import shutil
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.failures import OptionError
-from pipelines.moderate import help_text
-from pipelines.options import ModerationSettings
-from pipelines.options.reloading import Edits
-from pipelines.options.stages import Stages
-from policies.loading import LIBRARY
+from weir.pipelines.errors import OptionError
+from weir.pipelines.job.moderate import help_text
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.options.reloading import Edits
+from weir.pipelines.options.stages import Stages
+from weir.policies.loading import LIBRARY
 
 
 def settings(*arguments):

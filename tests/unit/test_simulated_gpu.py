@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from policies.policy import Contract, Policy
 from tests.benchmarks.batching_model import Fleet, Gpu, Job
 from tests.benchmarks.simulated_gpu import Lengths, Simulation
-from transforms.judge.engine import EngineError, Request
-from transforms.judge.verdict import parse
-from transforms.records import Outcome
+from weir.policies.policy import Contract, Policy
+from weir.transforms.judge.engine import EngineError, Request
+from weir.transforms.judge.verdict import parse
+from weir.transforms.records import Outcome
 
 PUBLISHED = Job(0, "nothing shared", 0, 215, 194)
 POLICY = Policy(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from transforms.screen.thresholds.sketch import MEMORY, Sketch, logits
+from weir.transforms.screen.thresholds.sketch import MEMORY, Sketch, logits
 
 SPREADS = st.tuples(st.floats(-6, 6), st.floats(0.2, 3))
 

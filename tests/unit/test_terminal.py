@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines import terminal
-from pipelines.terminal import print_table
+from weir.pipelines.commands import terminal
+from weir.pipelines.commands.terminal import print_table
 
 WORD = st.text("abcdef-0123456789[]/", min_size=1, max_size=60)
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipelines.unread import text_fields
-from transforms.counts import Counts
+from weir.pipelines.unread import text_fields
+from weir.transforms.counts import Counts
 
 
 def counts(messages=201, left_out=0, **stages):

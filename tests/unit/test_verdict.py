@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.policy import Contract, Policy
 from tests.fuzz_verdicts import fuzz
-from transforms.judge.engine import Completion
-from transforms.judge.verdict import Reason, parse
-from transforms.records import Outcome
+from weir.policies.policy import Contract, Policy
+from weir.transforms.judge.engine import Completion
+from weir.transforms.judge.verdict import Reason, parse
+from weir.transforms.records import Outcome
 
 JSON_POLICY = Policy(
     policy_id="spam",

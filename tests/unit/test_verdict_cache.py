@@ -7,9 +7,9 @@ from threading import Thread
 import pyarrow as pa
 import pytest
 
-from policies.policy import Effort, Policy
-from transforms.judge.cache import VerdictCache, fingerprints
-from transforms.judge.engine import Completion
+from weir.policies.policy import Effort, Policy
+from weir.transforms.judge.cache import VerdictCache, fingerprints
+from weir.transforms.judge.engine import Completion
 
 POLICY = Policy("spam", "Spam", "team", "No spam.", {"1": "violates", "0": "safe"}, {})
 SAFE = Completion('{"violation": 0}', tokens_in=900, tokens_out=80, tokens_cut=3, queue_ms=4.0)

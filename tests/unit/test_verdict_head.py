@@ -5,9 +5,9 @@ import pyarrow as pa
 
 from tests import cold_posts
 from tests.cold_posts import SAFE, VIOLATING, stream
-from transforms.screen.cold import ColdSettings, ColdStarter, Labelled, Stream
-from transforms.screen.extra_heads import folded
-from transforms.screen.verdict_head import Judged, half_and_half, learned
+from weir.transforms.screen.cold.extra_heads import folded
+from weir.transforms.screen.cold.fit import ColdSettings, ColdStarter, Labelled, Stream
+from weir.transforms.screen.cold.verdict_head import Judged, half_and_half, learned
 
 EXAMPLES = Labelled((*VIOLATING[:3], *SAFE[:3]), np.repeat([True, False], 3))
 

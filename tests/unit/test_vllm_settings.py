@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipelines.failures import OptionError
-from pipelines.options.engines import JudgeOptions, engine_factory
-from policies.policy import PolicySet
-from transforms.judge.vllm_settings import MODEL_20B, MODEL_120B, VllmSettings
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.engines import JudgeOptions, engine_factory
+from weir.policies.policy import PolicySet
+from weir.transforms.judge.vllm.settings import MODEL_20B, MODEL_120B, VllmSettings
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from infra.local.children import free_ports
-from pipelines.failures import OptionError
-from pipelines.seeing import logs, metrics, status
-from pipelines.seeing.status import local_jobs, published, status_of
-from pipelines.seeing.status_view import status_view
-from pipelines.seeing.watching import Watch, WatchOptions
-from transforms.live import LIVE, Live, Name
+from weir.infra.local.children import free_ports
+from weir.pipelines.errors import OptionError
+from weir.pipelines.monitoring import logs, status
+from weir.pipelines.monitoring import prometheus as metrics
+from weir.pipelines.monitoring.options import Watch, WatchOptions
+from weir.pipelines.monitoring.status import local_jobs, published, status_of
+from weir.pipelines.monitoring.status_view import status_view
+from weir.transforms.process.live_numbers import LIVE, Live, Name
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.decode.times import creation_times
-from transforms.records import CONTENT
+from weir.transforms.decode.times import creation_times
+from weir.transforms.records import CONTENT
 
 # Ids and language tags stand in headers, log lines and clustered columns.
 LONGEST_ID = 1024

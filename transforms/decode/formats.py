@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from transforms.decode import json_format, text_format
-from transforms.decode.decoded import Decoded
-from transforms.decode.settings import DecodeSettings
+from weir.transforms.decode import json_format, text_format
+from weir.transforms.decode.decoded import Decoded
+from weir.transforms.decode.settings import DecodeSettings
 
 _FORMATS = {"json": json_format, "text": text_format}
 

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from transforms.decode.decoded import Decoded, Failure, Posts, content, without
-from transforms.decode.pseudonyms import pseudonym
-from transforms.decode.settings import DecodeSettings
+from weir.transforms.decode.decoded import Decoded, Failure, Posts, content, without
+from weir.transforms.decode.pseudonyms import pseudonym
+from weir.transforms.decode.settings import DecodeSettings
 
 Path = tuple[str, ...]
 Fields = dict[str, msgspec.Raw]

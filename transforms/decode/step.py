@@ -8,12 +8,12 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from transforms.counts import count_dead_letters
-from transforms.dead_letters import dead_letters
-from transforms.decode.formats import decoder
-from transforms.decode.settings import DecodeSettings
-from transforms.progress import PROGRESS
-from transforms.records import Stage
+from weir.transforms.counts import count_dead_letters
+from weir.transforms.dead_letters import dead_letters
+from weir.transforms.decode.formats import decoder
+from weir.transforms.decode.settings import DecodeSettings
+from weir.transforms.process.offset_ledger import PROGRESS
+from weir.transforms.records import Stage
 
 _LOG = logging.getLogger(__name__)
 _BATCH = 20  # messages: fewer may be bad by chance

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from transforms.decode.decoded import Decoded, Failure, Posts, content, without
-from transforms.decode.settings import DecodeSettings
+from weir.transforms.decode.decoded import Decoded, Failure, Posts, content, without
+from weir.transforms.decode.settings import DecodeSettings
 
 
 def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:  # noqa: ARG001

@@ -1,6 +1,6 @@
 """Escalations as Kafka messages: how a job that screens and one that judges are joined."""
 
-from transforms.escalations.message import EVENT_TYPE, SCHEMA
-from transforms.escalations.step import ReadEscalations, WriteEscalations
+from weir.transforms.escalations.message import EVENT_TYPE, SCHEMA
+from weir.transforms.escalations.step import ReadEscalations, WriteEscalations
 
 __all__ = ["EVENT_TYPE", "SCHEMA", "ReadEscalations", "WriteEscalations"]

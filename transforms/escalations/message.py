@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pyarrow as pa
 
-from transforms.decode.decoded import LONGEST_ID, LONGEST_LANGUAGE, Failure
-from transforms.records import ESCALATION
-from transforms.write.outbox import Record
+from weir.transforms.decode.decoded import LONGEST_ID, LONGEST_LANGUAGE, Failure
+from weir.transforms.kafka.outbox import Record
+from weir.transforms.records import ESCALATION
 
 EVENT_TYPE = "org.weir.escalation.v1"
 # JSON Schema of the body, for whoever reads or writes the topic.

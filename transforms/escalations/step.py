@@ -8,17 +8,17 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.coders import slices
-from transforms.counts import count_dead_letters, counter, policy_counter
-from transforms.dead_letters import dead_letters
-from transforms.decode.decoded import without
-from transforms.escalations.message import Origin, decoded, escalation_records, shortened
-from transforms.kafka import KafkaSettings
-from transforms.progress import PROGRESS, positions
-from transforms.records import Route, Stage
-from transforms.screen.step import ESCALATION_ROWS
-from transforms.waiting import WAITING
-from transforms.write.outbox import MAX_RECORD_BYTES, Outbox
+from weir.transforms.coders import slices
+from weir.transforms.counts import count_dead_letters, counter, policy_counter
+from weir.transforms.dead_letters import dead_letters
+from weir.transforms.decode.decoded import without
+from weir.transforms.escalations.message import Origin, decoded, escalation_records, shortened
+from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Outbox
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.process.backlog import WAITING
+from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.records import Route, Stage
+from weir.transforms.screen.step import ESCALATION_ROWS
 
 
 class WriteEscalations(beam.PTransform):

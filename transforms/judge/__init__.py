@@ -1,5 +1,5 @@
 """Judge the escalated posts under their policies."""
 
-from transforms.judge.step import JudgeContent, JudgeSettings
+from weir.transforms.judge.step import JudgeContent, JudgeSettings
 
 __all__ = ["JudgeContent", "JudgeSettings"]

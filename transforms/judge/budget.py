@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transforms.records import Route
+from weir.transforms.records import Route
 
 # Tokens of one request, until the first ones have been counted: a policy's prefix is in the
 # engine's cache, a short post and a few sentences of reasoning are not.

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import xxhash
 
-from policies.policy import Policy, Status
-from transforms.judge.budget import Allowance, Candidate, decide
-from transforms.judge.cache import Fingerprint, fingerprints, without_cost
-from transforms.judge.engine import Completion, Request
-from transforms.judge.in_flight import Failed, InFlight, Result
-from transforms.judge.rows import Dead, Deferred, Judged, Row
-from transforms.judge.shared import SharedEngine
-from transforms.judge.verdict import Verdict, parse
-from transforms.records import Outcome, Route
+from weir.policies.policy import Policy, Status
+from weir.transforms.judge.budget import Allowance, Candidate, decide
+from weir.transforms.judge.cache import Fingerprint, fingerprints, without_cost
+from weir.transforms.judge.engine import Completion, Request
+from weir.transforms.judge.in_flight import Failed, InFlight, Result
+from weir.transforms.judge.rows import Dead, Deferred, Judged, Row
+from weir.transforms.judge.shared import SharedEngine
+from weir.transforms.judge.verdict import Verdict, parse
+from weir.transforms.records import Outcome, Route
 
 # With a budget, escalations are weighed against each other: this many, or a whole bundle of fewer.
 _WEIGHED_ROWS = 1024

@@ -23,9 +23,9 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import xxhash
 
-from policies.policy import Policy
-from transforms.judge.engine import Completion
-from transforms.screen.normalise import normalise
+from weir.policies.policy import Policy
+from weir.transforms.judge.engine import Completion
+from weir.transforms.text.normalise import normalise
 
 DEFAULT_BYTES = 64 << 20  # about 50,000 verdicts with a rationale and 500 characters of reasoning
 # What an entry takes beside its texts: tracemalloc says 500 to 550 bytes.

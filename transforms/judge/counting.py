@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from transforms.counts import (
+from weir.transforms.counts import (
     counter,
     judge_counter,
     judge_distribution,
@@ -11,9 +11,9 @@ from transforms.counts import (
     latency,
     policy_counter,
 )
-from transforms.judge.rows import Deferred, Judged
-from transforms.judge.shared import SharedEngine
-from transforms.records import Outcome
+from weir.transforms.judge.rows import Deferred, Judged
+from weir.transforms.judge.shared import SharedEngine
+from weir.transforms.records import Outcome
 
 _TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from policies.policy import Policy
+from weir.policies.policy import Policy
 
 
 class Finish(StrEnum):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from transforms.judge.engine import Completion, Engine, EngineError, Request
-from transforms.judge.shared import SharedEngine
+from weir.transforms.judge.engine import Completion, Engine, EngineError, Request
+from weir.transforms.judge.shared import SharedEngine
 
 _LOOK_UP_SECONDS = 0.05  # how often a full engine's deadlines are looked at
 

@@ -1,7 +1,7 @@
 """The policies that an escalation may name: those in force, and those of a moment ago."""
 
-from policies.policy import Policy, PolicySet
-from transforms.reloading import InForce, Reloaded
+from weir.policies.policy import Policy, PolicySet
+from weir.transforms.process.reloading import InForce, Reloaded
 
 _MOST_MISSED = 10_000
 

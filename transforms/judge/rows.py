@@ -7,14 +7,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from policies.policy import Policy, Status
-from transforms.dead_letters import dead_letters
-from transforms.decode import DecodeSettings, attributes
-from transforms.identity import decision_ids
-from transforms.judge.engine import Completion
-from transforms.judge.in_flight import Failed
-from transforms.judge.verdict import Verdict
-from transforms.records import DEFERRED, ESCALATION, VERDICT, VIOLATION, Mode, Outcome, Route, Stage
+from weir.policies.policy import Policy, Status
+from weir.transforms.dead_letters import dead_letters
+from weir.transforms.decode import DecodeSettings, attributes
+from weir.transforms.identity import decision_ids
+from weir.transforms.judge.engine import Completion
+from weir.transforms.judge.in_flight import Failed
+from weir.transforms.judge.verdict import Verdict
+from weir.transforms.records import (
+    DEFERRED,
+    ESCALATION,
+    VERDICT,
+    VIOLATION,
+    Mode,
+    Outcome,
+    Route,
+    Stage,
+)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from transforms.judge.budget import UNLIMITED, Allowance, Budget
-from transforms.judge.cache import VerdictCache
-from transforms.judge.engine import Engine
+from weir.transforms.judge.budget import UNLIMITED, Allowance, Budget
+from weir.transforms.judge.cache import VerdictCache
+from weir.transforms.judge.engine import Engine
 
 
 class Slots:

@@ -11,21 +11,21 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from policies.policy import PolicySet
-from policies.source import PolicySource
-from transforms.counts import count_dead_letters
-from transforms.decode import DecodeSettings
-from transforms.judge.budget import UNLIMITED, Budget
-from transforms.judge.bundle import Bundle, Ended, Escalated
-from transforms.judge.counting import (
+from weir.policies.policy import PolicySet
+from weir.policies.source import PolicySource
+from weir.transforms.counts import count_dead_letters
+from weir.transforms.decode import DecodeSettings
+from weir.transforms.judge.budget import UNLIMITED, Budget
+from weir.transforms.judge.bundle import Bundle, Ended, Escalated
+from weir.transforms.judge.counting import (
     count_deferred,
     count_verdicts,
     gauge_judge,
 )
-from transforms.judge.engine import Engine
-from transforms.judge.in_flight import Failed
-from transforms.judge.known import KnownPolicies
-from transforms.judge.rows import (
+from weir.transforms.judge.engine import Engine
+from weir.transforms.judge.in_flight import Failed
+from weir.transforms.judge.known import KnownPolicies
+from weir.transforms.judge.rows import (
     Dead,
     Deferred,
     Judged,
@@ -37,12 +37,12 @@ from transforms.judge.rows import (
     verdicts_of,
     violations_of,
 )
-from transforms.judge.shared import ENGINES
-from transforms.progress import PROGRESS
-from transforms.records import Mode
-from transforms.reloading import RELOADS, Reloading
-from transforms.residents import settle
-from transforms.waiting import WAITING
+from weir.transforms.judge.shared import ENGINES
+from weir.transforms.process.backlog import WAITING
+from weir.transforms.process.garbage import settle
+from weir.transforms.process.offset_ledger import PROGRESS
+from weir.transforms.process.reloading import RELOADS, Reloading
+from weir.transforms.records import Mode
 
 _EMIT_ROWS = 256  # results held back in a bundle until they make a batch worth writing
 

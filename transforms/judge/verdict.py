@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from policies.policy import Contract, Policy
-from transforms.judge.engine import Completion, Finish
-from transforms.records import Outcome
+from weir.policies.policy import Contract, Policy
+from weir.transforms.judge.engine import Completion, Finish
+from weir.transforms.records import Outcome
 
 
 class Reason(StrEnum):

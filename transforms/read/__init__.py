@@ -1,8 +1,8 @@
 """From Kafka to batches of messages."""
 
-from transforms.read.bounds import Start, Stop
-from transforms.read.errors import LostMessagesError, SourceError
-from transforms.read.partitions import check_source
-from transforms.read.source import ReadFromKafka
+from weir.transforms.kafka.errors import LostMessagesError, SourceError
+from weir.transforms.read.bounds import Start, Stop
+from weir.transforms.read.partitions import check_source
+from weir.transforms.read.source import ReadFromKafka
 
 __all__ = ["LostMessagesError", "ReadFromKafka", "SourceError", "Start", "Stop", "check_source"]

@@ -17,11 +17,11 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration, Timestamp
 from kafka.errors import KafkaError
 
-from transforms.kafka import KafkaSettings
-from transforms.read.bounds import Start, Stop
-from transforms.read.errors import SourceError
-from transforms.read.partitions import NEVER, Slice, find_slices
-from transforms.read.stopping import STOPPING
+from weir.transforms.kafka.errors import SourceError
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.process.draining import STOPPING
+from weir.transforms.read.bounds import Start, Stop
+from weir.transforms.read.partitions import NEVER, Slice, find_slices
 
 Find = Callable[[KafkaSettings, tuple[str, ...], Start, Stop], list[Slice]]
 

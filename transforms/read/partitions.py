@@ -17,12 +17,12 @@ from kafka.errors import (
     UnsupportedVersionError,
 )
 
-from transforms.kafka import KafkaSettings
-from transforms.read.bounds import Group, Start, Stop
-from transforms.read.commits import Committed, committed_offsets
-from transforms.read.consumers import OFFSETS_TIMEOUT_MS, POLL_MS
-from transforms.read.errors import SourceError
-from transforms.read.raw import topic_id
+from weir.transforms.kafka.commits import Committed, committed_offsets
+from weir.transforms.kafka.consumers import OFFSETS_TIMEOUT_MS, POLL_MS
+from weir.transforms.kafka.errors import SourceError
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.kafka.whole_batches import topic_id
+from weir.transforms.read.bounds import Group, Start, Stop
 
 NEVER = 2**63 - 1  # an offset that no partition reaches
 _PROBE_SECONDS = 1.0

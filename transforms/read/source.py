@@ -17,17 +17,17 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 from kafka import TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
-from transforms import coders
-from transforms.counts import counter, lag_gauge
-from transforms.kafka import KafkaSettings
-from transforms.progress import PROGRESS, Settled
-from transforms.read.bounds import Start, Stop
-from transforms.read.commits import ADVICE
-from transforms.read.consumers import READERS, PartitionReader
-from transforms.read.discovery import DiscoverPartitions
-from transforms.read.partitions import NEVER, Slice, find_slices
-from transforms.read.stopping import STOPPING
-from transforms.waiting import WAITING
+from weir.transforms import coders
+from weir.transforms.counts import counter, lag_gauge
+from weir.transforms.kafka.commits import ADVICE
+from weir.transforms.kafka.consumers import READERS, PartitionReader
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.process.backlog import WAITING
+from weir.transforms.process.draining import STOPPING
+from weir.transforms.process.offset_ledger import PROGRESS, Settled
+from weir.transforms.read.bounds import Start, Stop
+from weir.transforms.read.discovery import DiscoverPartitions
+from weir.transforms.read.partitions import NEVER, Slice, find_slices
 
 coders.register()
 

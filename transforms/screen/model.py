@@ -19,10 +19,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.special import expit
 
-from policies import storage
-from transforms.screen import features, precision
-from transforms.screen.certificate import Certificate, from_bytes, to_bytes
-from transforms.screen.precision import PrecisionCertificate
+from weir.policies import storage
+from weir.transforms.screen import precision
+from weir.transforms.screen.certificate import Certificate, from_bytes, to_bytes
+from weir.transforms.screen.precision import PrecisionCertificate
+from weir.transforms.text import features
 
 FORMAT = 2
 MODEL_FILE = "screen.npz"

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
-from transforms.screen.certificate import positives_needed
+from weir.transforms.screen.certificate import positives_needed
 
 Floats = npt.NDArray[np.float64]
 Truth = npt.NDArray[np.bool_]

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from policies.policy import PolicySet
-from transforms.records import Mode, Route
-from transforms.screen.model import Floats, Screen
+from weir.policies.policy import PolicySet
+from weir.transforms.records import Mode, Route
+from weir.transforms.screen.model import Floats, Screen
 
 ROUTES = (Route.CLEAR, Route.ESCALATE, Route.AUDIT, Route.FORCED)  # by the code in an array
 CLEAR, ESCALATE, AUDIT, FORCED = range(len(ROUTES))

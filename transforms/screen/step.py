@@ -11,25 +11,26 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from policies.policy import PolicySet, Status
-from policies.source import PolicySource
-from transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
-from transforms.counts import ages, counter, latency, policy_counter
-from transforms.identity import decision_ids
-from transforms.progress import PROGRESS, positions
-from transforms.records import ESCALATION, SCREENING, Route, post_bytes
-from transforms.reloading import RELOADS, Reloading
-from transforms.residents import settle
-from transforms.screen.model import Floats, ScreenSource, scores_of
-from transforms.screen.provisional import (
+from weir.policies.policy import PolicySet, Status
+from weir.policies.source import PolicySource
+from weir.transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
+from weir.transforms.counts import ages, counter, latency, policy_counter
+from weir.transforms.identity import decision_ids
+from weir.transforms.process.backlog import WAITING
+from weir.transforms.process.garbage import settle
+from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.process.reloading import RELOADS, Reloading
+from weir.transforms.records import ESCALATION, SCREENING, Route, post_bytes
+from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
+from weir.transforms.screen.model import Floats, ScreenSource, scores_of
+from weir.transforms.screen.provisional import (
     Ids,
     ProvisionalSettings,
     provisional_flags,
     provisional_ids,
     thresholds,
 )
-from transforms.screen.reloaded import LoadedScreen, ReloadedScreen
-from transforms.screen.route import (
+from weir.transforms.screen.route import (
     AUDIT,
     CLEAR,
     ROUTES,
@@ -39,7 +40,6 @@ from transforms.screen.route import (
     audited,
     routes,
 )
-from transforms.waiting import WAITING
 
 ESCALATION_ROWS = 32
 _ESCALATION_BYTES = 4 << 20  # of posts in one batch of escalations, unless one alone is larger

@@ -1,9 +1,9 @@
 """Which messages of a slice of history are decided anew."""
 
-from transforms.select.decided import Decided
-from transforms.select.replayed import Replayed
-from transforms.select.selection import Selection, fingerprints
-from transforms.select.step import KeepSelected, SkipDecided, Weigh
+from weir.transforms.select.decided import Decided
+from weir.transforms.select.replayed import Replayed
+from weir.transforms.select.selection import Selection, fingerprints
+from weir.transforms.select.step import KeepSelected, SkipDecided, Weigh
 
 __all__ = [
     "Decided",

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from transforms.read.partitions import Slice
-from transforms.select.decided import Decided
-from transforms.select.selection import Selection
+from weir.transforms.read.partitions import Slice
+from weir.transforms.select.decided import Decided
+from weir.transforms.select.selection import Selection
 
 
 @dataclass(frozen=True)

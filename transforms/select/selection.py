@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from transforms.screen.route import audited
+from weir.transforms.screen.route import audited
 
 Fingerprints = npt.NDArray[np.uint64]
 

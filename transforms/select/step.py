@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from transforms.counts import counter
-from transforms.progress import PROGRESS, positions
-from transforms.select.decided import Decided
-from transforms.select.selection import Selection
+from weir.transforms.counts import counter
+from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.select.decided import Decided
+from weir.transforms.select.selection import Selection
 
 
 class SkipDecided(beam.PTransform):

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 
-from transforms.screen.normalise import folded
-from transforms.text.scripts import HAN, KANA, LATIN, SCRIPTS, script_of_pair
-from transforms.text.words import Bytes, Hashes, words
+from weir.transforms.text.normalise import folded
+from weir.transforms.text.scripts import HAN, KANA, LATIN, SCRIPTS, script_of_pair
+from weir.transforms.text.words import Bytes, Hashes, words
 
 Groups = npt.NDArray[np.uint8]
 

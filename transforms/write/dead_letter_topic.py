@@ -6,10 +6,10 @@ from dataclasses import replace
 import apache_beam as beam
 import pyarrow as pa
 
-from transforms.dead_letters import ATTEMPTS_HEADER, REDRIVEN_FROM
-from transforms.kafka import KafkaSettings
-from transforms.progress import PROGRESS, positions
-from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, Record
+from weir.transforms.dead_letters import ATTEMPTS_HEADER, REDRIVEN_FROM
+from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Outbox, Record
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.process.offset_ledger import PROGRESS, positions
 
 DECISION, RUN, STAGE, REASON, ERROR, TOPIC, PARTITION, OFFSET = (
     f"weir-{name}"

@@ -18,12 +18,12 @@ import apache_beam as beam
 import msgspec
 import pyarrow as pa
 
-from transforms.counts import counter
-from transforms.decode.decoded import LONGEST_ID
-from transforms.kafka import KafkaSettings
-from transforms.progress import PROGRESS, positions
-from transforms.records import Mode, Outcome
-from transforms.write.outbox import MAX_RECORD_BYTES, Outbox, ProducerSource, Record
+from weir.transforms.counts import counter
+from weir.transforms.decode.decoded import LONGEST_ID
+from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Outbox, ProducerSource, Record
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.records import Mode, Outcome
 
 EVENT_TYPE = "org.weir.violation.v1"
 PROVISIONAL_TYPE = "org.weir.provisional.v1"

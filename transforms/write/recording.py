@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from transforms.counts import counter
-from transforms.screen.route import audited
+from weir.transforms.counts import counter
+from weir.transforms.screen.route import audited
 
 _SALT = "record-cleared"  # another draw than that of the audit
 

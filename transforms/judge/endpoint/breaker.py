@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from transforms.judge.endpoint.settings import Backoff
+from weir.transforms.judge.endpoint.settings import Backoff
 
 
 class Breaker:

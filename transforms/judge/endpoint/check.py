@@ -2,13 +2,13 @@
 
 import openai
 
-from policies.policy import Contract, Policy
-from transforms.judge.endpoint import wire
-from transforms.judge.endpoint.failures import ERRORS, failure_of
-from transforms.judge.endpoint.server import Server
-from transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
-from transforms.judge.engine import EngineError
-from transforms.judge.loop import EngineLoop
+from weir.policies.policy import Contract, Policy
+from weir.transforms.judge.endpoint import wire
+from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
+from weir.transforms.judge.endpoint.server import Server
+from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
+from weir.transforms.judge.engine import EngineError
+from weir.transforms.judge.loop import EngineLoop
 
 _AT_VLLM, _AT_OTHERS = 128, 8  # requests at once; Ollama and llama.cpp answer a few at a time
 _NAMED = 20  # models in a message

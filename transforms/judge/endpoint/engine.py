@@ -7,13 +7,13 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from itertools import count
 
-from transforms.judge.endpoint import wire
-from transforms.judge.endpoint.breaker import Breaker
-from transforms.judge.endpoint.failures import ERRORS, Failure, failure_of
-from transforms.judge.endpoint.server import Server
-from transforms.judge.endpoint.settings import EndpointSettings, Served
-from transforms.judge.engine import Completion, EngineError, Request
-from transforms.judge.loop import EngineLoop
+from weir.transforms.judge.endpoint import wire
+from weir.transforms.judge.endpoint.breaker import Breaker
+from weir.transforms.judge.endpoint.failures import ERRORS, Failure, failure_of
+from weir.transforms.judge.endpoint.server import Server
+from weir.transforms.judge.endpoint.settings import EndpointSettings, Served
+from weir.transforms.judge.engine import Completion, EngineError, Request
+from weir.transforms.judge.loop import EngineLoop
 
 _CLOSE_S = 10.0
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import openai
 
-from transforms.judge.endpoint.settings import EndpointSettings
+from weir.transforms.judge.endpoint.settings import EndpointSettings
 
 _LONGEST_HOLD_S = 600.0  # of Retry-After; every caller's deadline ends before
 _TOO_LONG = re.compile(

@@ -9,9 +9,9 @@ import ssl
 import httpx2
 import openai
 
-from transforms.judge.endpoint import wire
-from transforms.judge.endpoint.failures import ERRORS, failure_of
-from transforms.judge.endpoint.settings import EndpointSettings
+from weir.transforms.judge.endpoint import wire
+from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
+from weir.transforms.judge.endpoint.settings import EndpointSettings
 
 _CONNECT_S = 5.0
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from policies.policy import Policy
-from transforms.judge import harmony
-from transforms.judge.endpoint.failures import GarbledError
-from transforms.judge.endpoint.settings import Form, Served
-from transforms.judge.engine import Completion, EngineError, Finish
-from transforms.judge.prompt import Prompt, chat, render
-from transforms.judge.structure import (
+from weir.policies.policy import Policy
+from weir.transforms.judge.endpoint.failures import GarbledError
+from weir.transforms.judge.endpoint.settings import Form, Served
+from weir.transforms.judge.engine import Completion, EngineError, Finish
+from weir.transforms.judge.harmony import messages as harmony
+from weir.transforms.judge.harmony.prompt import Prompt, chat, render
+from weir.transforms.judge.harmony.structure import (
     FINAL_TOKENS,
     label_tokens,
     structural_tag,

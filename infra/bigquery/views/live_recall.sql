@@ -1,0 +1,120 @@
+-- How much of what violates does the screen catch, and how many violations were missed? Per run,
+-- mode, day, policy and screen, from the random sample of cleared posts that is judged all the same; the
+-- intervals are at 95 %.
+--
+-- missed is the sum of 1 / inclusion probability over the audited posts that violate; its interval
+-- is for the number in these very posts. recall is caught / (caught + missed); its interval is for
+-- the share in traffic like this, which is what a certificate promises. answered is judged to
+-- violate or to be safe: what is not (indeterminate, waiting, dead) is taken to be like the rest of
+-- its route, and recall_lowest and recall_highest are the recall if all of it had gone against the
+-- screen, or for it. Audits that the judge's budget took out of the sample count as cleared only;
+-- forced posts, of a policy without a head, were not screened and count nowhere else. Where people
+-- reviewed a verdict, theirs counts. cleared is estimated where a run records a part of the cleared
+-- posts, and too low where it records none; nothing else here depends on it.
+--
+-- Days can be added up by the columns from forced to missed_squares, not by the estimates.
+-- transforms/screen/live_recall.py has the same formulas with their sources.
+CREATE OR REPLACE VIEW `{dataset}.live_recall` AS
+WITH pairs AS (
+  SELECT
+    run, mode, DATE(created_at) AS day, policy_id, screen_version,
+    route = 'forced' AS forced,
+    route = 'escalate' AS escalated,
+    route = 'audit' AS audit,
+    COALESCE(verdict IS NOT NULL AND label IN ('violates', 'safe'), FALSE) AS answered,
+    COALESCE(verdict IS NOT NULL AND label = 'violates', FALSE) AS violates,
+    -- Of a replay's sample: its own share is in every probability, and says nothing of the screen.
+    COALESCE(r.sample, 1) / COALESCE(inclusion_probability, 1) AS weight,
+    l.weight AS posts
+  FROM `{dataset}.labels` AS l
+  LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
+    USING (run)
+  WHERE machine_label IS NOT NULL
+),
+counted AS (
+  SELECT
+    run, mode, day, policy_id, screen_version,
+    SUM(IF(forced, 1, 0)) AS forced,
+    SUM(IF(escalated, 1, 0)) AS escalated,
+    SUM(IF(escalated AND answered, 1, 0)) AS escalated_answered,
+    SUM(IF(escalated AND violates, 1, 0)) AS caught,
+    CAST(ROUND(SUM(IF(forced OR escalated, 0.0, posts))) AS INT64) AS cleared,
+    SUM(IF(audit, 1, 0)) AS audits,
+    SUM(IF(audit AND answered, 1, 0)) AS audits_answered,
+    SUM(IF(audit AND violates, 1, 0)) AS missed_seen,
+    SUM(IF(audit AND answered, weight, 0.0)) AS audit_weight,
+    SUM(IF(audit AND answered, weight * weight, 0.0)) AS audit_squares,
+    SUM(IF(audit AND violates, weight, 0.0)) AS missed_weight,
+    SUM(IF(audit AND violates, weight * weight, 0.0)) AS missed_squares
+  FROM pairs
+  GROUP BY run, mode, day, policy_id, screen_version
+),
+-- unit: how many posts one audited post stands for, as variance has it.
+weighed AS (
+  SELECT
+    *,
+    GREATEST(
+      1.0,
+      audit_squares / NULLIF(audit_weight, 0),
+      COALESCE(missed_squares / NULLIF(missed_weight, 0), 0.0)
+    ) AS unit,
+    audits / NULLIF(audits_answered, 0) AS answering,
+    COALESCE(escalated / NULLIF(escalated_answered, 0), 1.0) AS escalated_answering,
+    audit_weight / NULLIF(audits_answered, 0) AS mean_weight
+  FROM counted
+),
+-- seen: as many audits of one weight, that violate, would say as much.
+spread AS (
+  SELECT
+    *,
+    missed_weight / unit AS seen,
+    1 - 1 / unit AS spread,
+    1 + missed_weight / unit / GREATEST(caught, 0.5) AS spread_of_ratio,
+    CASE FLOOR(missed_weight / unit + 0.5)
+      WHEN 1 THEN 0.0512933
+      WHEN 2 THEN 0.3553615
+      WHEN 3 THEN 0.8176914
+    END AS exact_low
+  FROM weighed
+),
+-- The score interval, and at 1 to 3 the exact lower limits: few .. many is for the number of missed,
+-- ratio_few .. ratio_many for its ratio to the number of caught.
+bounded AS (
+  SELECT
+    *,
+    GREATEST(0.0, LEAST(
+      seen + spread * 1.920729410347062
+        - 1.959963984540054 * SQRT(spread * seen + 0.960364705173531 * spread * spread),
+      COALESCE(seen - SQRT(spread) * (seen - exact_low), seen)
+    )) AS few,
+    seen + spread * 1.920729410347062
+      + 1.959963984540054 * SQRT(spread * seen + 0.960364705173531 * spread * spread) AS many,
+    GREATEST(0.0, LEAST(
+      seen + spread_of_ratio * 1.920729410347062
+        - 1.959963984540054
+          * SQRT(spread_of_ratio * seen + 0.960364705173531 * spread_of_ratio * spread_of_ratio),
+      COALESCE(seen - SQRT(spread_of_ratio) * (seen - exact_low), seen)
+    )) AS ratio_few,
+    seen + spread_of_ratio * 1.920729410347062
+      + 1.959963984540054
+        * SQRT(spread_of_ratio * seen + 0.960364705173531 * spread_of_ratio * spread_of_ratio)
+      AS ratio_many,
+    unit * answering / escalated_answering AS scale,
+    (audits - audits_answered) * mean_weight AS hidden,
+    escalated - escalated_answered AS waiting
+  FROM spread
+)
+SELECT
+  run, mode, day, policy_id, screen_version,
+  forced, escalated, escalated_answered, caught, cleared, audits, audits_answered, missed_seen,
+  audit_weight, audit_squares, missed_weight, missed_squares,
+  -- Null where nothing was audited: then nothing is known of what was missed.
+  missed_weight * answering AS missed,
+  GREATEST(few * unit * answering, missed_seen) AS missed_low,
+  GREATEST(many * unit * answering, missed_seen) AS missed_high,
+  caught / NULLIF(caught + seen * scale, 0) AS recall,
+  COALESCE(caught / NULLIF(caught + ratio_many * scale, 0), 0.0) AS recall_low,
+  COALESCE(GREATEST(caught, 0.5) / (GREATEST(caught, 0.5) + ratio_few * scale), 1.0) AS recall_high,
+  caught / NULLIF(caught + missed_weight + hidden, 0) AS recall_lowest,
+  (caught + waiting) / NULLIF(caught + waiting + missed_weight, 0) AS recall_highest
+FROM bounded

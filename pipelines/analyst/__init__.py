@@ -1,1 +1,0 @@
-"""What analysts and reviewers do with what was decided: the report, and the human loop."""

@@ -1,0 +1,1 @@
+"""The dataset that runs write to: its tables, their upgrades and retention, and queries."""

@@ -1,0 +1,56 @@
+"""How long BigQuery keeps what was decided: the expiry of partitions by day."""
+
+from contextlib import closing
+
+from google.cloud import bigquery
+
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.tables import TablesError, explained
+from weir.transforms.write.bigquery.sink import BigQuerySettings
+
+# The tables with a row for a post, and the column by whose day each is partitioned.
+DAYS = {
+    "screenings": "created_at",
+    "shadow_screenings": "created_at",
+    "verdicts": "created_at",
+    "deferrals": "created_at",
+    "human_labels": "created_at",
+    "dead_letters": "died_at",
+}
+
+
+def keep_days(settings: BigQuerySettings, days: int, *, delete_older: bool = False) -> None:
+    """Have BigQuery delete each day's rows when they are ``days`` old.
+
+    Raises TablesError, and changes nothing, where rows are older already and ``delete_older`` is
+    not set: they would be gone at once.
+    """
+    if days < 1:
+        raise TablesError(f"--retention_days is {days}; give at least 1")
+    dataset = f"{settings.project}.{settings.dataset}"
+    with explained(settings), closing(settings.client()) as client:
+        older = {
+            table: count
+            for table, column in DAYS.items()
+            if (count := _older(client, f"{dataset}.{table}", column, days))
+        }
+        if older and not delete_older:
+            counts = ", ".join(f"{count:,} of {table}" for table, count in older.items())
+            raise TablesError(
+                f"A retention of {days} days would delete rows at once ({counts}); add "
+                "--delete_older if that is what you want"
+            )
+        for table in DAYS:
+            execute(
+                client,
+                f"ALTER TABLE `{dataset}.{table}` SET OPTIONS (partition_expiration_days = {days})",
+            )
+
+
+def _older(client: bigquery.Client, table: str, column: str, days: int) -> int:
+    (row,) = execute(
+        client,
+        f"SELECT COUNT(*) AS n FROM `{table}` "  # noqa: S608 - our names
+        f"WHERE {column} < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {days} DAY)",
+    )
+    return int(row["n"])

@@ -1,0 +1,196 @@
+"""``weir policy evaluate``: how right a policy is, on posts whose answer is known."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from apache_beam.options.pipeline_options import PipelineOptions
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from weir.pipelines.commands.terminal import AsJson, Policies
+from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.evaluate.against import other_version
+from weir.pipelines.evaluate.as_json import described
+from weir.pipelines.evaluate.evaluation import Evaluation, Versus
+from weir.pipelines.evaluate.judging import Patience, held_out, judge_cases
+from weir.pipelines.evaluate.labels import Labels, golden_labels, labels_of_file
+from weir.pipelines.evaluate.view import print_evaluation, print_versus
+from weir.pipelines.options.endpoint import EndpointOptions
+from weir.pipelines.options.engines import JudgeOptions, engine_factory
+from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.policy import Policy, PolicyError, PolicySet
+from weir.transforms.write.bigquery.sink import BigQuerySettings
+
+_EXEMPLAR = "exemplar"
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``weir policy``."""
+    app.command("evaluate", context_settings=_PASS_ON)(evaluate)
+
+
+def evaluate(
+    context: typer.Context,
+    policy_id: Annotated[str, typer.Argument(metavar="ID", help="The policy to test.")],
+    policies: Policies = str(LIBRARY),
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with the columns text and label (violates, safe or the policy's own), or a "
+            "file as weir screen train takes it. Default: the policy's golden examples."
+        ),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Who judges: see weir run --help.")] = _EXEMPLAR,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Another version: a folder of policies, or a version (with --project)."),
+    ] = None,
+    repeat: Annotated[int, typer.Option(help="Judge every post so often.")] = 1,
+    min_f1: Annotated[
+        float | None, typer.Option("--min-f1", help="Exit 1 where F1 is below this.")
+    ] = None,
+    show: Annotated[int, typer.Option(help="Misjudged posts to print.")] = 10,
+    as_json: AsJson = False,
+    project: Annotated[
+        str | None, typer.Option(help="Google Cloud project with past versions.")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Their dataset.")] = "weir",
+    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
+    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
+) -> None:
+    """Measure how right a policy is on labelled posts; exit 1 below --min-f1, 2 if it cannot tell.
+
+    Options of the judge are as weir run takes them: weir policy evaluate spam --engine endpoint
+    --endpoint_url http://127.0.0.1:11434/v1
+    """
+    with reported():
+        _check(policy_id, engine, against, repeat, min_f1, show)
+        options = _judge_options(engine, context.args)
+        loaded = load_policies(policies)
+        policy = _named(loaded, policy_id)
+        cases = golden_labels(policy) if labels is None else labels_of_file(labels, policy)
+        recorded = project and BigQuerySettings(
+            project, dataset, rest_endpoint=rest, grpc_endpoint=grpc
+        )
+        other = other_version(against, policy, recorded or None) if against else None
+        evaluations = _evaluated(
+            options, loaded, [policy, *([other] if other else [])], cases, repeat
+        )
+    evaluation = evaluations[0]
+    versus = Versus(evaluations[1], evaluation) if other else None
+    if as_json:
+        typer.echo(json.dumps(described(evaluation, versus), indent=2, ensure_ascii=False))
+    else:
+        print_evaluation(evaluation, show)
+        if versus:
+            print_versus(versus)
+    raise typer.Exit(_exit_code(evaluations, min_f1))
+
+
+def _check(
+    policy_id: str,
+    engine: str,
+    against: str | None,
+    repeat: int,
+    min_f1: float | None,
+    show: int,
+) -> None:
+    if policy_id.startswith("-"):
+        raise OptionError(
+            "Name the policy first: weir policy evaluate ID, and its options after it"
+        )
+    if repeat < 1:
+        raise OptionError(f"--repeat is {repeat}; judge every post at least once")
+    if min_f1 is not None and not 0 <= min_f1 <= 1:
+        raise OptionError(f"--min-f1 is {min_f1}; it is a share, from 0 to 1")
+    if show < 0:
+        raise OptionError(f"--show is {show}; give a number of posts, or 0 for none")
+    if against and engine == _EXEMPLAR:
+        raise OptionError(
+            "--against needs a judge that reads policies, and the exemplar judge reads none; give "
+            "--engine endpoint or vllm"
+        )
+
+
+def _judge_options(engine: str, arguments: Sequence[str]) -> JudgeOptions:
+    """Return the judge's options; OptionError for anything that is none of them."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    JudgeOptions._add_argparse_args(parser)
+    EndpointOptions._add_argparse_args(parser)
+    given = [f"--engine={engine}", *arguments]
+    try:
+        _, unknown = parser.parse_known_args(given)
+    except argparse.ArgumentError as error:
+        raise OptionError(str(error)) from error
+    if unknown:
+        raise OptionError(f"{unknown[0].split('=')[0]} is not an option: see --help")
+    options: JudgeOptions = PipelineOptions(given).view_as(JudgeOptions)
+    return options
+
+
+def _named(loaded: PolicySet, policy_id: str) -> Policy:
+    try:
+        return loaded[policy_id]
+    except KeyError:
+        known = ", ".join(p.policy_id for p in loaded.policies)
+        raise PolicyError(f"there is no policy {policy_id!r}; there are: {known}") from None
+
+
+def _evaluated(
+    options: JudgeOptions,
+    loaded: PolicySet,
+    policies: Sequence[Policy],
+    labels: Labels,
+    repeat: int,
+) -> list[Evaluation]:
+    patience = Patience(options.max_in_flight, options.judge_timeout)
+    examples = {example.text for example in policies[0].examples}
+    learned = options.engine == _EXEMPLAR and any(c.text in examples for c in labels.cases)
+    with _progress(len(labels.cases) * repeat * len(policies)) as advance:
+        if learned:
+            (policy,) = policies
+            found = held_out(
+                lambda each: engine_factory(options, each),
+                loaded,
+                policy,
+                labels.cases,
+                repeat,
+                patience,
+                advance,
+            )
+            return [Evaluation(policy, labels, found, held_out=True)]
+        factory = engine_factory(options, loaded)
+        return [
+            Evaluation(
+                policy,
+                labels,
+                judge_cases(factory, policy, labels.cases, repeat, patience, advance),
+                held_out=False,
+            )
+            for policy in policies
+        ]
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """Show on a terminal how many answers are there, on stderr: stdout may be JSON."""
+    columns = TextColumn("judging"), MofNCompleteColumn(), TimeRemainingColumn()
+    quiet = not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as shown:
+        task = shown.add_task("judging", total=total)
+        yield lambda: shown.advance(task)
+
+
+def _exit_code(evaluations: Sequence[Evaluation], min_f1: float | None) -> int:
+    """Return 2 where posts are without an answer, 1 below the wanted F1, and else 0."""
+    if any(each.unanswered for each in evaluations):
+        return 2
+    value = evaluations[0].measures.f1.value
+    return 1 if min_f1 is not None and (value is None or value < min_f1) else 0

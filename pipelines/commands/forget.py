@@ -1,0 +1,83 @@
+"""``weir forget``: the rows of one author are deleted."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+from google.cloud import bigquery
+
+from weir.pipelines.bigquery.queries import NO_RETRY
+from weir.pipelines.bigquery.retention import DAYS
+from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.commands.terminal import print_table
+from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.options.storage import pseudonym_key
+from weir.transforms.decode.pseudonyms import pseudonym
+from weir.transforms.write.bigquery.sink import BigQuerySettings
+
+_SECONDS = 600.0  # a DELETE rewrites every partition that holds a row of the author
+
+
+def forget(
+    project: Annotated[str, typer.Option(help="Google Cloud project.")],
+    dataset: Annotated[str, typer.Option(help="Dataset of the tables.")] = "weir",
+    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
+    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
+    author: Annotated[
+        str | None, typer.Option(help="The author's id, as it stands in the messages.")
+    ] = None,
+    pseudonym_of: Annotated[
+        str | None, typer.Option("--pseudonym", help="Or the pseudonym, as it stands in the rows.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry_run", "--dry-run", help="Count the rows only.")
+    ] = False,
+) -> None:
+    """Delete every row of one author, in every run.
+
+    Dead letters of messages that could not be read name no author, and Kafka's topics keep what
+    they hold until their retention ends.
+    """
+    with reported():
+        if (author is None) == (pseudonym_of is None):
+            raise OptionError("Give one of --author and --pseudonym")
+        known = pseudonym_of or pseudonym(pseudonym_key("--author"), author or "")
+        settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+        counts = delete_author(settings, known, dry_run=dry_run)
+    print_table(
+        "would be deleted" if dry_run else "deleted",
+        ["table", "rows"],
+        [[table, count] for table, count in counts.items()],
+    )
+
+
+def delete_author(
+    settings: BigQuerySettings, author_id: str, *, dry_run: bool = False
+) -> dict[str, int]:
+    """Delete an author's rows; return how many of each table. TablesError.
+
+    A call that is cut short can be made again: every table names the author by itself.
+    """
+    dataset = f"{settings.project}.{settings.dataset}"
+    with explained(settings), closing(settings.client()) as client:
+        return {
+            table: _rows(client, f"{dataset}.{table}", author_id, dry_run=dry_run)
+            for table in reversed(DAYS)
+        }
+
+
+def _rows(client: bigquery.Client, table: str, author_id: str, *, dry_run: bool) -> int:
+    parameter = bigquery.ScalarQueryParameter("author", "STRING", author_id)
+    config = bigquery.QueryJobConfig(query_parameters=[parameter])
+    what = "SELECT COUNT(*) AS n" if dry_run else "DELETE"
+    job = client.query(
+        f"{what} FROM `{table}` WHERE author_id = @author",
+        config,
+        retry=NO_RETRY,
+        job_retry=NO_RETRY,
+        timeout=_SECONDS,
+    )
+    rows = job.result(retry=NO_RETRY, job_retry=NO_RETRY, timeout=_SECONDS)
+    if dry_run:
+        return int(next(iter(rows))["n"])
+    return int(job.num_dml_affected_rows or 0)

@@ -1,0 +1,225 @@
+"""``weir replay``: from what was asked for to a job that decides what is left of it."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from rich.console import Console
+
+from weir.pipelines.bigquery.tables import check_tables
+from weir.pipelines.errors import reported
+from weir.pipelines.job.moderate import finish
+from weir.pipelines.job.moderate import help_text as job_help
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.options.endpoint import EndpointOptions
+from weir.pipelines.options.engines import JudgeOptions
+from weir.pipelines.replay.choosing import selection
+from weir.pipelines.replay.configuration import Configuration, record, recorded
+from weir.pipelines.replay.forecast import Forecast, forecast
+from weir.pipelines.replay.history import find_history, still_there
+from weir.pipelines.replay.measuring import judge_before, measured
+from weir.pipelines.replay.options import Request, own_parser
+from weir.pipelines.replay.resume import Before, before
+from weir.pipelines.replay.showing import CountedThere, counted_here, shown
+from weir.pipelines.runners import job_options
+from weir.pipelines.screening.cold_start import cold_started
+from weir.transforms.counts import Counts
+from weir.transforms.judge.budget import Budget
+from weir.transforms.kafka.settings import ensure_topics
+from weir.transforms.read import check_source
+from weir.transforms.read.partitions import Slice
+from weir.transforms.select import Replayed
+
+Confirm = Callable[[], bool]
+Say = Callable[[str], None]
+
+
+def replay(argv: Sequence[str], say: Say, confirm: Confirm) -> Counts | None:
+    """Check what is asked for, say what it will take, and do what is left of it.
+
+    Returns the counts; None where nothing is left, or ``confirm`` declines. Raises OptionError,
+    SourceError, EndpointError or TablesError before anything starts.
+    """
+    plan = Plan.of(argv)
+    if not plan.replayed.slices:
+        say(f"{plan.request.run} is finished: every post of its slice is decided.")
+        return None
+    expected = plan.forecast()
+    for each in [*plan.lines(), *expected.lines()]:
+        say(each)
+    if not (plan.request.yes or confirm()):
+        return None
+    return plan.do(expected)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A replay that is ready to start."""
+
+    request: Request
+    options: PipelineOptions
+    settings: ModerationSettings
+    configuration: Configuration
+    replayed: Replayed
+    earlier: Before  # what other attempts have left behind
+
+    @classmethod
+    def of(cls, argv: Sequence[str]) -> "Plan":
+        """Return the plan; OptionError, SourceError or TablesError say why there can be none."""
+        request, arguments = Request.parse(argv)
+        options = job_options(arguments)
+        settings = ModerationSettings.from_options(options)
+        check_source(settings.kafka, settings.topics)
+        check_tables(settings.bigquery)
+        known = recorded(settings.bigquery, request.run)
+        # The end of a topic goes on: the offsets are those of the first attempt.
+        whole = known.slices if known else _found(settings, request)
+        chosen = selection(settings.bigquery, request.choice, request.share, whole)
+        settings = cold_started(options, replace(settings, replay=Replayed(whole, whole, chosen)))
+        configuration = Configuration.of(request, settings, chosen, _engine(options))
+        if known is not None:
+            known.require(request.run, configuration)
+        earlier = before(settings.bigquery, request.run)
+        replayed = Replayed.of(whole, chosen, earlier.decided)
+        if known is not None and replayed.slices:
+            there = still_there(settings.kafka, replayed.slices).complete(partial=request.partial)
+            replayed = replace(replayed, slices=there.slices)
+        return cls(request, options, settings, configuration, replayed, earlier)
+
+    def forecast(self) -> Forecast:
+        """Return what it will take."""
+        ids = self.replayed.selection.ids
+        return forecast(
+            self.replayed.undecided,
+            self.request.share,
+            None if ids is None else len(ids),
+            measured(self.settings, self.replayed.slices),
+            judge_before(
+                self.settings.bigquery,
+                self.options.view_as(JudgeOptions).engine,
+                self.request.choice.max_bytes,
+            ),
+            None
+            if self.request.budget is None
+            else max(0, self.request.budget - self.earlier.requests),
+            waiting=self.earlier.waiting,
+            owed=self.earlier.owed,
+        )
+
+    def lines(self) -> list[str]:
+        """Return what is to be done, for a person to read."""
+        decided = sum(self.replayed.decided.within(each) for each in self.replayed.whole)
+        offsets = sum(each.stop - each.start for each in self.replayed.whole)
+        partitions = len({each[:2] for each in self.replayed.whole})
+        lines = [f"replay {self.request.run}: {offsets:,} offsets of {partitions} partitions"]
+        if decided:
+            lines.append(f"{decided:,} of them are decided already, and are left as they are")
+        return lines
+
+    def do(self, expected: Forecast) -> Counts:
+        """Run the job over what is left, and return its counts."""
+        settings = replace(
+            self.settings,
+            replay=self.replayed,
+            budget=limited(self.settings.budget, expected),
+        )
+        ensure_topics(settings.kafka, settings.topics_written)
+        record(settings.bigquery, self.request.run, self.configuration, self.replayed.whole)
+        here = settings.one_process and not _several_processes(self.options)
+        done = counted_here if here else CountedThere(settings.bigquery, self.request.run)
+        # What is counted here is every message; what is stored is what was selected.
+        total = self.replayed.offsets if here else expected.posts
+        with shown(total, done):
+            return finish(self.options, settings)
+
+
+def limited(budget: Budget, expected: Forecast) -> Budget:
+    """Return a budget that also ends where the forecast's does.
+
+    What is over it is spread over the slice, so that the end of it is judged as well.
+    """
+    if expected.budget is None:
+        return budget
+    share = expected.judged / expected.escalations if expected.escalations else 1.0
+    if share < 1:
+        budget = replace(budget, share=min(share, 1.0 if budget.share is None else budget.share))
+    return replace(budget, requests=expected.budget)
+
+
+def _found(settings: ModerationSettings, request: Request) -> tuple[Slice, ...]:
+    return find_history(settings.kafka, request).complete(partial=request.partial).slices
+
+
+def _engine(options: PipelineOptions) -> Mapping[str, str]:
+    judge, endpoint = options.view_as(JudgeOptions), options.view_as(EndpointOptions)
+    return {
+        "engine": judge.engine,
+        "model": str(judge.model or endpoint.endpoint_model or ""),
+        "reasoning tokens": str(judge.reasoning_tokens or ""),
+        "url": str(endpoint.endpoint_url or ""),
+    }
+
+
+def _several_processes(options: PipelineOptions) -> bool:
+    direct = options.view_as(DirectOptions)
+    return bool(direct.direct_running_mode == "multi_processing" and direct.direct_num_workers != 1)
+
+
+_USAGE = """weir replay --topic T --from A --to B --run NAME [options]
+
+  One day under a changed policy:
+      weir replay --topic posts --from 2026-01-30 --to 2026-01-31 --run stricter-spam \\
+        --policies drafts/ --brokers kafka-1:9092 --bigquery_project my-project
+  A hundredth of a month, with what it would cost first:
+      weir replay --topic posts --from 2026-01-01 --to 2026-02-01 --run january \\
+        --sample 1%% --budget 20000 ...
+  Only what the live job had escalated:
+      weir replay --topic posts --from 2026-01-30 --run second-look --only-escalated ...
+
+Decides a slice of history anew, as weir run would have: rows carry the mode replay and the
+run's name, so that no live view sees them, and nothing reaches the flagged topic. Started
+again under the same name it goes on where it was stopped or killed. Exit code 2, with a
+sentence, where it cannot start.
+"""
+
+
+def help_text() -> str:
+    """Return what the options mean: its own, and those that it takes from the job."""
+    own = own_parser()
+    own.usage = _USAGE
+    jobs = job_help()
+    rest = jobs[jobs.index("Kafka source:") :]
+    return (
+        f"{own.format_help()}\nThe rest is as weir run takes it (--topics, --start, --stop, "
+        f"--run_name, --mode, --group,\n--stages, --source and --accept_loss are not for a "
+        f"replay):\n\n{rest}"
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a replay as a command; return the exit code."""
+    if "--help" in argv or "-h" in argv:
+        print(help_text())  # noqa: T201 - the answer to --help
+        return 0
+    with reported():
+        counts = replay(argv, _say, _confirmed)
+    if counts is None:
+        return 0
+    print(counts)  # noqa: T201 - the command's result
+    return 1 if counts.failed else 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"weir: {line}\n")
+
+
+def _confirmed() -> bool:
+    """Ask whether to start; nobody is asked where there is no terminal."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    return Console(stderr=True).input("start? [y/N] ").strip().lower() in ("y", "yes")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

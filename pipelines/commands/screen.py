@@ -1,0 +1,197 @@
+"""The ``weir screen`` commands."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from weir.pipelines.commands.screen_audit import audit
+from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
+from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.screening.verdict_labels import posts_from_verdicts
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.screen import STARTER, Screen
+from weir.transforms.screen.certificate import Certificate
+from weir.transforms.screen.training.label_files import read_labels
+from weir.transforms.screen.training.labelled import LabelledSet, golden_examples, public_sets
+from weir.transforms.write.bigquery.sink import BigQuerySettings
+
+screen_app = typer.Typer(help="Train the screen, and say what it promises.", no_args_is_help=True)
+screen_app.command()(audit)
+
+
+@screen_app.command("train")
+def train_screen(
+    out: Annotated[Path, typer.Option(help="Folder to write screen.npz and card.json to.")],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="CSV or Parquet file with a column `text` and one column per policy: 1 violates, "
+            "0 does not, empty is not known. More files may follow."
+        ),
+    ] = None,
+    more: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", hidden=True)] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the public sets that the starter screen is made from."),
+    ] = None,
+    from_verdicts: Annotated[
+        bool,
+        typer.Option("--from-verdicts", help="Learn from the judge's verdicts in BigQuery too."),
+    ] = False,
+    project: Annotated[str | None, typer.Option(help="Project of the verdicts.")] = None,
+    dataset: Annotated[str, typer.Option(help="Dataset of the verdicts.")] = "weir",
+    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
+    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
+    policies: Policies = str(LIBRARY),
+    recall: Annotated[float, typer.Option(help="To certify for every head.")] = 0.95,
+    confidence: Annotated[float, typer.Option(help="Of the certificates.")] = 0.95,
+    budget: Annotated[
+        float, typer.Option(help="Share of safe posts that a head without one lets through.")
+    ] = 0.2,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            help="To certify for provisional flags, which weir run --provisional sends before the "
+            "verdict. It holds where as many posts violate as of the labelled ones."
+        ),
+    ] = None,
+    provisional_prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the stream that violates a policy: the precision is then meant for it. "
+            "Takes many more labels."
+        ),
+    ] = None,
+    examples: Annotated[
+        bool, typer.Option(help="Learn from the policies' own examples too; none calibrates.")
+    ] = True,
+    licence: Annotated[str, typer.Option(help="Of the label files, for the card.")] = "unstated",
+    date: Annotated[str | None, typer.Option(help="A date to write on the card.")] = None,
+) -> None:
+    """Train a screen from labelled posts, the judge's verdicts, and the policies' own examples.
+
+    Each head gets the highest threshold whose recall is certified on labelled posts that it has
+    not learned from; one with too few violating posts is open as far as the budget allows. No
+    certificate rests on verdicts.
+    """
+    from weir.transforms.screen.training.train import (  # imports scikit-learn: seconds
+        TrainingSettings,
+        train,
+    )
+
+    with reported():
+        settings = TrainingSettings(
+            recall, confidence, budget, date, precision, provisional_prevalence
+        )
+        loaded = load_policies(policies)
+        policy_ids = [policy.policy_id for policy in loaded.policies]
+        files = [*(labels or ()), *((more or ()) if labels else ())]
+        if from_verdicts != (project is not None):
+            raise OptionError("--from-verdicts and --project go together; give both or neither")
+        sets = _label_sets(files, policy_ids, licence) + (_public(data) if data else [])
+        if project is not None:
+            bigquery = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+            sets += posts_from_verdicts(bigquery, loaded.policies)
+        if not sets:
+            raise OptionError(
+                "There is nothing to learn from; name files of labels by --labels, or give "
+                "--from-verdicts."
+            )
+        if examples:
+            sets = [*sets, golden_examples(loaded)]
+        trained = train(sets, policy_ids, settings)
+        trained.screen.save(out, trained.card)
+    for warning in trained.warnings:
+        _warn(warning)
+    print_certificates(trained.screen)
+    console.print(f"the screen {trained.screen.version} is in {out}", markup=False)
+
+
+def _label_sets(files: list[Path], policy_ids: list[str], licence: str) -> list[LabelledSet]:
+    read = [read_labels(path, policy_ids, licence) for path in files]
+    for file in read:
+        for warning in file.warnings:
+            _warn(warning)
+    return [file.labelled for file in read]
+
+
+def _public(data: Path) -> list[LabelledSet]:
+    try:
+        return public_sets(data)
+    except OSError as error:
+        raise OptionError(
+            f"The public sets are not in {data} ({error.strerror}: {error.filename}); --data is "
+            "only for making the starter screen, --labels is for your own."
+        ) from error
+
+
+def _warn(sentence: str) -> None:
+    sys.stderr.write(f"weir: {sentence}\n")
+
+
+@screen_app.command("show")
+def show_screen(
+    screen: Annotated[str, typer.Argument(help="Folder of a screen.")] = STARTER,
+    policies: Policies = str(LIBRARY),
+    as_json: AsJson = False,
+) -> None:
+    """Print what each head of a screen promises, and on which posts."""
+    with reported():
+        loaded = Screen.load(screen)
+        known = [policy.policy_id for policy in load_policies(policies).policies]
+    if ignored := loaded.gone(known):
+        _warn(ignored)
+    if as_json:
+        typer.echo(json.dumps(certificates_json(loaded), indent=2, ensure_ascii=False))
+        return
+    typer.echo(f"screen {loaded.version}, {len(loaded.policy_ids)} heads")
+    print_certificates(loaded)
+
+
+def certificates_json(screen: Screen) -> dict[str, Any]:
+    """Return a screen's version and the certificate of each head, null where there is none."""
+    found = {policy_id: screen.certificate(policy_id) for policy_id in screen.policy_ids}
+    heads = {policy_id: asdict(each) if each else None for policy_id, each in found.items()}
+    provisional = {each.policy_id: asdict(each) for each in screen.provisional}
+    return {
+        "screen_version": screen.version,
+        "certificates": heads,
+        **({"provisional": provisional} if provisional else {}),
+    }
+
+
+def print_certificates(screen: Screen) -> None:
+    """Print a table of what each head promises."""
+    certificates = [(p, screen.certificate(p)) for p in screen.policy_ids]
+    print_table(
+        "what the screen promises",
+        ["policy", "promise", "may miss", "escalates"],
+        [[policy_id, *_cells(certificate)] for policy_id, certificate in certificates],
+    )
+    certified = [each for each in screen.certificates if each.certified]
+    for name in sorted({each.calibration_set for each in certified}):
+        promised = [each.policy_id for each in certified if each.calibration_set == name]
+        console.print(
+            f"{', '.join(promised)}: on posts that come as those of {name} did, and on no others.",
+            markup=False,
+            highlight=False,
+        )
+    for precise in screen.provisional:
+        console.print(f"provisional flags of {precise}", markup=False, highlight=False)
+
+
+def _cells(certificate: Certificate | None) -> list[str]:
+    if certificate is None:
+        return ["none: never calibrated", "", ""]
+    escalates = f"{certificate.escalation_rate:.0%}"
+    if not certificate.certified:
+        return [f"none: label {certificate.labels_needed} more that violate", "", escalates]
+    return [
+        f"recall {certificate.recall:g}, confidence {certificate.confidence:g}",
+        f"{certificate.misses_allowed} of {certificate.positives}",
+        escalates,
+    ]

@@ -1,0 +1,215 @@
+"""``weir screen add`` and ``weir screen learn``: heads for a screen that is trained already."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import typer
+from rich.console import Console
+
+from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.options import DecodeOptions, SourceOptions, kafka_settings
+from weir.pipelines.options.cold import ColdStart
+from weir.pipelines.screening.cold_start import fit, headless
+from weir.pipelines.screening.stream_sample import posts_of_file, posts_of_topics
+from weir.pipelines.screening.verdict_labels import judged_posts
+from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.policy import Policy, PolicyError, PolicySet
+from weir.transforms.decode import DecodeSettings
+from weir.transforms.screen import STARTER, Screen, ScreenError, ScreenSource
+from weir.transforms.screen.cold.encoder import Encoder
+from weir.transforms.screen.cold.extra_heads import ExtraHead, folded
+from weir.transforms.screen.cold.fit import ColdReport, ColdStarter, Labelled, Stream
+from weir.transforms.screen.cold.source import extended_card
+from weir.transforms.screen.cold.verdict_head import Judged, learned
+from weir.transforms.screen.model import Floats
+from weir.transforms.write.bigquery.sink import BigQuerySettings
+
+console = Console()
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+Out = Annotated[Path, typer.Option(help="Folder to write screen.npz and card.json to.")]
+ScreenPath = Annotated[str, typer.Option("--screen", help="Screen to start from.")]
+Library = Annotated[str, typer.Option("--policies", help="Folder of policy documents.")]
+PostsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="File of posts such as the stream has: CSV or JSON Lines. Or give --brokers and "
+        "--topics, and what else weir run needs to read them."
+    ),
+]
+Budget = Annotated[
+    str, typer.Option(help="Share of the posts that may be judged, the audit sample included.")
+]
+AuditRate = Annotated[float, typer.Option(help="As the runs have it.")]
+Teach = Annotated[bool, typer.Option("--teach", help="Let the sentence encoder teach the head.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``weir screen``."""
+    app.command("add", context_settings=_PASS_ON)(add_heads)
+    app.command("learn", context_settings=_PASS_ON)(learn_head)
+
+
+def add_heads(
+    context: typer.Context,
+    out: Out,
+    policy: Annotated[list[str] | None, typer.Option(help="Default: all without a head.")] = None,
+    posts: PostsFile = None,
+    screen: ScreenPath = STARTER,
+    policies: Library = str(LIBRARY),
+    budget: Budget = "0.1",
+    audit_rate: AuditRate = 0.01,
+    teach: Teach = False,
+) -> None:
+    """Give policies a head from their labelled examples, and write the screen that has it.
+
+    What it misses is not certified. A run does the same by itself as it starts, for that run.
+    """
+    with reported():
+        start = ColdStart.parse(budget, audit_rate, "teach" if teach else "off")
+        base, source = Screen.load(screen), ScreenSource.of(screen)
+        chosen = _chosen(load_policies(policies), policy or [], base)
+        sample = _sample(posts, context.args)
+        fitted = fit(chosen, base, sample, start, Encoder.load() if teach else None)
+        if fitted.refusals:
+            raise ScreenError(fitted.refusals[0])
+        written = _write(base, source, fitted.heads, fitted.reports, out)
+    for report in fitted.reports:
+        console.print(f"{report.policy_id}: {report.expectation}", markup=False, highlight=False)
+    console.print(f"the screen {written.version} is in {out}", markup=False)
+
+
+def learn_head(
+    context: typer.Context,
+    policy_id: str,
+    bigquery_project: Annotated[str, typer.Option(help="Project of the verdicts.")],
+    out: Out,
+    bigquery_dataset: Annotated[str, typer.Option(help="Their dataset.")] = "weir",
+    bigquery_rest: Annotated[str | None, typer.Option(help="An emulator's REST endpoint.")] = None,
+    bigquery_grpc: Annotated[str | None, typer.Option(help="An emulator's gRPC one.")] = None,
+    posts: PostsFile = None,
+    screen: ScreenPath = STARTER,
+    policies: Library = str(LIBRARY),
+    budget: Budget = "0.1",
+    audit_rate: AuditRate = 0.01,
+    teach: Teach = False,
+) -> None:
+    """Learn a policy's head from the judge's verdicts; keep it only where it ranks better.
+
+    It is compared with the screen's head, or with a cold one where there is none, on verdicts that
+    it did not learn from, about 500 of them drawn at random. Exit 1, and nothing written, where it
+    does not win.
+    """
+    with reported():
+        start = ColdStart.parse(budget, audit_rate, "teach" if teach else "off")
+        base, source = Screen.load(screen), ScreenSource.of(screen)
+        (policy,) = _chosen(load_policies(policies), [policy_id], base)
+        settings = BigQuerySettings(
+            bigquery_project,
+            bigquery_dataset,
+            rest_endpoint=bigquery_rest,
+            grpc_endpoint=bigquery_grpc,
+        )
+        judged = _judged(settings, policy)
+        stream = Stream.of(_sample(posts, context.args))
+        starter = ColdStarter(base.scale, stream, Encoder.load() if teach else None)
+        examples = Labelled.of(policy)
+        old = _in_force(base, starter, policy, start)
+        head, decision = learned(starter, policy_id, examples, judged, old, start.settings)
+        if decision.promoted:
+            labelled = examples + judged.labelled
+            report = replace(
+                starter.report(head, labelled, start.settings, "learned from verdicts"),
+                expectation=f"learned from verdicts, not certified: {decision.reason}",
+                expected_recall=decision.new_recall or 0.0,
+            )
+            written = _write(base, source, (head,), (report,), out)
+    if not decision.promoted:
+        console.print(f"{policy_id} keeps its head: {decision.reason}", markup=False)
+        raise typer.Exit(1)
+    console.print(f"{policy_id}: {decision.reason}", markup=False, highlight=False)
+    console.print(f"the screen {written.version} is in {out}", markup=False)
+
+
+def _chosen(policies: PolicySet, wanted: Sequence[str], screen: Screen) -> list[Policy]:
+    known = {policy.policy_id: policy for policy in policies.policies}
+    for policy_id in wanted:
+        if policy_id not in known:
+            raise PolicyError(f"there is no policy {policy_id!r}; there are: {', '.join(known)}")
+    chosen = [known[policy_id] for policy_id in dict.fromkeys(wanted)]
+    if not chosen:
+        chosen = headless(policies.policies, screen)
+    if not chosen:
+        raise OptionError("Every policy has a head in this screen; name one by --policy.")
+    return chosen
+
+
+def _sample(posts: Path | None, arguments: Sequence[str]) -> list[str]:
+    """Return the text of posts of a file, or of the topics that the options of weir run name."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    SourceOptions._add_argparse_args(parser)
+    DecodeOptions._add_argparse_args(parser)
+    options, unknown = parser.parse_known_args(list(arguments))
+    if unknown:
+        raise OptionError(f"{unknown[0].split('=')[0]} is not an option: see --help")
+    try:
+        decode = DecodeSettings(
+            options.format,
+            options.id_field,
+            options.text_field,
+            options.time_field,
+            options.language_field,
+        )
+    except ValueError as error:
+        raise OptionError(f"--format and the --..._field options: {error}") from error
+    if posts is not None:
+        return posts_of_file(posts, decode)
+    topics = tuple(name.strip() for name in (options.topics or "").split(",") if name.strip())
+    if not (options.brokers and topics):
+        raise OptionError("No posts are named; give a file by --posts, or --brokers and --topics")
+    return posts_of_topics(kafka_settings(options), topics, decode)
+
+
+def _judged(settings: BigQuerySettings, policy: Policy) -> Judged:
+    posts = judged_posts(settings, policy)
+    return Judged(
+        tuple(post.text for post in posts),
+        np.array([post.violates for post in posts], bool),
+        np.array([post.sampled for post in posts], bool),
+        np.array([np.nan if p.score is None else p.score for p in posts], np.float64),
+        np.array([1 / post.inclusion_probability for post in posts], np.float64),
+    )
+
+
+def _in_force(
+    screen: Screen, starter: ColdStarter, policy: Policy, start: ColdStart
+) -> Callable[[Sequence[str]], Floats]:
+    """Return what scores posts for a policy now: the screen's head, or a cold one."""
+    if policy.policy_id not in screen.policy_ids:
+        examples = Labelled.of(policy)
+        screen = folded(screen, [starter.head(policy.policy_id, examples, start.settings)])
+    column = screen.policy_ids.index(policy.policy_id)
+
+    def scores(texts: Sequence[str]) -> Floats:
+        found: Any = screen.score(pa.array(texts, pa.string()))[:, column]
+        return np.asarray(found, np.float64)
+
+    return scores
+
+
+def _write(
+    base: Screen,
+    source: ScreenSource,
+    heads: Sequence[ExtraHead],
+    reports: Sequence[ColdReport],
+    out: Path,
+) -> Screen:
+    written = folded(base, heads)
+    told = [report.to_json() for report in reports]
+    written.save(out, extended_card(source.card(), written.version, told))
+    return written

@@ -1,0 +1,204 @@
+"""The graph: Kafka, decode, screen, judge, and the places that decisions go.
+
+Cut at the escalations it is two jobs, joined by a topic: one that screens, one that judges.
+"""
+
+from dataclasses import dataclass, field
+
+import apache_beam as beam
+import pyarrow as pa
+
+from weir.pipelines.job.provenance import RecordPolicies, RecordScreen
+from weir.pipelines.options import ModerationSettings
+from weir.policies.policy import PolicySet
+from weir.policies.source import PolicySource
+from weir.transforms import coders
+from weir.transforms.bundle_lanes import Lanes
+from weir.transforms.decode import Decode
+from weir.transforms.escalations import ReadEscalations, WriteEscalations
+from weir.transforms.escalations.message import Origin
+from weir.transforms.judge import JudgeContent, JudgeSettings
+from weir.transforms.process.reloading import Reloading
+from weir.transforms.read import ReadFromKafka
+from weir.transforms.screen import ScreenContent, ScreenSettings, ScreenSource
+from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
+from weir.transforms.screen.provisional import ProvisionalSettings
+from weir.transforms.select import KeepSelected, SkipDecided, Weigh
+from weir.transforms.write.bigquery.sink import Stored, WriteToBigQuery
+from weir.transforms.write.dead_letter_topic import WriteDeadLetters
+from weir.transforms.write.flagged import WriteFlagged, WriteProvisional
+from weir.transforms.write.recording import Recorded
+
+coders.register()
+
+# Of Prism's eight bundles: what waits for others leaves half of them to what reads and screens.
+_JUDGE_LANES, _ROW_LANES = 3, 1
+# Prism puts partitions whose bundles end together into one bundle, where they are read one after
+# the other from then on: a post waits for as long as the others are read.
+_PRISM_SECONDS = 0.05
+# Every label waits for its bundle's end; on Flink a second of it was two thirds of the latency.
+_CLUSTER_SECONDS = 0.3
+
+
+def on_lanes(settings: ModerationSettings) -> bool:
+    """Return whether the job runs on Prism, where a slow step must not take every place."""
+    return settings.one_process and settings.break_fusion
+
+
+def bundle_seconds(settings: ModerationSettings) -> float:
+    """Return how long the source reads before it ends its bundle."""
+    endless = settings.stop.at == "never"
+    if not settings.break_fusion:
+        # At the end of a bundle the judge waits for its last answers, and in one process nobody
+        # gives it others meanwhile: short bundles cost a GPU half of its speed, those of ten
+        # minutes 2 %. Bounded work takes no checkpoints there, so it gains nothing by short ones.
+        return 1.0 if endless else 600.0
+    if not endless:
+        return 1.0
+    return _PRISM_SECONDS if settings.one_process else _CLUSTER_SECONDS
+
+
+def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
+    """Add the whole job to the pipeline."""
+    seconds = bundle_seconds(settings)
+    messages = pipeline | "Read" >> ReadFromKafka(
+        settings.kafka,
+        settings.topics,
+        settings.start,
+        settings.stop,
+        accept_loss=settings.accept_loss,
+        group=None if settings.one_process else settings.group,
+        bundle_rows=1_000_000 if seconds > 1 else 20_000,
+        bundle_seconds=seconds,
+        parts=settings.replay.slices if settings.replay else None,
+    )
+    decide(messages, settings)
+
+
+def decide(messages: beam.PCollection, settings: ModerationSettings) -> None:
+    """Add all that follows the source: from MESSAGE batches to rows and topics."""
+    job = _Job(settings)
+    escalations = job.screen(messages) if settings.stages.screens else job.escalations(messages)
+    if settings.stages.judges:
+        job.judge(escalations)
+    else:
+        job.send(escalations, settings.shape.escalation_topic, count="escalations_sent")
+    job.bury()
+
+
+@dataclass
+class _Job:
+    settings: ModerationSettings
+    dead: list[beam.PCollection] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.run, self.cluster = self.settings.run, self.settings.kafka.cluster
+
+    def screen(self, messages: beam.PCollection) -> beam.PCollection:
+        settings, replay = self.settings, self.settings.replay
+        if replay is not None:
+            messages = messages | "SkipDecided" >> SkipDecided(replay.decided)
+        decoded = messages | "Decode" >> Decode(settings.decode, self.run, self.cluster)
+        content = decoded.content
+        if replay is not None:
+            content = content | "KeepSelected" >> KeepSelected(replay.selection)
+        screened = content | "Screen" >> ScreenContent(
+            self.reloading_screen(settings.screen),
+            self.reloading_policies(),
+            ScreenSettings(
+                self.run,
+                self.cluster,
+                audit_rate=settings.audit_rate,
+                mode=settings.mode,
+                record_cleared=settings.storing.record_cleared,
+            ),
+            settings.shadow_screen and self.reloading_screen(settings.shadow_screen),
+            ProvisionalSettings(settings.decode, settings.mode) if settings.provisional else None,
+        )
+        screenings = screened.screenings
+        if settings.provisional:
+            screened.provisional | "FlagAtOnce" >> WriteProvisional(
+                settings.kafka, settings.flagged_topic, source=f"/weir/{self.run}"
+            )
+            if settings.break_fusion:
+                # Or no post is read while BigQuery is waited for at the end of each bundle.
+                screenings = screenings | "RowsApart" >> self.apart(_ROW_LANES)
+        rows = self.write(screenings, "screenings", Recorded())
+        self.dead += [decoded.dead, rows]
+        if settings.shadow_screen is not None:
+            drawn = Recorded(counted=False)
+            self.dead.append(self.write(screened.shadow, "shadow_screenings", drawn))
+        if replay is not None and replay.selection.share < 1:
+            return screened.escalations | "Weigh" >> Weigh(replay.selection.share)
+        return screened.escalations
+
+    def escalations(self, messages: beam.PCollection) -> beam.PCollection:
+        read = messages | "ReadEscalations" >> ReadEscalations(self.run, self.cluster)
+        self.dead.append(read.dead)
+        return read.escalations
+
+    def judge(self, escalations: beam.PCollection) -> None:
+        settings = self.settings
+        if settings.break_fusion:
+            escalations = escalations | "BreakFusion" >> self.apart(_JUDGE_LANES)
+        judge = JudgeContent(
+            settings.engine,
+            self.reloading_policies(),
+            JudgeSettings(
+                self.run,
+                self.cluster,
+                mode=settings.mode,
+                max_in_flight=settings.max_in_flight,
+                timeout_seconds=settings.judge_timeout,
+                cache_bytes=settings.cache_bytes,
+                budget=settings.budget,
+                shadow_budget=settings.shadow_budget,
+            ),
+            settings.decode,
+        )
+        judged = escalations | "Judge" >> judge.with_resource_hints(**settings.judge_hints)
+        judged.violations | "Flag" >> WriteFlagged(
+            settings.kafka, settings.flagged_topic, source=f"/weir/{self.run}"
+        )
+        verdicts = self.write(judged.verdicts, "verdicts", settings.storing.redaction)
+        self.dead += [judged.dead, verdicts]
+        if settings.defers:
+            self.send(judged.deferred, settings.shape.deferred_topic)
+            self.dead.append(self.write(judged.deferred, "deferrals"))
+
+    def apart(self, lanes: int) -> beam.PTransform:
+        """Break the fusion; on Prism for so many bundles at once."""
+        return Lanes(lanes) if on_lanes(self.settings) else beam.Reshuffle()
+
+    def reloading_policies(self) -> Reloading[PolicySet]:
+        settings, edits = self.settings, self.settings.edits
+        source = PolicySource(settings.policies, edits.policies)
+        seconds = edits.seconds if edits.policies else 0.0
+        return Reloading(source, seconds, RecordPolicies(settings.bigquery))
+
+    def reloading_screen(self, screen: ScreenSource) -> Reloading[LoadedScreen]:
+        seconds = self.settings.edits.seconds_of_screen(screen.path)
+        source = ReloadedScreen(screen, fixed=not seconds)
+        return Reloading(source, seconds, RecordScreen(self.settings.bigquery))
+
+    def send(self, escalations: beam.PCollection, topic: str, count: str | None = None) -> None:
+        origin = Origin(self.run, self.cluster, self.settings.mode)
+        escalations | "Send" >> WriteEscalations(self.settings.kafka, topic, origin, count=count)
+
+    def bury(self) -> None:
+        dead = self.dead | "DeadLetters" >> beam.Flatten()
+        # What BigQuery refuses of the dead letters themselves is kept by the topic alone.
+        storing = self.settings.storing
+        self.write(dead, "dead_letters", storing.redaction)
+        topic = self.settings.dead_letter_topic
+        keep = WriteDeadLetters(self.settings.kafka, topic, whole=storing.whole)
+        dead | "KeepDeadLetters" >> keep
+
+    def write(
+        self, rows: beam.PCollection, table: str, stored: Stored | None = None
+    ) -> beam.PCollection:
+        rows.element_type = pa.RecordBatch
+        label = f"BigQuery[{table}]"
+        return rows | label >> WriteToBigQuery(
+            self.settings.bigquery, table, self.run, self.cluster, stored=stored
+        )

@@ -1,0 +1,171 @@
+"""The moderation job: ``python -m weir.pipelines.job.moderate``, with any Beam runner's options."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.runner import PipelineState
+from rich.console import Console
+
+from weir.pipelines.bigquery.tables import check_tables
+from weir.pipelines.errors import reported
+from weir.pipelines.job.deferred import taken_up
+from weir.pipelines.job.graph import moderate, on_lanes
+from weir.pipelines.job.provenance import record_decider, record_run
+from weir.pipelines.monitoring.options import watched
+from weir.pipelines.options import CONCERNS, ModerationSettings
+from weir.pipelines.options.groups import progress_committed
+from weir.pipelines.options.stopping import drained_on_signals
+from weir.pipelines.runners import (
+    IN_PROCESS,
+    cancel_of,
+    job_options,
+    runs_in_process,
+    runs_on_prism,
+    wait,
+)
+from weir.pipelines.runners.in_process import add_up_at_once
+from weir.pipelines.screening.cold_start import cold_started
+from weir.pipelines.unread import explain_unread
+from weir.policies.loading import LIBRARY
+from weir.transforms.counts import Counts, counts_here, counts_of
+from weir.transforms.kafka.settings import ensure_topics, identified
+from weir.transforms.process.backlog import WAITING
+from weir.transforms.process.draining import STOPPING
+from weir.transforms.read import check_source
+
+
+def run(argv: Sequence[str]) -> Counts:
+    """Check the options and what they name, run the job to its end, and return its counts.
+
+    Raises OptionError, EndpointError, SourceError or TablesError before anything starts.
+    """
+    options = job_options(argv)
+    settings = ModerationSettings.from_options(options)
+    if settings.topics == (settings.shape.escalation_topic,):  # whichever job starts first
+        check_source(settings.kafka, ())
+        ensure_topics(settings.kafka, settings.topics)
+    check_source(settings.kafka, settings.topics, settings.start, settings.stop)
+    ensure_topics(settings.kafka, settings.topics_written)
+    check_tables(settings.bigquery)
+    return finish(options, settings)
+
+
+def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
+    """Run the job with checked settings to its end, record what it was, and return its counts."""
+    settings = replace(settings, kafka=identified(settings.kafka))
+    settings = cold_started(options, settings)
+    record_decider(settings)
+    settings, bookmark = taken_up(settings)
+    started, cancel, prism = (
+        time.time(),
+        cancel_of(options, settings.drain_seconds),
+        runs_on_prism(options),
+    )
+    with _followed(settings) as on_launched:
+        result = launch(options, settings)
+        on_launched()
+        state = result.wait_until_finish() if settings.one_process else wait(result, cancel)
+        whole = state == PipelineState.DONE and not STOPPING.is_set()
+        counts = counts_here() if prism else counts_of(result)
+    record_run(settings, counts, started)
+    if unread := explain_unread(settings, counts):
+        sys.stderr.write(f"weir: {unread}\n")
+    if bookmark is not None and whole and not counts.imbalances():
+        bookmark.keep()
+    return counts
+
+
+@contextmanager
+def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
+    """Commit progress, drain on signals and publish numbers, where all is in this process.
+
+    Gives what is to be called when the job has been launched.
+    """
+    if not settings.one_process:
+        yield lambda: None
+        return
+    with (
+        watched(settings.watch, settings.run),
+        progress_committed(settings.kafka, settings.group),
+        _escalations_bounded(settings),
+        drained_on_signals(settings.drain_seconds) as take_over,
+    ):
+        yield take_over
+
+
+@contextmanager
+def _escalations_bounded(settings: ModerationSettings) -> Iterator[None]:
+    if not (on_lanes(settings) and settings.stages.judges):
+        yield
+        return
+    WAITING.start(settings.waiting_bytes)
+    try:
+        yield
+    finally:
+        WAITING.stop()
+
+
+def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:
+    """Start the graph on the runner that the options name; in this process where they name none."""
+    runner = options.view_as(StandardOptions).runner or IN_PROCESS
+    if runs_in_process(options):
+        add_up_at_once()
+    pipeline = beam.Pipeline(
+        runner=IN_PROCESS if runner == "FnApiRunner" else runner, options=options
+    )
+    moderate(pipeline, settings)
+    return pipeline.run()
+
+
+class _Defaults(argparse.HelpFormatter):
+    """Says what an option is when it is not given, where that says anything."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        known = action.default not in (None, False, argparse.SUPPRESS, str(LIBRARY))
+        return f"{text} (default: %(default)s)".strip() if known else text
+
+
+def help_text() -> str:
+    """Return what the job's own options mean, group by group."""
+    parser = argparse.ArgumentParser(
+        prog="weir run", add_help=False, usage=_USAGE, formatter_class=_Defaults
+    )
+    for concern in CONCERNS:
+        concern._add_argparse_args(parser)
+    return parser.format_help()
+
+
+_USAGE = """weir run --brokers HOST:PORT --topics T --bigquery_project P [options]
+
+       weir run --stages screen ...      one half of the work, and
+       weir run --stages judge ...       the other, in jobs of their own
+       weir run --source deferred ...    judge what was over an earlier budget
+
+Moderates Kafka topics until --stop. --runner=prism, flink or dataflow go on for ever;
+without one the job runs in this process, which suits bounded work (--stop=latest).
+Every Beam option is passed on.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job as a command; return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if "--help" in arguments or "-h" in arguments:
+        print(help_text())  # noqa: T201 - the answer to --help
+        return 0
+    with reported(), Console(stderr=True).status("moderating; Ctrl-C stops"):
+        counts = run(arguments)
+        print(counts)  # noqa: T201 - the command's result
+        return 1 if counts.failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

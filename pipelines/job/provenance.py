@@ -1,0 +1,138 @@
+"""What stands behind the versions on every record: runs, policies and screens as rows."""
+
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from google.cloud import bigquery
+
+from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.options import ModerationSettings
+from weir.policies.policy import PolicySet
+from weir.transforms.counts import Counts
+from weir.transforms.screen import ScreenSource
+from weir.transforms.screen.loaded import LoadedScreen
+from weir.transforms.write.bigquery.sink import BigQuerySettings
+
+
+def record_decider(settings: ModerationSettings) -> None:
+    """Store each version of a policy or a screen that this job decides with, once each."""
+    RecordPolicies(settings.bigquery)(settings.policies)
+    if not settings.stages.screens:
+        return
+    for screen in (settings.screen, settings.shadow_screen):
+        if screen is not None:
+            _record_screen(settings.bigquery, screen)
+
+
+@dataclass(frozen=True)
+class RecordPolicies:
+    """Stores the versions of a policy set, once each; a worker calls it for those that come later.
+
+    Raises what BigQuery's client does.
+    """
+
+    bigquery: BigQuerySettings
+
+    def __call__(self, policies: PolicySet) -> None:
+        """Store them."""
+        for policy in policies.policies:
+            insert_once(
+                self.bigquery,
+                "policies",
+                "policy_version",
+                {
+                    "policy_version": policy.version,
+                    "policy_id": policy.policy_id,
+                    "title": policy.title,
+                    "owner": policy.owner,
+                    "status": str(policy.status),
+                    "effort": str(policy.effort),
+                    "contract": str(policy.contract),
+                    "text": policy.text,
+                    "labels": json.dumps(dict(policy.labels)),
+                    "rules": json.dumps(dict(policy.rules)),
+                    "recorded_at": datetime.now(UTC),
+                },
+            )
+
+
+@dataclass(frozen=True)
+class RecordScreen:
+    """Stores the version of a screen, once; a worker calls it for those that come later."""
+
+    bigquery: BigQuerySettings
+
+    def __call__(self, screen: LoadedScreen) -> None:
+        """Store it; raises what BigQuery's client does."""
+        _record_screen(self.bigquery, screen.source)
+
+
+def _record_screen(bigquery: BigQuerySettings, screen: ScreenSource) -> None:
+    insert_once(
+        bigquery,
+        "screens",
+        "screen_version",
+        {
+            "screen_version": screen.version,
+            "card": screen.card(),
+            "recorded_at": datetime.now(UTC),
+        },
+    )
+
+
+def record_run(settings: ModerationSettings, counts: Counts, started: float) -> None:
+    """Store what a finished run read, decided and counted; ``started`` in epoch seconds."""
+    _insert(
+        settings.bigquery,
+        "runs",
+        {
+            "run": settings.run,
+            "mode": str(settings.mode),
+            "cluster": settings.kafka.cluster,
+            "topics": ",".join(settings.topics),
+            "policy_set": settings.policies.version,
+            "screen_version": settings.screen.version,
+            "audit_rate": settings.audit_rate,
+            "weir_version": version("weir"),
+            "counts": json.dumps(counts.to_json()),
+            "started_at": datetime.fromtimestamp(started, UTC),
+            "ended_at": datetime.now(UTC),
+        },
+    )
+
+
+_TYPES = {str: "STRING", float: "FLOAT64", datetime: "TIMESTAMP"}
+Value = str | float | datetime
+
+
+def insert_once(settings: BigQuerySettings, table: str, key: str, row: dict[str, Value]) -> None:
+    """Store a row, unless there is one whose key column has the same value."""
+    columns, values = ", ".join(row), ", ".join(f"@{column}" for column in row)
+    name = f"`{settings.project}.{settings.dataset}.{table}`"
+    _execute(
+        settings,
+        f"INSERT INTO {name} ({columns}) SELECT {values} FROM (SELECT 1) "  # noqa: S608 - our names
+        f"WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE {key} = @{key})",
+        row,
+    )
+
+
+def _insert(settings: BigQuerySettings, table: str, row: dict[str, Value]) -> None:
+    columns, values = ", ".join(row), ", ".join(f"@{column}" for column in row)
+    name = f"`{settings.project}.{settings.dataset}.{table}`"
+    _execute(settings, f"INSERT INTO {name} ({columns}) VALUES ({values})", row)  # noqa: S608
+
+
+def _execute(settings: BigQuerySettings, sql: str, row: dict[str, Value]) -> None:
+    with closing(settings.client()) as client:
+        execute(
+            client,
+            sql,
+            [
+                bigquery.ScalarQueryParameter(column, _TYPES[type(value)], value)
+                for column, value in row.items()
+            ],
+        )

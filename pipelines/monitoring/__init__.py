@@ -1,0 +1,1 @@
+"""A job as it runs: its numbers, its log, and its status."""

@@ -1,1 +1,0 @@
-"""How long rows are kept, and how one author's are deleted."""

@@ -1,0 +1,1 @@
+"""Some days of a run on one page."""

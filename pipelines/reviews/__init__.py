@@ -1,0 +1,1 @@
+"""People's decisions on a sample of what was decided."""

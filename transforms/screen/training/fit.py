@@ -1,0 +1,55 @@
+"""Fit heads: regularised logistic regressions over n-grams weighted by what they tell."""
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
+
+from weir.transforms.text import features
+
+Weights = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+WEAK_WEIGHT = 0.3  # of a post that is only presumed to be safe
+STRENGTH = 10.0  # C of the regression
+SMOOTHING = 1e-4  # added to both mean frequencies of an n-gram in the log-count ratio
+
+
+def inverse_frequencies(counts: sp.csr_matrix) -> Weights:
+    """Return ln((1 + n) / (1 + df)) + 1 of every bucket; one that was seen once counts for nothing.
+
+    Its weight would only remember the post it stood in.
+    """
+    posts = np.bincount(counts.indices, minlength=features.BUCKETS)
+    inverse = np.where(posts < 2, 0.0, np.log((1 + counts.shape[0]) / (1 + posts)) + 1)
+    return np.asarray(inverse, np.float32)
+
+
+def scaled(counts: sp.csr_matrix, inverse: Weights) -> sp.csr_matrix:
+    """Return counts times inverse frequencies, each row of length one."""
+    return normalize(counts @ sp.diags(inverse), copy=False)
+
+
+def fit_head(
+    rows: sp.csr_matrix,
+    violates: Mask,
+    weight: Floats,
+    strength: float = STRENGTH,
+    smoothing: float = SMOOTHING,
+) -> tuple[Weights, float]:
+    """Return the weights and the bias of one head, over rows of `scaled`.
+
+    Every n-gram is first multiplied by its log-count ratio between violating and safe posts, as in
+    Wang and Manning (2012), "Baselines and bigrams"; that folds into the weights, so scoring costs
+    no more. Both kinds of posts have to be there.
+    """
+    share = weight / np.where(violates, weight[violates].sum(), weight[~violates].sum())
+    frequent = np.asarray(rows.T @ np.where(violates, share, 0.0)) + smoothing
+    elsewhere = np.asarray(rows.T @ np.where(violates, 0.0, share)) + smoothing
+    ratio = np.log(frequent / elsewhere)
+    model = LogisticRegression(
+        C=strength, solver="liblinear", class_weight="balanced", random_state=0, max_iter=1000
+    ).fit(rows @ sp.diags(ratio), violates, sample_weight=weight)
+    return (model.coef_[0] * ratio).astype(np.float32), float(model.intercept_[0])

@@ -1,0 +1,164 @@
+"""Labelled posts to train a screen from: public sets, read where they lie, and golden examples."""
+
+import csv
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from weir.policies.policy import PolicySet
+
+
+class LabelsError(ValueError):
+    """Labels cannot be learned from; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class LabelledPost:
+    """A post and what is known of it: policy id -> violates. What is not named is not known.
+
+    ``weak`` names policies that the post very likely respects although nobody labelled it for
+    them: good enough to learn from, not to measure with.
+    """
+
+    text: str
+    labels: Mapping[str, bool]
+    weak: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """A named set of labelled posts, with the hash of the bytes that it was read from.
+
+    ``calibrates`` is False for posts that do not come as traffic does, such as examples that
+    somebody wrote: a head learns from them, and no threshold rests on them. ``judged`` are labels
+    that a judge gave, who may be wrong: figures and budgets rest on them, and no certificate.
+    """
+
+    name: str
+    source: str
+    licence: str
+    sha256: str
+    posts: tuple[LabelledPost, ...] = field(repr=False)
+    calibrates: bool = True
+    judged: bool = False
+
+    @property
+    def certifies(self) -> bool:
+        """Return whether a certificate may rest on the posts."""
+        return self.calibrates and not self.judged
+
+
+# Policies that no public set at hand covers: ordinary posts of the others stand in as negatives.
+UNCOVERED = frozenset({"spam", "online-fraud", "game-cheating"})
+
+_OPENAI = {
+    "sexual-content": ("S", "S3"),
+    "hate": ("H", "H2"),
+    "violence": ("V", "V2"),
+    "harassment": ("HR",),
+    "self-harm": ("SH",),
+}
+
+
+def _openai(content: bytes) -> Iterable[LabelledPost]:
+    for line in gzip.decompress(content).splitlines():
+        row = json.loads(line)
+        labels = {}
+        for policy_id, categories in _OPENAI.items():
+            known = [row[category] for category in categories if row.get(category) is not None]
+            if known:
+                labels[policy_id] = any(known)
+        yield LabelledPost(row["prompt"], labels, UNCOVERED | (_OPENAI.keys() - labels.keys()))
+
+
+def _davidson(content: bytes) -> Iterable[LabelledPost]:
+    other = UNCOVERED | {"self-harm"}
+    for row in csv.DictReader(content.decode("utf-8").splitlines(keepends=True)):
+        match row["class"]:
+            case "0":
+                yield LabelledPost(row["tweet"], {"hate": True}, other)
+            case "1":  # offensive: not hate, and often vulgar, so nothing more is known
+                yield LabelledPost(row["tweet"], {"hate": False}, other)
+            case "2":
+                labels = {"hate": False, "harassment": False}
+                yield LabelledPost(row["tweet"], labels, other | {"violence", "sexual-content"})
+
+
+def _surge(content: bytes) -> Iterable[LabelledPost]:
+    for row in csv.DictReader(content.decode("utf-8").splitlines(keepends=True)):
+        if row["is_toxic"] == "Toxic":  # which rule it breaks is not said: most are insults
+            yield LabelledPost(row["text"], {}, UNCOVERED | {"self-harm"})
+        else:
+            labels = dict.fromkeys(("hate", "harassment"), False)
+            yield LabelledPost(row["text"], labels, UNCOVERED | set(_OPENAI))
+
+
+def _spam(content: bytes) -> Iterable[LabelledPost]:
+    section = ""
+    for row in csv.reader(content.decode("utf-8").splitlines(keepends=True)):
+        cells = [cell.strip() for cell in row]
+        if cells[0].startswith("SP"):
+            section = cells[0]
+        elif cells[0].isdigit() and section and len(cells) > 1 and cells[1]:
+            yield LabelledPost(cells[1], {"spam": section != "SP0"})
+
+
+_Reader = Callable[[bytes], Iterable[LabelledPost]]
+_SETS: tuple[tuple[str, str, str, str, _Reader], ...] = (
+    (
+        "openai_moderation_2022",
+        "samples-1680.jsonl.gz",
+        "https://github.com/openai/moderation-api-release",
+        "MIT",
+        _openai,
+    ),
+    (
+        "davidson",
+        "labeled_data.csv",
+        "https://github.com/t-davidson/hate-speech-and-offensive-language",
+        "MIT",
+        _davidson,
+    ),
+    ("surge_toxicity", "toxicity_en.csv", "https://github.com/surge-ai/toxicity", "MIT", _surge),
+    (
+        "gpt_oss_safeguard_spam_golden",
+        "golden_dataset.csv",
+        "https://github.com/openai/gpt-oss-safeguard",
+        "Apache-2.0",
+        _spam,
+    ),
+)
+_WRITTEN = {"gpt_oss_safeguard_spam_golden"}  # examples, made up to show the rules
+
+
+def public_sets(folder: Path) -> list[LabelledSet]:
+    """Return the four public sets from a folder with one folder each; OSError where one is missing.
+
+    A category of the 2022 set of OpenAI and its graver form (S and S3, H and H2, V and V2) are
+    one policy here. Davidson's offensive tweets say nothing about harassment.
+    """
+    sets = []
+    for name, file, source, licence, read in _SETS:
+        content = (folder / name / file).read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        posts = tuple(read(content))
+        traffic = name not in _WRITTEN
+        sets.append(LabelledSet(name, source, licence, digest, posts, calibrates=traffic))
+    return sets
+
+
+def golden_examples(policies: PolicySet) -> LabelledSet:
+    """Return the policies' own examples; each is labelled for its own policy only."""
+    posts = tuple(
+        LabelledPost(example.text, {policy.policy_id: example.violates})
+        for policy in policies.policies
+        for example in policy.examples
+    )
+    canonical = json.dumps([[p.text, dict(p.labels)] for p in posts], ensure_ascii=False)
+    digest = hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+    return LabelledSet(
+        "golden_examples", "policies/library", "Apache-2.0", digest, posts, calibrates=False
+    )

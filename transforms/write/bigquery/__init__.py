@@ -1,0 +1,1 @@
+"""Rows into BigQuery by the Storage Write API."""

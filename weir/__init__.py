@@ -1,0 +1,1 @@
+"""Weir: moderate streams of user content against policies written in plain language."""
