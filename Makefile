@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ENGINE_VENV := .venv-engine
 ENGINE_READY := $(ENGINE_VENV)/.ready
-SOURCES := pipelines transforms policies infra tests setup.py
+SOURCES := pipelines transforms policies infra weir tests setup.py
 
 .PHONY: help demo rig test test-engine test-integration check unit integration bench format lock clean
 

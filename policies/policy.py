@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from weir.errors import WeirError
+
 # Of what stands around a policy's text in a prompt. Raise it when that changes: so does what a
 # model answers, and with it every version.
 PROMPT_VERSION = 1
@@ -37,7 +39,7 @@ class Contract(StrEnum):
     JSON = "json"  # {"violation", "policy_category", "rule_ids", "confidence", "rationale"}
 
 
-class PolicyError(ValueError):
+class PolicyError(WeirError, ValueError):
     """A policy document cannot be used; the message names the file, the line and the way out."""
 
 

@@ -11,11 +11,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Self
 
+from weir.errors import WeirError
+
 _TETHER = Path(__file__).with_name("tether.py")
 _LOG_TAIL = 1000  # characters of a server's log in an error
 
 
-class StackError(RuntimeError):
+class StackError(WeirError, RuntimeError):
     """The local stack cannot start; the message says why and what to do."""
 
 

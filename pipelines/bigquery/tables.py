@@ -8,6 +8,7 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
+from weir.errors import WeirError
 from weir.infra.bigquery import TABLES, VIEWS, columns, statement, statements
 from weir.pipelines.bigquery.migration import conflict, missing
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
@@ -18,7 +19,7 @@ __all__ = ["TABLES", "VIEWS", "TablesError", "check_tables", "create_tables", "e
 _CONNECT_SECONDS = 20.0
 
 
-class TablesError(RuntimeError):
+class TablesError(WeirError, RuntimeError):
     """The tables cannot be made or written to; the message says why and what to do."""
 
 

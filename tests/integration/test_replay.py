@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.integration.test_moderate import POSTS, Job
+from weir.errors import WeirError
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.commands.replay import replay
-from weir.pipelines.errors import EXPECTED
 from weir.pipelines.job import moderate
 from weir.pipelines.replay.forecast import Judge
 from weir.pipelines.replay.measuring import judge_before
@@ -106,10 +106,10 @@ def test_a_query_of_ones_own_selects_posts(job, tmp_path):
     counts = job.replay(f"--select={file}", f"--run={job.name}-again")
     assert counts.screenings == len(violating) > 0
     file.write_text("SELECT content_id, run FROM labels")
-    with pytest.raises(EXPECTED, match="returns 2 columns"):
+    with pytest.raises(WeirError, match="returns 2 columns"):
         job.replay(f"--select={file}", "--run=other")
     file.write_text("DELETE FROM labels WHERE TRUE")
-    with pytest.raises(EXPECTED, match="only reads"):
+    with pytest.raises(WeirError, match="only reads"):
         job.replay(f"--select={file}", "--run=other")
 
 
@@ -151,5 +151,5 @@ def test_who_declines_has_started_nothing(job):
 def test_a_name_that_another_run_has_is_refused(job):
     name = f"{job.name}-live"
     moderate.run([*Job.arguments(job), f"--run_name={name}"])
-    with pytest.raises(EXPECTED, match="a run that was no replay"):
+    with pytest.raises(WeirError, match="a run that was no replay"):
         job.replay(f"--run={name}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from weir.errors import WeirError
 from weir.policies.policy import Policy
 
 
@@ -62,7 +63,7 @@ class EngineError(Exception):
         self.reason = reason
 
 
-class EngineStartError(RuntimeError):
+class EngineStartError(WeirError, RuntimeError):
     """An engine cannot start; the message says why and what to do."""
 
 

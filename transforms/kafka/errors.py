@@ -1,7 +1,9 @@
 """What can be wrong with a source, each with what to do about it."""
 
+from weir.errors import WeirError
 
-class SourceError(ValueError):
+
+class SourceError(WeirError, ValueError):
     """The source cannot be read as asked; the message says what to do, in a sentence or two."""
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.special import expit
 
+from weir.errors import WeirError
 from weir.policies import storage
 from weir.transforms.screen import precision
 from weir.transforms.screen.certificate import Certificate, from_bytes, to_bytes
@@ -34,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
 
 
-class ScreenError(ValueError):
+class ScreenError(WeirError, ValueError):
     """A screen cannot be used; the message says why and what to do."""
 
 

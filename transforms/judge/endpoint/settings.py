@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from weir.errors import WeirError
+
 _FAILURES_TO_OPEN = 3
 
 
@@ -16,7 +18,7 @@ class Form(StrEnum):
     TOKENS = "tokens"  # the ids that harmony rendered, so that nothing in a post is a control token
 
 
-class EndpointError(ValueError):
+class EndpointError(WeirError, ValueError):
     """The endpoint cannot serve the job; the message names the way out."""
 
 

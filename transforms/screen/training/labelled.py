@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from weir.errors import WeirError
 from weir.policies.policy import PolicySet
 
 
-class LabelsError(ValueError):
+class LabelsError(WeirError, ValueError):
     """Labels cannot be learned from; the message says why and what to do."""
 
 

@@ -1,0 +1,34 @@
+"""The directions in which the folders may import one another."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAY_IMPORT = {
+    "infra": {"errors", "infra"},
+    "policies": {"errors", "policies"},
+    "transforms": {"errors", "policies", "transforms"},
+    "pipelines": {"errors", "infra", "pipelines", "policies", "transforms"},
+}
+
+
+def imported(file: Path) -> set[str]:
+    """Return the names below ``weir`` that a file imports, each by its first part."""
+    names = []
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return {name.split(".")[1] for name in names if name.startswith("weir.")}
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_a_folder_imports_only_what_lies_below_it(folder):
+    wrong = {
+        str(file.relative_to(ROOT)): sorted(imported(file) - MAY_IMPORT[folder])
+        for file in (ROOT / folder).rglob("*.py")
+    }
+    assert {file: names for file, names in wrong.items() if names} == {}
