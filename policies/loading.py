@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,16 @@ from typing import TypeVar
 import yaml
 
 from weir.policies import storage
-from weir.policies.policy import Contract, Effort, Example, Policy, PolicyError, PolicySet, Status
+from weir.policies.policy import (
+    Contract,
+    Effort,
+    Example,
+    Policy,
+    PolicyError,
+    PolicySet,
+    Status,
+    is_policy_id,
+)
 
 LIBRARY = Path(__file__).parent / "library"
 
@@ -21,8 +31,18 @@ _OPTIONAL = ("status", "effort", "contract", "rules")
 _VERDICTS = ("violates", "safe")
 _DOCUMENT, _EXAMPLES = "policy.md", "examples.csv"
 _COLUMNS = ("text", "label", "rule_id", "note")
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LABEL = re.compile(r"\S(?:[^\n\t]{0,62}\S)?")
+
+# 60,000 words, six times the longest text that models follow; every post's prompt holds it.
+_MOST_DOCUMENT = 512 << 10
+_MOST_EXAMPLES = 64 << 20
+# A worker tries every label and rule on every line, and every piece of a label as a token.
+_MOST_LABELS, _MOST_RULES = 32, 256
+# The tokenizer takes time in the square of what it cannot split.
+_UNSPLIT = re.compile(r"\w{4097}|\s{4097}|[^\w\s]{4097}")
+# YAML can spell what no database stores, and no model reads: NULs, escapes, half a character.
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -38,8 +58,8 @@ def load_policies(path: str | Path) -> PolicySet:
     sources = {source for source, _ in policy_stamps(root)}
     for source in sorted(each for each in sources if each.endswith(_DOCUMENT)):
         examples = source.removesuffix(_DOCUMENT) + _EXAMPLES
-        table = _read(examples) if examples in sources else None
-        policy = parse_policy(_read(source), source, table, examples)
+        table = _read(examples, _MOST_EXAMPLES) if examples in sources else None
+        policy = parse_policy(_read(source, _MOST_DOCUMENT), source, table, examples)
         if policy.policy_id in found:
             raise PolicyError(
                 f"{source}: the id {policy.policy_id!r} is already that of "
@@ -64,7 +84,7 @@ def policy_stamps(path: str | Path) -> tuple[tuple[str, str], ...]:
     found = [*_listed(root, _DOCUMENT), *_listed(root, _EXAMPLES)]
     documents = {source for source, _ in found if source.endswith(_DOCUMENT)}
     folders = {source.rpartition("/")[0] for source, _ in found}
-    for folder in sorted(folders | _empty_folders(root)):
+    for folder in sorted(folders | _bare_folders(root)):
         if f"{folder}/{_DOCUMENT}" not in documents:
             raise PolicyError(
                 f"{folder}/{_DOCUMENT}:1: the document is missing; put it back, or remove its "
@@ -84,13 +104,17 @@ def parse_policy(
     The sources only name the files in errors. CRLF becomes LF, so that a checkout on
     Windows gives the same version. Raises PolicyError.
     """
-    front, text, text_line = _split(_decode(document, source), source)
+    whole = _decode(document, source)
+    _require_splittable(whole, source)
+    front, text, text_line = _split(whole, source)
     fields = _FrontMatter(front, source)
     policy_id = fields.text("id")
-    if not _ID.fullmatch(policy_id):
+    if not is_policy_id(policy_id):
         fields.fail("id", f"{policy_id!r} is no id; use lower-case letters, digits and hyphens")
     contract = fields.choice("contract", Contract, Contract.JSON)
     rules = fields.mapping("rules")
+    if len(rules) > _MOST_RULES:
+        fields.fail("rules", f"there are {len(rules)} rules; {_MOST_RULES} is the most")
     for rule_id in rules:
         if not _RULE_ID.fullmatch(rule_id):
             fields.fail("rules", f"the rule id {rule_id!r} is not one word; write one like HATE1")
@@ -127,7 +151,8 @@ class _FrontMatter:
         self._source = source
         try:
             root = yaml.compose(front, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
+        # Beside YAML's own: too deep, a character beyond Unicode, a version of 5,000 digits.
+        except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or "it cannot be read"
             # The front matter starts on the document's second line; marks count from 0.
@@ -191,6 +216,7 @@ class _FrontMatter:
             line = key_node.start_mark.line + 2
             if not isinstance(key_node, yaml.ScalarNode):
                 raise PolicyError(f"{self._source}:{line}: a key is not text; write `key: value`")
+            self._require_writable(key_node.value, line, key_node.value)
             if key_node.value in pairs:
                 raise PolicyError(
                     f"{self._source}:{line}: {key_node.value!r} is there twice; keep one of them"
@@ -201,12 +227,26 @@ class _FrontMatter:
     def _scalar(self, key: str, line: int, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
             raise PolicyError(f"{self._source}:{line}: {key!r} has no text; write some after it")
+        self._require_writable(key, line, node.value)
         return str(node.value).strip()
+
+    def _require_writable(self, what: str, line: int, text: str) -> None:
+        if found := _UNWRITABLE.search(text):
+            raise PolicyError(
+                f"{self._source}:{line}: {what!a} holds the character U+{ord(found[0]):04X}, which "
+                "cannot be stored; write it without"
+            )
 
 
 def _labels(fields: _FrontMatter, contract: Contract) -> Mapping[str, str]:
     labels = fields.mapping("labels")
+    if len(labels) > _MOST_LABELS:
+        fields.fail("labels", f"there are {len(labels)} labels; {_MOST_LABELS} is the most")
     for label, verdict in labels.items():
+        if not _LABEL.fullmatch(label):
+            fields.fail(
+                "labels", f"the label {label!r} is not 1 to 64 characters on one line; shorten it"
+            )
         if verdict not in _VERDICTS:
             fields.fail("labels", f"the label {label!r} means {verdict!r}; write violates or safe")
     if set(labels.values()) != set(_VERDICTS):
@@ -218,6 +258,15 @@ def _labels(fields: _FrontMatter, contract: Contract) -> Mapping[str, str]:
             "for other labels set `contract: label`",
         )
     return labels
+
+
+def _require_splittable(document: str, source: str) -> None:
+    if found := _UNSPLIT.search(document):
+        line = document.count("\n", 0, found.start()) + 1
+        raise PolicyError(
+            f"{source}:{line}: more than 4,096 characters without a break begin here; a model "
+            "cannot read them, so leave them out"
+        )
 
 
 def _split(document: str, source: str) -> tuple[str, str, int]:
@@ -283,7 +332,8 @@ def _listed(root: str, name: str) -> list[tuple[str, str]]:
     if not storage.is_remote(root):
         if not Path(root).is_dir():
             raise PolicyError(f"{root}: there is no such folder; name one that holds policies")
-        return storage.stamps(root, f"*/{name}")
+        with _readable(root):
+            return storage.stamps(root, f"*/{name}")
     # Beam takes a second to import, and a local folder needs none of it.
     from apache_beam.io.filesystem import BeamIOError
 
@@ -296,19 +346,30 @@ def _listed(root: str, name: str) -> list[tuple[str, str]]:
         ) from error
 
 
-def _empty_folders(root: str) -> set[str]:
-    """Return the folders that hold nothing; a bucket has none."""
+def _bare_folders(root: str) -> set[str]:
+    """Return the folders that hold nothing, or a link for a document; a bucket has none."""
     if storage.is_remote(root):
         return set()
-    folders = [each for each in Path(root).iterdir() if each.is_dir() and each.name[0] != "."]
-    return {str(each) for each in folders if not any(each.iterdir())}
+    with _readable(root):
+        folders = [each for each in Path(root).iterdir() if each.is_dir() and each.name[0] != "."]
+        return {
+            str(each)
+            for each in folders
+            if (each / _DOCUMENT).is_symlink() or not any(each.iterdir())
+        }
 
 
-def _read(source: str) -> bytes:
+def _read(source: str, most_bytes: int) -> bytes:
+    with _readable(source):
+        return storage.read(source, most_bytes)
+
+
+@contextmanager
+def _readable(source: str) -> Iterator[None]:
     try:
-        return storage.read(source)
+        yield
     except OSError as error:
         raise PolicyError(
-            f"{source}: it cannot be read ({error.strerror or type(error).__name__}); "
-            "check the path and its permissions"
+            f"{error.filename or source}: it cannot be read "
+            f"({error.strerror or type(error).__name__}); check the path and its permissions"
         ) from error

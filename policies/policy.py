@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,14 @@ from weir.errors import WeirError
 # model answers, and with it every version.
 PROMPT_VERSION = 1
 LONGEST_CATEGORY = 64  # characters
+
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+
+def is_policy_id(text: str) -> bool:
+    """Return whether a text may name a policy: lower-case letters, digits and hyphens."""
+    return _ID.fullmatch(text) is not None
 
 
 class Status(StrEnum):

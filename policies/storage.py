@@ -1,8 +1,13 @@
 """Files that a person names: on this machine, or under any prefix that Beam's filesystems read."""
 
+import errno
 import hashlib
+import os
+import stat
 from contextlib import suppress
 from pathlib import Path
+
+_MOST_STAMPED = 256 << 20  # no file that is stamped may be larger, see those who read it
 
 
 def is_remote(path: str) -> bool:
@@ -10,15 +15,29 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def read(path: str) -> bytes:
-    """Return the bytes of a file; OSError where it cannot be read."""
-    if not is_remote(path):
-        return Path(path).read_bytes()
-    from apache_beam.io.filesystems import FileSystems  # seconds; a local file needs none of it
+def read(path: str, most_bytes: int) -> bytes:
+    """Return the bytes of a file; OSError where it cannot be read, or holds more than so many.
 
-    with FileSystems.open(path) as stream:
-        content: bytes = stream.read()
-        return content
+    Only a regular file is read: a pipe would hang a job that looks at it again, and a device may
+    never end.
+    """
+    if is_remote(path):
+        from apache_beam.io.filesystems import FileSystems  # seconds; a local file needs none of it
+
+        with FileSystems.open(path) as stream:
+            content: bytes = stream.read(most_bytes + 1)
+    else:
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file")
+            content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {most_bytes >> 10:,} KiB")
+    return content
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # or opening a pipe waits for a writer
 
 
 def exists(path: str) -> bool:
@@ -56,4 +75,4 @@ def stamps(folder: str, pattern: str) -> list[tuple[str, str]]:
 
 
 def _digest(path: str) -> str:
-    return hashlib.sha256(read(path)).hexdigest()
+    return hashlib.sha256(read(path, _MOST_STAMPED)).hexdigest()

@@ -1,13 +1,16 @@
+import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from apache_beam.io.filesystem import FileMetadata, MatchResult
 from apache_beam.io.localfilesystem import LocalFileSystem
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -15,7 +18,12 @@ from weir.pipelines.commands.cli import app
 from weir.policies.check import Finding, check, tokens
 from weir.policies.loading import LIBRARY, load_policies, parse_policy, policy_stamps
 from weir.policies.policy import Contract, Effort, Example, Policy, PolicyError, Status
+from weir.transforms.judge.engine import Completion
+from weir.transforms.judge.harmony.prompt import render
+from weir.transforms.judge.harmony.structure import label_tokens, structural_tag
+from weir.transforms.judge.verdict import parse
 
+ANY = st.characters(exclude_categories=[])  # surrogates, too
 FRONT = """\
 ---
 id: loans
@@ -207,6 +215,27 @@ def test_golden_cases_keep_their_commas_quotes_and_line_breaks() -> None:
             "needs rules",
         ),
         (DOCUMENT.replace("LOAN1", "no loans"), "policy.md:8:", "not one word"),
+        (DOCUMENT.replace("Loans between", r'"\ud83d" #'), "policy.md:3:", "character U+D83D"),
+        (DOCUMENT.replace("Trust & Safety", r'"\0"'), "policy.md:4:", "character U+0000"),
+        (DOCUMENT.replace("  LOAN1: ", r'  LOAN1: "\e" #'), "policy.md:9:", "character U+001B"),
+        (DOCUMENT.replace("LOAN1", r'"\ud83d"'), "policy.md:9:", "character U+D83D"),
+        (DOCUMENT.replace("Loans between", r'"\U00110000" #'), "policy.md:2:", "not YAML"),
+        (DOCUMENT.replace("Loans between", r'"\UFFFFFFFF" #'), "policy.md:2:", "not YAML"),
+        (DOCUMENT.replace("Loans between", "[" * 2000), "policy.md:2:", "not YAML"),
+        (DOCUMENT.replace('"0"', "x" * 65), "policy.md:5:", "not 1 to 64 characters"),
+        (DOCUMENT.replace('"0"', r'"a\nb"'), "policy.md:5:", "not 1 to 64 characters"),
+        (DOCUMENT.replace('"0"', '" 0"'), "policy.md:5:", "not 1 to 64 characters"),
+        (
+            DOCUMENT.replace('  "0"', "".join(f"  L{n}: safe\n" for n in range(40)) + '  "0"'),
+            "policy.md:5:",
+            "there are 42 labels",
+        ),
+        (
+            DOCUMENT.replace("  LOAN1", "".join(f"  L{n}: no\n" for n in range(300)) + "  LOAN1"),
+            "policy.md:8:",
+            "there are 301 rules",
+        ),
+        (DOCUMENT + "a" * 5000, "policy.md:39:", "without a break"),
         (FRONT, "policy.md:11:", "has no text"),
         (FRONT + " \n\n", "policy.md:11:", "has no text"),
     ],
@@ -259,6 +288,34 @@ def test_any_text_is_a_policy_or_refused(front: str, text: str) -> None:
     assert message is None or message.startswith("policy.md:")
 
 
+@given(st.text(ANY), st.text(ANY), st.text(ANY), st.sampled_from(Contract))
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_workers_steps_make_of_a_policy_that_loads_they_can(
+    title: str, label: str, rule: str, contract: Contract
+) -> None:
+    front = f"""\
+---
+id: any
+title: {json.dumps(title)}
+owner: {json.dumps(title)}
+contract: {contract}
+labels: {{"1": violates, "0": safe, {json.dumps(label)}: safe}}
+rules: {{R1: {json.dumps(rule)}}}
+---
+What is asked.
+"""
+    try:
+        policy = parse_policy(front.encode())
+    except PolicyError:
+        return
+    stored = [policy.title, policy.owner, *policy.labels, *policy.rules.values()]
+    assert pa.array(stored, pa.string()).to_pylist() == stored
+    assert render(policy, "post").tokens
+    assert json.loads(structural_tag(policy, 10))
+    assert label_tokens(policy)
+    assert parse(Completion(label), policy)
+
+
 @given(st.binary())
 def test_any_bytes_are_golden_cases_or_refused(table: bytes) -> None:
     message = refusal_or_none(DOCUMENT.encode(), EXAMPLES.encode() + table)
@@ -307,6 +364,35 @@ def test_a_folder_without_policies_is_refused(tmp_path: Path) -> None:
 def test_a_policy_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "loans" / "policy.md").mkdir(parents=True)
     with pytest.raises(PolicyError, match=r"loans/policy\.md: it cannot be read"):
+        load_policies(tmp_path)
+
+
+def test_a_pipe_in_a_policys_place_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "loans").mkdir()
+    os.mkfifo(tmp_path / "loans" / "policy.md")
+    with pytest.raises(
+        PolicyError, match=r"loans/policy\.md: it cannot be read \(it is no regular"
+    ):
+        load_policies(tmp_path)
+
+
+def test_a_device_in_the_place_of_examples_is_refused_and_not_read_for_ever(tmp_path: Path) -> None:
+    (folder(tmp_path, "loans") / "examples.csv").symlink_to("/dev/zero")
+    with pytest.raises(PolicyError, match=r"examples\.csv: it cannot be read \(it is no regular"):
+        load_policies(tmp_path)
+
+
+def test_a_document_that_no_model_would_follow_for_its_length_is_refused(tmp_path: Path) -> None:
+    folder(tmp_path, "loans", DOCUMENT + "one more line\n" * 40_000)
+    with pytest.raises(PolicyError, match=r"it is larger than 512 KiB"):
+        load_policies(tmp_path)
+
+
+def test_a_link_to_nowhere_does_not_take_its_policy_out_of_force(tmp_path: Path) -> None:
+    folder(tmp_path, "other")
+    (tmp_path / "loans").mkdir()
+    (tmp_path / "loans" / "policy.md").symlink_to("nowhere")
+    with pytest.raises(PolicyError, match=r"loans/policy\.md:1: the document is missing"):
         load_policies(tmp_path)
 
 

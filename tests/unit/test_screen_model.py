@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import os
 import pickle
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +43,7 @@ CERTIFICATE = Certificate(
     escalation_rate=0.25,
     budget=None,
 )
+MILLIARDS = to_bytes([CERTIFICATE]).replace(b": 600", b": 1%s" % (b"0" * 300))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
@@ -210,7 +213,15 @@ def stored(*certificates: Certificate, **changes: object) -> np.ndarray:
         ({"thresholds": np.array([0.1, 0.2, 1.5])}, "outside"),
         ({"policy_ids": np.array(["a", "b", "a"])}, "twice"),
         ({"policy_ids": np.array(["a", "b", None], dtype=object)}, "damaged"),
-        ({"weights": np.array(["x"])}, "damaged"),
+        ({"weights": np.array(["x"])}, "shapes"),
+        ({"weights": np.zeros((3, BUCKETS), np.complex64)}, "shapes"),
+        ({"policy_ids": np.array([["a"], ["b"], ["c"]])}, "shapes"),
+        ({"policy_ids": np.array(["a", "b", "\ud800"])}, "no policy's id"),
+        ({"policy_ids": np.array(["a", "b", "c" * 65])}, "no policy's id"),
+        ({"format": np.array(np.inf)}, "damaged"),
+        ({"bias": np.array([0, -1e308, 0])}, "a bias beyond 30"),
+        ({"certificates": np.zeros(2 << 20, np.uint8)}, "too much in its certificates"),
+        ({"certificates": np.frombuffer(MILLIARDS, np.uint8)}, "damaged"),
         ({"weights": np.full((3, BUCKETS), np.nan, np.float16)}, "not finite"),
         ({"certificates": np.frombuffer(b"[1]", np.uint8)}, "damaged"),
         ({"certificates": np.frombuffer(b"\xff", np.uint8)}, "damaged"),
@@ -225,6 +236,44 @@ def test_an_unsound_screen_is_refused_in_one_sentence(
     with pytest.raises(ScreenError, match=complaint) as refusal:
         Screen.parse(rewritten(small, **arrays))
     assert "\n" not in str(refusal.value)
+
+
+def test_a_head_that_lets_no_post_through_keeps_no_certificate(small: Screen) -> None:
+    dead = {"weights": np.zeros((3, BUCKETS), np.float16), "bias": np.array([0, -20.0, 0])}
+    with pytest.raises(ScreenError, match=r"lets no post through \(policy-1\)"):
+        Screen.parse(rewritten(small, **dead, certificates=stored()))
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(
+    small: Screen,
+) -> None:
+    out = io.BytesIO(small.file)
+    with (
+        zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("more.npy", "w") as entry,
+    ):
+        for _ in range(160):
+            entry.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(ScreenError, match="unpacks to more than"):
+        Screen.parse(out.getvalue())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < len(out.getvalue()) + (1 << 20)
+
+
+def test_a_way_of_packing_that_takes_the_memory_it_asks_for_is_refused(small: Screen) -> None:
+    out = io.BytesIO(small.file)
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("more.npy", b"")
+    with pytest.raises(ScreenError, match="packed as no screen is"):
+        Screen.parse(out.getvalue())
+
+
+def test_a_pipe_in_a_screens_place_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / MODEL_FILE)
+    with pytest.raises(ScreenError, match="it is no regular file"):
+        Screen.load(tmp_path)
 
 
 def test_a_zip_without_the_arrays_is_refused(tmp_path: Path) -> None:

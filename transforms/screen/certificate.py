@@ -22,6 +22,7 @@ import numpy.typing as npt
 from scipy.stats import binom
 
 Floats = npt.NDArray[np.float64]
+MOST_POSTS = 10**9  # that a certificate counts: beyond it the binomials take minutes, or overflow
 
 
 @lru_cache(maxsize=4096)
@@ -120,8 +121,14 @@ class Certificate:
         _check(self.recall, self.confidence)
         counts = (self.positives, self.positives_needed, self.labels_needed, self.calibration_posts)
         shares = (self.threshold, self.escalation_rate, self.budget or 0.0)
-        if min(counts) < 0 or not all(0 <= share <= 1 for share in shares):
-            raise ValueError(f"The certificate of {self.policy_id} counts or shares less than 0.")
+        if (
+            min(counts) < 0
+            or max(counts) > MOST_POSTS
+            or not all(0 <= share <= 1 for share in shares)
+        ):
+            raise ValueError(
+                f"The certificate of {self.policy_id} counts or shares what cannot be."
+            )
         allowed = misses_allowed(self.positives, self.recall, self.confidence)
         if self.misses_allowed != allowed or (self.certified and allowed < 0):
             raise ValueError(f"The certificate of {self.policy_id} promises what it cannot.")

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from scipy.special import expit
 
 from weir.errors import WeirError
 from weir.policies import storage
+from weir.policies.policy import is_policy_id
 from weir.transforms.screen import precision
 from weir.transforms.screen.certificate import Certificate, from_bytes, to_bytes
 from weir.transforms.screen.precision import PrecisionCertificate
@@ -29,6 +29,13 @@ from weir.transforms.text import features
 FORMAT = 2
 MODEL_FILE = "screen.npz"
 CARD_FILE = "card.json"
+_MOST_HEADS = 256
+_MOST_FILE = 256 << 20
+# Of half-precision weights, and of all else; a file says of 1,000 times its size that it holds it.
+_MOST_UNPACKED = (2 * _MOST_HEADS * features.BUCKETS) + (4 << 20)
+_MOST_CERTIFICATES = 1 << 20  # bytes of JSON
+_MOST_CARD = 4 << 20
+_MOST_BIAS = 30.0  # beyond it a score is 0 or 1 whatever the post: fitted ones stay below 10
 STARTER = "starter"  # the screen that ships with Weir, wherever a worker has it installed
 
 Floats = npt.NDArray[np.float64]
@@ -67,7 +74,7 @@ class Screen:
         """
         file = _file(path, MODEL_FILE)
         try:
-            content = storage.read(file)
+            content = storage.read(file, _MOST_FILE)
         except OSError as error:
             raise ScreenError(
                 f"The screen {file} cannot be read ({error.strerror or type(error).__name__}); "
@@ -79,10 +86,11 @@ class Screen:
     def parse(cls, content: bytes, name: str = MODEL_FILE) -> "Screen":
         """Return the screen in the bytes of a ``screen.npz``; ScreenError if they are unsound."""
         try:
+            _check_size(content, name)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 _check_format(arrays, name)
                 screen = cls(
-                    policy_ids=tuple(str(policy_id) for policy_id in arrays["policy_ids"]),
+                    policy_ids=tuple(arrays["policy_ids"].tolist()),
                     weights=np.ascontiguousarray(arrays["weights"].T, np.float32),
                     scale=arrays["scale"].astype(np.float32),
                     bias=arrays["bias"].astype(np.float64),
@@ -96,18 +104,7 @@ class Screen:
                 )
         except ScreenError:
             raise
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            KeyError,
-            TypeError,
-            NotImplementedError,
-            RuntimeError,
-            MemoryError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+        except Exception as error:
             raise ScreenError(
                 f"The screen {name} is damaged ({type(error).__name__}); restore or train it again."
             ) from error
@@ -196,17 +193,20 @@ class Screen:
     def _problem(self) -> str | None:
         """Return what is wrong with the arrays, or None."""
         heads = len(self.policy_ids)
-        shapes = (self.weights.shape, self.scale.shape, self.bias.shape, self.thresholds.shape)
-        if shapes != ((features.BUCKETS, heads), (features.BUCKETS,), (heads,), (heads,)):
-            return "has arrays whose shapes do not belong together"
-        if not heads or len(set(self.policy_ids)) < heads or not all(self.policy_ids):
+        if not heads or len(set(self.policy_ids)) < heads:
             return "names no policies, or one of them twice"
+        if not all(map(is_policy_id, self.policy_ids)):
+            return "has a head for what is no policy's id"
         arrays = (self.weights, self.scale, self.bias, self.thresholds)
         if not all(np.isfinite(array).all() for array in arrays):
             return "has weights that are not finite numbers"
+        if (np.abs(self.bias) > _MOST_BIAS).any():
+            return f"has a bias beyond {_MOST_BIAS:g}, so that no post makes a difference"
         if (self.scale < 0).any() or (self.thresholds < 0).any() or (self.thresholds > 1).any():
             return "has a threshold outside [0, 1] or a negative scale"
         thresholds = dict(zip(self.policy_ids, self.thresholds.tolist(), strict=True))
+        if unreachable := self._unreachable():
+            return f"has a certified head that lets no post through ({unreachable})"
         certified = [each.policy_id for each in self.certificates]
         if len(set(certified)) < len(certified) or any(
             thresholds.get(each.policy_id) != each.threshold for each in self.certificates
@@ -215,6 +215,22 @@ class Screen:
         precise = [each.policy_id for each in self.provisional]
         if len(set(precise)) < len(precise) or not set(precise) <= set(self.policy_ids):
             return "has a provisional threshold for another head"
+        return None
+
+    def _unreachable(self) -> str | None:
+        """Return a certified head whose threshold is above all scores that it can give.
+
+        By the inequality of Cauchy and Schwarz, no sum of weighted counts is above the root of
+        the sum of (weight squared / scale) times the norm that it is divided by.
+        """
+        for column, policy_id in enumerate(self.policy_ids):
+            if self.certificate(policy_id) is None:
+                continue
+            raising = np.maximum(self.weights[:, column], 0).astype(np.float64)
+            used = raising > 0
+            highest = np.sqrt((raising[used] ** 2 / np.maximum(self.scale[used], 1e-12)).sum())
+            if expit(highest + self.bias[column]) < self.thresholds[column]:
+                return policy_id
         return None
 
 
@@ -272,7 +288,7 @@ class ScreenSource:
     def card(self) -> str:
         """Return the card beside the screen, as JSON text; an empty object where there is none."""
         try:
-            return storage.read(_file(self.path, CARD_FILE)).decode("utf-8")
+            return storage.read(_file(self.path, CARD_FILE), _MOST_CARD).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return "{}"
 
@@ -293,13 +309,54 @@ def _file(path: str | Path, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
 
 
+def _check_size(content: bytes, name: str) -> None:
+    """Raise ScreenError for an archive that unpacks to more than a screen can be."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+    # The other kinds of compression take gigabytes if the file says so.
+    plain = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+    if not {entry.compress_type for entry in entries} <= plain:
+        raise ScreenError(f"The screen {name} is packed as no screen is; train it again.")
+    if sum(entry.file_size for entry in entries) > _MOST_UNPACKED:
+        raise ScreenError(
+            f"The screen {name} unpacks to more than {_MOST_UNPACKED >> 20} MiB, the size of "
+            f"{_MOST_HEADS} heads; restore or train it again."
+        )
+
+
 def _check_format(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> None:
+    """Raise ScreenError unless the arrays are of the kinds that ``Screen.of`` writes.
+
+    They are looked at before anything is made of them: as Python's own, some would fill the memory.
+    """
     form = (int(arrays["format"]), int(arrays["features"]))
     if form != (FORMAT, features.VERSION):
         raise ScreenError(
             f"The screen {name} has format {form[0]} with features {form[1]}, this program reads "
             f"{FORMAT} with {features.VERSION}; train it again."
         )
+    heads = arrays["policy_ids"].shape
+    kinds = {
+        "policy_ids": ("U", heads),
+        "weights": ("f", (*heads, features.BUCKETS)),
+        "scale": ("f", (features.BUCKETS,)),
+        "bias": ("f", heads),
+        "thresholds": ("f", heads),
+    }
+    if (
+        len(heads) != 1
+        or heads[0] > _MOST_HEADS
+        or any(
+            (arrays[array].dtype.kind, arrays[array].shape) != kind for array, kind in kinds.items()
+        )
+    ):
+        raise ScreenError(
+            f"The screen {name} has arrays whose shapes do not belong together; restore or train "
+            "it again."
+        )
+    for array in ("certificates", "precision"):
+        if array in arrays and arrays[array].nbytes > _MOST_CERTIFICATES:
+            raise ScreenError(f"The screen {name} has too much in its {array}; train it again.")
 
 
 def _archive(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

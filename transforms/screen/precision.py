@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom
 
-from weir.transforms.screen.certificate import positives_needed
+from weir.transforms.screen.certificate import MOST_POSTS, positives_needed
 
 Floats = npt.NDArray[np.float64]
 Truth = npt.NDArray[np.bool_]
@@ -106,8 +106,8 @@ class PrecisionCertificate:
         shares = (self.precision, self.confidence, self.prevalence, self.stream_prevalence or 0.5)
         if not 0 <= self.threshold <= 1 or not all(0 < share < 1 for share in shares):
             raise ValueError(f"The precision of {self.policy_id} has a share outside 0 and 1.")
-        if not (0 <= self.right <= self.flagged <= self.posts) or not (
-            0 <= self.test_right <= self.test_flagged
+        if not (0 <= self.right <= self.flagged <= self.posts <= MOST_POSTS) or not (
+            0 <= self.test_right <= self.test_flagged <= MOST_POSTS
         ):
             raise ValueError(f"The precision of {self.policy_id} counts what cannot be.")
         tail = float(binom.sf(self.right - 1, self.flagged, self.precision))
