@@ -1,29 +1,48 @@
 """Runs the BigQuery emulator with what it needs to serve Weir; the arguments are its own.
 
-Run by path, in a process of its own.
+Run by path, in a process of its own. It has no login, so it serves programs of this machine alone,
+and whatever is asked of it, it touches no file and no network.
 """
 
+import os
 import sys
 import threading
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import pyarrow as pa
 from duckdb_extensions import import_extension
 
 _MOST_STREAMS = 512
+_LOCAL = {b"127.0.0.1", b"localhost", b"[::1]"}
+_SEALED = (
+    # Once off they stay off: nobody can set them again while the database is open.
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET enable_external_access = false",
+)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def main() -> None:
     """Start the emulator."""
-    # The emulator loads this extension as it starts, and would ask the network for it.
+    # The emulator loads this extension as it starts, and would ask the network for it; and for
+    # another one, which is for files.
     import_extension("spatial")
+    os.environ["BQEMU_ENABLE_FORMAT_EXTENSIONS"] = "false"
     # Imported here because the import needs the extension.
+    from bqemulator import server
     from bqemulator.api.routes import tabledata
     from bqemulator.cli import main as start
     from bqemulator.grpc_api import write_servicer
+    from bqemulator.jobs import executor
     from bqemulator.storage.engine import DuckDBEngine
     from bqemulator.versioning.snapshots import SnapshotManager
 
@@ -48,6 +67,22 @@ def main() -> None:
 
     DuckDBEngine.connection = property(connection)
 
+    open_engine, create_app = DuckDBEngine.start, server.create_app
+
+    async def open_sealed(engine: DuckDBEngine) -> None:
+        await open_engine(engine)
+        for statement in _SEALED:
+            engine._connection.execute(statement)
+
+    def no_file(*_args: Any) -> NoReturn:
+        raise executor.InvalidQueryError("this emulator reads and writes no files")
+
+    # SQL of anybody who reaches it would read and write files as the user who started it; and so
+    # would its jobs that load and extract, of which some open files in Python.
+    DuckDBEngine.start = open_sealed
+    executor._resolve_uri = no_file
+    server.create_app = lambda context: for_local_programs(create_app(context))
+
     # Its own function drops the fields of a STRUCT, so that it refuses ARRAY<STRUCT> from Arrow.
     write_servicer._table_arrow_schema = table_arrow_schema
     # It copies the whole table at every append, for time travel: 20 GB at 0.8 M rows.
@@ -57,6 +92,32 @@ def main() -> None:
     threads = ThreadPoolExecutor(_MOST_STREAMS)
     grpc.aio.server = partial(grpc.aio.server, migration_thread_pool=threads)
     start(["start", *sys.argv[1:]])
+
+
+def for_local_programs(app: App) -> App:
+    """Return the app, closed to web pages and uploads; 403 is the answer to both.
+
+    A page in a browser reaches loopback: it names itself as the origin, or has its own name
+    resolved to 127.0.0.1 and says that name as the host.
+    """
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _is_of_local_program(scope["path"], scope["headers"]):
+            start = {"type": "http.response.start", "status": 403, "headers": []}
+            await send(start)
+            await send({"type": "http.response.body", "body": b"for local programs alone\n"})
+            return
+        await app(scope, receive, send)
+
+    return guarded
+
+
+def _is_of_local_program(path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether a request names this machine, comes from no page, and uploads nothing."""
+    named = [(name.lower(), value.lower()) for name, value in headers]
+    hosts = [value.rpartition(b":")[0] for name, value in named if name == b"host"]
+    origins = [name for name, _ in named if name == b"origin"]
+    return len(hosts) == 1 and hosts[0] in _LOCAL and not origins and path[:8] != "/upload/"
 
 
 if __name__ == "__main__":
