@@ -17,6 +17,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", quiet)
 
 
+@pytest.fixture
+def proxy_elsewhere(monkeypatch):
+    """An environment in which everything should go by a proxy, which nobody answers as."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):
+        for spelling in (name, name.upper()):
+            monkeypatch.setenv(spelling, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """Bootstrap servers of an embedded broker, one for the whole session."""

@@ -117,6 +117,11 @@ def test_a_row_that_bigquery_refuses_is_a_dead_letter_alone(bigquery, run):
     assert counts.dead_letters_write == counts.dead_letters == 1
 
 
+def test_rows_and_queries_reach_this_machine_whatever_proxy_is_set(bigquery, proxy_elsewhere, run):
+    write(bigquery, "screenings", [screenings(run, 0, 10)], run)
+    assert stored(bigquery, "screenings", run) == (10, 10)
+
+
 def test_nothing_is_lost_when_the_service_dies_and_comes_back(tmp_path, run):
     rest_port, grpc_port = free_ports(2)
     ports = rest_port, grpc_port

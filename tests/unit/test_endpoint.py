@@ -83,6 +83,12 @@ def settings_of(server, **settings):
     )
 
 
+def test_neither_key_nor_post_goes_by_a_proxy_to_this_machine(server, proxy_elsewhere, engine_of):
+    served = check_endpoint(settings_of(server, retries=0))
+    answer(engine_of(served, retries=0))
+    assert [question.body["messages"][-1]["content"] for question in server.questions][1] == POST
+
+
 def requests(count=1, text=POST):
     return [Request(f"{n}-spam", text, POLICY) for n in range(count)]
 

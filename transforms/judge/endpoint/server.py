@@ -12,6 +12,7 @@ import openai
 from weir.transforms.judge.endpoint import wire
 from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
 from weir.transforms.judge.endpoint.settings import EndpointSettings
+from weir.transforms.loopback import is_loopback
 
 _CONNECT_S = 5.0
 
@@ -82,6 +83,8 @@ def _client(settings: EndpointSettings, trust: ssl.SSLContext) -> openai.AsyncOp
             # Requests are bounded by the engine; connections stay open for the next ones.
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
             follow_redirects=False,  # a post goes to the server that was named, and no other
+            # Neither key nor post goes by a proxy to this machine; from .netrc comes no password.
+            trust_env=not is_loopback(settings.url),
             verify=trust,
         ),
     )

@@ -9,6 +9,7 @@ import grpc
 import pyarrow as pa
 from apache_beam.transforms.window import WindowedValue
 from google.auth.credentials import AnonymousCredentials
+from google.auth.transport.requests import AuthorizedSession
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 from google.cloud.bigquery_storage_v1.services.big_query_write.transports import (
@@ -17,6 +18,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_write.transports import
 
 from weir.transforms import coders
 from weir.transforms.counts import count_dead_letters
+from weir.transforms.loopback import is_loopback
 from weir.transforms.process.offset_ledger import PROGRESS, positions
 from weir.transforms.write.bigquery.appender import Appender
 from weir.transforms.write.bigquery.connection import AppendConnection
@@ -42,17 +44,23 @@ class BigQuerySettings:
         """Return a client for queries and tables; close it after use."""
         if not self.rest_endpoint:
             return bigquery.Client(project=self.project)
+        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+        session.trust_env = not is_loopback(self.rest_endpoint)  # whether by a proxy
         return bigquery.Client(
             project=self.project,
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            credentials=credentials,
             client_options={"api_endpoint": self.rest_endpoint},
+            _http=session,
         )
 
     def write_client(self) -> BigQueryWriteClient:
         """Return a client for appending rows; close its transport after use."""
         if not self.grpc_endpoint:
             return BigQueryWriteClient()
-        channel = grpc.insecure_channel(self.grpc_endpoint, options=_LOCAL_CHANNEL)
+        by_proxy = ("grpc.enable_http_proxy", int(not is_loopback(self.grpc_endpoint)))
+        options = [*_LOCAL_CHANNEL, by_proxy]
+        channel = grpc.insecure_channel(self.grpc_endpoint, options=options)
         return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=channel))
 
     def stream(self, table: str) -> str:
