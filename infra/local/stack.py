@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from weir.distribution import install_command
 from weir.infra.local.children import Server, StackError, child, connects, free_ports
 
 _EMULATOR = Path(__file__).with_name("emulator.py")
@@ -108,5 +109,5 @@ def _require(module: str) -> None:
     if find_spec(module) is None:
         raise StackError(
             f"The local stack needs {module}, which is not installed. Install it with "
-            "`pip install '.[local]'` in Weir's folder."
+            f"{install_command('local')}."
         )

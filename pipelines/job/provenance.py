@@ -4,10 +4,10 @@ import json
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from google.cloud import bigquery
 
+from weir.distribution import installed_version
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.options import ModerationSettings
 from weir.policies.policy import PolicySet
@@ -96,7 +96,7 @@ def record_run(settings: ModerationSettings, counts: Counts, started: float) -> 
             "policy_set": settings.policies.version,
             "screen_version": settings.screen.version,
             "audit_rate": settings.audit_rate,
-            "weir_version": version("weir"),
+            "weir_version": installed_version(),
             "counts": json.dumps(counts.to_json()),
             "started_at": datetime.fromtimestamp(started, UTC),
             "ended_at": datetime.now(UTC),

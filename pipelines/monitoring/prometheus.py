@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
+from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.transforms.process.live_numbers import BOUNDS_MS, LIVE, Histogram, Name, Snapshot
 
@@ -23,7 +24,7 @@ def served(host: str, port: int | None) -> Iterator[None]:
     if find_spec("prometheus_client") is None:
         raise OptionError(
             "--metrics_port needs prometheus-client, which is not installed. Install it with "
-            "`pip install 'weir[metrics]'`."
+            f"{install_command('metrics')}."
         )
     from prometheus_client import CollectorRegistry, start_http_server
 

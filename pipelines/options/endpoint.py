@@ -8,6 +8,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
 from weir.transforms.judge.engine import Engine
@@ -80,7 +81,7 @@ def endpoint_factory(options: EndpointOptions) -> Callable[[], Engine]:
         from weir.transforms.judge.endpoint.check import check_endpoint
     except ModuleNotFoundError as error:
         raise OptionError(
-            f"--engine=endpoint needs {error.name}: pip install '.[endpoint]' in Weir's folder"
+            f"--engine=endpoint needs {error.name}: {install_command('endpoint')}"
         ) from error
     try:
         settings = EndpointSettings(**given, key=_key())

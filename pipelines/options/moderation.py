@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.pipelines.monitoring.options import Watch, WatchOptions
 from weir.pipelines.options.budget import (
@@ -253,8 +254,8 @@ class ModerationSettings:
         in_process = runs_in_process(options)
         if in_process and judge.engine == "vllm" and find_spec("vllm") is None:
             raise OptionError(
-                "--engine=vllm needs vLLM here, and it is not installed: pip install '.[engine]' "
-                "in Weir's folder, on a Linux machine with a GPU"
+                "--engine=vllm needs vLLM here, and it is not installed: "
+                f"{install_command('engine')}, on a Linux machine with a GPU"
             )
         _require_known(options, every_option=in_process)
         named = tuple(t.strip() for t in (source.topics or "").split(",") if t.strip())

@@ -4,6 +4,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.pipelines.runners.arguments import Arguments
 from weir.transforms.judge.vllm.settings import MODEL_120B
@@ -39,7 +40,7 @@ def dataflow_defaults(arguments: Arguments) -> list[str]:
 def require_dataflow() -> None:
     """Raise OptionError where what talks to Dataflow is not installed."""
     if find_spec("google.cloud.dataflow") is None:
-        raise OptionError("--runner=dataflow needs `pip install 'weir[dataflow]'`")
+        raise OptionError(f"--runner=dataflow needs {install_command('dataflow')}")
 
 
 def _require_project(arguments: Arguments) -> None:

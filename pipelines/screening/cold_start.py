@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from weir.distribution import install_command
 from weir.pipelines.options import ModerationSettings
 from weir.pipelines.options.cold import ColdStart, ColdStartOptions, share_of
 from weir.pipelines.screening.stream_sample import posts_of_topics
@@ -84,7 +85,7 @@ def fit(
     ScreenError where nothing can be fitted for any: too small a sample, no scikit-learn.
     """
     if find_spec("sklearn") is None:
-        raise ScreenError("A cold start needs scikit-learn; pip install 'weir[screen]'.")
+        raise ScreenError(f"A cold start needs scikit-learn: {install_command('screen')}")
     starter = ColdStarter(screen.scale, Stream.of(sample), encoder)
     heads: list[ExtraHead] = []
     reports: list[ColdReport] = []

