@@ -42,13 +42,19 @@ LONG: Mapping[str, str] = {
     "leet, one word": "a1",
     "spelled out": "k i l l  ",
     "drawn out": "baaa",
-    "links": "http://",
+    "addresses": "http://",
     "homoglyphs": "kиll ",
     "accents": "ḱïĺl ",
     "marks on one letter": "\u0301\u0316",
     "grows under NFKC": "\ufdfa",
     "overrides": "\u202eab\u05d0",
     "flags": "\U0001f1e6\U0001f1e8",
+    "tags": "<b></b>a",
+    "tags without an end": "<b",
+    "comments": "<!-- a -->",
+    "entities of entities": "&amp;amp;",
+    "links": "[a](",
+    "emphasis": "*a ",
 }
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from weir.transforms.text.characters import END, SPACE
 from weir.transforms.text.folding import fold
+from weir.transforms.text.markup import marked_up, shown
 from weir.transforms.text.spelling import Bytes, respelled
 
 _ASCII = np.arange(256, dtype=np.uint8)
@@ -44,6 +45,7 @@ def folded(texts: pa.StringArray) -> Bytes:
     """
     if len(texts) == 0:
         return np.zeros(1, np.uint8)
+    texts = _without_markup(texts)
     data = _bytes(texts)
     if data.size and data.max() > 127:
         foreign = pc.invert(pc.string_is_ascii(texts))
@@ -64,6 +66,19 @@ def folded(texts: pa.StringArray) -> Bytes:
     if drop.any():
         text = text[np.concatenate((~drop, [True]))]
     return text
+
+
+def _without_markup(texts: pa.StringArray) -> pa.StringArray:
+    places = marked_up(_bytes(texts))
+    if not len(places):
+        return texts
+    offsets = row_offsets(texts)
+    rows = np.unique(np.searchsorted(offsets - offsets[0], places, side="right") - 1)
+    marked = np.zeros(len(texts), bool)
+    marked[rows] = True
+    mask = pa.array(marked)
+    found = [shown(text) for text in texts.filter(mask).to_pylist()]
+    return pc.replace_with_mask(texts, mask, pa.array(found, pa.string()))
 
 
 def normalise(texts: pa.StringArray) -> pa.StringArray:
