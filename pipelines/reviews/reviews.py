@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ from weir.transforms.write.bigquery.sink import BigQuerySettings
 REQUIRED = ("decision_id", "policy_id", "created_at", "decision")
 DECISIONS = ("violates", "safe")
 _LONGEST_CELL = 1 << 30  # characters; Python's csv refuses 131,073 unless told
+# No post is from before or after: see weir.transforms.decode.times.
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_LONGEST = {"decision_id": 1_024, "policy_id": 1_024, "reviewer": 1_024, "note": 10_000}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _AT_ONCE = 5_000  # ids in one query
 
 
@@ -108,6 +113,14 @@ def _review(line: int, row: dict[str, str], reviewer: str) -> Review | Bad:
         return Bad(line, "created_at is no time such as 2026-03-04T12:00:00+00:00")
     if created_at.tzinfo is None:
         created_at = created_at.replace(tzinfo=UTC)
+    if not _EARLIEST <= created_at < _LATEST:
+        return Bad(line, "created_at is outside the years 1970 to 2099")
+    for name, longest in _LONGEST.items():
+        written = who if name == "reviewer" else row.get(name, "")
+        if len(written) > longest:
+            return Bad(line, f"the {name} is longer than {longest:,} characters")
+        if name != "note" and _CONTROL.search(written):
+            return Bad(line, f"the {name} holds a control character")
     return Review(
         line=line,
         decision_id=row["decision_id"].strip(),

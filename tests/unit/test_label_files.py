@@ -104,6 +104,23 @@ def test_parquet_labels_other_than_one_and_zero_are_refused(tmp_path: Path) -> N
         parquet(tmp_path, text=["a", "b"], hate=[1, 2], spam=[0, 0])
 
 
+def test_a_column_that_python_has_no_value_for_spoils_nothing_where_no_policy_is_named_after_it(
+    tmp_path: Path,
+) -> None:
+    nanoseconds = pa.array([1], pa.timestamp("ns"))  # as a data frame writes its times
+    labels = parquet(tmp_path, text=["a"], hate=[1], spam=[0], created_at=nanoseconds)
+    assert labels.labelled.posts == (LabelledPost("a", {"hate": True, "spam": False}),)
+    assert labels.warnings == (
+        "labels.parquet has 1 column ('created_at') that no policy is named after; they are left "
+        "out.",
+    )
+
+
+def test_such_a_column_in_a_policys_place_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LabelsError, match="no sound Parquet"):
+        parquet(tmp_path, text=["a"], hate=pa.array([1], pa.timestamp("ns")), spam=[0])
+
+
 def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
     parquet(tmp_path, text=["a"], hate=[1], spam=[0])
     content = (tmp_path / "labels.parquet").read_bytes()

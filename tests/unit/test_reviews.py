@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -42,6 +43,20 @@ def row(decision="violates", at="2026-03-04T12:00:00+00:00", who="", note="", te
 @pytest.mark.parametrize("text", FORMULAS)
 def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe(text):
     assert cell(text).startswith("'")
+
+
+@pytest.mark.parametrize("between", [";", "; ", ';"', "\t", "\n", "\r\n", "\n\n ", "\u2028"])
+def test_what_would_be_a_formula_where_a_text_is_broken_into_cells_is_shown_too(between):
+    assert cell(f"hello{between}=1+1") == f"hello{between}'=1+1".replace("\r\n", "\n")
+
+
+@given(st.text(st.sampled_from("a= +-@;\t\n\"'\u2028＝")))
+def test_no_part_of_a_cell_starts_a_formula(text):
+    assert not re.search(r'(?:^|[;\t\n\u2028])[\s"]*[=+\-@＝]', cell(text))
+
+
+def test_a_cell_of_a_megabyte_of_separators_takes_no_time_to_speak_of():
+    assert cell("; \n" * 400_000 + "a") == "; \n" * 400_000 + "a"
 
 
 @given(st.text())
@@ -86,6 +101,11 @@ def test_a_row_without_a_decision_waits():
     [
         (row(decision="maybe"), "neither violates nor safe"),
         (row(at="yesterday"), "created_at is no time"),
+        (row(at="0001-01-01T00:00:00+10:00"), "created_at is outside the years 1970 to 2099"),
+        (row(at="9999-12-31T23:59:59-10:00"), "created_at is outside the years 1970 to 2099"),
+        (row(note="a" * 10_001), "the note is longer than 10,000 characters"),
+        (row(who="a" * 1_025), "the reviewer is longer than 1,024 characters"),
+        (row(who="\x00"), "the reviewer holds a control character"),
         ("d1,spam", "2 cells where the header has 7"),
     ],
 )

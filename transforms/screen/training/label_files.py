@@ -47,7 +47,10 @@ def read_labels(path: Path, policy_ids: Sequence[str], licence: str = "unstated"
             f"The labels {path} cannot be read ({error.strerror or type(error).__name__}); "
             "give a CSV or Parquet file."
         ) from error
-    table = _parquet(content, path) if content.startswith(_PARQUET) else _csv(content, path)
+    if content.startswith(_PARQUET):
+        table = _parquet(content, path, policy_ids)
+    else:
+        table = _csv(content, path)
     known = [policy_id for policy_id in policy_ids if policy_id in table.columns]
     if not known:
         raise LabelsError(
@@ -142,19 +145,28 @@ def _csv(content: bytes, path: Path) -> _Table:
     return _Table(columns.pop(TEXT), columns, first_line=2)
 
 
-def _parquet(content: bytes, path: Path) -> _Table:
+def _parquet(content: bytes, path: Path, policy_ids: Sequence[str]) -> _Table:
+    """Return the texts and the policies' columns; of the others only that they are there.
+
+    Those may hold what Python has no value for, such as the nanoseconds of a data frame's times.
+    """
     try:
-        table = pq.read_table(pa.BufferReader(content))
-        header = table.column_names
+        header = pq.read_schema(pa.BufferReader(content)).names
         _check_header(header, path)
+        wanted = [name for name in header if name in policy_ids and name != TEXT]
+        table = pq.read_table(pa.BufferReader(content), columns=[TEXT, *wanted])
         text = table[TEXT].cast(pa.string()).to_pylist()
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        labels = {name: table[name].to_pylist() for name in wanted}
+    except LabelsError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise LabelsError(
             f"The labels {path} are no sound Parquet file with texts in UTF-8 "
             f"({type(error).__name__}); write them again."
         ) from error
-    columns = {name: table[name].to_pylist() for name in header if name != TEXT}
-    return _Table(text, columns, first_line=1)
+    others: dict[str, Sequence[Any]] = dict.fromkeys(header, ())
+    del others[TEXT]
+    return _Table(text, others | labels, first_line=1)
 
 
 def _check_header(header: Iterable[str], path: Path) -> None:
