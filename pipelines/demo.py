@@ -16,7 +16,7 @@ from kafka.errors import MessageSizeTooLargeError
 
 from weir.infra.local import bigquery_emulator, broker, kafka_broker
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
-from weir.pipelines.bigquery.tables import TABLES, create_tables
+from weir.pipelines.bigquery.tables import PRIVATE, TABLES, create_tables
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.moderate import finish
 from weir.pipelines.options import ModerationSettings
@@ -230,11 +230,11 @@ def topic_length(kafka: KafkaSettings, topic: str) -> int:
 
 
 def export(stack: Stack, folder: Path) -> list[Path]:
-    """Write every table back out of BigQuery as Parquet, one file each."""
+    """Write every table but the private ones out of BigQuery as Parquet, one file each."""
     folder.mkdir(parents=True, exist_ok=True)
     client = stack.bigquery.client()
     written = []
-    for table in TABLES:
+    for table in (name for name in TABLES if name not in PRIVATE):
         name = f"{stack.bigquery.project}.{stack.bigquery.dataset}.{table}"
         rows: pa.Table = client.list_rows(name, retry=NO_RETRY, timeout=60).to_arrow(
             create_bqstorage_client=False

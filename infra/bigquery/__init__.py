@@ -15,7 +15,10 @@ TABLES = (
     "replays",
     "policies",
     "screens",
+    "salts",
 )
+# Not to be handed out with the others.
+PRIVATE = ("salts",)
 VIEWS = (  # each after what it reads
     "labels",
     "daily_rates",

@@ -9,12 +9,20 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
 from weir.errors import WeirError
-from weir.infra.bigquery import TABLES, VIEWS, columns, statement, statements
+from weir.infra.bigquery import PRIVATE, TABLES, VIEWS, columns, statement, statements
 from weir.pipelines.bigquery.migration import conflict, missing
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
-__all__ = ["TABLES", "VIEWS", "TablesError", "check_tables", "create_tables", "explained"]
+__all__ = [
+    "PRIVATE",
+    "TABLES",
+    "VIEWS",
+    "TablesError",
+    "check_tables",
+    "create_tables",
+    "explained",
+]
 
 _CONNECT_SECONDS = 20.0
 

@@ -11,6 +11,7 @@ from weir.pipelines.bigquery.tables import check_tables
 from weir.pipelines.errors import reported
 from weir.pipelines.job.moderate import finish
 from weir.pipelines.job.moderate import help_text as job_help
+from weir.pipelines.job.provenance import draw_salt
 from weir.pipelines.options import ModerationSettings
 from weir.pipelines.options.endpoint import EndpointOptions
 from weir.pipelines.options.engines import JudgeOptions
@@ -76,6 +77,7 @@ class Plan:
         # The end of a topic goes on: the offsets are those of the first attempt.
         whole = known.slices if known else _found(settings, request)
         chosen = selection(settings.bigquery, request.choice, request.share, whole)
+        chosen = replace(chosen, salt=draw_salt(settings.bigquery))
         settings = cold_started(options, replace(settings, replay=Replayed(whole, whole, chosen)))
         configuration = Configuration.of(request, settings, chosen, _engine(options))
         if known is not None:

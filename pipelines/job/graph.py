@@ -109,6 +109,7 @@ class _Job:
                 self.run,
                 self.cluster,
                 audit_rate=settings.audit_rate,
+                audit_salt=settings.salt,
                 mode=settings.mode,
                 record_cleared=settings.storing.record_cleared,
             ),
@@ -123,10 +124,10 @@ class _Job:
             if settings.break_fusion:
                 # Or no post is read while BigQuery is waited for at the end of each bundle.
                 screenings = screenings | "RowsApart" >> self.apart(_ROW_LANES)
-        rows = self.write(screenings, "screenings", Recorded())
+        rows = self.write(screenings, "screenings", Recorded(settings.salt))
         self.dead += [decoded.dead, rows]
         if settings.shadow_screen is not None:
-            drawn = Recorded(counted=False)
+            drawn = Recorded(settings.salt, counted=False)
             self.dead.append(self.write(screened.shadow, "shadow_screenings", drawn))
         if replay is not None and replay.selection.share < 1:
             return screened.escalations | "Weigh" >> Weigh(replay.selection.share)

@@ -17,7 +17,7 @@ from weir.pipelines.bigquery.tables import check_tables
 from weir.pipelines.errors import reported
 from weir.pipelines.job.deferred import taken_up
 from weir.pipelines.job.graph import moderate, on_lanes
-from weir.pipelines.job.provenance import record_decider, record_run
+from weir.pipelines.job.provenance import draw_salt, record_decider, record_run
 from weir.pipelines.monitoring.options import watched
 from weir.pipelines.options import CONCERNS, ModerationSettings
 from weir.pipelines.options.groups import progress_committed
@@ -60,6 +60,7 @@ def run(argv: Sequence[str]) -> Counts:
 def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     """Run the job with checked settings to its end, record what it was, and return its counts."""
     settings = replace(settings, kafka=identified(settings.kafka))
+    settings = replace(settings, salt=draw_salt(settings.bigquery))
     settings = cold_started(options, settings)
     record_decider(settings)
     settings, bookmark = taken_up(settings)

@@ -4,6 +4,8 @@ import json
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
 
 from google.cloud import bigquery
 
@@ -83,6 +85,26 @@ def _record_screen(bigquery: BigQuerySettings, screen: ScreenSource) -> None:
     )
 
 
+_DRAWS = "draws"
+
+
+def draw_salt(settings: BigQuerySettings) -> str:
+    """Return the secret by which posts are drawn, audits above all; it is made where there is none.
+
+    It is one for all runs that share the dataset, and stays: a run that goes on, and one over the
+    same posts, draws the same ones. An author who knew it could choose ids that are never audited.
+    """
+    table = f"`{settings.project}.{settings.dataset}.salts`"
+    sql = f"SELECT salt FROM {table} WHERE purpose = @purpose ORDER BY recorded_at, salt LIMIT 1"  # noqa: S608 - our name
+    found = _execute(settings, sql, {"purpose": _DRAWS})
+    if not found:
+        row: dict[str, Value] = {"purpose": _DRAWS, "salt": token_hex(16)}
+        insert_once(settings, "salts", "purpose", row | {"recorded_at": datetime.now(UTC)})
+        # Two jobs may have made one each at the same time.
+        found = _execute(settings, sql, {"purpose": _DRAWS})
+    return str(found[0]["salt"])
+
+
 def record_run(settings: ModerationSettings, counts: Counts, started: float) -> None:
     """Store what a finished run read, decided and counted; ``started`` in epoch seconds."""
     _insert(
@@ -126,9 +148,9 @@ def _insert(settings: BigQuerySettings, table: str, row: dict[str, Value]) -> No
     _execute(settings, f"INSERT INTO {name} ({columns}) VALUES ({values})", row)  # noqa: S608
 
 
-def _execute(settings: BigQuerySettings, sql: str, row: dict[str, Value]) -> None:
+def _execute(settings: BigQuerySettings, sql: str, row: dict[str, Value]) -> list[dict[str, Any]]:
     with closing(settings.client()) as client:
-        execute(
+        return execute(
             client,
             sql,
             [

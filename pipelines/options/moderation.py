@@ -213,6 +213,7 @@ class ModerationSettings:
     judge_hints: Mapping[str, str] = field(
         default_factory=dict
     )  # of its workers, as Beam names them
+    salt: str = field(default="", repr=False)  # of what is drawn at random
     replay: Replayed | None = None  # the slice of history that is decided anew, where it is one
 
     @property

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from kafka import TopicPartition
 from kafka.admin import NewTopic
@@ -12,9 +13,11 @@ from kafka.admin import NewTopic
 from tests.hostile import EITHER, READABLE, UNREADABLE
 from weir.pipelines.demo import TOPIC, Stack, moderate_once, query
 from weir.pipelines.job import moderate
+from weir.pipelines.job.provenance import draw_salt
 from weir.transforms.counts import Counts
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.screen import STARTER, Screen
+from weir.transforms.screen.route import audited
 
 
 class Job:
@@ -141,6 +144,24 @@ def test_the_demo_report_agrees_with_what_lies_in_bigquery(kafka, bigquery):
     assert report.counts.messages == 50
     assert sum(each.sample.escalated + each.sample.cleared for each in report.recall) == 50 * 8
     assert TOPIC not in job.name
+
+
+def test_the_audits_lot_is_drawn_by_a_secret_of_the_dataset_that_stays(job):
+    salt = draw_salt(job.bigquery)
+    assert len(salt) == 32
+    job.send(POSTS)
+    job.run("--audit_rate=0.5")
+    audited_here = "SELECT DISTINCT content_id FROM `{dataset}.verdicts` WHERE run = @run "
+    drawn = {row["content_id"] for row in job.rows(audited_here + "AND route = 'audit'")}
+    screened = job.rows("SELECT DISTINCT content_id FROM `{dataset}.screenings` WHERE run = @run")
+    ids = pa.array(sorted(row["content_id"] for row in screened))
+
+    def lot(secret):
+        return set(ids.filter(pa.array(audited(ids, 0.5, secret))).to_pylist())
+
+    assert drawn <= lot(salt)
+    assert not drawn <= lot("")
+    assert draw_salt(job.bigquery) == salt
 
 
 def test_a_second_screen_beside_the_first_changes_nothing_but_the_comparison(job, tmp_path):

@@ -10,7 +10,7 @@ from weir.pipelines.options.storage import _share
 from weir.transforms.records import SCREENING
 from weir.transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED, ScreenSettings
 from weir.transforms.screen.step import recording
-from weir.transforms.write.recording import recorded
+from weir.transforms.write.recording import Recorded, recorded
 
 
 def screenings(count, probability, share):
@@ -39,6 +39,12 @@ def test_about_the_share_is_stored_and_always_the_same_posts():
     assert recorded(batch).equals(kept)
     halves = [recorded(batch.slice(0, 7_000)), recorded(batch.slice(7_000))]
     assert sum(half.num_rows for half in halves) == kept.num_rows
+
+
+def test_another_secret_draws_other_posts():
+    batch = screenings(2_000, 0.5, 0.5)
+    assert not recorded(batch, "one").equals(recorded(batch, "two"))
+    assert Recorded("one", counted=False)(batch).equals(recorded(batch, "one"))
 
 
 def test_a_larger_share_holds_all_of_a_smaller_one():

@@ -42,6 +42,7 @@ def test_only_the_posts_of_a_set_are_taken():
 def test_a_set_and_a_sample_take_what_is_in_both():
     ids = fingerprints(IDS.to_pylist()[:10_000])
     both = Selection(0.1, ids).mask(IDS)
+    assert not (Selection(0.1, salt="a").mask(IDS) == Selection(0.1, salt="b").mask(IDS)).all()
     assert (both == (Selection(0.1).mask(IDS) & Selection(1.0, ids).mask(IDS))).all()
 
 

@@ -1,6 +1,6 @@
 """Decide, from scores alone, which posts are cleared and which are judged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,14 @@ class ScreenSettings:
     """What a run adds to the screen.
 
     ``audit_rate`` is the share of posts, in [0, 1], whose cleared policies are judged all the
-    same; ``audit_salt`` draws another sample. ``record_cleared`` is the share of the posts that
-    every policy cleared whose screening is to be stored.
+    same; ``audit_salt``, a secret, decides with their ids which. ``record_cleared`` is the share of
+    the posts that every policy cleared whose screening is to be stored.
     """
 
     run: str
     cluster: str
     audit_rate: float = 0.01
-    audit_salt: str = ""
+    audit_salt: str = field(default="", repr=False)
     mode: Mode = Mode.ENFORCE
     record_cleared: float = 1.0
 
@@ -66,6 +66,7 @@ def audited(content_ids: pa.StringArray, rate: float, salt: str) -> npt.NDArray[
     """Return which posts the random sample takes: the same ones however often they are read.
 
     Every id is taken with probability ``rate``, by a hash that nothing but id and salt decides.
+    An author chooses the id, and who knows the salt can compute the draw.
     """
     if rate >= 1:
         return np.ones(len(content_ids), bool)

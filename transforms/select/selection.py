@@ -1,7 +1,7 @@
 """The posts of a slice that are decided anew: a sample, a set of content ids, or both."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,12 @@ class Selection:
     """A ``share`` in (0, 1] of the posts, and of them those with these ids; None is all.
 
     The share is drawn by a hash of the content id, so that a post is in each larger sample, and
-    in every run's of the same share.
+    in every run's of the same share; ``salt`` is the secret of the draw.
     """
 
     share: float = 1.0
     ids: Fingerprints | None = None  # sorted, as ``fingerprints`` returns them
+    salt: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
@@ -44,7 +45,7 @@ class Selection:
 
     def mask(self, content_ids: pa.StringArray) -> npt.NDArray[np.bool_]:
         """Return which of the posts are selected."""
-        chosen = audited(content_ids, self.share, _SALT)
+        chosen = audited(content_ids, self.share, _SALT + self.salt)
         if self.ids is None:
             return chosen
         if not len(self.ids):

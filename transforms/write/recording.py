@@ -4,7 +4,7 @@ The part is drawn by a hash of the content id, so two runs draw the same posts, 
 with which chance it was drawn: views weigh by it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -16,23 +16,27 @@ _SALT = "record-cleared"  # another draw than that of the audit
 
 @dataclass(frozen=True)
 class Recorded:
-    """Keeps the rows of SCREENING batches that the draw takes; ``counted`` counts the others."""
+    """Keeps the rows of SCREENING batches that the draw takes; ``counted`` counts the others.
 
+    ``salt`` is the secret of the draw.
+    """
+
+    salt: str = field(default="", repr=False)
     counted: bool = True
 
     def __call__(self, screenings: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows that are to be stored."""
-        kept = recorded(screenings)
+        kept = recorded(screenings, self.salt)
         if self.counted:
             counter("screenings_unrecorded").inc(screenings.num_rows - kept.num_rows)
         return kept
 
 
-def recorded(screenings: pa.RecordBatch) -> pa.RecordBatch:
+def recorded(screenings: pa.RecordBatch, salt: str = "") -> pa.RecordBatch:
     """Return the rows that their ``recorded_probability`` and the draw let through."""
     sure = screenings["recorded_probability"].to_numpy(zero_copy_only=False) >= 1
     if sure.all():
         return screenings
     share = screenings["record_cleared"][0].as_py()  # one for the run
-    drawn = audited(screenings["content_id"], share, _SALT)
+    drawn = audited(screenings["content_id"], share, _SALT + salt)
     return screenings.filter(pa.array(sure | drawn))
