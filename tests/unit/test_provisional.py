@@ -57,7 +57,7 @@ LOWEST = np.array([0.9, np.inf, 0.9])
 def screen() -> Screen:
     """Score every post 1 for `bad` and 0 for `worse`; flag from .9 on."""
     weights, scale = np.zeros((BUCKETS, 2), np.float32), np.ones(BUCKETS, np.float32)
-    made = Screen.of(("bad", "worse"), weights, scale, np.array([50.0, -50.0]), np.full(2, 0.5))
+    made = Screen.of(("bad", "worse"), weights, scale, np.array([30.0, -30.0]), np.full(2, 0.5))
     return flagging(made, 0.9)
 
 
