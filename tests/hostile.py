@@ -11,8 +11,7 @@ def _post(number: int, **fields: object) -> bytes:
 # What ends as a dead letter, by a name for the test's output.
 UNREADABLE: dict[str, bytes | None] = {
     "invalid JSON": b'{"id": "x", "text": ',
-    "invalid UTF-8": b'{"id": "x", "text": "\xff\xfe"}',
-    "invalid UTF-8 in a skipped field": b'{"id": "x", "text": "a", "other": "\xff"}',
+    "invalid UTF-8": b'\xff{"id": "x", "tex\xfe": 1}',
     "a JSON array": b"[1, 2, 3]",
     "a JSON number": b"42",
     "a missing text": b'{"id": "x"}',
@@ -47,4 +46,8 @@ EITHER: dict[str, bytes] = {
     + b"]" * 10_000
     + b"}",
     "a lone surrogate": b'{"id": "x", "text": "\\ud800"}',
+    "invalid UTF-8 in the text": b'{"id": "x", "text": "\xff\xfe"}',
+    "invalid UTF-8 in a skipped field": b'{"id": "x", "text": "a", "other": "\xff"}',
+    "no number in a skipped field": b'{"id": "x", "text": "a", "other": NaN}',
+    "two texts": b'{"id": "x", "text": "a", "text": "b"}',
 }

@@ -8,17 +8,18 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from weir.transforms.decode.broken_json import every, members, string, utf8
 from weir.transforms.decode.decoded import Decoded, Failure, Posts, content, without
 from weir.transforms.decode.pseudonyms import pseudonym
+from weir.transforms.decode.repeated import Repeated
 from weir.transforms.decode.settings import DecodeSettings
 
 Path = tuple[str, ...]
 Fields = dict[str, msgspec.Raw]
 
 _FIELDS: msgspec.json.Decoder[Fields] = msgspec.json.Decoder(Fields)
-# Every escape is matched, so that the backslash of `\\ud800` is never taken for the start of one.
-_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _BYTE = re.compile(r"\(byte (\d+)\)")
+_UNREAD = (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError)
 # What each leaf may be: text, id, time, language, author, in the order of DecodeSettings.paths.
 _KINDS: tuple[Any, ...] = (
     str,
@@ -37,28 +38,35 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
     """Return the function that reads a MESSAGE batch, one message at a time.
 
     Messages are never joined and parsed together: a newline inside one would give its neighbour
-    another's offset.
+    another's offset. Where the text can be found, what stands around it decides nothing. A text
+    that stands twice counts as a whole, so that none hides behind another.
     """
     paths = settings.paths
     post = _struct(dict(zip(paths, _KINDS, strict=False)))
     decode = msgspec.json.Decoder(post).decode
+    repeated = Repeated(paths[0])
 
     def checked(value: bytes) -> Any:
         str(value, "utf-8")
         return decode(value)
 
     def decoded(batch: pa.RecordBatch) -> Decoded:
-        values = batch["value"]
+        values: list[bytes | None] = batch["value"].to_pylist()
         # The parser does not look into what it skips.
-        read = decode if _is_utf8(values) else checked
+        read: Callable[[Any], Any] = decode if _is_utf8(batch["value"]) else checked
+        doubtful = repeated.rows(batch["value"], values)
+        rest = iter(
+            [None if row in doubtful else v for row, v in enumerate(values)] if doubtful else values
+        )
         posts: list[Any] = []
         failures: list[Failure] = []
-        for row, value in enumerate(values.to_pylist()):
+        while (row := len(posts) + len(failures)) < len(values):
             try:
-                posts.append(read(value))
-            except (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError):
+                posts.extend(map(read, rest))
+            except _UNREAD:
+                row = len(posts) + len(failures)
                 try:
-                    posts.append(msgspec.convert(_reread(value, paths), post))
+                    posts.append(msgspec.convert(_reread(values[row], paths, repeated), post))
                 except _UnreadableError as unreadable:
                     failures.append(Failure(row, *unreadable.args))
         texts, ids, times, languages, *authors = (_column(posts, path) for path in paths)
@@ -113,19 +121,19 @@ def _pseudonyms(authors: Sequence[str | int | None], key: bytes) -> list[str | N
     return [None if author is None else pseudonym(key, author) for author in authors]
 
 
-def _reread(value: bytes | None, paths: Sequence[Path]) -> dict[str, Any]:
+def _reread(value: bytes | None, paths: Sequence[Path], repeated: Repeated) -> dict[str, Any]:
     """Return the leaves of a message that is not of the usual form, nested as they were."""
     if value is None:
         raise _UnreadableError("tombstone", "The message has no value.")
-    try:
-        str(value, "utf-8")
-    except UnicodeDecodeError as error:
-        message = f"The value is not UTF-8 at byte {error.start}."
-        raise _UnreadableError("invalid_utf8", message) from None
-    fields = _fields(value)
+    value = utf8(value)
+    fields, broken = _fields(value)
     tree: dict[str, Any] = {}
     for path, kind in zip(paths, _KINDS, strict=False):
-        leaf = _text(fields, path) if kind is str else _optional(fields, path, kind)
+        if kind is str:
+            once = broken is None and not repeated.within(value)
+            leaf: Any = _text([_find(fields, path)] if once else every(value, path), path, broken)
+        else:
+            leaf = _optional(_find(fields, path), kind)
         parent = tree
         for name in path[:-1]:
             parent = parent.setdefault(name, {})
@@ -133,73 +141,83 @@ def _reread(value: bytes | None, paths: Sequence[Path]) -> dict[str, Any]:
     return tree
 
 
-def _fields(value: bytes) -> Fields:
+def _fields(value: bytes) -> tuple[Fields, _UnreadableError | None]:
+    """Return the members of an object, and what is wrong with it: then they need not be JSON."""
     try:
-        return _FIELDS.decode(value)
-    except msgspec.ValidationError:
-        raise _UnreadableError("not_an_object", "The value is JSON, but not an object.") from None
-    except RecursionError:
-        raise _UnreadableError("too_deep", "The value is nested too deeply.") from None
-    except msgspec.DecodeError as error:
-        mended = _mended(value)
-        if mended != value:
-            return _fields(mended)
-        at = _BYTE.search(str(error))
-        where = f"at byte {at[1]}" if at else "at its end"
-        raise _UnreadableError("invalid_json", f"The value is not JSON {where}.") from None
+        str(value, "utf-8")
+        return _FIELDS.decode(value), None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        found = {name: msgspec.Raw(raw) for name, raw in members(value)}
+        return found, _unreadable(error)
 
 
-def _mended(value: bytes) -> bytes:
-    """Replace escapes of half a character by U+FFFD: other parsers read them, authors send them."""
-    return _ESCAPES.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], value)
+def _unreadable(error: Exception) -> _UnreadableError:
+    match error:
+        case UnicodeDecodeError():
+            message = f"The value is not UTF-8 at byte {error.start}."
+            return _UnreadableError("invalid_utf8", message)
+        case RecursionError():
+            return _UnreadableError("too_deep", "The value is nested too deeply.")
+        case msgspec.ValidationError():
+            return _UnreadableError("not_an_object", "The value is JSON, but not an object.")
+    at = _BYTE.search(str(error))
+    where = f"at byte {at[1]}" if at else "at its end"
+    return _UnreadableError("invalid_json", f"The value is not JSON {where}.")
 
 
-def _find(fields: Fields, path: Path) -> msgspec.Raw | None:
+def _find(fields: Fields, path: Path) -> bytes | None:
     found = fields.get(path[0])
     if found is None or len(path) == 1:
-        return found
-    try:
-        return _find(_FIELDS.decode(found), path[1:])
-    except msgspec.ValidationError:
-        return None
+        return None if found is None else bytes(found)
+    return _find(_fields(bytes(found))[0], path[1:])
 
 
-def _text(fields: Fields, path: Path) -> str:
-    raw = _find(fields, path)
+def _text(written: Sequence[bytes | None], path: Path, broken: _UnreadableError | None) -> str:
+    """Return all that is written at the text's path, each once, on lines of their own."""
+    texts = [text for raw in written if raw and (text := string(raw)) is not None]
+    if texts:
+        return "\n".join(dict.fromkeys(filter(None, texts)))
+    if broken:
+        raise broken
     name = ".".join(path)
-    if raw is None or bytes(raw) == b"null":
+    if all(raw in (None, b"null") for raw in written):
         raise _UnreadableError("missing_text", f"The value has no field {name}.")
-    try:
-        return msgspec.json.decode(raw, type=str)
-    except msgspec.ValidationError:
-        raise _UnreadableError("text_not_a_string", f"Field {name} is not a string.") from None
+    raise _UnreadableError("text_not_a_string", f"Field {name} is not a string.")
 
 
-def _optional(fields: Fields, path: Path, kind: Any) -> Any:
-    raw = _find(fields, path)
-    try:
-        return None if raw is None else msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError:
+def _optional(raw: bytes | None, kind: Any) -> Any:
+    if raw is None:
         return None
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return string(raw)
 
 
 def _rest(value: bytes | None, paths: Sequence[Path]) -> str | None:
-    try:
-        fields = _fields(value or b"")
-    except _UnreadableError:
-        return None
+    fields, broken = _fields(utf8(value or b""))
     for path in paths:
         _drop(fields, path)
+    if broken:
+        fields = {name: _sound(raw) for name, raw in fields.items()}
     return msgspec.json.encode(fields).decode() if fields else None
+
+
+def _sound(raw: msgspec.Raw) -> msgspec.Raw:
+    """Return JSON as it is, and anything else as the string of what is written there."""
+    broken = _fields(b'{"":%b}' % bytes(raw))[1]
+    if broken is None:
+        return raw
+    text = string(bytes(raw))
+    return msgspec.Raw(msgspec.json.encode(text or bytes(raw).decode("utf-8", "replace")))
 
 
 def _drop(fields: Fields, path: Path) -> None:
     if len(path) == 1:
         fields.pop(path[0], None)
         return
-    try:
-        below = _FIELDS.decode(fields.get(path[0], b"null"))
-    except msgspec.ValidationError:
+    below, _ = _fields(bytes(fields.get(path[0], b"null")))
+    if not below:
         return
     _drop(below, path[1:])
     if below:

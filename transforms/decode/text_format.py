@@ -24,11 +24,8 @@ def _decoded(batch: pa.RecordBatch) -> Decoded:
         if value is None:
             failures.append(Failure(row, "tombstone", "The message has no value."))
             continue
-        try:
-            texts.append(value.decode())
-        except UnicodeDecodeError as error:
-            message = f"The value is not UTF-8 at byte {error.start}."
-            failures.append(Failure(row, "invalid_utf8", message))
+        # One stray byte must not keep a post from being screened.
+        texts.append(value.decode("utf-8", "replace"))
     nothing = [None] * len(texts)
     posts = Posts(texts, ids=nothing, times=nothing, languages=nothing)
     return Decoded(content(without(batch, failures), posts), tuple(failures))
