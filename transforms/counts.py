@@ -29,6 +29,7 @@ class Counts:
 
     messages: int = 0
     left_out: int = 0  # of them, those that a replay decides nothing about
+    undated: int = 0  # of those that were read, posts that Kafka's time stands for their own
     screenings: int = 0
     screenings_unrecorded: int = 0  # of them, those that were not to get a row
     escalations: int = 0  # post x policy pairs to be judged, audits and forced included

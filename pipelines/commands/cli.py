@@ -370,6 +370,7 @@ def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> 
         ["", "count", ""],
         [
             ["messages", counts.messages, "read from Kafka"],
+            ["undated", counts.undated, "of them, posts without a time that could be read"],
             ["screenings", counts.screenings, "posts scored against every policy"],
             ["escalations", counts.escalations, "pairs of post and policy sent to the judge"],
             ["audits", counts.audits, "of them cleared by the screen, and drawn at random"],

@@ -158,6 +158,92 @@ def test_a_time_that_is_no_time_or_implausible_gives_way_to_kafkas(written):
     assert only(read(post(created_at=written)), "created_at") == RECEIVED
 
 
+# As in the field notes of those who reported them: what stands there, and what it means.
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ([2025, 1, 2, 3, 4, 5, 600000000], "2025-01-02T03:04:05.6Z"),
+        ([2025, 1, 2, 3, 4], "2025-01-02T03:04:00Z"),
+        ("2025-01-02T03:04:05.678+01:00[Europe/Paris]", "2025-01-02T02:04:05.678Z"),
+        ("Thu Jan 02 03:04:05 +0000 2025", "2025-01-02T03:04:05Z"),
+        ("Thu Jan  2 03:04:05 UTC 2025", "2025-01-02T03:04:05Z"),
+        ("Thu, 02 Jan 2025 03:04:05 GMT", "2025-01-02T03:04:05Z"),
+        ("2 Jan 2025 03:04:05 -0230", "2025-01-02T05:34:05Z"),
+        ("02/Jan/2025:03:04:05 +0100", "2025-01-02T02:04:05Z"),
+        (
+            "Thu Jan 02 2025 03:04:05 GMT+0100 (Central European Standard Time)",
+            "2025-01-02T02:04:05Z",
+        ),
+        ("January 2, 2025 at 3:04:05 PM UTC", "2025-01-02T15:04:05Z"),
+        ("Jan 2, 2025, 12:04 AM", "2025-01-02T00:04:00Z"),
+        ("2025-01-02 03:04:05.123456 UTC", "2025-01-02T03:04:05.123456Z"),
+        ("2025-01-02 03:04:05+00", "2025-01-02T03:04:05Z"),
+        ("2025-01-02 03:04:05 +0100", "2025-01-02T02:04:05Z"),
+        ("2025-01-02 03:04:05.123 +0000 UTC", "2025-01-02T03:04:05.123Z"),
+        ("2025/01/02 03:04:05", "2025-01-02T03:04:05Z"),
+        ("2025-01-02 03:04:05,678", "2025-01-02T03:04:05.678Z"),
+        ("1735787045", "2025-01-02T03:04:05Z"),
+        ("1735787045000", "2025-01-02T03:04:05Z"),
+        ("1735787045.0", "2025-01-02T03:04:05Z"),
+        ("1735787045.5", "2025-01-02T03:04:05.5Z"),
+        ("1.735787045e+09", "2025-01-02T03:04:05Z"),
+        ("1735787045123456", "2025-01-02T03:04:05.123456Z"),
+        ("20250102030405", "2025-01-02T03:04:05Z"),
+        (20250102030405678, "2025-01-02T03:04:05.678Z"),
+        ({"$date": "2025-01-02T03:04:05Z"}, "2025-01-02T03:04:05Z"),
+        ({"$date": 1735787045000}, "2025-01-02T03:04:05Z"),
+        ({"$date": {"$numberLong": "1735787045000"}}, "2025-01-02T03:04:05Z"),
+        ("/Date(1735787045000)/", "2025-01-02T03:04:05Z"),
+        ("/Date(1735787045000+0100)/", "2025-01-02T03:04:05Z"),
+        ("2025-01-02t03:04:05z", "2025-01-02T03:04:05Z"),
+        ("2025-01-01T24:00:00Z", "2025-01-02T00:00:00Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        (" 2025-01-02T03:04:05Z ", "2025-01-02T03:04:05Z"),
+    ],
+    ids=lambda v: str(v)[:40],
+)
+def test_a_time_is_read_in_every_form_that_means_one_moment(written, moment):
+    decoded = read(post(created_at=written))
+    assert only(decoded, "created_at") == datetime.fromisoformat(moment)
+    assert decoded.undated == 0
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        20090,  # days, as Debezium writes a date
+        "20090",
+        45659.13,  # days, as Excel does
+        "1.73579E+12",  # a moment that a spreadsheet has rounded to a day
+        "01/02/2025 03:04",
+        "Thu Jan 02 03:04:05",
+        "Thu Jan 02 03:04:05 IST 2025",
+        "2025-01-02T25:00:00Z",
+        "2025-01-02T24:00:01Z",
+        "2025-01-02 13:04 PM",
+        "2025-01-02T03:04:05+99:00",
+        [2025, 13, 1],
+        [2025, 1],
+        [2025, 1, 2, 3, 4, 5, 6, 7],
+        {"$date": []},
+        {"$date": None},
+        {"seconds": 1735787045},
+        "/Date(99999999999999999)/",
+        "9" * 200,
+    ],
+    ids=lambda v: str(v)[:40],
+)
+def test_a_time_that_may_mean_another_moment_gives_way_to_kafkas_and_is_counted(written):
+    decoded = read(post(created_at=written), post(created_at="2025-01-02T03:04:05Z"))
+    assert decoded.content["created_at"][0].as_py() == RECEIVED
+    assert decoded.undated == 1
+
+
+def test_a_post_without_a_time_counts_as_undated_where_the_format_has_times():
+    assert read(post(), post(created_at=None)).undated == 2
+    assert read(b"a post", settings=DecodeSettings("text")).undated == 0
+
+
 def test_a_post_that_nobody_can_date_lies_in_1970():
     decoded = decoder(JSON)(messages(post(created_at="3000-01-01"), timestamp=None))
     assert only(decoded, "created_at") == datetime(1970, 1, 1, tzinfo=UTC)
@@ -434,3 +520,5 @@ def test_the_step_keeps_what_fails_with_its_position_and_bytes_and_counts_it():
     result.wait_until_finish()
     counts = counts_of(result)
     assert (counts.dead_letters, counts.dead_letters_decode) == (1, 1)
+    assert counts.undated == 2
+    assert "undated:" in str(counts)

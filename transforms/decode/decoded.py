@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weir.transforms.decode.times import creation_times
-from weir.transforms.records import CONTENT
+from weir.transforms.decode.times import creation_times, own_times
+from weir.transforms.decode.written_times import Time
+from weir.transforms.records import CONTENT, TIMESTAMP
 
 # Ids and language tags stand in headers, log lines and clustered columns.
 LONGEST_ID = 1024
@@ -30,6 +31,7 @@ class Decoded:
 
     content: pa.RecordBatch
     failures: tuple[Failure, ...]
+    undated: int = 0  # posts whose own time is missing or cannot be read: Kafka's stands for it
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Posts:
 
     texts: Sequence[str]
     ids: Sequence[str | int | None]
-    times: Sequence[str | float | None]
+    times: Sequence[Time] | None  # None where the format has none
     languages: Sequence[str | None]
     authors: Sequence[str | None] | None = None  # pseudonyms; None where they are not asked for
 
@@ -52,18 +54,23 @@ def without(batch: pa.RecordBatch, failures: Sequence[Failure]) -> pa.RecordBatc
     return batch.filter(pa.array(kept))
 
 
-def content(readable: pa.RecordBatch, posts: Posts) -> pa.RecordBatch:
-    """Return the CONTENT batch of MESSAGE rows and what was decoded from each."""
+def outcome(batch: pa.RecordBatch, posts: Posts, failures: Sequence[Failure]) -> Decoded:
+    """Return what became of a MESSAGE batch: what was decoded of the rows that did not fail."""
+    readable = without(batch, failures)
+    rows = readable.num_rows
+    own = pa.nulls(rows, TIMESTAMP) if posts.times is None else own_times(posts.times)
     columns = {
         "content_id": _content_ids(readable, posts.ids),
         "text": pa.array(posts.texts, pa.string()),
-        "created_at": creation_times(posts.times, readable["timestamp"]),
+        "created_at": creation_times(own, readable["timestamp"]),
         "language": _languages(posts.languages),
-        "author_id": pa.nulls(readable.num_rows, pa.string())
+        "author_id": pa.nulls(rows, pa.string())
         if posts.authors is None
         else pa.array(posts.authors, pa.string()),
     } | dict(zip(readable.schema.names, readable.columns, strict=True))
-    return pa.RecordBatch.from_arrays([columns[name] for name in CONTENT.names], schema=CONTENT)
+    content = pa.RecordBatch.from_arrays([columns[name] for name in CONTENT.names], schema=CONTENT)
+    undated = 0 if posts.times is None else own.null_count
+    return Decoded(content, tuple(failures), undated)
 
 
 def _content_ids(readable: pa.RecordBatch, ids: Sequence[str | int | None]) -> pa.Array:

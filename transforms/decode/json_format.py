@@ -9,10 +9,11 @@ import msgspec
 import pyarrow as pa
 
 from weir.transforms.decode.broken_json import every, members, string, utf8
-from weir.transforms.decode.decoded import Decoded, Failure, Posts, content, without
+from weir.transforms.decode.decoded import Decoded, Failure, Posts, outcome
 from weir.transforms.decode.pseudonyms import pseudonym
 from weir.transforms.decode.repeated import Repeated
 from weir.transforms.decode.settings import DecodeSettings
+from weir.transforms.decode.written_times import Time
 
 Path = tuple[str, ...]
 Fields = dict[str, msgspec.Raw]
@@ -24,7 +25,7 @@ _UNREAD = (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError)
 _KINDS: tuple[Any, ...] = (
     str,
     str | int | None,
-    str | int | float | None,
+    Time,
     str | None,
     str | int | None,
 )
@@ -71,8 +72,7 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
                     failures.append(Failure(row, *unreadable.args))
         texts, ids, times, languages, *authors = (_column(posts, path) for path in paths)
         named = _pseudonyms(authors[0], settings.pseudonym_key) if authors else None
-        rows = without(batch, failures)
-        return Decoded(content(rows, Posts(texts, ids, times, languages, named)), tuple(failures))
+        return outcome(batch, Posts(texts, ids, times, languages, named), failures)
 
     return decoded
 

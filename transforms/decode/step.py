@@ -8,7 +8,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from weir.transforms.counts import count_dead_letters
+from weir.transforms.counts import count_dead_letters, counter
 from weir.transforms.dead_letters import dead_letters
 from weir.transforms.decode.formats import decoder
 from weir.transforms.decode.settings import DecodeSettings
@@ -41,6 +41,7 @@ class _DecodeDoFn(beam.DoFn):
     def __init__(self, settings: DecodeSettings, run: str, cluster: str) -> None:
         self._settings = settings
         self._origin = {"run": run, "cluster": cluster}
+        self._undated = counter("undated")
         self._said = False
 
     def setup(self) -> None:
@@ -48,6 +49,8 @@ class _DecodeDoFn(beam.DoFn):
 
     def process(self, batch: pa.RecordBatch) -> Iterator[Any]:
         decoded = self._decode(batch)
+        if decoded.undated:
+            self._undated.inc(decoded.undated)
         if decoded.content.num_rows:
             yield decoded.content
         if decoded.failures:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from weir.transforms.decode.decoded import Decoded, Failure, Posts, content, without
+from weir.transforms.decode.decoded import Decoded, Failure, Posts, outcome
 from weir.transforms.decode.settings import DecodeSettings
 
 
@@ -27,5 +27,5 @@ def _decoded(batch: pa.RecordBatch) -> Decoded:
         # One stray byte must not keep a post from being screened.
         texts.append(value.decode("utf-8", "replace"))
     nothing = [None] * len(texts)
-    posts = Posts(texts, ids=nothing, times=nothing, languages=nothing)
-    return Decoded(content(without(batch, failures), posts), tuple(failures))
+    posts = Posts(texts, ids=nothing, times=None, languages=nothing)
+    return outcome(batch, posts, failures)
