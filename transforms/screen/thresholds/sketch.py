@@ -54,7 +54,7 @@ class Sketch:
         At least one post does: the first one of a stream escalates. -inf where all do.
         """
         total = self.counts.sum(axis=1)
-        allowed = np.maximum(shares * total, 1.0)
+        allowed = np.maximum(np.ceil(shares * total - 1e-9), 1.0)
         result = np.full(len(total), -np.inf)
         for head in np.flatnonzero((allowed < total) & (shares < 1)):
             result[head] = self._cut(int(head), float(allowed[head]))
