@@ -32,6 +32,8 @@ class Counts:
     undated: int = 0  # of those that were read, posts that Kafka's time stands for their own
     screenings: int = 0
     screenings_unrecorded: int = 0  # of them, those that were not to get a row
+    untouched: int = 0  # of them, those that nobody judges for any policy
+    nothing_to_read: int = 0  # of the untouched, those whose text is empty once it is read
     escalations: int = 0  # post x policy pairs to be judged, audits and forced included
     escalations_read: int = 0  # of them, those that another job had sent
     escalations_sent: int = 0  # to another job that judges them
@@ -95,7 +97,18 @@ class Counts:
         rows = [(name.replace("_", " "), getattr(self, name)) for name in names]
         rows += [(f"dead, {stage}: {reason}", count) for stage, reason, count in self.causes]
         lines = [f"{name + ':':34}{value:>12,}" for name, value in rows]
+        lines += [each for each in (self.selectivity,) if each]
         return "\n".join([*lines, f"conservation: {'; '.join(self.imbalances()) or 'ok'}"])
+
+    @property
+    def selectivity(self) -> str:
+        """Return what the screen asks of the judge, in a sentence; nothing where none screened."""
+        if not self.screenings:
+            return ""
+        return (
+            f"requests per 1,000 posts: {1000 * self.escalations / self.screenings:,.0f}; "
+            f"{self.untouched / self.screenings:.0%} of the posts untouched"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts with ``conservation``: "ok", or what does not add up."""

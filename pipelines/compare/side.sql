@@ -40,7 +40,7 @@
     COALESCE(v.created_at, s.created_at) AS created_at,
     COALESCE(v.language, s.language) AS language,
     COALESCE(v.score, s.score) AS score,
-    COALESCE(v.verdict, IF(s.route = 'clear', 'cleared', 'undecided')) AS label,
+    COALESCE(v.verdict, IF(s.route IN ('clear', 'empty'), 'cleared', 'undecided')) AS label,
     v.text, v.probability, v.rule_ids, v.rationale, v.reason,
     SUBSTR(COALESCE(v.categories[SAFE_OFFSET(0)], v.rule_ids[SAFE_OFFSET(0)]), 1, 60) AS category,
     -- How sure the decision is: of a probability, its distance from one half.

@@ -20,7 +20,8 @@ from weir.transforms.judge.harmony.prompt import parts, render
 from weir.transforms.kafka.consumers import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read.partitions import Slice
-from weir.transforms.screen.route import CLEAR, Heads, audited, routes
+from weir.transforms.screen.model import scored
+from weir.transforms.screen.route import Heads, audited, judged, routes
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _PLACES = 16
@@ -41,9 +42,10 @@ def measured(settings: ModerationSettings, slices: Sequence[Slice]) -> Measured:
         content = read(messages).content
         texts: Any = content["text"]
         ids: Any = content["content_id"]
-        scores = heads.scores(screen.score(texts))
-        codes = routes(scores, heads, audited(ids, settings.audit_rate, ""))
-        rows, columns = np.nonzero(codes != CLEAR)
+        found = scored([screen], texts)
+        sample = audited(ids, settings.audit_rate, "")
+        codes = routes(heads.scores(found.scores[0]), heads, sample, found.empty)
+        rows, columns = np.nonzero(judged(codes))
         posts += content.num_rows
         escalated += len(np.unique(rows))
         escalations += len(rows)

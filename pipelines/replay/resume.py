@@ -41,7 +41,7 @@ _ACCOUNT = """
 WITH screened AS (
   SELECT
     s.topic, s.`partition`, s.`offset`,
-    COUNT(DISTINCT IF(p.route = 'clear', NULL, p.policy_id)) AS owed
+    COUNT(DISTINCT IF(p.route IN ('clear', 'empty'), NULL, p.policy_id)) AS owed
   FROM `{dataset}.screenings` AS s, UNNEST(s.policies) AS p
   WHERE s.run = @run
   GROUP BY 1, 2, 3

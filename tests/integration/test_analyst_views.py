@@ -492,3 +492,11 @@ def test_a_replay_is_a_replay_for_policies_in_shadow_too(bigquery):
     stored = {"mode": "replay", "shadow_policies": ["hate"]}
     put(bigquery, "screenings", [screening(run, 1, stored=stored, spam="clear", hate="clear")])
     assert {row["mode"] for row in rows_of(bigquery, "labels", run)} == {"replay"}
+
+
+def test_what_had_nothing_to_read_is_cleared_and_no_part_of_the_recall(bigquery):
+    run = f"nothing-{uuid.uuid4().hex[:8]}"
+    put(bigquery, "screenings", [screening(run, 0, spam="empty"), screening(run, 1, spam="clear")])
+    labels = rows_of(bigquery, "labels", run)
+    assert {(row["label"], row["decided_by"]) for row in labels} == {("cleared", "screen")}
+    assert [row["cleared"] for row in rows_of(bigquery, "live_recall", run)] == [1]

@@ -35,3 +35,12 @@ def test_one_too_few_of_anything_is_said(counts, lost):
     fields = {name: value for name, value in vars(counts).items() if name != "policies"}
     if fields[lost]:
         assert len(Counts(**fields | {lost: fields[lost] - 1}).imbalances()) == 1
+
+
+def test_what_the_screen_asks_of_the_judge_is_said_for_a_thousand_posts():
+    counts = Counts(messages=200, screenings=200, untouched=150, escalations=60)
+    assert "requests per 1,000 posts: 300; 75% of the posts untouched" in str(counts)
+
+
+def test_a_job_that_screens_nothing_says_nothing_of_posts():
+    assert "posts untouched" not in str(JUDGE)

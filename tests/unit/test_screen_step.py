@@ -223,6 +223,37 @@ def test_a_second_screen_only_says_what_it_would_have_done(screen: Screen, tmp_p
     assert counts_of(result).screenings == 4
 
 
+NOTHING = ("", "   ", "\u200b\u2060", "\n\t")
+
+
+def test_what_has_nothing_to_read_is_cleared_with_a_reason_and_never_judged(
+    screen: Screen, tmp_path: Path
+) -> None:
+    screen.save(tmp_path, {})
+    settings = ScreenSettings("run-1", "cluster-1", audit_rate=1)
+    pipeline = beam.Pipeline()
+    posts = pipeline | beam.Create([content(*NOTHING, "a")])
+    source = ScreenSource.of(tmp_path)
+    screened = posts | ScreenContent(source, POLICIES, settings, source)
+
+    def routes_of(found: list[pa.RecordBatch]) -> None:
+        rows = pa.Table.from_batches(found).to_pylist()
+        routes = [{each["route"] for each in row["policies"]} for row in rows]
+        assert routes[:-1] == [{"empty"}] * len(NOTHING)
+        assert "empty" not in routes[-1]
+
+    def only_the_last(found: list[pa.RecordBatch]) -> None:
+        assert {row["content_id"] for each in found for row in each.to_pylist()} == {"post-4"}
+
+    assert_that(screened.screenings, routes_of, label="screenings")
+    assert_that(screened.shadow, routes_of, label="shadow")
+    assert_that(screened.escalations, only_the_last, label="escalations")
+    result = pipeline.run()
+    result.wait_until_finish()
+    counts = counts_of(result)
+    assert (counts.nothing_to_read, counts.untouched) == (len(NOTHING), len(NOTHING))
+
+
 def outputs_of(step: beam.DoFn, batch: pa.RecordBatch) -> tuple[list[dict], set[tuple[str, str]]]:
     """Return a batch's screenings, and the policies and versions of its escalations."""
     first, *escalated = list(step.process(batch))

@@ -25,6 +25,7 @@ from weir.transforms.screen import precision
 from weir.transforms.screen.certificate import Certificate, from_bytes, to_bytes
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.text import features
+from weir.transforms.text.languages import Groups
 
 FORMAT = 2
 MODEL_FILE = "screen.npz"
@@ -234,15 +235,31 @@ class Screen:
         return None
 
 
-def scores_of(screens: Sequence[Screen], texts: pa.StringArray) -> list[Floats]:
-    """Return the (rows, heads) scores of every screen, as ``Screen.score`` gives them.
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What screens make of posts: the (rows, heads) scores of each, and what the text itself says.
 
-    The features, most of the cost, are taken once.
+    ``empty`` (rows,) has nothing to read; ``languages`` (rows,) are codes of languages.GROUPS.
     """
+
+    scores: list[Floats]
+    empty: npt.NDArray[np.bool_]
+    languages: Groups
+
+
+def scores_of(screens: Sequence[Screen], texts: pa.StringArray) -> list[Floats]:
+    """Return the (rows, heads) scores of every screen, as ``Screen.score`` gives them."""
+    return scored(screens, texts).scores
+
+
+def scored(screens: Sequence[Screen], texts: pa.StringArray) -> Scored:
+    """Return what every screen makes of posts. The features, most of the cost, are taken once."""
+    empty, languages = np.zeros(len(texts), bool), np.zeros(len(texts), np.uint8)
     scores = [np.empty((len(texts), len(screen.policy_ids))) for screen in screens]
     row = 0
     for piece in features.pieces(texts):
         counts, rows = piece.counts, slice(row, row + piece.counts.shape[0])
+        empty[rows], languages[rows] = piece.empty, piece.languages
         # Sparse products add up each row by itself, in the order of the buckets.
         linear = [counts @ screen.weights.take(piece.buckets, axis=0) for screen in screens]
         np.square(counts.data, out=counts.data)
@@ -252,7 +269,8 @@ def scores_of(screens: Sequence[Screen], texts: pa.StringArray) -> list[Floats]:
             out[rows] = expit(scaled + screen.bias)
         row = rows.stop
     found = zip(screens, scores, strict=True)
-    return [screen.rescored(linear_scores, texts) for screen, linear_scores in found]
+    rescored = [screen.rescored(linear_scores, texts) for screen, linear_scores in found]
+    return Scored(rescored, empty, languages)
 
 
 @dataclass(frozen=True)

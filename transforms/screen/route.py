@@ -12,8 +12,9 @@ from weir.policies.policy import PolicySet
 from weir.transforms.records import Mode, Route
 from weir.transforms.screen.model import Floats, Screen
 
-ROUTES = (Route.CLEAR, Route.ESCALATE, Route.AUDIT, Route.FORCED)  # by the code in an array
-CLEAR, ESCALATE, AUDIT, FORCED = range(len(ROUTES))
+# By the code in an array.
+ROUTES = (Route.CLEAR, Route.ESCALATE, Route.AUDIT, Route.FORCED, Route.EMPTY)
+CLEAR, ESCALATE, AUDIT, FORCED, EMPTY = range(len(ROUTES))
 
 Codes = npt.NDArray[np.int8]
 
@@ -77,12 +78,25 @@ def audited(content_ids: pa.StringArray, rate: float, salt: str) -> npt.NDArray[
     return draws < np.uint64(int(rate * 2**64))
 
 
-def routes(scores: Floats, heads: Heads, audits: npt.NDArray[np.bool_]) -> Codes:
+def routes(
+    scores: Floats,
+    heads: Heads,
+    audits: npt.NDArray[np.bool_],
+    empty: npt.NDArray[np.bool_] | None = None,
+) -> Codes:
     """Return (rows, policies) codes of ROUTES for (rows, policies) scores.
 
     At the threshold or above a post escalates; below it is cleared, unless the sample took it.
+    What is ``empty`` has nothing to be judged by.
     """
     codes = (scores >= heads.thresholds).astype(np.int8)
     codes[(codes == CLEAR) & audits[:, None]] = AUDIT
     codes[:, heads.column < 0] = FORCED
+    if empty is not None:
+        codes[empty] = EMPTY
     return codes
+
+
+def judged(codes: Codes) -> npt.NDArray[np.bool_]:
+    """Return which pairs of post and policy go to the judge."""
+    return np.asarray((codes != CLEAR) & (codes != EMPTY))

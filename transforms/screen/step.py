@@ -22,7 +22,7 @@ from weir.transforms.process.offset_ledger import PROGRESS, positions
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import ESCALATION, SCREENING, Route, post_bytes
 from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
-from weir.transforms.screen.model import Floats, ScreenSource, scores_of
+from weir.transforms.screen.model import Floats, ScreenSource, scored
 from weir.transforms.screen.provisional import (
     Ids,
     ProvisionalSettings,
@@ -32,12 +32,13 @@ from weir.transforms.screen.provisional import (
 )
 from weir.transforms.screen.route import (
     AUDIT,
-    CLEAR,
+    EMPTY,
     ROUTES,
     Codes,
     Heads,
     ScreenSettings,
     audited,
+    judged,
     routes,
 )
 
@@ -106,7 +107,7 @@ def screenings(
 
 def recording(settings: ScreenSettings, *decided: Codes) -> Floats:
     """Return each post's chance to be stored: below 1 where all that was decided is to clear it."""
-    cleared = np.logical_and.reduce([(codes == CLEAR).all(axis=1) for codes in decided])
+    cleared = ~np.logical_or.reduce([judged(codes).any(axis=1) for codes in decided])
     return np.where(cleared, settings.record_cleared, 1.0)
 
 
@@ -133,7 +134,7 @@ def escalations(
 
     One policy's posts stay together because the judge reads the policy once for all of them.
     """
-    policy, row = np.nonzero(codes.T != CLEAR)
+    policy, row = np.nonzero(judged(codes).T)
     if not len(row):
         return
     ids = pa.array([p.policy_id for p in policies.policies], pa.string())
@@ -199,6 +200,7 @@ class _Screen(beam.DoFn):
         self.second_here = None if shadow is None else RELOADS.acquire(shadow)
         self.screened, self.escalated = counter("screenings"), counter("escalations")
         self.audits = counter("audits")
+        self.untouched, self.empty = counter("untouched"), counter("nothing_to_read")
         self._seen: tuple[Any, ...] = (None, None, None)
         self._take()
         settle("screen")
@@ -232,13 +234,14 @@ class _Screen(beam.DoFn):
         settings = self.settings
         texts: Any = content["text"]
         contents: Any = content["content_id"]
-        found = zip(self.heads, scores_of(self.screens, texts), strict=True)
+        read = scored(self.screens, texts)
+        found = zip(self.heads, read.scores, strict=True)
         scores, *shadow_scores = [heads.scores(each) for heads, each in found]
         sample = audited(contents, settings.audit_rate, settings.audit_salt)
-        codes = routes(scores, self.heads[0], sample)
+        codes = routes(scores, self.heads[0], sample, read.empty)
         self._count(codes)
         self._time(content, codes)
-        escalated, _ = np.nonzero(codes != CLEAR)
+        escalated, _ = np.nonzero(judged(codes))
         PROGRESS.hold(_take(positions(content), escalated))  # before the screenings are let go
         ids = None
         if self.provisional is not None:
@@ -248,7 +251,7 @@ class _Screen(beam.DoFn):
             yield from self._flagged(content, scores, ids, self.provisional)
         unaudited = np.zeros(len(codes), bool)
         shadow_codes = [
-            routes(each, heads, unaudited)
+            routes(each, heads, unaudited, read.empty)
             for heads, each in zip(self.heads[1:], shadow_scores, strict=True)
         ]
         for _ in shadow_codes:
@@ -303,13 +306,16 @@ class _Screen(beam.DoFn):
             yield beam.pvalue.TaggedOutput("provisional", flags)
 
     def _time(self, content: pa.RecordBatch, codes: Codes) -> None:
-        cleared = (codes == CLEAR).all(axis=1)
+        cleared = ~judged(codes).any(axis=1)
         times: Any = content["timestamp"].filter(pa.array(cleared))
         latency(Route.CLEAR).update_all(ages(times, time.time_ns() // 1000))
 
     def _count(self, codes: Codes) -> None:
         self.screened.inc(len(codes))
-        per_policy = (codes != CLEAR).sum(axis=0)
+        sent = judged(codes)
+        self.untouched.inc(int((~sent.any(axis=1)).sum()))
+        self.empty.inc(int((codes == EMPTY).all(axis=1).sum()) if codes.shape[1] else 0)
+        per_policy = sent.sum(axis=0)
         self.escalated.inc(int(per_policy.sum()))
         self.audits.inc(int((codes == AUDIT).sum()))
         for count, metric in zip(per_policy.tolist(), self.per_policy, strict=True):

@@ -67,7 +67,7 @@ decisions AS (
     CAST(NULL AS STRING) AS reviewer, CAST(NULL AS TIMESTAMP) AS reviewed_at
   FROM screened AS s, UNNEST(s.policies) AS p
   -- What was screened again after a policy had been retired has no judge for that policy any more.
-  WHERE s.decision_id = s.latest_id OR p.route = 'clear'
+  WHERE s.decision_id = s.latest_id OR p.route IN ('clear', 'empty')
   UNION ALL
   SELECT
     run, topic, `partition`, `offset`, content_id, created_at, language,
@@ -124,7 +124,7 @@ standing AS (
       AND (verdict IS NULL OR COALESCE(human_version = policy_version, TRUE)) AS reviewed,
     CASE
       WHEN verdict IS NOT NULL THEN verdict
-      WHEN route = 'clear' THEN 'cleared'
+      WHEN route IN ('clear', 'empty') THEN 'cleared'
       WHEN precedence < 4 THEN 'undecided'
     END AS machine_label
   FROM current_ones
@@ -136,7 +136,7 @@ SELECT
   CASE
     WHEN reviewed THEN 'human'
     WHEN verdict IS NOT NULL THEN 'judge'
-    WHEN route = 'clear' THEN 'screen'
+    WHEN route IN ('clear', 'empty') THEN 'screen'
   END AS decided_by,
   precedence = 2 AS deferred,
   verdict, route, score, probability, inclusion_probability, rationale, reason,

@@ -29,7 +29,7 @@ WITH pairs AS (
   FROM `{dataset}.labels` AS l
   LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
     USING (run)
-  WHERE machine_label IS NOT NULL
+  WHERE machine_label IS NOT NULL AND route != 'empty'
 ),
 counted AS (
   SELECT
