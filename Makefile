@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ICU4J := 79.1
 ENGINE_VENV := .venv-engine
 ENGINE_READY := $(ENGINE_VENV)/.ready
 SOURCES := pipelines transforms policies infra weir tests setup.py
@@ -74,6 +75,13 @@ bench-judge: $(READY)  ## the judge in Beam at the rate of one H100, and of eigh
 .PHONY: bench-cold
 bench-cold: $(READY)  ## what a cold head finds, and a head learned from verdicts: DATA=folder
 	$(BIN)/python -m tests.benchmarks.cold_start --data $(DATA)
+
+.PHONY: look-alikes
+look-alikes: $(READY)  ## write the table of look-alike letters anew from Unicode's data; needs Maven
+	mvn -B -q -ntp org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
+		-Dartifact=com.ibm.icu:icu4j:$(ICU4J) -DoutputDirectory=build/unicode
+	$(BIN)/python -m weir.infra.unicode.look_alikes build/unicode/icu4j-$(ICU4J).jar \
+		transforms/text/confusables.py
 
 format: $(READY)  ## let ruff rewrite the code
 	$(BIN)/ruff format $(SOURCES)

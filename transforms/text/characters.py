@@ -1,6 +1,7 @@
 """What every Unicode character is to the normaliser: tables by code point, made once a process."""
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from weir.transforms.text import look_alikes
+from weir.transforms.text import confusables, look_alikes
 
 END = 0  # separates rows, and is kept
 SPACE = 32
@@ -26,11 +27,16 @@ Points = npt.NDArray[np.uint32]
 # Accents piled on by "zalgo" text. Vowel signs of other scripts carry meaning and stay.
 _PILED = ((0x300, 0x370), (0x1AB0, 0x1B00), (0x1DC0, 0x1E00), (0x20D0, 0x2100), (0xFE20, 0xFE30))
 # Letters and marks by their category, and yet nothing to see: fillers, joiners, selectors.
-_INVISIBLE = (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F)
-_SELECTORS = ((0xFE00, 0xFE10), (0xE0000, 0xE1000))
+_INVISIBLE = (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065)
+_SELECTORS = ((0xFE00, 0xFE10), (0xFFF0, 0xFFF9), (0xE0000, 0xE1000))
 _BLANK = 0x2800  # the empty pattern of Braille
-# A-Z in brackets and black shapes, which NFKC writes with brackets or leaves as they are.
-_EMBLEMS = ((0x249C, "a"), (0x1F110, "A"), (0x1F150, "A"), (0x1F170, "A"))
+# A-Z in brackets, black shapes and outlines, which NFKC writes with brackets, leaves as they are,
+# or knows since Python 3.14 only; and digits in outlines.
+_EMBLEMS = (
+    *((start, string.ascii_uppercase) for start in (0x1F110, 0x1F150, 0x1F170, 0x1CCD6)),
+    (0x249C, string.ascii_lowercase),
+    (0x1CCF0, string.digits),
+)
 INDICATORS = (0x1F1E6, 0x1F200)  # of regions: pairs of them are flags
 # Vowels and finals that NFKC may join to what precedes them, though nothing decomposes into them.
 _CONJOINING = ((0x1161, 0x1176), (0x11A8, 0x11C3))
@@ -69,8 +75,8 @@ class Characters:
 def characters() -> Characters:
     """Return the tables."""
     emblems = np.arange(CODE_POINTS, dtype=np.uint32)
-    for start, letter in _EMBLEMS:
-        emblems[start : start + 26] = np.arange(ord(letter), ord(letter) + 26)
+    for start, shown in _EMBLEMS:
+        emblems[start : start + len(shown)] = [ord(character) for character in shown]
     becomes = np.arange(CODE_POINTS, dtype=np.uint32)
     kind = np.zeros(CODE_POINTS, np.uint16)
     combining = np.zeros(CODE_POINTS, bool)
@@ -151,10 +157,11 @@ def _latin(kind: npt.NDArray[np.uint16]) -> Points:
             points = [ord(imitation) for imitation in imitations]
             kind[points], latin[points] = meaning, ord(base)
 
+    add(confusables.LATIN, LATIN)
+    add(confusables.RESEMBLING, RESEMBLING)
+    add(confusables.CONFUSABLE, ALIKE)
     add(look_alikes.LATIN, LATIN)
     add(look_alikes.FANCIFUL, RESEMBLING)
-    add(look_alikes.RESEMBLING, RESEMBLING)
-    add(look_alikes.CONFUSABLE, ALIKE)
     for code in np.flatnonzero(kind[:0x2000] == FOREIGN).tolist():
         base = ord(unicodedata.normalize("NFD", chr(code))[0])
         if base != code and kind[base] in (ALIKE, RESEMBLING):

@@ -1,0 +1,1 @@
+"""What Weir keeps of the Unicode character data, and how it is renewed."""
