@@ -4,10 +4,8 @@ from weir.pipelines.options.moderation import (
     CONCERNS,
     DecodeOptions,
     ModerationSettings,
-    SourceOptions,
-    kafka_options,
-    kafka_settings,
 )
+from weir.pipelines.options.source import SourceOptions, kafka_options, kafka_settings
 
 __all__ = [
     "CONCERNS",

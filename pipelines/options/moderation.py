@@ -4,8 +4,7 @@ import argparse
 import difflib
 import logging
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -28,6 +27,7 @@ from weir.pipelines.options.engines import JudgeOptions, engine_factory
 from weir.pipelines.options.groups import GroupOptions, group_of, start_of
 from weir.pipelines.options.provisional import ProvisionalOptions, provisional_of
 from weir.pipelines.options.reloading import Edits, ReloadOptions
+from weir.pipelines.options.source import SourceOptions, kafka_settings
 from weir.pipelines.options.stages import Shape, StageOptions, Stages, no_engine
 from weir.pipelines.options.stopping import StopOptions, drain_seconds_of
 from weir.pipelines.options.storage import Storing, StoringOptions, pseudonym_key, storing_of
@@ -46,40 +46,6 @@ from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-PASSWORD_VARIABLE = "WEIR_KAFKA_SASL_PASSWORD"  # noqa: S105 - the name of the variable
-
-
-class SourceOptions(PipelineOptions):
-    """Where posts come from."""
-
-    @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        group = parser.add_argument_group("Kafka source")
-        group.add_argument("--brokers", metavar="HOST:PORT,...", help="Kafka brokers to start from")
-        group.add_argument("--topics", metavar="T,...", help="topics to moderate")
-        group.add_argument(
-            "--start",
-            default="earliest",
-            help='earliest, latest, group, an ISO 8601 time, or offsets such as {"0": 120}',
-        )
-        group.add_argument(
-            "--stop",
-            default="never",
-            help='never, latest (the end as it stands now), an ISO 8601 time, or {"0": 500}',
-        )
-        group.add_argument(
-            "--accept_loss",
-            action="store_true",
-            help="go on, and count it, when retention removed messages before they were read",
-        )
-        group.add_argument("--security_protocol", default="PLAINTEXT", help="as Kafka names it")
-        group.add_argument("--sasl_mechanism", help="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
-        group.add_argument(
-            "--sasl_username", help=f"its password is read from ${PASSWORD_VARIABLE}"
-        )
-        group.add_argument("--ssl_cafile", help="certificate authority of the brokers (PEM)")
-        group.add_argument("--ssl_certfile", help="client certificate (PEM)")
-        group.add_argument("--ssl_keyfile", help="key of the client certificate (PEM)")
 
 
 class DecodeOptions(PipelineOptions):
@@ -264,6 +230,11 @@ class ModerationSettings:
         _require(source.brokers, "--brokers", "HOST:PORT of a Kafka broker")
         _require(shape.topics, "--topics", "the topics to moderate, separated by commas")
         _require(sink.bigquery_project, "--bigquery_project", "the project of the tables")
+        if bool(sink.bigquery_rest) != bool(sink.bigquery_grpc):
+            raise OptionError(
+                "--bigquery_rest and --bigquery_grpc belong together: with one of them alone, rows "
+                "would go to Google's service and questions to an emulator, or the other way round"
+            )
         if not 0 <= moderation.audit_rate <= 1:
             raise OptionError(f"--audit_rate is {moderation.audit_rate}; give a share from 0 to 1")
         if judge.max_in_flight < 1:
@@ -353,35 +324,6 @@ def _decode_settings(options: DecodeOptions, author_field: str) -> DecodeSetting
         )
     except ValueError as error:
         raise OptionError(f"--format and the --..._field options: {error}") from error
-
-
-def kafka_options(argv: Sequence[str]) -> KafkaSettings:
-    """Return how to connect from the source's options alone, as other commands take them."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    SourceOptions._add_argparse_args(parser)
-    options, unknown = parser.parse_known_args(list(argv))
-    if unknown:
-        raise OptionError(f"{unknown[0].split('=')[0]} is not an option: see --help")
-    return kafka_settings(options)
-
-
-def kafka_settings(source: SourceOptions | argparse.Namespace) -> KafkaSettings:
-    """Return how to connect; the password comes from the environment, never from an option."""
-    password = os.environ.get(PASSWORD_VARIABLE)
-    if source.sasl_mechanism and not (source.sasl_username and password):
-        raise OptionError(
-            f"--sasl_mechanism needs --sasl_username and a password in ${PASSWORD_VARIABLE}"
-        )
-    return KafkaSettings(
-        bootstrap_servers=source.brokers,
-        security_protocol=source.security_protocol,
-        sasl_mechanism=source.sasl_mechanism,
-        sasl_username=source.sasl_username,
-        sasl_password=password,
-        ssl_cafile=source.ssl_cafile,
-        ssl_certfile=source.ssl_certfile,
-        ssl_keyfile=source.ssl_keyfile,
-    )
 
 
 def _require_known(options: PipelineOptions, *, every_option: bool) -> None:

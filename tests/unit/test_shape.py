@@ -109,3 +109,9 @@ def test_the_help_names_both_shapes():
     text = help_text()
     assert "--source deferred" in text
     assert "--stages" in text
+
+
+@pytest.mark.parametrize("alone", ["--bigquery_rest=http://127.0.0.1:9", "--bigquery_grpc=h:9"])
+def test_an_emulator_for_a_half_of_the_work_is_refused(alone):
+    with pytest.raises(OptionError, match="belong together"):
+        settings("--topics=posts", alone)

@@ -1,5 +1,6 @@
 """How Weir connects to Kafka: one value, shared by the source, the sinks and the commands."""
 
+import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -9,10 +10,22 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
+from weir.transforms.kafka.security import (
+    Mechanism,
+    Protocol,
+    check_files,
+    check_login,
+    named,
+    tls,
+)
+
 
 @dataclass(frozen=True)
 class KafkaSettings:
-    """Brokers and security. ``extra`` is passed to every kafka-python client as it is."""
+    """Brokers and security. ``extra`` is passed to every kafka-python client as it is.
+
+    Names are in any case. SourceError for what is not understood, or would not be used.
+    """
 
     bootstrap_servers: str  # host:port[,host:port...]
     security_protocol: str = "PLAINTEXT"
@@ -25,6 +38,29 @@ class KafkaSettings:
     ssl_check_hostname: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
     cluster_id: str | None = None  # as the brokers say, see ``identified``
+
+    def __post_init__(self) -> None:
+        protocol = named(Protocol, "--security_protocol", self.security_protocol)
+        mechanism = (
+            named(Mechanism, "--sasl_mechanism", self.sasl_mechanism)
+            if self.sasl_mechanism is not None
+            else None
+        )
+        check_login(protocol, mechanism, self.sasl_username, self.sasl_password)
+        check_files(protocol, self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile)
+        object.__setattr__(self, "security_protocol", protocol.value)
+        object.__setattr__(self, "sasl_mechanism", mechanism and mechanism.value)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return what a client trusts and shows, None where nothing is encrypted; SourceError."""
+        if not Protocol(self.security_protocol).encrypted:
+            return None
+        return tls(
+            self.ssl_cafile,
+            self.ssl_certfile,
+            self.ssl_keyfile,
+            check_hostname=self.ssl_check_hostname,
+        )
 
     @property
     def cluster(self) -> str:
@@ -49,13 +85,8 @@ class KafkaSettings:
                 "sasl_plain_username": self.sasl_username,
                 "sasl_plain_password": self.sasl_password,
             }
-        if self.security_protocol in ("SSL", "SASL_SSL"):
-            settings |= {
-                "ssl_cafile": self.ssl_cafile,
-                "ssl_certfile": self.ssl_certfile,
-                "ssl_keyfile": self.ssl_keyfile,
-                "ssl_check_hostname": self.ssl_check_hostname,
-            }
+        if (context := self.tls()) is not None:
+            settings["ssl_context"] = context
         return settings | dict(self.extra)
 
     def consumer(self, **overrides: Any) -> KafkaConsumer:

@@ -1,7 +1,6 @@
 """Which partitions there are, and which offsets of each are to be read."""
 
 import logging
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -20,6 +19,7 @@ from kafka.errors import (
 from weir.transforms.kafka.commits import Committed, committed_offsets
 from weir.transforms.kafka.consumers import OFFSETS_TIMEOUT_MS, POLL_MS
 from weir.transforms.kafka.errors import SourceError
+from weir.transforms.kafka.listener import require_listener
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.whole_batches import topic_id
 from weir.transforms.read.bounds import Group, Start, Stop
@@ -52,7 +52,7 @@ def check_source(
     and ``stop`` are given) that a partition does not have.
     """
     if not any("proxy" in name for name in settings.extra):
-        _require_listener(settings, timeout_seconds)
+        require_listener(settings, timeout_seconds)
     with _quiet(), source_consumer(settings, timeout_seconds) as consumer:
         partitions = partitions_of(consumer, settings, topics)
         if start is not None and stop is not None:
@@ -80,6 +80,8 @@ def source_consumer(
             allow_auto_create_topics=False,
             fetch_max_wait_ms=POLL_MS,
         )
+    except SourceError:  # of the settings, with a sentence of its own
+        raise
     except SaslAuthenticationFailedError as error:
         raise SourceError(
             f"The Kafka brokers at {servers} refused the user name or password. Check the SASL "
@@ -114,21 +116,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-def _require_listener(settings: KafkaSettings, timeout_seconds: float) -> None:
-    reasons = []
-    for server in settings.bootstrap_servers.split(","):
-        host, _, port = server.strip().rpartition("://")[2].rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_seconds):
-                return
-        except (OSError, ValueError, OverflowError) as error:
-            reasons.append(f"{server}: {error}")
-    raise SourceError(
-        f"No Kafka broker answered ({'; '.join(reasons)}). Check the address, as HOST:PORT, and "
-        "that the broker runs."
-    )
 
 
 def partitions_of(
