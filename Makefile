@@ -83,6 +83,10 @@ look-alikes: $(READY)  ## write the table of look-alike letters anew from Unicod
 	$(BIN)/python -m weir.infra.unicode.look_alikes build/unicode/icu4j-$(ICU4J).jar \
 		transforms/text/confusables.py
 
+.PHONY: bench-selectivity
+bench-selectivity: $(READY)  ## what the screen asks of the judge on ordinary posts, and finds: DATA=folder
+	$(BIN)/python -m tests.benchmarks.selectivity --data $(DATA)
+
 format: $(READY)  ## let ruff rewrite the code
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weir.transforms.screen.cold.encoder import DIMENSIONS
+from weir.transforms.screen.reading.encoder import DIMENSIONS
 from weir.transforms.screen.model import Screen
 from weir.transforms.text.features import BUCKETS
 

@@ -16,7 +16,12 @@ from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen import STARTER, Screen
 from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.training.label_files import read_labels
-from weir.transforms.screen.training.labelled import LabelledSet, golden_examples, public_sets
+from weir.transforms.screen.training.labelled import (
+    LabelledSet,
+    golden_examples,
+    ordinary_streams,
+    public_sets,
+)
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 screen_app = typer.Typer(help="Train the screen, and say what it promises.", no_args_is_help=True)
@@ -92,7 +97,7 @@ def train_screen(
         files = [*(labels or ()), *((more or ()) if labels else ())]
         if from_verdicts != (project is not None):
             raise OptionError("--from-verdicts and --project go together; give both or neither")
-        sets = _label_sets(files, policy_ids, licence) + (_public(data) if data else [])
+        sets = _label_sets(files, policy_ids, licence) + (_public(data, policy_ids) if data else [])
         if project is not None:
             bigquery = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
             sets += posts_from_verdicts(bigquery, loaded.policies)
@@ -119,9 +124,9 @@ def _label_sets(files: list[Path], policy_ids: list[str], licence: str) -> list[
     return [file.labelled for file in read]
 
 
-def _public(data: Path) -> list[LabelledSet]:
+def _public(data: Path, policy_ids: list[str]) -> list[LabelledSet]:
     try:
-        return public_sets(data)
+        return public_sets(data) + ordinary_streams(data, policy_ids)
     except OSError as error:
         raise OptionError(
             f"The public sets are not in {data} ({error.strerror}: {error.filename}); --data is "

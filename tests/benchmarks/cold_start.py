@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from weir.transforms.screen.cold.encoder import Encoder
+from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.cold.extra_heads import reranked
 from weir.transforms.screen.cold.fit import (
     ColdSettings,

@@ -24,7 +24,7 @@ from weir.transforms.decode import DecodeSettings
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.records import VERDICT
 from weir.transforms.screen import Screen, ScreenError
-from weir.transforms.screen.cold.encoder import PACKAGE
+from weir.transforms.screen.reading.encoder import PACKAGE
 from weir.transforms.write.bigquery.sink import WriteToBigQuery
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests import cold_posts
 from tests.cold_posts import KeywordEncoder, stream
-from weir.transforms.screen.cold.encoder import DIMENSIONS
+from weir.transforms.screen.reading.encoder import DIMENSIONS
 from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     Reranking,

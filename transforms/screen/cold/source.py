@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from weir.transforms.screen.cold.encoder import Encoder
+from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     RerankingScreen,

@@ -55,6 +55,8 @@ class LabelledSet:
 # Policies that no public set at hand covers: ordinary posts of the others stand in as negatives.
 UNCOVERED = frozenset({"spam", "online-fraud", "game-cheating"})
 
+_WIKIPEDIA = ("hate", "harassment", "violence")
+
 _OPENAI = {
     "sexual-content": ("S", "S3"),
     "hate": ("H", "H2"),
@@ -97,6 +99,21 @@ def _surge(content: bytes) -> Iterable[LabelledPost]:
             yield LabelledPost(row["text"], labels, UNCOVERED | set(_OPENAI))
 
 
+def _wikipedia(content: bytes) -> Iterable[LabelledPost]:
+    for line in gzip.decompress(content).splitlines():
+        row = json.loads(line)
+        labels = {p: bool(row[p]) for p in _WIKIPEDIA if row.get(p) is not None}
+        other = UNCOVERED | {"self-harm", "sexual-content"}
+        yield LabelledPost(row["text"], labels, frozenset() if row["toxic"] else other)
+
+
+def _toxic(content: bytes) -> Iterable[LabelledPost]:
+    for line in gzip.decompress(content).splitlines():
+        row = json.loads(line)
+        if row["toxic"]:  # nearly always at somebody
+            yield LabelledPost(row["text"], {"harassment": True}, UNCOVERED | {"self-harm"})
+
+
 def _spam(content: bytes) -> Iterable[LabelledPost]:
     section = ""
     for row in csv.reader(content.decode("utf-8").splitlines(keepends=True)):
@@ -108,46 +125,104 @@ def _spam(content: bytes) -> Iterable[LabelledPost]:
 
 
 _Reader = Callable[[bytes], Iterable[LabelledPost]]
+# Name, file, source, licence, reader.
 _SETS: tuple[tuple[str, str, str, str, _Reader], ...] = (
     (
         "openai_moderation_2022",
-        "samples-1680.jsonl.gz",
+        "openai_moderation_2022/samples-1680.jsonl.gz",
         "https://github.com/openai/moderation-api-release",
         "MIT",
         _openai,
     ),
     (
         "davidson",
-        "labeled_data.csv",
+        "davidson/labeled_data.csv",
         "https://github.com/t-davidson/hate-speech-and-offensive-language",
         "MIT",
         _davidson,
     ),
-    ("surge_toxicity", "toxicity_en.csv", "https://github.com/surge-ai/toxicity", "MIT", _surge),
+    (
+        "surge_toxicity",
+        "surge_toxicity/toxicity_en.csv",
+        "https://github.com/surge-ai/toxicity",
+        "MIT",
+        _surge,
+    ),
     (
         "gpt_oss_safeguard_spam_golden",
-        "golden_dataset.csv",
+        "gpt_oss_safeguard_spam_golden/golden_dataset.csv",
         "https://github.com/openai/gpt-oss-safeguard",
         "Apache-2.0",
         _spam,
     ),
+    (
+        "wikipedia_talk",
+        "wikipedia_talk/labelled.jsonl.gz",
+        "Jigsaw's toxic comments: samples in github:kaushaltrivedi/fast-bert and others",
+        "text CC BY-SA 3.0, labels CC0",
+        _wikipedia,
+    ),
+    (
+        "wikipedia_toxic",
+        "wikipedia_talk/toxic.jsonl.gz",
+        "Jigsaw's toxic comments: the sample in github:Hongcheng-Gao/RobTest-Demo",
+        "text CC BY-SA 3.0, labels CC0",
+        _toxic,
+    ),
 )
-_WRITTEN = {"gpt_oss_safeguard_spam_golden"}  # examples, made up to show the rules
+# No traffic: examples made up to show the rules, and comments whose label is of another policy.
+_NOT_CALIBRATING = {"gpt_oss_safeguard_spam_golden", "wikipedia_toxic"}
+_STREAMS = (
+    (
+        "reddit",
+        "ordinary/reddit.jsonl.gz",
+        "GoEmotions, as github:monologg/GoEmotions-pytorch keeps it",
+        "Apache-2.0",
+    ),
+    (
+        "bank_questions",
+        "ordinary/bank_questions.jsonl.gz",
+        "https://github.com/PolyAI-LDN/task-specific-datasets",
+        "CC BY 4.0",
+    ),
+    (
+        "product_reviews",
+        "ordinary/product_reviews.jsonl.gz",
+        "https://github.com/cjhutto/vaderSentiment",
+        "MIT",
+    ),
+    ("wikipedia_ordinary", *_SETS[-1][1:4]),
+)
 
 
 def public_sets(folder: Path) -> list[LabelledSet]:
-    """Return the four public sets from a folder with one folder each; OSError where one is missing.
+    """Return the public sets from a folder with one folder each; OSError where one is missing.
 
     A category of the 2022 set of OpenAI and its graver form (S and S3, H and H2, V and V2) are
-    one policy here. Davidson's offensive tweets say nothing about harassment.
+    one policy here. Davidson's offensive tweets say nothing about harassment; a toxic comment on
+    Wikipedia teaches it, and measures nothing.
     """
     sets = []
     for name, file, source, licence, read in _SETS:
-        content = (folder / name / file).read_bytes()
+        content = (folder / file).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
-        posts = tuple(read(content))
-        traffic = name not in _WRITTEN
-        sets.append(LabelledSet(name, source, licence, digest, posts, calibrates=traffic))
+        posts, calibrates = tuple(read(content)), name not in _NOT_CALIBRATING
+        sets.append(LabelledSet(name, source, licence, digest, posts, calibrates))
+    return sets
+
+
+def ordinary_streams(folder: Path, policy_ids: Iterable[str]) -> list[LabelledSet]:
+    """Return posts of ordinary streams, presumed to violate nothing; OSError where one is missing.
+
+    They teach what traffic is like, and no certificate rests on them.
+    """
+    every, sets = frozenset(policy_ids), []
+    for name, file, source, licence in _STREAMS:
+        content = (folder / file).read_bytes()
+        rows = [json.loads(line) for line in gzip.decompress(content).splitlines()]
+        posts = tuple(LabelledPost(row["text"], {}, every) for row in rows if not row.get("toxic"))
+        digest = hashlib.sha256(content).hexdigest()
+        sets.append(LabelledSet(name, source, licence, digest, posts, calibrates=False))
     return sets
 
 

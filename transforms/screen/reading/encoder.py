@@ -25,7 +25,7 @@ DIMENSIONS = 384
 # Attention is quadratic, and the model was trained on 128 tokens: what follows is not read.
 TOKENS = 128
 _HEADS = 12
-_LAYERS = 6
+LAYERS = 6
 _CHARACTERS = 8192  # of a post that are looked at: 128 tokens lie in far fewer
 _EPSILON = 1e-12  # of layer normalisation, from the model's config.json
 
@@ -65,8 +65,8 @@ class Encoder:
         """
         return _loaded(str(folder or _installed()))
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return (texts, 384) unit vectors.
+    def embed(self, texts: Sequence[str], layers: int = LAYERS) -> Vectors:
+        """Return (texts, 384) unit vectors, of what the first ``layers`` make of the texts.
 
         Each text is read by itself: padding to the length of a neighbour would change its last
         bits, and gains nothing on one core.
@@ -74,7 +74,7 @@ class Encoder:
         vectors = np.empty((len(texts), DIMENSIONS), np.float32)
         with _one_thread():
             for row, text in enumerate(texts):
-                vectors[row] = self._embed(self.tokens(text))
+                vectors[row] = self._embed(self.tokens(text), layers)
         return vectors
 
     def tokens(self, text: str) -> list[int]:
@@ -87,9 +87,9 @@ class Encoder:
     def _scale(self) -> np.float32:
         return np.float32((DIMENSIONS // _HEADS) ** -0.5)
 
-    def _embed(self, ids: list[int]) -> Vectors:
+    def _embed(self, ids: list[int], layers: int) -> Vectors:
         x = _normalised(self.words[ids] + self.positions[: len(ids)], self.embedding_norm)
-        for layer in self.layers:
+        for layer in self.layers[:layers]:
             mixed = self._attend(x, layer) @ layer.output[0] + layer.output[1]
             x = _normalised(x + mixed, layer.attention_norm)
             wide = x @ layer.wide[0] + layer.wide[1]
@@ -217,7 +217,7 @@ def _encoder(
         words=words,
         positions=tensors["embeddings.position_embeddings.weight"] + segment,
         embedding_norm=pair("embeddings.LayerNorm"),
-        layers=tuple(layer(number) for number in range(_LAYERS)),
+        layers=tuple(layer(number) for number in range(LAYERS)),
         first=around[0],
         last=around[1],
     )

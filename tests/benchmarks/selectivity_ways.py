@@ -1,0 +1,221 @@
+"""The posts that selectivity is measured on, and the ways to score them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import scipy.sparse as sp
+import xxhash
+
+from weir.transforms.screen.reading.encoder import Encoder, Vectors
+from weir.transforms.screen.model import STARTER, Screen
+from weir.transforms.screen.training.fit import (
+    WEAK_WEIGHT,
+    fit_head,
+    inverse_frequencies,
+    scaled,
+)
+from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
+from weir.transforms.text import features
+from weir.transforms.text.normalise import normalise
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Posts:
+    """Distinct posts, and which labelled sets and ordinary streams hold each.
+
+    ``labels`` is (posts, policies): 1 violates, 0 does not, NaN is not known; ``weak`` marks the
+    policies that a post is presumed to respect.
+    """
+
+    policy_ids: tuple[str, ...]
+    texts: pa.StringArray  # normalised
+    labels: Floats
+    weak: Mask
+    member: Mapping[str, Mask]
+    sets: tuple[str, ...]
+    streams: tuple[str, ...]
+    cache: Path | None = None  # of what the encoder read
+
+    @classmethod
+    def of(
+        cls,
+        sets: Sequence[LabelledSet],
+        streams: Sequence[LabelledSet],
+        policy_ids: Sequence[str],
+        limit: int,
+        cache: Path | None = None,
+    ) -> "Posts":
+        """Return at most ``limit`` posts of each, those that violate something first."""
+        rows = [(post, each) for each in (*sets, *streams) for post in _drawn(each, limit)]
+        texts = normalise(pa.array([post.text for post, _ in rows], pa.string())).to_pylist()
+        distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        labels = np.full((len(distinct), len(policy_ids)), np.nan)
+        weak = np.zeros(labels.shape, bool)
+        member = {each.name: np.zeros(len(distinct), bool) for each in (*sets, *streams)}
+        for text, (post, each) in zip(texts, rows, strict=True):
+            row = distinct[text]
+            stated = [float(post.labels.get(policy_id, np.nan)) for policy_id in policy_ids]
+            labels[row] = np.fmax(labels[row], stated)
+            weak[row] |= [policy_id in post.weak for policy_id in policy_ids]
+            member[each.name][row] = True
+        return cls(
+            policy_ids=tuple(policy_ids),
+            texts=pa.array(list(distinct), pa.string()),
+            labels=labels,
+            weak=weak & np.isnan(labels),
+            member=member,
+            sets=tuple(each.name for each in sets),
+            streams=tuple(each.name for each in streams),
+            cache=cache,
+        )
+
+    def rows(self, names: Iterable[str]) -> Mask:
+        """Return which posts stand in any of the sets and streams."""
+        nothing = np.zeros(len(self.texts), bool)
+        return np.logical_or.reduce([nothing, *(self.member[n] for n in names if n in self.member)])
+
+    @cached_property
+    def draw(self) -> npt.NDArray[np.uint64]:
+        """Return a number a post that its text alone decides."""
+        return np.array([_number(text) for text in self.texts.to_pylist()], np.uint64)
+
+    @cached_property
+    def counts(self) -> sp.csr_matrix:
+        """Return the hashed features."""
+        return features.matrix(self.texts)
+
+    @cached_property
+    def meanings(self) -> Vectors:
+        """Return what the encoder reads; from the cache where it holds the same posts."""
+        texts: list[str] = self.texts.to_pylist()
+        key = np.array(_number("\n".join(texts)), np.uint64)
+        if self.cache is not None and self.cache.exists():
+            with np.load(self.cache, allow_pickle=False) as kept:
+                if kept["key"] == key:
+                    return np.asarray(kept["meanings"], np.float32)
+        found = Encoder.load().embed(texts)
+        if self.cache is not None:
+            np.savez(self.cache, key=key, meanings=found)
+        return found
+
+    def taught(self, head: int, train: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
+        """Return the rows that a head learns from, which of them violate, and their weights."""
+        known = ~np.isnan(self.labels[:, head]) | self.weak[:, head]
+        used = np.flatnonzero(train & known)
+        weights = np.where(self.weak[used, head], WEAK_WEIGHT, 1.0)
+        return used, self.labels[used, head] == 1, weights
+
+
+def _drawn(each: LabelledSet, limit: int) -> list[LabelledPost]:
+    ordered = sorted(each.posts, key=lambda p: (not any(p.labels.values()), _number(p.text)))
+    return ordered[:limit]
+
+
+def _number(text: str) -> int:
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
+
+
+class Way(Protocol):
+    """Something that ranks posts for every policy."""
+
+    name: str
+
+    def scores(self, posts: Posts, train: Mask) -> Floats:
+        """Return (posts, policies) scores of all posts, having learned from ``train`` alone."""
+
+
+class Shipped:
+    """The starter as it ships. It has learned from the labelled sets: no measure of new posts."""
+
+    name = "starter as shipped (knows the sets)"
+
+    def __init__(self) -> None:
+        self.screen = Screen.load(STARTER)
+
+    def scores(self, posts: Posts, train: Mask) -> Floats:
+        """Return its scores."""
+        found = self.screen.score(posts.texts)
+        return found[:, [self.screen.policy_ids.index(p) for p in posts.policy_ids]]
+
+    def thresholds(self, policy_ids: Sequence[str]) -> Floats:
+        """Return the thresholds that it ships with."""
+        return self.screen.thresholds[[self.screen.policy_ids.index(p) for p in policy_ids]]
+
+
+class WordList:
+    """A post scores as many of a policy's words as it holds, those of its examples' weighed."""
+
+    name = "a word list"
+
+    def scores(self, posts: Posts, train: Mask) -> Floats:
+        """Count the words that stand in violating posts ten times as often as elsewhere."""
+        words = [set(re.findall(r"[a-z']{3,}", text)) for text in posts.texts.to_pylist()]
+        found = np.zeros(posts.labels.shape)
+        for head in range(len(posts.policy_ids)):
+            rows, violates, _ = posts.taught(head, train)
+            within, elsewhere = Counter[str](), Counter[str]()
+            for row, bad in zip(rows.tolist(), violates.tolist(), strict=True):
+                (within if bad else elsewhere).update(words[row])
+            ratio = len(rows) / max(1, violates.sum())
+            listed = {w for w, n in within.items() if n >= 3 and n * ratio > 10 * elsewhere[w]}
+            found[:, head] = [len(listed & held) for held in words]
+        # Equal counts are drawn apart, as a filter that stops at its budget would.
+        return found + (posts.draw / 2**64)[:, None] / 2
+
+
+class FirstStage:
+    """Linear heads over hashed n-grams, as training fits them."""
+
+    def __init__(self, name: str, *, ordinary: bool) -> None:
+        self.name, self.ordinary = name, ordinary
+
+    def scores(self, posts: Posts, train: Mask) -> Floats:
+        """Fit the heads, and score before the logistic function."""
+        if not self.ordinary:
+            train = train & ~posts.rows(posts.streams)
+        rows = scaled(posts.counts, inverse_frequencies(posts.counts[train]))
+        found = np.zeros(posts.labels.shape)
+        for head in range(len(posts.policy_ids)):
+            used, violates, weights = posts.taught(head, train)
+            if violates.any():
+                coefficients, bias = fit_head(rows[used], violates, weights)
+                found[:, head] = rows @ coefficients + bias
+        return found
+
+
+class Embedding:
+    """MiniLM's sentence embedding with logistic regression, as one would take it from the shelf."""
+
+    name = "MiniLM + logistic regression"
+
+    def scores(self, posts: Posts, train: Mask) -> Floats:
+        """Fit the regressions, and score before the logistic function."""
+        from sklearn.linear_model import LogisticRegression
+
+        found = np.zeros(posts.labels.shape)
+        for head in range(len(posts.policy_ids)):
+            used, violates, weights = posts.taught(head, train)
+            if violates.any():
+                model = LogisticRegression(class_weight="balanced", max_iter=300, tol=1e-3)
+                model.fit(posts.meanings[used], violates, sample_weight=weights)
+                found[:, head] = model.decision_function(posts.meanings)
+        return found
+
+
+WAYS: Mapping[str, Way] = {
+    "words": WordList(),
+    "first-old": FirstStage("first stage, no ordinary posts", ordinary=False),
+    "first": FirstStage("first stage", ordinary=True),
+    "minilm": Embedding(),
+}
