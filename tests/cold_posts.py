@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weir.transforms.screen.reading.encoder import DIMENSIONS
 from weir.transforms.screen.model import Screen
+from weir.transforms.screen.reading.encoder import DIMENSIONS
 from weir.transforms.text.features import BUCKETS
 
 VIOLATING = tuple(

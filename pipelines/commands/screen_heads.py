@@ -21,12 +21,12 @@ from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import Policy, PolicyError, PolicySet
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.screen import STARTER, Screen, ScreenError, ScreenSource
-from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.cold.extra_heads import ExtraHead, folded
 from weir.transforms.screen.cold.fit import ColdReport, ColdStarter, Labelled, Stream
 from weir.transforms.screen.cold.source import extended_card
 from weir.transforms.screen.cold.verdict_head import Judged, learned
 from weir.transforms.screen.model import Floats
+from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 console = Console()

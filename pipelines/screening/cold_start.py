@@ -14,11 +14,11 @@ from weir.pipelines.screening.stream_sample import posts_of_topics
 from weir.policies.policy import Policy
 from weir.transforms.read import SourceError
 from weir.transforms.screen import ScreenError
-from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.cold.extra_heads import ExtraHead
 from weir.transforms.screen.cold.fit import ColdReport, ColdStarter, Labelled, Stream
 from weir.transforms.screen.cold.source import ColdScreenSource
 from weir.transforms.screen.model import Screen
+from weir.transforms.screen.reading.encoder import Encoder
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.cold.extra_heads import reranked
 from weir.transforms.screen.cold.fit import (
     ColdSettings,
@@ -29,6 +28,7 @@ from weir.transforms.screen.cold.fit import (
     linear,
 )
 from weir.transforms.screen.cold.verdict_head import Judged, learned
+from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.text import features
 
 BUDGET, PREVALENCE = 0.1, 0.05

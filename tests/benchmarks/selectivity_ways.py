@@ -14,8 +14,8 @@ import pyarrow as pa
 import scipy.sparse as sp
 import xxhash
 
-from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.screen.model import STARTER, Screen
+from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.screen.training.fit import (
     WEAK_WEIGHT,
     fit_head,

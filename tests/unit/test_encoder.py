@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from weir.transforms.screen.reading.encoder import PACKAGE, TOKENS, Encoder
 from weir.transforms.screen.model import ScreenError
+from weir.transforms.screen.reading.encoder import PACKAGE, TOKENS, Encoder
 
 TEXTS = [
     "I despise those people",

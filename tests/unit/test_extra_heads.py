@@ -6,7 +6,6 @@ import pytest
 
 from tests import cold_posts
 from tests.cold_posts import KeywordEncoder, stream
-from weir.transforms.screen.reading.encoder import DIMENSIONS
 from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     Reranking,
@@ -16,6 +15,7 @@ from weir.transforms.screen.cold.extra_heads import (
     to_bytes,
 )
 from weir.transforms.screen.model import Screen, scores_of
+from weir.transforms.screen.reading.encoder import DIMENSIONS
 from weir.transforms.text.features import matrix
 
 BUCKETS = np.unique(matrix(["selling an aimbot"]).indices).astype(np.int32)

@@ -15,8 +15,8 @@ import pyarrow as pa
 import scipy.sparse as sp
 from scipy.special import expit
 
-from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
 from weir.transforms.screen.model import Floats, Screen, Weights
+from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
 from weir.transforms.text.features import BUCKETS
 
 Buckets = npt.NDArray[np.int32]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     RerankingScreen,
@@ -16,6 +15,7 @@ from weir.transforms.screen.cold.extra_heads import (
 )
 from weir.transforms.screen.cold.fit import ColdReport
 from weir.transforms.screen.model import Screen, ScreenError, ScreenSource
+from weir.transforms.screen.reading.encoder import Encoder
 
 
 @dataclass(frozen=True)
