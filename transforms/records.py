@@ -54,6 +54,16 @@ class Stage(StrEnum):
     WRITE = "write"
 
 
+LARGEST_MESSAGE = 32 << 20  # bytes: what a process holds, several times over, of one message
+
+
+class Withheld(StrEnum):
+    """Why the key, value and headers of a message were not read."""
+
+    MESSAGE_TOO_LARGE = "message_too_large"  # it does not fit what is held at once
+    BATCH_TOO_LARGE = "batch_too_large"  # its record batch decompresses to too much
+
+
 _POSITION = [
     pa.field("topic", pa.string(), nullable=False),
     pa.field("partition", pa.int32(), nullable=False),
@@ -71,6 +81,7 @@ MESSAGE = pa.schema(
         *_POSITION,
         pa.field("timestamp", TIMESTAMP),  # null where Kafka has none or it is outside years 1-9999
         *_ENVELOPE,
+        pa.field("withheld", pa.string()),  # Withheld; null where the message was read
     ]
 )
 

@@ -35,6 +35,7 @@ from weir.pipelines.runners import RunnerOptions, judge_hints, runs_in_process, 
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import PolicyError, PolicySet
 from weir.transforms.decode import DecodeSettings
+from weir.transforms.decode.oversized import MAX_POST_BYTES
 from weir.transforms.judge.budget import Budget
 from weir.transforms.judge.engine import Engine
 from weir.transforms.kafka.settings import KafkaSettings
@@ -65,6 +66,12 @@ class DecodeOptions(PipelineOptions):
             "--time_field", default="created_at", help="path of its time, ISO 8601 or epoch"
         )
         group.add_argument("--language_field", default="lang", help="path of its language")
+        group.add_argument(
+            "--max_post_bytes",
+            type=int,
+            default=MAX_POST_BYTES,
+            help="a larger message is a dead letter: what reading it costs grows with it",
+        )
 
 
 class ModerationOptions(PipelineOptions):
@@ -321,9 +328,10 @@ def _decode_settings(options: DecodeOptions, author_field: str) -> DecodeSetting
             language_field=options.language_field,
             author_field=author_field,
             pseudonym_key=key,
+            max_post_bytes=options.max_post_bytes,
         )
     except ValueError as error:
-        raise OptionError(f"--format and the --..._field options: {error}") from error
+        raise OptionError(f"--format, --max_post_bytes and --..._field: {error}") from error
 
 
 def _require_known(options: PipelineOptions, *, every_option: bool) -> None:

@@ -318,6 +318,34 @@ def test_half_a_character_is_replaced_and_the_post_is_labelled(escaped, text):
     assert only(read(value), "text") == text
 
 
+def test_a_post_of_too_many_bytes_fails_alone_and_keeps_its_bytes():
+    settings = DecodeSettings(max_post_bytes=100)
+    large = post(text="x" * 100)
+    decoded = read(post(), large, b"no JSON", post(text="y"), settings=settings)
+    assert [(f.row, f.reason) for f in decoded.failures] == [
+        (1, "post_too_large"),
+        (2, "invalid_json"),
+    ]
+    assert f"{len(large)} bytes" in decoded.failures[0].error
+    assert decoded.content["text"].to_pylist() == ["a post", "y"]
+    assert decoded.content["offset"].to_pylist() == [100, 103]
+
+
+@pytest.mark.parametrize("reason", ["message_too_large", "batch_too_large"])
+def test_a_message_that_was_not_read_is_no_tombstone(reason):
+    batch = messages(post(), None)
+    withheld = pa.array([None, reason], pa.string())
+    at = batch.schema.get_field_index("withheld")
+    decoded = decoder(JSON)(batch.set_column(at, MESSAGE.field("withheld"), withheld))
+    assert [(f.row, f.reason) for f in decoded.failures] == [(1, reason)]
+
+
+@pytest.mark.parametrize("most", [0, -1, (32 << 20) + 1])
+def test_a_bound_of_posts_that_nothing_can_hold_is_refused(most):
+    with pytest.raises(ValueError, match="give 1 to"):
+        DecodeSettings(max_post_bytes=most)
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -66,3 +66,29 @@ def test_a_malformed_batch_is_an_error_after_those_before_it_and_stays_one():
     for _ in range(2):
         with pytest.raises(CorruptRecordError, match="offsets 2 to 2"):
             reading.take(10)
+
+
+def test_a_batch_that_no_memory_holds_is_given_out_message_by_message():
+    rows = [Row(0, value=b"a"), Row(1, value=b"x" * 34_000_000), Row(2, value=b"b")]
+    data = record_batch(rows, base_offset=5, codec="gzip")
+    assert len(data) < 100_000
+    reading = fetched(batch(4), data, batch(8), position=4, end=9)
+    given = []
+    while reading:
+        found, position = reading.take(10)
+        given += [] if found is None else found.select(["offset", "value", "withheld"]).to_pylist()
+    assert [(row["offset"], row["withheld"]) for row in given] == [
+        *((4, None), (5, None), (6, "message_too_large"), (7, None), (8, None)),
+    ]
+    assert [given[1]["value"], given[3]["value"]] == [b"a", b"b"]
+    assert position == 9
+
+
+def test_a_batch_that_is_taken_up_in_its_middle_goes_on_there():
+    rows = [Row(0, value=b"x" * 34_000_000), Row(1, value=b"b")]
+    reading = fetched(record_batch(rows, codec="gzip"), position=1, end=2)
+    given = []
+    while reading:
+        found, _ = reading.take(10)
+        given += [] if found is None else found["offset"].to_pylist()
+    assert given == [1]

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from weir.transforms.decode import json_format, text_format
 from weir.transforms.decode.decoded import Decoded
+from weir.transforms.decode.oversized import within
 from weir.transforms.decode.settings import DecodeSettings
 
 _FORMATS = {"json": json_format, "text": text_format}
@@ -14,7 +15,7 @@ _FORMATS = {"json": json_format, "text": text_format}
 def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
     """Return the pure function from a MESSAGE batch to its posts and its failures."""
     decode: Callable[[pa.RecordBatch], Decoded] = _FORMATS[settings.format].decoder(settings)
-    return decode
+    return within(decode, settings.max_post_bytes)
 
 
 def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:

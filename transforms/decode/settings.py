@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from itertools import permutations
 
+from weir.transforms.decode.oversized import MAX_POST_BYTES
+from weir.transforms.records import LARGEST_MESSAGE
+
 FORMATS = ("json", "text")
 
 
@@ -22,10 +25,15 @@ class DecodeSettings:
     language_field: str = "lang"
     author_field: str = ""
     pseudonym_key: bytes = field(default=b"", repr=False)
+    max_post_bytes: int = MAX_POST_BYTES  # of the whole message
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise ValueError(f"format is {self.format!r}; it must be one of {', '.join(FORMATS)}")
+        if not 1 <= self.max_post_bytes <= LARGEST_MESSAGE:
+            raise ValueError(
+                f"a post of {self.max_post_bytes} bytes at most; give 1 to {LARGEST_MESSAGE}"
+            )
         if self.author_field and not self.pseudonym_key:
             raise ValueError("an author field needs a key to make pseudonyms with")
         if self.author_field and self.format != "json":

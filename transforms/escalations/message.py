@@ -17,6 +17,7 @@ import msgspec
 import pyarrow as pa
 
 from weir.transforms.decode.decoded import LONGEST_ID, LONGEST_LANGUAGE, Failure
+from weir.transforms.decode.oversized import MAX_POST_BYTES, oversized
 from weir.transforms.kafka.outbox import Record
 from weir.transforms.records import ESCALATION
 
@@ -147,8 +148,11 @@ class Decoded:
 
 def decoded(messages: pa.RecordBatch) -> Decoded:
     """Read each message as an escalation."""
-    rows, failures = [], []
+    failures = oversized(messages, MAX_POST_BYTES)  # Weir's own have 1 MB at most
+    rows, large = [], {failure.row for failure in failures}
     for number, value in enumerate(messages["value"].to_pylist()):
+        if number in large:
+            continue
         try:
             rows.append(_row(value))
         except _UnreadableError as error:

@@ -1,7 +1,7 @@
 """What one poll of a consumer returned, given out as MESSAGE batches of a bounded size."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from typing import Any
 
@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 from kafka import TopicPartition
 from kafka.errors import CorruptRecordError
 
-from weir.transforms.kafka.message_batch import message_batch
+from weir.transforms.kafka.message_batch import message_batch, unread_batch
+from weir.transforms.kafka.parts import Unread
 from weir.transforms.kafka.record_batches import RawBatch, messages
 from weir.transforms.kafka.whole_batches import WholeBatch
 
-_BATCH_BYTES = 64 << 20  # of decompressed records; what is compressed can be a thousand times less
+_BATCH_BYTES = 32 << 20  # of decompressed records; what is compressed can be a thousand times less
 
 
 class Fetched:
@@ -29,6 +30,7 @@ class Fetched:
     ) -> None:
         self._topic, self._partition = partition.topic, partition.partition
         self._records = deque(records)
+        self._parts: Iterator[RawBatch | Unread] | None = None  # left of the first record
         self._rest: pa.RecordBatch | None = None
         self._rest_end = position
         self._position = position
@@ -61,7 +63,9 @@ class Fetched:
         if not _is_whole(self._records[0]):
             polled = list(takewhile(_is_single, islice(self._records, rows)))
             return message_batch(self._topic, self._partition, polled), self._drop(len(polled))
-        raw = self._read(rows)
+        raw = [] if self._parts else self._read(rows)
+        if not raw:
+            return self._decode_part()
         try:
             batch = messages(self._topic, self._partition, raw)
         except (CorruptRecordError, OverflowError):
@@ -74,6 +78,26 @@ class Fetched:
             batch = batch.filter(pc.greater_equal(batch["offset"], self._position))
         return batch, self._drop(len(raw))
 
+    def _decode_part(self) -> tuple[pa.RecordBatch, int]:
+        """Return the next messages of a batch that is more than one part, and the offset after."""
+        place = self._topic, self._partition
+        self._parts = self._parts or self._records[0].value.parts()
+        try:
+            part = next(self._parts, None)
+            if part is None:
+                self._parts = None
+                return messages(*place, []), self._drop(1)
+            batch = (
+                messages(*place, [part])
+                if isinstance(part, RawBatch)
+                else unread_batch(*place, part.offsets, part.reason)
+            )
+        except CorruptRecordError:
+            self._parts = None  # to be the same error again
+            raise
+        after = max(self._position, batch["offset"][-1].as_py() + 1)
+        return batch.filter(pc.greater_equal(batch["offset"], self._position)), after
+
     def _drop(self, count: int) -> int:
         """Let go of records that are decoded; return the offset after them."""
         for _ in range(count):
@@ -81,7 +105,10 @@ class Fetched:
         return int(last.offset) + 1 if self._records else self._end
 
     def _read(self, rows: int) -> list[RawBatch]:
-        """Decompress the next batch, and those after it while they stay within the bounds."""
+        """Decompress the next batch, and those after it while they stay within the bounds.
+
+        Nothing where the next one is to be had in parts alone.
+        """
         raw: list[RawBatch] = []
         total = size = 0
         for record in self._records:
@@ -90,8 +117,11 @@ class Fetched:
             total += len(record.value)
             if raw and total > rows:
                 break
-            raw.append(record.value.read())
-            size += len(raw[-1].records)
+            whole = record.value.read()
+            if whole is None:
+                break
+            raw.append(whole)
+            size += len(whole.records)
         return raw
 
 

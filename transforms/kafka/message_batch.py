@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from weir.transforms.kafka.varints import Ints
-from weir.transforms.records import HEADERS, MESSAGE, TIMESTAMP
+from weir.transforms.records import HEADERS, MESSAGE, TIMESTAMP, Withheld
 
 # Arrow can hold more, but neither Python nor BigQuery can read it: years 1 to 9999.
 _FIRST_MS = -62_135_596_800_000
@@ -71,8 +71,23 @@ def assemble(
             keys,
             values,
             headers,
+            pa.nulls(len(offsets), pa.string()),
         ],
         schema=MESSAGE,
+    )
+
+
+def unread_batch(topic: str, partition: int, offsets: range, reason: Withheld) -> pa.RecordBatch:
+    """Return a MESSAGE batch of messages of which the position alone is known, and why."""
+    rows = len(offsets)
+    known = {
+        "topic": pa.repeat(pa.scalar(topic, pa.string()), rows),
+        "partition": pa.repeat(pa.scalar(partition, pa.int32()), rows),
+        "offset": pa.array(np.arange(offsets.start, offsets.stop), pa.int64()),
+        "withheld": pa.repeat(str(reason), rows),
+    }
+    return pa.RecordBatch.from_arrays(
+        [known.get(field.name, pa.nulls(rows, field.type)) for field in MESSAGE], schema=MESSAGE
     )
 
 

@@ -38,7 +38,7 @@ class RawBatch:
     first_timestamp: int  # milliseconds
     append_time: int | None  # milliseconds, of all records, where the broker sets the time
     rows: int
-    records: bytes | memoryview = field(repr=False)
+    records: bytes | bytearray | memoryview = field(repr=False)
 
 
 def messages(topic: str, partition: int, batches: Sequence[RawBatch]) -> pa.RecordBatch:

@@ -14,7 +14,7 @@ class VarintError(IndexError):
     """A varint goes on beyond 64 bits."""
 
 
-def varint(data: bytes, at: int) -> tuple[int, int]:
+def varint(data: bytes | bytearray, at: int) -> tuple[int, int]:
     """Return the number that begins at a position, and the position after it.
 
     Raises IndexError where the data ends before it, VarintError where it has more than 64 bits.

@@ -4,7 +4,7 @@ The only module that touches what kafka-python (3.0.12 up to, but without, 4) ke
 
 - ``consumer._fetcher.PartitionRecords(fetch_offset, partition, records, ...)`` is called for every
   fetch, takes its batches by ``records.next_batch()`` and iterates over each of them;
-- a batch that has begun to be iterated over holds its decompressed records in ``_buffer``, from
+- a batch that has not begun to be iterated over holds its compressed records in ``_buffer``, from
   ``_pos`` on;
 - ``consumer._cluster.topic_id(topic)`` is the id of a topic as of the last metadata.
 
@@ -25,6 +25,7 @@ from kafka.record.default_records import DefaultRecord
 from kafka.record.memory_records import MemoryRecordsBuilder
 
 from weir.transforms.kafka.message_batch import message_batch
+from weir.transforms.kafka.parts import Unread, parts, whole
 from weir.transforms.kafka.record_batches import RawBatch, messages
 
 _LOG = logging.getLogger(__name__)
@@ -68,18 +69,13 @@ class WholeBatch:
             [],
         )
 
-    def read(self) -> RawBatch:
-        """Return the batch decompressed."""
-        batch = self._batch
-        iter(batch)
-        return RawBatch(
-            base_offset=batch.base_offset,
-            last_offset=batch.last_offset,
-            first_timestamp=batch.first_timestamp,
-            append_time=batch.max_timestamp if batch.timestamp_type else None,
-            rows=len(self),
-            records=memoryview(batch._buffer)[batch._pos :],
-        )
+    def read(self) -> RawBatch | None:
+        """Return the batch decompressed; None where it is more than one part."""
+        return whole(self._batch)
+
+    def parts(self) -> Iterator[RawBatch | Unread]:
+        """Yield the batch part by part, and what is left out of it."""
+        return parts(self._batch)
 
 
 class _WholeBatches:

@@ -21,7 +21,7 @@ from weir.transforms.kafka.consumers import OFFSETS_TIMEOUT_MS, POLL_MS
 from weir.transforms.kafka.errors import SourceError
 from weir.transforms.kafka.listener import require_listener
 from weir.transforms.kafka.settings import KafkaSettings
-from weir.transforms.kafka.whole_batches import topic_id
+from weir.transforms.kafka.whole_batches import hand_out_whole_batches, topic_id
 from weir.transforms.read.bounds import Group, Start, Stop
 
 NEVER = 2**63 - 1  # an offset that no partition reaches
@@ -97,6 +97,9 @@ def source_consumer(
         ) from error
     except (OSError, ValueError) as error:
         raise SourceError(f"The Kafka settings for {servers} do not work: {error}") from error
+    hand_out_whole_batches(
+        consumer
+    )  # or what a message stands for would be unpacked for its offset
     with closing(consumer):
         try:
             yield consumer

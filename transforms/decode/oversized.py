@@ -1,0 +1,58 @@
+"""Messages that are too large to be read as posts: each fails by itself, before any work."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from weir.transforms.decode.decoded import Decoded, Failure
+from weir.transforms.records import Withheld
+
+# Twice what Kafka's brokers take unless told otherwise. What a post costs grows with its size: the
+# screen reads it for every policy, and a judge that reads it all is not to be had.
+MAX_POST_BYTES = 2 << 20
+_ERRORS = {
+    Withheld.MESSAGE_TOO_LARGE: "The message is too large to be held: it was not read.",
+    Withheld.BATCH_TOO_LARGE: "The record batch of the message decompresses to too much: "
+    "the message was not read.",
+}
+_TOO_LARGE = "post_too_large"
+
+
+def oversized(messages: pa.RecordBatch, most_bytes: int) -> list[Failure]:
+    """Return a failure for each message that was not read, or whose value has too many bytes."""
+    values: Any = messages["value"]
+    withheld: Any = messages["withheld"]
+    large = pc.fill_null(pc.greater(pc.binary_length(values), most_bytes), False)
+    if withheld.null_count == len(withheld) and not pc.any(large).as_py():
+        return []
+    failures = []
+    for row in np.flatnonzero(pc.or_(large, pc.is_valid(withheld)).to_numpy(False)).tolist():
+        reason = withheld[row].as_py()
+        if reason is None:
+            size = len(values[row].as_buffer())
+            error = f"The value has {size:,} bytes, and a post at most {most_bytes:,}."
+            failures.append(Failure(row, _TOO_LARGE, error))
+        else:
+            failures.append(Failure(row, reason, _ERRORS[Withheld(reason)]))
+    return failures
+
+
+def within(
+    decode: Callable[[pa.RecordBatch], Decoded], most_bytes: int
+) -> Callable[[pa.RecordBatch], Decoded]:
+    """Return the function with messages that are too large taken out, as failures."""
+
+    def decoded(messages: pa.RecordBatch) -> Decoded:
+        large = oversized(messages, most_bytes)
+        if not large:
+            return decode(messages)
+        rows = np.delete(np.arange(messages.num_rows), [failure.row for failure in large])
+        others = decode(messages.take(pa.array(rows)))
+        failures = (replace(each, row=int(rows[each.row])) for each in others.failures)
+        return Decoded(others.content, tuple(sorted((*large, *failures), key=lambda f: f.row)))
+
+    return decoded
