@@ -7,10 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MAY_IMPORT = {
-    "infra": {"errors", "infra"},
-    "policies": {"errors", "policies"},
-    "transforms": {"errors", "policies", "transforms"},
-    "pipelines": {"errors", "infra", "pipelines", "policies", "transforms"},
+    "infra": {"distribution", "errors", "infra"},
+    "policies": {"distribution", "errors", "policies"},
+    "transforms": {"distribution", "errors", "policies", "transforms"},
+    "pipelines": {"distribution", "errors", "infra", "pipelines", "policies", "transforms"},
 }
 
 
