@@ -1,0 +1,48 @@
+"""Weir as it is installed: a wheel, in an environment and a folder that know no checkout."""
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def weir(tmp_path_factory) -> Path:
+    """Return the command of a wheel, built and installed beside what this environment has."""
+    folder = tmp_path_factory.mktemp("wheel")
+    uv = Path(sys.executable).with_name("uv")
+    run(uv, "build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", folder, ROOT)
+    (wheel,) = folder.glob("weir_moderation-*.whl")
+    run(uv, "venv", "--quiet", "--python", sys.executable, folder / "env")
+    python = folder / "env" / "bin" / "python"
+    run(uv, "pip", "install", "--quiet", "--no-deps", "--python", python, wheel)
+    packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    # The dependencies, but not the checkout: a .pth that lies in a folder added so is not read.
+    Path(packages.strip(), "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return python.with_name("weir")
+
+
+def run(*command: object, **options: object) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, timeout=240, **options
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_demo_runs_outside_the_checkout(weir, tmp_path):
+    assert "conservation: ok" in run(weir, "demo", cwd=tmp_path)
+
+
+def test_nothing_of_weir_stands_at_the_top_level_but_its_name(weir):
+    asked = (
+        "from importlib.util import find_spec; import weir; print(weir.__file__, "
+        "[n for n in ('pipelines', 'transforms', 'policies', 'infra') if find_spec(n)])"
+    )
+    said = run(weir.with_name("python"), "-c", asked, cwd=weir.parent)
+    assert said.endswith("[]\n")
+    assert str(ROOT) not in said
