@@ -253,21 +253,24 @@ def scores_of(screens: Sequence[Screen], texts: pa.StringArray) -> list[Floats]:
 
 
 def scored(screens: Sequence[Screen], texts: pa.StringArray) -> Scored:
-    """Return what every screen makes of posts. The features, most of the cost, are taken once."""
-    empty, languages = np.zeros(len(texts), bool), np.zeros(len(texts), np.uint8)
-    scores = [np.empty((len(texts), len(screen.policy_ids))) for screen in screens]
-    row = 0
-    for piece in features.pieces(texts):
-        counts, rows = piece.counts, slice(row, row + piece.counts.shape[0])
-        empty[rows], languages[rows] = piece.empty, piece.languages
+    """Return what every screen makes of posts. The features, most of the cost, are taken once.
+
+    A long post has the highest score of itself and its windows, so that none hides in filler.
+    """
+    empty, languages = np.ones(len(texts), bool), np.zeros(len(texts), np.uint8)
+    scores = [np.zeros((len(texts), len(screen.policy_ids))) for screen in screens]
+    for piece in features.pieces(texts, windows=True):
+        counts, rows = piece.counts, piece.rows
+        empty[rows] &= piece.empty
+        languages[rows] = piece.languages
         # Sparse products add up each row by itself, in the order of the buckets.
         linear = [counts @ screen.weights.take(piece.buckets, axis=0) for screen in screens]
         np.square(counts.data, out=counts.data)
         for screen, found, out in zip(screens, linear, scores, strict=True):
             norm = np.sqrt((counts @ screen.scale.take(piece.buckets)).astype(np.float64))
             scaled = found / np.maximum(norm, 1e-6)[:, None]
-            out[rows] = expit(scaled + screen.bias)
-        row = rows.stop
+            highest = piece.of_rows(expit(scaled + screen.bias))
+            np.maximum(out[rows], highest, out=out[rows])
     found = zip(screens, scores, strict=True)
     rescored = [screen.rescored(linear_scores, texts) for screen, linear_scores in found]
     return Scored(rescored, empty, languages)

@@ -16,6 +16,7 @@ from weir.transforms.text.characters import END, SPACE
 from weir.transforms.text.languages import Groups, groups
 from weir.transforms.text.normalise import folded, row_offsets
 from weir.transforms.text.spelling import Bytes
+from weir.transforms.text.windows import LONG, WINDOW, Places, views
 from weir.transforms.text.words import MIX, PRIME, words
 
 BITS = 18
@@ -26,6 +27,7 @@ VERSION = 2  # of the hashes: a model fits one version only
 
 _Keys = npt.NDArray[np.uint32]
 
+
 _SHIFT = np.uint32(32 - BITS)
 _ROW = np.uint32((1 << 32 - BITS) - 1)  # a key is a bucket and a row
 _BUCKET = ~_ROW
@@ -33,6 +35,7 @@ _BUCKET = ~_ROW
 # buckets, whose weights come from memory.
 _PIECE_BYTES = 80_000
 _FOLD_BYTES = 1 << 19
+_NOTHING = np.array([END], np.uint8)
 _LOG1P = np.log1p(np.arange(4096)).astype(np.float32)
 
 
@@ -78,14 +81,25 @@ def _word_keys(found: _Keys, row: _Keys) -> Iterator[_Keys]:
 class Piece:
     """The features of successive rows, by bucket: each bucket's weights are fetched but once.
 
-    ``counts`` is (rows, n) float32: log1p of how often the n-grams of n ``buckets``, ascending,
-    occur. ``empty`` says which rows have nothing to read, ``languages`` has their GROUPS.
+    ``counts`` is (views, n) float32: log1p of how often the n-grams of n ``buckets``, ascending,
+    occur. Most rows have one view; a long one has windows behind it, and ``first`` says where each
+    row's views begin, None where all have one. ``empty`` says which rows have nothing to read,
+    ``languages`` has their GROUPS.
     """
 
     counts: sp.csc_matrix
     buckets: npt.NDArray[np.intp]
     empty: npt.NDArray[np.bool_]
     languages: Groups
+    rows: slice  # of the column
+    first: npt.NDArray[np.intp] | None = None
+
+    def of_rows(self, of_views: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the highest of each row's views."""
+        if self.first is None:
+            return of_views
+        highest: npt.NDArray[np.float64] = np.maximum.reduceat(of_views, self.first)
+        return highest
 
     def matrix(self) -> sp.csr_matrix:
         """Return the same as (rows, BUCKETS), columns sorted."""
@@ -94,8 +108,8 @@ class Piece:
         return sp.csr_matrix((rows.data, columns, rows.indptr), shape=(rows.shape[0], BUCKETS))
 
 
-def _count(text: Bytes, ends: npt.NDArray[np.intp]) -> Piece:
-    """Return the features of the rows of folded text that lie between ``ends``, all its ENDs."""
+def _count(text: Bytes, ends: Places, of: slice, whole: Places | None = None) -> Piece:
+    """Return the features of the views of folded text that lie between ``ends``, all its ENDs."""
     rows = np.repeat(np.arange(len(ends), dtype=np.uint32), np.diff(ends, append=len(text)))
     found, starts = words(text)
     keys = np.concatenate([*_character_keys(text, ends, rows), *_word_keys(found, rows[starts])])
@@ -109,12 +123,10 @@ def _count(text: Bytes, ends: npt.NDArray[np.intp]) -> Piece:
     counts = sp.csc_matrix(
         (values, row, columns.astype(np.int32)), shape=(len(ends) - 1, len(columns) - 1)
     )
-    return Piece(
-        counts,
-        keys[columns[:-1]].astype(np.intp),
-        empty=np.diff(ends) == 1,
-        languages=groups(text, ends, rows, found, starts),
-    )
+    empty, languages = np.diff(ends) == 1, groups(text, ends, rows, found, starts)
+    if whole is not None:
+        empty, languages = empty[whole], languages[whole]
+    return Piece(counts, keys[columns[:-1]].astype(np.intp), empty, languages, of, whole)
 
 
 def _changes(keys: _Keys) -> npt.NDArray[np.intp]:
@@ -136,13 +148,38 @@ def _cuts(sizes: npt.NDArray[np.int64], limit: int, most: int) -> Iterator[tuple
         start = stop
 
 
-def pieces(texts: pa.StringArray) -> Iterator[Piece]:
-    """Yield the features of successive rows, some hundred at a time, so that memory is bounded."""
+def pieces(texts: pa.StringArray, *, windows: bool = False) -> Iterator[Piece]:
+    """Yield the features of successive rows, some hundred at a time, so that memory is bounded.
+
+    With ``windows`` long rows have those as views too, and the pieces of a row of more than
+    _PIECE_BYTES bytes follow each other; without, that row is read up to there.
+    """
     for start, stop in _cuts(np.diff(row_offsets(texts)).astype(np.int64), _FOLD_BYTES, 1 << 14):
         text = folded(texts.slice(start, stop - start))
         ends = np.flatnonzero(text == END)
         for first, last in _cuts(np.diff(ends), _PIECE_BYTES, 1 << 12):
-            yield _count(text[ends[first] : ends[last] + 1], ends[first : last + 1] - ends[first])
+            rows = slice(start + first, start + last)
+            own, borders = text[ends[first] : ends[last] + 1], ends[first : last + 1] - ends[first]
+            sizes = np.diff(borders)
+            if sizes.max() > _PIECE_BYTES:  # so it is alone
+                yield from _segments(own[1:-1], rows, windows=windows)
+            elif windows and sizes.max() > LONG:
+                yield _count_windows(own, borders, rows)
+            else:
+                yield _count(own, borders, rows)
+
+
+def _segments(row: Bytes, of: slice, *, windows: bool) -> Iterator[Piece]:
+    """Yield the features of a very long row, stretch by stretch."""
+    for start in range(0, len(row) if windows else 1, _PIECE_BYTES - WINDOW):
+        own = np.concatenate([_NOTHING, row[start : start + _PIECE_BYTES], _NOTHING])
+        borders = np.array([0, len(own) - 1])
+        yield _count_windows(own, borders, of) if windows else _count(own, borders, of)
+
+
+def _count_windows(text: Bytes, ends: Places, of: slice) -> Piece:
+    seen = views(text, ends)
+    return _count(seen.text, seen.ends, of, seen.first)
 
 
 def matrix(texts: Sequence[str] | pa.StringArray) -> sp.csr_matrix:
