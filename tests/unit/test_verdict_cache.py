@@ -39,10 +39,25 @@ def test_an_equal_post_is_answered_with_the_same_verdict_at_no_cost():
     assert found.tokens_cut == 3
 
 
-def test_case_and_spaces_make_no_difference():
+ART = ["buy  now", "buy\nnow", "buy now\n", " buy now", "Buy now", "buy\u00a0 now"]
+
+
+@pytest.mark.parametrize("completion", [SAFE, VIOLATES])
+@pytest.mark.parametrize("laid_out", ART)
+def test_what_the_judge_would_read_otherwise_decides_nothing_for_the_flat_copy(
+    laid_out, completion
+):
     verdicts = cache()
-    put(verdicts, "Hello   there\n", SAFE)
-    assert verdicts.get(post("hello THERE"), POLICY) is not None
+    put(verdicts, laid_out, completion)
+    assert verdicts.get(post("buy now"), POLICY) is None
+    assert verdicts.get(post(laid_out), POLICY) is not None
+
+
+@pytest.mark.parametrize("laid_out", ART[:4])
+def test_a_post_that_is_laid_out_is_not_answered_by_its_flat_copy(laid_out):
+    verdicts = cache()
+    put(verdicts, "buy now", VIOLATES)
+    assert verdicts.get(post(laid_out), POLICY) is None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +76,14 @@ def test_another_post_is_not_answered():
     assert verdicts.get(post("hello you"), POLICY) is None
 
 
-DISGUISES = ["b\u200buy now", "ｂｕｙ now", "bυy now", "bu\u0336y now", "buy\U000e0061 now"]
+DISGUISES = [
+    "b<b></b>uy now",
+    "b\u200buy now",
+    "ｂｕｙ now",
+    "bυy now",
+    "bu\u0336y now",
+    "buy\U000e0061 now",
+]
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
@@ -90,7 +112,7 @@ def test_a_disguise_decides_nothing_for_the_plain_post(disguise, completion):
 def test_a_post_in_a_script_with_look_alikes_answers_its_copies():
     verdicts = cache()
     put(verdicts, "Привет, это хорошо", SAFE)
-    assert verdicts.get(post("привет, это хорошо"), POLICY) is not None
+    assert verdicts.get(post("Привет, это хорошо"), POLICY) is not None
 
 
 def test_what_was_not_used_for_longest_makes_room():

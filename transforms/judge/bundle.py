@@ -43,7 +43,7 @@ class _Asked:
     @property
     def equals(self) -> tuple[bytes, str] | None:
         """What the equal posts of a bundle have in common."""
-        return None if self.post is None else (self.post.plain, self.escalated.policy.version)
+        return None if self.post is None else (self.post.exact, self.escalated.policy.version)
 
 
 @dataclass

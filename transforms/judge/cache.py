@@ -1,13 +1,12 @@
 """Verdicts that were paid for already: equal posts under one policy version are judged once.
 
-Looked up by the post's normal form (as the screen sees it), the policy version, the model and the
-effort. A post can be made to look like another one and read differently, so the normal form alone
-decides nothing that an author could gain from:
+Looked up by the post as the judge would read it, to the last space, the policy version, the model
+and the effort: capitals, line breaks and columns can say what the same words in a row do not.
 
-- a post that is the same but for case and spaces is answered by any verdict;
-- a post that hides a known text behind look-alikes and invisible letters is answered only where
-  the plain text violates. The other way round, a garbled copy that the judge could not read would
-  clear the plain one, and one with hidden words would condemn it.
+A post that hides a known text behind look-alikes, markup and invisible letters is answered too, by
+a text that is in normal form as it stands (as the screen sees it) and violates. The other way
+round, a garbled copy that the judge could not read would clear the plain one, and one with hidden
+words would condemn it.
 
 Only verdicts that are complete are kept: an indeterminate post is asked about again. Audits keep
 out of the cache on both sides: as it leaves out the indeterminate, and gives copies one opinion
@@ -36,21 +35,23 @@ _SEED = int.from_bytes(os.urandom(8), "big")
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A post, by the hash of its normal form and of its text but for case and spaces.
+    """A post, by the hash of its text and of its normal form.
 
-    The two are equal where normalisation changes nothing else: in plain posts.
+    The latter is None where the post is laid out: by more than single spaces between words.
     """
 
-    normal: bytes
-    plain: bytes
+    exact: bytes
+    normal: bytes | None
 
 
 def fingerprints(texts: pa.StringArray) -> list[Fingerprint]:
     """Return the fingerprint of each post; they mean nothing in another process."""
     return [
-        Fingerprint(_hash(normal), _hash(" ".join(text.casefold().split()).encode()))
+        Fingerprint(_hash(text), _hash(normal) if text.split() == text.split(b" ") else None)
         for normal, text in zip(
-            normalise(texts).cast(pa.binary()).to_pylist(), texts.to_pylist(), strict=True
+            normalise(texts).cast(pa.binary()).to_pylist(),
+            texts.cast(pa.binary()).to_pylist(),
+            strict=True,
         )
     ]
 
@@ -61,7 +62,7 @@ def _hash(text: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    normal: bytes
+    text: bytes
     policy_version: str
     model: str
     effort: str
@@ -69,7 +70,6 @@ class _Key:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    plain: bytes
     violates: bool
     completion: Completion
     size: int
@@ -98,13 +98,15 @@ class VerdictCache:
 
     def get(self, post: Fingerprint, policy: Policy) -> Completion | None:
         """Return what was answered for this post, at no cost; None where it has to be asked."""
-        key = self._key(post, policy)
+        key = self._key(post.exact, policy)
         with self._lock:
             entry = self._entries.get(key)
+            if entry is None and post.normal is not None:
+                key = self._key(post.normal, policy)
+                entry = self._entries.get(key)
+                if entry is not None and not entry.violates:
+                    return None
             if entry is None:
-                return None
-            disguised = entry.plain != post.plain
-            if disguised and not (entry.violates and entry.plain == post.normal):
                 return None
             self._entries.move_to_end(key)
             return entry.completion
@@ -114,10 +116,10 @@ class VerdictCache:
     ) -> None:
         """Keep a complete verdict, and let go of those that were not used for longest."""
         free = without_cost(completion)
-        entry = _Entry(post.plain, violates, free, _size(free))
+        entry = _Entry(violates, free, _size(free))
         if entry.size > self._max_bytes:
             return
-        key = self._key(post, policy)
+        key = self._key(post.exact, policy)
         with self._lock:
             known = self._entries.pop(key, None)
             self._bytes += entry.size - (known.size if known else 0)
@@ -126,8 +128,8 @@ class VerdictCache:
                 _, oldest = self._entries.popitem(last=False)
                 self._bytes -= oldest.size
 
-    def _key(self, post: Fingerprint, policy: Policy) -> _Key:
-        return _Key(post.normal, policy.version, self._model, policy.effort)
+    def _key(self, text: bytes, policy: Policy) -> _Key:
+        return _Key(text, policy.version, self._model, policy.effort)
 
 
 def without_cost(completion: Completion) -> Completion:
