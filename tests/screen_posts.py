@@ -3,8 +3,14 @@
 import numpy as np
 
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
+from weir.transforms.text.languages import FUNCTION_WORDS
 
-_WORDS = tuple(f"{a}{b}{c}" for a in "bdfgklmn" for b in "aeiou" for c in "prstz")
+# Words of no language, so that all posts are of one group.
+_WORDS = tuple(
+    word
+    for word in (f"{a}{b}{c}" for a in "bdfgklmn" for b in "aeiou" for c in "prstz")
+    if not any(word in listed.split() for listed in FUNCTION_WORDS.values())
+)
 
 
 def posts(count: int, bad: int, policy_id: str = "bad", seed: int = 0) -> list[LabelledPost]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -126,7 +126,9 @@ def _label_sets(files: list[Path], policy_ids: list[str], licence: str) -> list[
 
 def _public(data: Path, policy_ids: list[str]) -> list[LabelledSet]:
     try:
-        return public_sets(data) + ordinary_streams(data, policy_ids)
+        # What a recall is promised of is the stream of whoever uses the screen.
+        sets = public_sets(data) + ordinary_streams(data, policy_ids)
+        return [replace(each, own=False) for each in sets]
     except OSError as error:
         raise OptionError(
             f"The public sets are not in {data} ({error.strerror}: {error.filename}); --data is "

@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.transforms.screen.thresholds.allocation import SHARES, Asked, divided
+from weir.transforms.screen import selectivity
+from weir.transforms.screen.thresholds.allocation import Asked, divided
+
+SHARES = np.array(selectivity.SHARES)
 
 CURVES = st.lists(st.floats(0, 1), min_size=len(SHARES), max_size=len(SHARES)).map(
     lambda recalls: np.array(sorted(recalls))

@@ -7,6 +7,7 @@ import pytest
 from tests import cold_posts
 from tests.cold_posts import SAFE, VIOLATING, KeywordEncoder, stream
 from weir.policies.policy import Example, Policy
+from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.cold.extra_heads import folded
 from weir.transforms.screen.cold.fit import (
     LEAST_STREAM,
@@ -17,7 +18,7 @@ from weir.transforms.screen.cold.fit import (
     cut,
     expected_recall,
 )
-from weir.transforms.screen.model import Screen, ScreenError
+from weir.transforms.screen.model import Screen
 
 EXAMPLES = Labelled((*VIOLATING, *SAFE), np.repeat([True, False], [len(VIOLATING), len(SAFE)]))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from weir.transforms.screen.model import ScreenError
+from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.reading.encoder import PACKAGE, TOKENS, Encoder
 
 TEXTS = [

@@ -8,8 +8,9 @@ import pytest
 from scipy.stats import beta
 
 from tests.screen_posts import labelled, posts
+from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.cold.extra_heads import folded
-from weir.transforms.screen.model import Screen, ScreenError
+from weir.transforms.screen.model import Screen
 from weir.transforms.screen.precision import (
     PrecisionCertificate,
     at_prevalence,

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.certificate import Certificate, to_bytes
 from weir.transforms.screen.model import (
     CARD_FILE,
     MODEL_FILE,
     STARTER,
     Screen,
-    ScreenError,
     ScreenSource,
     scores_of,
 )

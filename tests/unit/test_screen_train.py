@@ -1,6 +1,7 @@
 """What training gives: heads, thresholds with certificates, a card, and warnings."""
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -46,6 +47,27 @@ def test_verdicts_fit_a_head_as_open_as_the_budget_and_certify_nothing() -> None
     assert certificate.positives == 0
     fresh = screen.score(pa.array([post.text for post in posts(1000, 0, seed=5)]))
     assert 0.05 < (fresh[:, 0] >= certificate.threshold).mean() < 0.15
+
+
+def test_a_public_set_certifies_nothing() -> None:
+    public = replace(labelled(*posts(1000, 400)), own=False)
+    (certificate,) = train([public], ["bad"], SETTINGS).screen.certificates
+    assert not certificate.certified
+
+
+def test_a_head_knows_the_languages_that_it_has_seen_violations_in(trained: Trained) -> None:
+    (known,) = trained.screen.selectivity
+    assert (known.policy_id, known.languages, known.recall) == ("bad", ("latin",), None)
+
+
+def test_a_certificate_rests_on_no_post_in_a_language_of_a_few() -> None:
+    few = [LabelledPost(f"это очень плохо {word}", {"bad": True}) for word in ("раз", "два")]
+    alone, beside = (
+        train([labelled(*posts(1000, 400), *more)], ["bad"], SETTINGS).screen for more in ([], few)
+    )
+    assert beside.certificates[0].certified
+    assert beside.certificates[0].positives == alone.certificates[0].positives
+    assert beside.selectivity == alone.selectivity
 
 
 def test_a_certificate_does_not_count_verdicts_beside_labels() -> None:

@@ -1,6 +1,7 @@
 """The screen: a linear model that clears most posts, so that few have to be judged."""
 
-from weir.transforms.screen.model import STARTER, Screen, ScreenError, ScreenSource
+from weir.transforms.screen.archive import ScreenError
+from weir.transforms.screen.model import STARTER, Screen, ScreenSource
 from weir.transforms.screen.route import ScreenSettings
 from weir.transforms.screen.step import ScreenContent
 

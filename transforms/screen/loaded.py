@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from weir.transforms.screen.model import Screen, ScreenError, ScreenSource
+from weir.transforms.screen.archive import ScreenError
+from weir.transforms.screen.model import Screen, ScreenSource
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ A folder with ``screen.npz``, all that scoring needs, and ``card.json``, what a 
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,33 +17,25 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.special import expit
 
-from weir.errors import WeirError
 from weir.policies import storage
 from weir.policies.policy import is_policy_id
-from weir.transforms.screen import precision
+from weir.transforms.screen import precision, selectivity
+from weir.transforms.screen.archive import FORMAT, ScreenError, archive, check_format, check_size
 from weir.transforms.screen.certificate import Certificate, from_bytes, to_bytes
 from weir.transforms.screen.precision import PrecisionCertificate
+from weir.transforms.screen.selectivity import Selectivity
 from weir.transforms.text import features
 from weir.transforms.text.languages import Groups
 
-FORMAT = 2
 MODEL_FILE = "screen.npz"
 CARD_FILE = "card.json"
-_MOST_HEADS = 256
 _MOST_FILE = 256 << 20
-# Of half-precision weights, and of all else; a file says of 1,000 times its size that it holds it.
-_MOST_UNPACKED = (2 * _MOST_HEADS * features.BUCKETS) + (4 << 20)
-_MOST_CERTIFICATES = 1 << 20  # bytes of JSON
 _MOST_CARD = 4 << 20
 _MOST_BIAS = 30.0  # beyond it a score is 0 or 1 whatever the post: fitted ones stay below 10
 STARTER = "starter"  # the screen that ships with Weir, wherever a worker has it installed
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
-
-
-class ScreenError(WeirError, ValueError):
-    """A screen cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +55,7 @@ class Screen:
     thresholds: Floats
     certificates: tuple[Certificate, ...]
     provisional: tuple[PrecisionCertificate, ...]  # at most one a head
+    selectivity: tuple[Selectivity, ...]  # at most one a head
     version: str  # 16 hex digits of the SHA-256 of `file`
     file: bytes  # the bytes of screen.npz
 
@@ -87,9 +79,9 @@ class Screen:
     def parse(cls, content: bytes, name: str = MODEL_FILE) -> "Screen":
         """Return the screen in the bytes of a ``screen.npz``; ScreenError if they are unsound."""
         try:
-            _check_size(content, name)
+            check_size(content, name)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                _check_format(arrays, name)
+                check_format(arrays, name)
                 screen = cls(
                     policy_ids=tuple(arrays["policy_ids"].tolist()),
                     weights=np.ascontiguousarray(arrays["weights"].T, np.float32),
@@ -99,6 +91,9 @@ class Screen:
                     certificates=from_bytes(arrays["certificates"].tobytes()),
                     provisional=precision.from_bytes(
                         arrays["precision"].tobytes() if "precision" in arrays else b"[]"
+                    ),
+                    selectivity=selectivity.from_bytes(
+                        arrays["selectivity"].tobytes() if "selectivity" in arrays else b"[]"
                     ),
                     version=hashlib.sha256(content).hexdigest()[:16],
                     file=content,
@@ -123,6 +118,7 @@ class Screen:
         thresholds: Floats,
         certificates: Sequence[Certificate] = (),
         provisional: Sequence[PrecisionCertificate] = (),
+        selectivity_of: Sequence[Selectivity] = (),
     ) -> "Screen":
         """Return the screen as it will be once saved and loaded: weights have half precision."""
         arrays: dict[str, npt.NDArray[Any]] = {
@@ -137,7 +133,9 @@ class Screen:
         }
         if provisional:  # a screen without them has the bytes that it always had
             arrays["precision"] = np.frombuffer(precision.to_bytes(provisional), np.uint8)
-        return cls.parse(_archive(arrays))
+        if selectivity_of:
+            arrays["selectivity"] = np.frombuffer(selectivity.to_bytes(selectivity_of), np.uint8)
+        return cls.parse(archive(arrays))
 
     def save(self, path: Path, card: Mapping[str, Any]) -> None:
         """Write the screen and its card into the folder ``path``; equal screens, equal bytes."""
@@ -164,6 +162,20 @@ class Screen:
             thresholds,
             certificates,
             provisional,
+            self.selectivity,
+        )
+
+    def with_selectivity(self, of_heads: Sequence[Selectivity]) -> "Screen":
+        """Return the same screen, which says this of how its heads select."""
+        return Screen.of(
+            self.policy_ids,
+            self.weights,
+            self.scale,
+            self.bias,
+            self.thresholds,
+            self.certificates,
+            self.provisional,
+            of_heads,
         )
 
     def certificate(self, policy_id: str) -> Certificate | None:
@@ -213,6 +225,9 @@ class Screen:
             thresholds.get(each.policy_id) != each.threshold for each in self.certificates
         ):
             return "has a certificate for another head or threshold"
+        selective = [each.policy_id for each in self.selectivity]
+        if len(set(selective)) < len(selective) or not set(selective) <= set(self.policy_ids):
+            return "says how a head selects that it does not have"
         precise = [each.policy_id for each in self.provisional]
         if len(set(precise)) < len(precise) or not set(precise) <= set(self.policy_ids):
             return "has a provisional threshold for another head"
@@ -328,66 +343,3 @@ def _loaded(source: ScreenSource) -> Screen:
 def _file(path: str | Path, name: str) -> str:
     folder = str(Path(__file__).parent / STARTER) if str(path) == STARTER else str(path)
     return f"{folder.rstrip('/')}/{name}"
-
-
-def _check_size(content: bytes, name: str) -> None:
-    """Raise ScreenError for an archive that unpacks to more than a screen can be."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = archive.infolist()
-    # The other kinds of compression take gigabytes if the file says so.
-    plain = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-    if not {entry.compress_type for entry in entries} <= plain:
-        raise ScreenError(f"The screen {name} is packed as no screen is; train it again.")
-    if sum(entry.file_size for entry in entries) > _MOST_UNPACKED:
-        raise ScreenError(
-            f"The screen {name} unpacks to more than {_MOST_UNPACKED >> 20} MiB, the size of "
-            f"{_MOST_HEADS} heads; restore or train it again."
-        )
-
-
-def _check_format(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> None:
-    """Raise ScreenError unless the arrays are of the kinds that ``Screen.of`` writes.
-
-    They are looked at before anything is made of them: as Python's own, some would fill the memory.
-    """
-    form = (int(arrays["format"]), int(arrays["features"]))
-    if form != (FORMAT, features.VERSION):
-        raise ScreenError(
-            f"The screen {name} has format {form[0]} with features {form[1]}, this program reads "
-            f"{FORMAT} with {features.VERSION}; train it again."
-        )
-    heads = arrays["policy_ids"].shape
-    kinds = {
-        "policy_ids": ("U", heads),
-        "weights": ("f", (*heads, features.BUCKETS)),
-        "scale": ("f", (features.BUCKETS,)),
-        "bias": ("f", heads),
-        "thresholds": ("f", heads),
-    }
-    if (
-        len(heads) != 1
-        or heads[0] > _MOST_HEADS
-        or any(
-            (arrays[array].dtype.kind, arrays[array].shape) != kind for array, kind in kinds.items()
-        )
-    ):
-        raise ScreenError(
-            f"The screen {name} has arrays whose shapes do not belong together; restore or train "
-            "it again."
-        )
-    for array in ("certificates", "precision"):
-        if array in arrays and arrays[array].nbytes > _MOST_CERTIFICATES:
-            raise ScreenError(f"The screen {name} has too much in its {array}; train it again.")
-
-
-def _archive(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Return an .npz whose bytes depend on the arrays alone; numpy's own carry the time."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as entries:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.lib.format.write_array(content, array, allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entries.writestr(entry, content.getvalue(), compresslevel=9)
-    return archive.getvalue()

@@ -187,3 +187,8 @@ def matrix(texts: Sequence[str] | pa.StringArray) -> sp.csr_matrix:
     column = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     empty = sp.csr_matrix((0, BUCKETS), dtype=np.float32)
     return sp.vstack([empty, *(piece.matrix() for piece in pieces(column))], format="csr")
+
+
+def languages(texts: pa.StringArray) -> Groups:
+    """Return (rows,) codes of languages.GROUPS."""
+    return np.concatenate([np.zeros(0, np.uint8), *(piece.languages for piece in pieces(texts))])

@@ -22,7 +22,7 @@ Groups = npt.NDArray[np.uint8]
 
 # Written down for this, from everyday use; folded as the text is. Danish and Norwegian share too
 # many to be told apart in a short post.
-_FUNCTION_WORDS = {
+FUNCTION_WORDS = {
     "en": "the of and to in is you that it he was for on are as with his they i at be this have "
     "from or had by not but what all were we when your can there an which their if will how about "
     "would these she him has more been than its who my me so just don't i'm it's that's do did "
@@ -88,7 +88,7 @@ _FUNCTION_WORDS = {
     "sw": "ya wa na kwa ni katika za la cha hii huo hiyo kuwa si kama sana yake wake yangu wangu "
     "wetu yetu mimi wewe yeye sisi lakini pia kila hapa wao au tu bado sasa leo daima",
 }
-GROUPS = (*SCRIPTS, *_FUNCTION_WORDS)
+GROUPS = (*SCRIPTS, *FUNCTION_WORDS)
 """The names of all groups, by their code: the scripts, then the languages in Latin letters."""
 _NO_LETTERS = 0
 _FIRST_LANGUAGE = len(SCRIPTS)
@@ -113,9 +113,9 @@ class _Table:
 
 @lru_cache(maxsize=1)
 def _table() -> _Table:
-    languages = list(_FUNCTION_WORDS)
+    languages = list(FUNCTION_WORDS)
     of_word: dict[str, set[str]] = {}
-    for language, listed in _FUNCTION_WORDS.items():
+    for language, listed in FUNCTION_WORDS.items():
         for word in listed.split():
             of_word.setdefault(word, set()).add(language)
     hashes, _ = words(folded(pa.array(of_word, pa.string())))  # as they stand in folded rows

@@ -78,6 +78,7 @@ def folded(screen: Screen, heads: Sequence[ExtraHead]) -> Screen:
         np.append(screen.thresholds[kept], [head.threshold for head in heads]),
         certificates=tuple(c for c in screen.certificates if c.policy_id not in names),
         provisional=tuple(c for c in screen.provisional if c.policy_id not in names),
+        selectivity_of=tuple(c for c in screen.selectivity if c.policy_id not in names),
     )
 
 

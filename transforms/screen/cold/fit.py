@@ -16,8 +16,9 @@ import xxhash
 from scipy.special import expit
 
 from weir.policies.policy import Policy
+from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.cold.extra_heads import ExtraHead, Reranking, norms, reranked
-from weir.transforms.screen.model import Floats, ScreenError, Weights
+from weir.transforms.screen.model import Floats, Weights
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.text import features
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     RerankingScreen,
@@ -14,7 +15,7 @@ from weir.transforms.screen.cold.extra_heads import (
     to_bytes,
 )
 from weir.transforms.screen.cold.fit import ColdReport
-from weir.transforms.screen.model import Screen, ScreenError, ScreenSource
+from weir.transforms.screen.model import Screen, ScreenSource
 from weir.transforms.screen.reading.encoder import Encoder
 
 

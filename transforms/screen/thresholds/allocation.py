@@ -8,11 +8,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from weir.transforms.screen.selectivity import SHARES
 
-# The shares of a stream at which the recall of a head is measured, ascending; a curve is
-# (len(SHARES),) recalls in [0, 1] that never fall.
-SHARES = np.array((0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0))
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,11 @@ class Asked:
                 f"The requests for 1,000 posts are {self.per_1000}; give a number above 0."
             )
 
-    def shares(self, curves: Sequence[Floats | None], audit_rate: float) -> Floats:
+    def shares(self, curves: Sequence[Sequence[float] | None], audit_rate: float) -> Floats:
         """Return the share of the posts, in [0, 1], that each head may escalate.
 
-        ``curves`` has each head's recall at SHARES, None where nobody measured it. What cannot pay
-        for more than the audits is a ValueError, which says so.
+        ``curves`` has each head's recall at selectivity.SHARES, None where nobody measured it.
+        What cannot pay for more than the audits is a ValueError, which says so.
         """
         heads = len(curves)
         if not heads:
@@ -60,7 +58,7 @@ class Asked:
         return divided(escalated, curves)
 
 
-def divided(total: float, curves: Sequence[Floats | None]) -> Floats:
+def divided(total: float, curves: Sequence[Sequence[float] | None]) -> Floats:
     """Return shares in [0, 1] that sum to ``total``, at most one for each head.
 
     Heads with a curve divide theirs so that the sum of their recalls is the highest that their
@@ -98,7 +96,7 @@ class _Step:
 def _envelope(head: int, curve: Floats) -> list[_Step]:
     """Return the straight pieces of the least concave curve above 0 and a head's recalls."""
     points = [(0.0, 0.0)]
-    for share, recall in zip(SHARES.tolist(), np.maximum.accumulate(curve).tolist(), strict=True):
+    for share, recall in zip(SHARES, np.maximum.accumulate(curve).tolist(), strict=True):
         while len(points) > 1 and _slope(points[-2], points[-1]) <= _slope(
             points[-1], (share, recall)
         ):

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
 
-from weir.transforms.screen.model import FORMAT, Floats, Screen
+from weir.transforms.screen.archive import FORMAT
+from weir.transforms.screen.model import Floats, Screen
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.split import TEST_SHARE, HeadSplit, Part

@@ -12,7 +12,12 @@ import xxhash
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
 from weir.transforms.screen.training.near_duplicates import clusters
 from weir.transforms.text import features
+from weir.transforms.text.languages import GROUPS, Groups
 from weir.transforms.text.normalise import normalise
+
+# Violating posts in a language from which on a head has seen it, and their share of all of them: a
+# language is told wrongly of one post in a hundred and fifty.
+_LEAST_SEEN, _LEAST_SEEN_SHARE = 5, 0.02
 
 Labels = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -24,7 +29,7 @@ class Corpus:
 
     ``labels`` is (posts, policies): 1 violates, 0 does not, NaN is not known. ``weak`` marks
     policies that a post is presumed, not labelled, to respect, ``judged`` those that only a judge
-    labelled it for.
+    or a public set has labelled it for.
     """
 
     policy_ids: tuple[str, ...]
@@ -36,6 +41,7 @@ class Corpus:
     calibrates: Mask  # (posts,): comes as traffic does, so thresholds and figures may rest on it
     cluster: npt.NDArray[np.intp]  # (posts,): the first row of its near-duplicates
     draw: npt.NDArray[np.float64]  # (posts,): uniform in [0, 1), one for a cluster
+    languages: Groups  # (posts,): see languages.GROUPS
     conflicts: int  # labels that disagree on equal posts; the post counts as violating
 
     @classmethod
@@ -61,7 +67,8 @@ class Corpus:
             conflicts += int((np.abs(known - stated) == 1).sum())
             labels[row] = np.fmax(known, stated)
             weak[row] |= presumed
-            (judged if labelled.judged else by_hand)[row] |= ~np.isnan(stated)
+            hearsay = labelled.judged or not labelled.own
+            (judged if hearsay else by_hand)[row] |= ~np.isnan(stated)
         column = pa.array(distinct, pa.string())
         counts = features.matrix(column)
         cluster = clusters(counts)
@@ -75,12 +82,23 @@ class Corpus:
             calibrates=calibrates,
             cluster=cluster,
             draw=_draws(distinct, salt)[cluster],
+            languages=features.languages(column),
             conflicts=conflicts,
         )
 
     def certifying(self, head: int) -> Mask:
         """Return the posts that a certificate of the head may rest on."""
-        return self.calibrates & ~self.judged[:, head]
+        own = self.calibrates & ~self.judged[:, head]
+        return own & np.isin(self.languages, self.seen(head))
+
+    def seen(self, head: int) -> list[int]:
+        """Return the languages of a head's violating posts, as codes; those of a few are left out.
+
+        In another the head's scores mean nothing that a label has shown.
+        """
+        violating = np.bincount(self.languages[self.labels[:, head] == 1], minlength=len(GROUPS))
+        least = max(_LEAST_SEEN, _LEAST_SEEN_SHARE * violating.sum())
+        return [int(code) for code in np.flatnonzero(violating >= least)]
 
 
 def _stated(post: LabelledPost, policy_ids: Sequence[str]) -> tuple[Labels, Mask]:

@@ -36,6 +36,7 @@ class LabelledSet:
     ``calibrates`` is False for posts that do not come as traffic does, such as examples that
     somebody wrote: a head learns from them, and no threshold rests on them. ``judged`` are labels
     that a judge gave, who may be wrong: figures and budgets rest on them, and no certificate.
+    Nor does one rest on posts that are not the user's ``own``: it would speak of another stream.
     """
 
     name: str
@@ -45,11 +46,12 @@ class LabelledSet:
     posts: tuple[LabelledPost, ...] = field(repr=False)
     calibrates: bool = True
     judged: bool = False
+    own: bool = True
 
     @property
     def certifies(self) -> bool:
         """Return whether a certificate may rest on the posts."""
-        return self.calibrates and not self.judged
+        return self.calibrates and not self.judged and self.own
 
 
 # Policies that no public set at hand covers: ordinary posts of the others stand in as negatives.

@@ -22,6 +22,7 @@ from weir.transforms.screen.certificate import (
 )
 from weir.transforms.screen.model import Screen
 from weir.transforms.screen.precision import PrecisionCertificate
+from weir.transforms.screen.selectivity import Selectivity
 from weir.transforms.screen.training.card import HeadReport, card, report
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.fit import WEAK_WEIGHT, fit_head, inverse_frequencies, scaled
@@ -29,6 +30,7 @@ from weir.transforms.screen.training.labelled import LabelledSet, LabelsError
 from weir.transforms.screen.training.precision_fit import Asked, precision_certificate
 from weir.transforms.screen.training.split import HeadSplit, Part, head_split
 from weir.transforms.text import features
+from weir.transforms.text.languages import GROUPS
 
 Mask = npt.NDArray[np.bool_]
 
@@ -120,7 +122,14 @@ def train(
     untuned = Screen.of(names, weights, inverse**2, bias, np.zeros(len(heads)))
     scores = untuned.score(corpus.texts)
     certificates = [
-        _certificate(scores[:, column], corpus, head, splits[head], sets, settings)
+        _certificate(
+            scores[:, column],
+            corpus,
+            head,
+            splits[head],
+            sets,
+            settings,
+        )
         for column, head in enumerate(heads)
     ]
     reports = [
@@ -144,7 +153,12 @@ def train(
         ]
         precise = [each for each in found if each is not None]
         warnings.extend(_imprecise(names, precise, asked))
-    screen = untuned.with_thresholds(thresholds, certificates, precise)
+    screen = untuned.with_selectivity(
+        [
+            Selectivity(name, tuple(GROUPS[code] for code in corpus.seen(head)))
+            for name, head in zip(names, heads, strict=True)
+        ]
+    ).with_thresholds(thresholds, certificates, precise)
     return Trained(
         screen, _card(screen, sets, corpus, heads, scores, reports, settings), tuple(warnings)
     )

@@ -1,0 +1,61 @@
+"""How the heads of a screen rank streams that they were not fitted to; part of the screen's file.
+
+Nothing is promised by it: it says which languages the head's scores mean something in, and what a
+share of a stream buys, so that requests can be divided among heads.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# The shares of a stream at which recall is measured, ascending.
+SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Selectivity:
+    """Of one head: the ``languages`` (names of languages.GROUPS) that it has seen violations in.
+
+    ``recall`` is what it finds when it is open for each of SHARES of ordinary posts, in [0, 1], of
+    posts of sets that taught it nothing; None where nobody measured it.
+    """
+
+    policy_id: str
+    languages: tuple[str, ...]
+    recall: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a curve that is none."""
+        if self.recall is None:
+            return
+        if len(self.recall) != len(SHARES) or not all(
+            math.isfinite(each) and 0 <= each <= 1 for each in self.recall
+        ):
+            raise ValueError(f"The recall of {self.policy_id} is not one of each share.")
+
+
+def to_bytes(heads: Sequence[Selectivity]) -> bytes:
+    """Return what is known of heads as JSON; equal ones give equal bytes."""
+    return json.dumps([asdict(each) for each in heads], ensure_ascii=False).encode()
+
+
+def from_bytes(content: bytes) -> tuple[Selectivity, ...]:
+    """Return what ``to_bytes`` wrote; ValueError, KeyError or TypeError if it is unsound."""
+    rows: list[dict[str, Any]] = json.loads(content)
+    if not isinstance(rows, list):
+        raise TypeError("what is known of heads is a list")
+    return tuple(_selectivity(row) for row in rows)
+
+
+def _selectivity(row: dict[str, Any]) -> Selectivity:
+    languages, recall = row["languages"], row["recall"]
+    names = [row["policy_id"], *languages]
+    if not isinstance(languages, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("languages are a list of names")
+    if recall is not None and not all(type(each) in (int, float) for each in recall):
+        raise TypeError("recalls are numbers")
+    return Selectivity(
+        row["policy_id"], tuple(languages), None if recall is None else tuple(map(float, recall))
+    )
