@@ -1,12 +1,16 @@
 """The endpoint engine against a real server on loopback, scripted to be every kind of bad one."""
 
 import asyncio
+import base64
 import email.utils
+import gzip
 import json
 import logging
 import math
 import pickle
+import resource
 import time
+import zlib
 from dataclasses import replace
 
 import httpx2
@@ -29,6 +33,7 @@ from weir.transforms.judge.endpoint.breaker import Breaker
 from weir.transforms.judge.endpoint.check import check_endpoint
 from weir.transforms.judge.endpoint.engine import EndpointEngine
 from weir.transforms.judge.endpoint.failures import failure_of
+from weir.transforms.judge.endpoint.secrets import without_key
 from weir.transforms.judge.endpoint.settings import (
     Backoff,
     EndpointError,
@@ -567,6 +572,24 @@ def test_closing_drops_what_is_outstanding_and_may_be_done_twice(server, engine_
     assert server.abandoned.acquire(timeout=30)
 
 
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_that_unpacks_to_a_gigabyte_is_given_up_before_it_has(server, engine_of, status):
+    packing = zlib.compressobj(wbits=31)
+    packed = b"".join(packing.compress(bytes(1 << 20)) for _ in range(1024)) + packing.flush()
+    gzipped = Reply(status, packed, {"Content-Encoding": "gzip"})
+    server.then = gzipped
+    engine = engine_of(retries=0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert failure(engine).reason == "bad_response"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 << 10  # kilobytes
+
+
+def test_a_packed_answer_of_the_usual_size_is_read(server, engine_of):
+    answered = json.dumps(chat(SAFE).body).encode()
+    server.then = Reply(body=gzip.compress(answered), headers={"Content-Encoding": "gzip"})
+    assert answer(engine_of()).final == SAFE
+
+
 def test_neither_the_key_nor_the_post_is_in_any_error_or_log_line(server, engine_of, caplog):
     caplog.set_level(logging.DEBUG)
     for name in ("openai", "httpx2", "httpcore2", "asyncio"):
@@ -657,6 +680,43 @@ def test_the_key_is_not_quoted_where_the_server_quotes_it(server):
     with pytest.raises(EndpointError) as found:
         check_endpoint(settings_of(server))
     assert "bad key (key)" in str(found.value)
+
+
+@pytest.mark.parametrize("before", [b"", b"Bearer ", b"k=", b"ab"])
+def test_no_form_of_the_key_is_quoted(server, before):
+    forms = [KEY.upper(), KEY[::-1], KEY.encode().hex()]
+    said = " ".join(["no:", *forms])
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        digits = encode(before + KEY.encode() + b"?!").decode()
+        first, last = len(before) * 4 // 3 + 1, (len(before) + len(KEY)) * 4 // 3
+        forms.append(digits[first:last])
+        said = f"{said} {digits} {digits[first:last]}"
+    server.then = error(400, said)
+    with pytest.raises(EndpointError) as found:
+        check_endpoint(settings_of(server))
+    said = str(found.value).lower()
+    for form in forms:
+        for start in range(len(form) - 7):
+            assert form[start : start + 8].lower() not in said
+
+
+def test_the_key_is_not_quoted_where_the_server_serves_it_as_a_model(server):
+    server.models = models(base64.b64encode(KEY.encode()).decode(), KEY)
+    with pytest.raises(EndpointError, match="name one with --endpoint_model") as found:
+        check_endpoint(settings_of(server))
+    assert KEY not in str(found.value)
+    assert base64.b64encode(KEY.encode()).decode()[:8] not in str(found.value)
+
+
+def test_what_a_server_says_is_legible_all_the_same():
+    said = "no chat_template_kwargs; model openai/gpt-oss-safeguard-20b takes 131072 tokens"
+    assert without_key(said, KEY, "openai/gpt-oss-safeguard-20b") == said
+
+
+def test_certificates_that_the_environment_names_and_nobody_can_read_are_said(monkeypatch, server):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    with pytest.raises(EndpointError, match="SSL_CERT_FILE"):
+        check_endpoint(settings_of(server))
 
 
 # Settings

@@ -5,6 +5,7 @@ import openai
 from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.endpoint import wire
 from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
+from weir.transforms.judge.endpoint.secrets import without_key
 from weir.transforms.judge.endpoint.server import Server
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
 from weir.transforms.judge.engine import EngineError
@@ -47,7 +48,7 @@ async def _checked(settings: EndpointSettings) -> Served:
     except ERRORS as error:
         failure = failure_of(error, settings)
         raise EndpointError(
-            f"--endpoint_url={settings.url}: {failure.message}{_words(error, settings.key)}"
+            f"--endpoint_url={settings.url}: {failure.message}{_words(error, settings)}"
         ) from None
     except EngineError as error:  # not even the trial fits
         raise EndpointError(f"--endpoint_url={settings.url}: {error}") from error
@@ -56,12 +57,12 @@ async def _checked(settings: EndpointSettings) -> Served:
     return served
 
 
-def _words(error: Exception, key: str | None) -> str:
+def _words(error: Exception, settings: EndpointSettings) -> str:
     """Return what the server said of a rejected request: here it holds no post to quote."""
     if not isinstance(error, openai.BadRequestError):
         return ""
-    words = error.message.replace(key, "(key)") if key else error.message
-    return f"; it says {words[:_QUOTED]!a}"
+    words = without_key(error.message[:_QUOTED], settings.key, settings.url, settings.model or "")
+    return f"; it says {words!a}"
 
 
 def _served(settings: EndpointSettings, models: list[wire.Model]) -> Served:
@@ -83,7 +84,8 @@ def _served(settings: EndpointSettings, models: list[wire.Model]) -> Served:
 
 
 def _model(settings: EndpointSettings, models: list[wire.Model]) -> wire.Model:
-    names = ", ".join(ascii(model.id) for model in models[:_NAMED]) or "nothing"
+    listed = [without_key(model.id, settings.key, model.id) for model in models[:_NAMED]]
+    names = ", ".join(map(ascii, listed)) or "nothing"
     if len(models) > _NAMED:
         names += f" and {len(models) - _NAMED} more"
     if settings.model is None:

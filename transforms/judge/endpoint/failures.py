@@ -51,6 +51,11 @@ def failure_of(error: Exception, settings: EndpointSettings) -> Failure:
                 may_pass=True,
                 of_server=True,
             )
+        # The library takes whatever is raised while an answer is read for a lost connection.
+        case (GarbledError() as garbled) | openai.APIConnectionError(
+            __cause__=GarbledError() as garbled
+        ):
+            return Failure("bad_response", str(garbled), may_pass=True)
         case openai.APIConnectionError():
             return Failure(
                 "unreachable",
@@ -60,8 +65,6 @@ def failure_of(error: Exception, settings: EndpointSettings) -> Failure:
             )
         case openai.APIStatusError():
             return _of_status(error)
-        case GarbledError():
-            return Failure("bad_response", str(error), may_pass=True)
         case _:
             return Failure("engine_error", f"the client raised {type(error).__name__}")
 

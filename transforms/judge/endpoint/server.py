@@ -5,13 +5,14 @@ import itertools
 import logging
 import math
 import ssl
+from collections.abc import AsyncIterator
 
 import httpx2
 import openai
 
 from weir.transforms.judge.endpoint import wire
-from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
-from weir.transforms.judge.endpoint.settings import EndpointSettings
+from weir.transforms.judge.endpoint.failures import ERRORS, GarbledError, failure_of
+from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings
 from weir.transforms.loopback import is_loopback
 
 _CONNECT_S = 5.0
@@ -21,6 +22,9 @@ _PROBE_S = 10.0
 # A pool looks at each of its connections whenever a request begins or ends: with 250 of them that
 # was two thirds of all that a job did, screening a thousand posts a second included.
 _POOL = 32
+
+# What an answer may hold once it is unpacked: the longest reasoning with its probabilities is half.
+_MOST_ANSWER = 32 << 20
 
 _requests = logging.getLogger("httpx2")
 if _requests.level == logging.NOTSET:
@@ -36,7 +40,7 @@ class Server:
 
     def __init__(self, settings: EndpointSettings, concurrency: int = 1) -> None:
         self._settings = settings
-        trust = httpx2.create_ssl_context()
+        trust = _trust()
         pools = math.ceil(concurrency / _POOL)
         self._clients = [_client(settings, trust) for _ in range(pools)]
         self._turns = itertools.cycle(self._clients)
@@ -71,6 +75,42 @@ class Server:
             await client.close()
 
 
+def _trust() -> ssl.SSLContext:
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:
+        raise EndpointError(
+            "the certificates that SSL_CERT_FILE or SSL_CERT_DIR name cannot be read "
+            f"({error.strerror or type(error).__name__}): name a file in PEM, or unset them"
+        ) from error
+
+
+async def _bound(response: httpx2.Response) -> None:
+    """Have the body unpacked in pieces, and no further than an answer may go."""
+    packed = httpx2.Response(response.status_code, headers=response.headers, stream=response.stream)
+    response.headers.pop("content-encoding", None)
+    response.stream = _Bounded(packed)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, packed: httpx2.Response) -> None:
+        self._packed = packed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for piece in self._packed.aiter_bytes():
+            size += len(piece)
+            if size > _MOST_ANSWER:
+                raise GarbledError(
+                    f"the answer is larger than {_MOST_ANSWER >> 20} MiB, which no verdict is: is "
+                    "--endpoint_url right?"
+                )
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._packed.aclose()
+
+
 def _client(settings: EndpointSettings, trust: ssl.SSLContext) -> openai.AsyncOpenAI:
     timeout = httpx2.Timeout(settings.timeout, connect=min(_CONNECT_S, settings.timeout))
     return openai.AsyncOpenAI(
@@ -86,5 +126,6 @@ def _client(settings: EndpointSettings, trust: ssl.SSLContext) -> openai.AsyncOp
             # Neither key nor post goes by a proxy to this machine; from .netrc comes no password.
             trust_env=not is_loopback(settings.url),
             verify=trust,
+            event_hooks={"response": [_bound]},
         ),
     )
