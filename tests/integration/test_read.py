@@ -188,3 +188,14 @@ def test_a_port_that_does_not_speak_kafka_is_said_in_two_sentences():
         address = f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(SourceError, match="did not answer as a Kafka broker would"):
             check_source(KafkaSettings(address), ("posts",), timeout_seconds=1)
+
+
+def test_no_level_of_the_log_shows_what_a_message_holds(topic, caplog):
+    caplog.set_level(logging.DEBUG)
+    for library in ("kafka", "kafka.net", "kafka.producer", "kafka.consumer"):
+        caplog.set_level(logging.DEBUG, library)
+    topic.send(1, value=b"the private words of a post", key=b"its author")
+    assert sum(batch.num_rows for batch in topic.read()) == 1
+    assert "kafka" in {record.name.split(".")[0] for record in caplog.records}
+    assert "private words" not in caplog.text
+    assert "its author" not in caplog.text

@@ -18,6 +18,9 @@ from weir.transforms.kafka.security import (
     named,
     tls,
 )
+from weir.transforms.process.private_logs import withhold_content
+
+withhold_content("kafka")
 
 
 @dataclass(frozen=True)
