@@ -17,8 +17,20 @@ def decision_ids(
     if batch.num_rows == 0:
         return pa.array([], pa.string())
     topic, partition = batch["topic"][0].as_py(), batch["partition"][0].as_py()
-    parts = "\x00".join([cluster, topic, str(partition), version, stage, run])
-    prefix = xxhash.xxh3_128_hexdigest(parts.encode("utf-8", "surrogatepass"))
+    prefix = _prefix(cluster, topic, partition, version, stage, run)
     return pc.binary_join_element_wise(
         pa.scalar(prefix), batch["offset"].cast(pa.string()), pa.scalar("-")
     )
+
+
+def decision_id(
+    position: tuple[str, int, int], *, cluster: str, stage: str, version: str, run: str
+) -> str:
+    """Return the id that ``decision_ids`` gives the message at a (topic, partition, offset)."""
+    topic, partition, offset = position
+    return f"{_prefix(cluster, topic, partition, version, stage, run)}-{offset}"
+
+
+def _prefix(cluster: str, topic: str, partition: int, version: str, stage: str, run: str) -> str:
+    parts = "\x00".join([cluster, topic, str(partition), version, stage, run])
+    return str(xxhash.xxh3_128_hexdigest(parts.encode("utf-8", "surrogatepass")))

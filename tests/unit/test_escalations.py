@@ -15,6 +15,7 @@ from weir.transforms import coders
 from weir.transforms.counts import counts_of
 from weir.transforms.escalations import SCHEMA, ReadEscalations
 from weir.transforms.escalations.message import Origin, decoded, escalation_records, shortened
+from weir.transforms.identity import decision_id
 from weir.transforms.records import ESCALATION, MESSAGE
 
 coders.register()
@@ -24,7 +25,7 @@ ORIGIN = Origin("live", "kafka:9092", "enforce")
 
 
 def escalation(**changes):
-    return {
+    row = {
         "content_id": "p1",
         "text": "a post",
         "created_at": MOMENT,
@@ -45,9 +46,19 @@ def escalation(**changes):
         "run": "night",
         "cluster": "elsewhere:9092",
         "mode": "replay",
-        "provisional_id": "d-1",
         "author_id": None,
     } | changes
+    return row | {"provisional_id": flag_id(row)} | changes
+
+
+def flag_id(row):
+    return decision_id(
+        (row["topic"], row["partition"], row["offset"]),
+        cluster=row["cluster"] or ORIGIN.cluster,
+        stage="judge",
+        version=row["policy_version"],
+        run=row["run"] or ORIGIN.run,
+    )
 
 
 def written(*rows):
@@ -92,15 +103,14 @@ ROWS = st.fixed_dictionaries(
         "route": st.sampled_from(["escalate", "audit", "forced", "deferred"]),
         "score": st.none() | st.floats(0, 1),
         "inclusion_probability": st.floats(0, 1, exclude_min=True),
-        "provisional_id": st.none() | st.text(st.characters(codec="ascii"), min_size=1),
         "author_id": st.none() | st.text("0123456789abcdef", min_size=32, max_size=32),
     }
 )
 
 
-@given(st.lists(ROWS, min_size=1, max_size=4))
-def test_what_is_written_is_read_back_exactly_and_fits_the_published_schema(rows):
-    rows = [escalation(**row) for row in rows]
+@given(st.lists(ROWS, min_size=1, max_size=4), st.booleans())
+def test_what_is_written_is_read_back_exactly_and_fits_the_published_schema(rows, flagged):
+    rows = [escalation(**row) | ({} if flagged else {"provisional_id": None}) for row in rows]
     records = written(*rows)
     for record in records:
         jsonschema.validate(body(record), SCHEMA)
@@ -108,6 +118,20 @@ def test_what_is_written_is_read_back_exactly_and_fits_the_published_schema(rows
     assert back.failures == ()
     assert back.escalations.schema == ESCALATION
     assert back.escalations.to_pylist() == rows
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"provisional_id": "d-1"},
+        {"provisional_id": flag_id(escalation(offset=8))},
+        {"provisional_id": flag_id(escalation(policy_version="v2"))},
+        {"provisional_id": flag_id(escalation(run="day"))},
+    ],
+)
+def test_an_escalation_cannot_bear_the_id_of_another_posts_flag(forged):
+    (failure,) = read(*written(escalation(**forged))).failures
+    assert failure.reason == "not_an_escalation"
 
 
 def test_an_escalation_that_names_no_job_is_of_the_one_that_writes_it():

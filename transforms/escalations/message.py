@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from weir.transforms.decode.decoded import LONGEST_ID, LONGEST_LANGUAGE, Failure
 from weir.transforms.decode.oversized import MAX_POST_BYTES, oversized
+from weir.transforms.identity import decision_id
 from weir.transforms.kafka.outbox import Record
-from weir.transforms.records import ESCALATION
+from weir.transforms.records import ESCALATION, Stage
 
 EVENT_TYPE = "org.weir.escalation.v1"
 # JSON Schema of the body, for whoever reads or writes the topic.
@@ -180,6 +181,10 @@ def _row(value: bytes | None) -> dict[str, Any]:
     if not _EARLIEST <= body.created_at < _LATEST:
         message = "The post's time is outside the years 1970 to 2099."
         raise _UnreadableError("implausible_time", message)
+    if body.provisional_id not in (None, _flag_id(body)):
+        # A verdict bears it in place of its own: another post's flag would be withdrawn.
+        message = "The provisional_id is not the one of this post and policy."
+        raise _UnreadableError("not_an_escalation", message)
     row = {name: getattr(body, name) for name in body.__struct_fields__ if name in _COLUMNS}
     return row | {
         "topic": body.position.topic,
@@ -187,6 +192,18 @@ def _row(value: bytes | None) -> dict[str, Any]:
         "offset": body.position.offset,
         "headers": None if body.headers is None else [_header(header) for header in body.headers],
     }
+
+
+def _flag_id(body: _Body) -> str:
+    """Return the id of the flag that went out for a post, if one did."""
+    at = body.position
+    return decision_id(
+        (at.topic, at.partition, at.offset),
+        cluster=body.cluster,
+        stage=Stage.JUDGE,
+        version=body.policy_version,
+        run=body.run,
+    )
 
 
 def _header(header: _Header) -> dict[str, Any]:
