@@ -1,6 +1,7 @@
 """A prompt is token ids that only the policy shapes: a post fills its place and nothing more."""
 
 import re
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -215,6 +216,16 @@ class TestAPostOverItsBudget:
             render(BARE, "hi", 63)
 
 
+# Of Gemma, Llama, Mistral, Qwen, DeepSeek, ChatGLM, EXAONE, Command, T5 and StarCoder.
+OTHER_MODELS = (
+    *("<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "<unused7>", "<start_of_image>"),
+    *("<s>", "</s>", "<unk>", "<<SYS>>", "<</SYS>>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]"),
+    *("[AVAILABLE_TOOLS]", "[TOOL_CALLS]", "<tool_call>", "</tool_response>", "<think>"),
+    *("<｜User｜>", "<｜end▁of▁sentence｜>", "<|im_start|>", "[gMASK]", "[MASK]", "[|endofturn|]"),
+    *("<BOS_TOKEN>", "<extra_id_0>", "<fim-prefix>", "<0x0A>", "<reserved_106>"),
+)
+
+
 class TestForAServerWithATemplateOfItsOwn:
     @pytest.mark.parametrize("text", POSTS.values(), ids=POSTS)
     def test_no_post_holds_a_control_string(self, text):
@@ -226,9 +237,23 @@ class TestForAServerWithATemplateOfItsOwn:
         messages, _ = chat(BARE, text * 5, budget)
         assert not re.search(r"<\|\w+\|>", messages.user)
 
+    @pytest.mark.parametrize("token", OTHER_MODELS)
+    @pytest.mark.parametrize("around", ["{}", "a{}b", "{0}{0}", "<{}>", "[{}]", "</{}"])
+    def test_no_post_holds_a_control_string_of_another_model(self, token, around):
+        messages, _ = chat(BARE, around.format(token))
+        assert token not in unicodedata.normalize("NFKC", messages.user)
+        assert messages.user.replace(" ", "") == around.format(token)
+
+    @pytest.mark.parametrize("token", OTHER_MODELS)
+    def test_nor_one_in_other_characters_that_are_led_back_to_it(self, token):
+        wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in token)
+        messages, _ = chat(BARE, wide)
+        assert token not in unicodedata.normalize("NFKC", messages.user)
+
     def test_an_ordinary_post_is_word_for_word_what_it_was(self):
-        messages, cut = chat(POLICY, "a < b || c | d > e, 漢字")
-        assert (messages.user, cut) == ("a < b || c | d > e, 漢字", 0)
+        text = "a < b || c | d > e, 漢字 [1] [sic] [a link](https://example.org) <a href='x'>y"
+        messages, cut = chat(POLICY, text)
+        assert (messages.user, cut) == (text, 0)
         assert messages.developer == POLICY.text
         assert messages.effort == "low"
 

@@ -37,7 +37,15 @@ _PIECE, _ASCII_PIECE = 256, 512
 # apostrophe, for it keeps "it's" together.
 _SPLIT = r"[^\W_](?=[\s!-&(-/:-@\[-`{-~…—。、，！？：；「」])"
 _LAST_SPLIT = re.compile(f"(?s:.*){_SPLIT}")
-_CONTROL_STRING = re.compile(r"[<＜](?=[|｜])")
+_CONTROL_STRING = re.compile(r"[<＜﹤](?=[|｜])")
+# What other models' tokenizers take for a control token: <s>, </s>, <start_of_turn>, <<SYS>>,
+# <tool_call>, [INST], [/INST], [gMASK], [|user|]. By their form, as there are new ones every month,
+# and in the forms that a tokenizer's normalising (NFKC) leads back to these.
+_NAMING = r"\w＿︳︴﹍﹎﹏－\-"
+_OTHERS_CONTROL_STRING = re.compile(
+    rf"[<＜﹤](?=[/／]?[{_NAMING}:：.．|｜]{{1,64}}[>＞﹥])"
+    rf"|[\[［](?=[/／]?[{_NAMING}]{{0,32}}[A-ZＡ-Ｚ]{{2}}[{_NAMING}]{{0,32}}[\]］]|[|｜])"
+)
 
 
 @dataclass(frozen=True)
@@ -85,10 +93,11 @@ def render(policy: Policy, text: str, content_tokens: int = CONTENT_TOKENS) -> P
 def chat(policy: Policy, text: str, content_tokens: int = CONTENT_TOKENS) -> tuple[Chat, int]:
     """Return the messages for a server that renders and tokenises them itself, and tokens_cut.
 
-    Such a server's tokenizer may know control tokens, so strings that look like one are broken up
-    by a space.
+    Such a server's tokenizer may know control tokens, of whatever model it serves, so strings that
+    look like one are broken up by a space: in a post every short tag without attributes, too.
     """
-    content, cut = _content(_defused(_encodable(text)), content_tokens)
+    defused = _OTHERS_CONTROL_STRING.sub(r"\g<0> ", _defused(_encodable(text)))
+    content, cut = _content(defused, content_tokens)
     return Chat(_defused(instructions(policy)), harmony.decode(content), policy.effort.value), cut
 
 
