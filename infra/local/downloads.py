@@ -26,10 +26,16 @@ _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencie
 
 
 def cache_folder() -> Path:
-    """Return the folder of what was fetched: $WEIR_CACHE, or ``weir`` in the user's cache."""
+    """Return where what was fetched is: $WEIR_CACHE, or ``weir`` in the user's cache.
+
+    StackError where there is neither.
+    """
     if named := os.environ.get("WEIR_CACHE"):
         return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir"
+    except RuntimeError as error:
+        raise StackError("There is no home directory: set WEIR_CACHE to a folder.") from error
 
 
 def java() -> str:

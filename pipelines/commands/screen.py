@@ -83,12 +83,12 @@ def train_screen(
     not learned from; one with too few violating posts is open as far as the budget allows. No
     certificate rests on verdicts.
     """
-    from weir.transforms.screen.training.train import (  # imports scikit-learn: seconds
-        TrainingSettings,
-        train,
-    )
-
     with reported():
+        from weir.transforms.screen.training.train import (  # imports scikit-learn: seconds
+            TrainingSettings,
+            train,
+        )
+
         settings = TrainingSettings(
             recall, confidence, budget, date, precision, provisional_prevalence
         )

@@ -1,17 +1,20 @@
 """What the jobs of this machine are doing: written by each to a file, read by ``weir status``."""
 
 import json
+import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from weir.transforms.process.live_numbers import LIVE, Name, Snapshot
+from weir.transforms.process.own_folder import NotOwnError, own_folder, temporary_folder
+
+_LOG = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 1.0
 _COUNTS = (
@@ -67,32 +70,42 @@ def status_of(snapshot: Snapshot, run: str, started: float, now: float) -> Statu
 
 
 def folder() -> Path:
-    """Return where this user's jobs write, of this user alone; it is made where it is missing."""
+    """Return where this user's jobs write, made where it is missing; NotOwnError."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    place = (
-        Path(runtime) / "weir" if runtime else Path(tempfile.gettempdir()) / f"weir-{os.getuid()}"
-    )
-    place.mkdir(mode=0o700, exist_ok=True)
-    found = place.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or place.is_symlink():
-        raise PermissionError(f"{place} is not this user's alone")
-    return place
+    return own_folder(Path(runtime) / "weir") if runtime else temporary_folder()
 
 
 @contextmanager
 def published(run: str, every_seconds: float = _EVERY_SECONDS) -> Iterator[None]:
-    """Write the numbers of this process for ``weir status`` while the block runs."""
+    """Write the numbers of this process for ``weir status`` while the block runs.
+
+    A job goes on where they cannot be written; it is then not shown, rather than with old ones.
+    """
+    LIVE.clear()
+    try:
+        file = folder() / f"{os.getpid()}.json"
+    except NotOwnError as error:
+        _LOG.warning("weir status will not show this job: %s", error)
+        yield
+        return
     started, ended = time.time(), threading.Event()
-    file = folder() / f"{os.getpid()}.json"
 
     def write() -> None:
+        said = False
         while not ended.wait(every_seconds):
             status = status_of(LIVE.snapshot(), run, started, time.time())
             whole = file.with_suffix(".part")
-            whole.write_text(json.dumps(status.to_json()), "utf-8")
-            whole.replace(file)
+            try:
+                whole.write_text(json.dumps(status.to_json()), "utf-8")
+                whole.replace(file)
+            except OSError as error:
+                if not said:
+                    _LOG.warning("weir status cannot show this job (%s)", error.strerror)
+                said = True
+                for each in (whole, file):
+                    with suppress(OSError):
+                        each.unlink(missing_ok=True)
 
-    LIVE.clear()
     writer = threading.Thread(target=write, name="weir-status", daemon=True)
     writer.start()
     try:
@@ -100,7 +113,8 @@ def published(run: str, every_seconds: float = _EVERY_SECONDS) -> Iterator[None]
     finally:
         ended.set()
         writer.join()
-        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def local_jobs() -> list[dict[str, Any]]:

@@ -46,6 +46,10 @@ from weir.transforms.select import Replayed
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 T = TypeVar("T")
+_NEEDS = {
+    "exemplar": ("sklearn", "scikit-learn", "screen", ""),
+    "vllm": ("vllm", "vLLM", "engine", ", on a Linux machine with a GPU"),
+}
 _LOG = logging.getLogger(__name__)
 
 
@@ -226,14 +230,11 @@ class ModerationSettings:
         moderation, sink = options.view_as(ModerationOptions), options.view_as(SinkOptions)
         judge, spending = options.view_as(JudgeOptions), options.view_as(SpendingOptions)
         in_process = runs_in_process(options)
-        if in_process and judge.engine == "vllm" and find_spec("vllm") is None:
-            raise OptionError(
-                "--engine=vllm needs vLLM here, and it is not installed: "
-                f"{install_command('engine')}, on a Linux machine with a GPU"
-            )
         _require_known(options, every_option=in_process)
         named = tuple(t.strip() for t in (source.topics or "").split(",") if t.strip())
         shape = Shape.of(options.view_as(StageOptions), named)
+        if in_process and shape.stages.judges:
+            _require_installed(judge.engine)
         _require(source.brokers, "--brokers", "HOST:PORT of a Kafka broker")
         _require(shape.topics, "--topics", "the topics to moderate, separated by commas")
         _require(sink.bigquery_project, "--bigquery_project", "the project of the tables")
@@ -353,6 +354,19 @@ def _require_known(options: PipelineOptions, *, every_option: bool) -> None:
         if similar or every_option:
             hint = f"did you mean {similar[0]}?" if similar else "see weir run --help"
             raise OptionError(f"{name} is not an option: {hint}")
+
+
+def _require_installed(engine: str) -> None:
+    """Raise OptionError for an engine that lacks what it needs here, before it is missed mid-job.
+
+    On a cluster it is the workers that need it.
+    """
+    module, what, extra, more = _NEEDS.get(engine, ("weir", "", "", ""))
+    if find_spec(module) is None:
+        raise OptionError(
+            f"--engine={engine} needs {what} here, and it is not installed: "
+            f"{install_command(extra)}{more}"
+        )
 
 
 def _require(value: object, option: str, what: str) -> None:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
@@ -24,8 +25,9 @@ _NAMES = {
     "flink": "FlinkRunner",
     "dataflow": "DataflowRunner",
     "portable": "PortableRunner",
-    "spark": "SparkRunner",
 }
+# Beam has it, and would fetch a job server from the network before it fails.
+_NOT_SUPPORTED = ("spark",)
 _DEFAULTS: dict[str, Defaults] = {
     "PrismRunner": prism_defaults,
     "FlinkRunner": flink_defaults,
@@ -40,13 +42,27 @@ def job_options(argv: Sequence[str]) -> PipelineOptions:
     """
     arguments = Arguments.of(argv)
     runner = runner_class(arguments.value("--runner") or "")
+    if "." in runner:
+        _require_class(runner)
     if runner != "FlinkRunner":
         _refuse_flinks(arguments)
     defaults = _DEFAULTS[runner](arguments) if runner in _DEFAULTS else []
     if runner == "DataflowRunner":
         require_dataflow()
+    if runner == "PortableRunner" and not arguments.has("--job_endpoint"):
+        raise OptionError("--runner=portable needs --job_endpoint, the HOST:PORT of a job server")
     chosen = arguments.without("--runner").after([f"--runner={runner}", *defaults])
     return PipelineOptions(list(chosen.argv))
+
+
+def _require_class(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    try:
+        found = hasattr(import_module(module), name)
+    except (ImportError, ValueError, TypeError):  # of a path that is none
+        found = False
+    if not found:
+        raise OptionError(f"--runner {path!r} is no class of Python's that can be imported")
 
 
 def _refuse_flinks(arguments: Arguments) -> None:
@@ -73,6 +89,11 @@ def runner_class(name: str) -> str:
     if "." in name:
         return name
     short = name.lower().removesuffix("runner")
+    if short in _NOT_SUPPORTED:
+        raise OptionError(
+            f"--runner={name} is not supported: Weir is run on prism, flink and dataflow, and in "
+            "process."
+        )
     if short in _NAMES:
         return _NAMES[short]
     known = [each for each in _NAMES if each]

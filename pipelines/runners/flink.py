@@ -234,5 +234,10 @@ def _few_key_groups(arguments: Arguments) -> list[str]:
 
 
 def _state_folder() -> Path:
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    try:
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    except RuntimeError as error:
+        raise OptionError(
+            "There is no home directory to keep Flink's checkpoints in: give --checkpoints."
+        ) from error
     return state / "weir" / "checkpoints"

@@ -115,3 +115,12 @@ def test_the_help_names_both_shapes():
 def test_an_emulator_for_a_half_of_the_work_is_refused(alone):
     with pytest.raises(OptionError, match="belong together"):
         settings("--topics=posts", alone)
+
+
+def test_an_engine_that_lacks_what_it_needs_is_refused_before_the_job_starts(monkeypatch):
+    monkeypatch.setattr(
+        "weir.pipelines.options.moderation.find_spec", lambda name: None if name == "sklearn" else 1
+    )
+    with pytest.raises(OptionError, match="--engine=exemplar needs scikit-learn here"):
+        settings("--topics=posts")
+    assert settings("--topics=posts", "--stages=screen").stages is Stages.SCREEN

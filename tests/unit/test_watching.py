@@ -55,14 +55,6 @@ def test_what_a_killed_job_left_is_removed(tmp_path, monkeypatch):
     assert not left.exists()
 
 
-def test_a_folder_that_others_may_write_to_is_not_used(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / "weir").mkdir(mode=0o700)
-    (tmp_path / "weir").chmod(0o777)
-    with pytest.raises(PermissionError):
-        status.folder()
-
-
 def test_the_view_shows_counts_lag_and_latency(numbers):
     console = Console(file=io.StringIO(), width=100)
     console.print(status_view([status_of(numbers, "[live]", 100.0, 160.0).to_json()]))

@@ -3,12 +3,12 @@
 import fcntl
 import hashlib
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from weir.policies.storage import is_remote
 from weir.transforms.judge.engine import EngineStartError
+from weir.transforms.process.own_folder import NotOwnError, own_folder, temporary_folder
 
 _CHUNK = 16 << 20
 _KEPT = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
@@ -18,14 +18,17 @@ def local_weights(model: str, folder: Path | None = None) -> str:
     """Return what to name to vLLM for a folder, a hub name or a prefix such as gs://bucket/model.
 
     A folder and a hub name come back as they are. The files directly under a prefix are copied,
-    through Beam's filesystems, to a folder of their own below ``folder`` (the machine's temporary
-    one), once for all processes of a machine. EngineStartError where they cannot be.
+    through Beam's filesystems, to a folder of their own below ``folder`` (the user's in the
+    machine's temporary one), once for all of a user's processes. EngineStartError where they
+    cannot be.
     """
     if not is_remote(model):
         return model
     digest = hashlib.sha256(model.encode()).hexdigest()[:16]
-    target = (folder or Path(tempfile.gettempdir())) / f"weir-weights-{digest}"
-    target.mkdir(parents=True, exist_ok=True)
+    try:
+        target = own_folder((folder or temporary_folder()) / f"weights-{digest}")
+    except NotOwnError as error:
+        raise EngineStartError(str(error)) from error
     with (target / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be copying them
         copy_files(model, target)
