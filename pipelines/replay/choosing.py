@@ -1,6 +1,5 @@
 """Content ids out of BigQuery: of an earlier run, of a policy's version, or of a user's query."""
 
-import re
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
@@ -74,7 +73,7 @@ class _Asking:
         return ids
 
     def own(self, sql: str) -> Fingerprints:
-        require_reading(sql)
+        sql = reading(sql)
         config = bigquery.QueryJobConfig(
             dry_run=True, use_query_cache=False, default_dataset=self._dataset
         )
@@ -107,25 +106,26 @@ class _Asking:
         )
 
 
-# Left to right, so that a quote in a comment and dashes in a string are what they look like.
-_NOT_WORDS = re.compile(
-    r"(?P<comment>--[^\n]*|#[^\n]*|/\*.*?\*/)"
-    r"|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`",
-    re.DOTALL,
-)
+def reading(sql: str) -> str:
+    """Return a query as it was understood; OptionError unless it is one that only reads.
 
+    What is sent is written anew from what was parsed, so that nothing stands in it that a service
+    would read in another way than the parser here did.
+    """
+    import sqlglot  # half a second; no other command needs it
+    from sqlglot import errors, expressions
 
-def require_reading(sql: str) -> None:
-    """Raise OptionError unless a query is one statement that begins as those do that only read."""
-    words = (
-        _NOT_WORDS.sub(lambda found: " " if found["comment"] else "''", sql)
-        .strip()
-        .rstrip(";")
-        .strip()
-    )
-    first = words.lstrip("(").split(None, 1)[0].upper() if words.strip("(") else ""
-    if first not in ("SELECT", "WITH") or ";" in words:
-        raise OptionError("--select is to hold one query that only reads: SELECT ..., or WITH ...")
+    only = "--select is to hold one query that only reads: SELECT ..., or WITH ..."
+    try:
+        found = [each for each in sqlglot.parse(sql, read="bigquery") if each is not None]
+    except (errors.SqlglotError, RecursionError) as error:
+        raise OptionError(f"{only} What is there is not SQL as BigQuery knows it.") from error
+    if len(found) != 1 or not isinstance(found[0], expressions.Query):
+        raise OptionError(only)
+    writing = (expressions.DML, expressions.DDL, expressions.Into, expressions.Command)
+    if any(isinstance(each, writing) for each in found[0].walk()):
+        raise OptionError(only)
+    return found[0].sql(dialect="bigquery", comments=False)
 
 
 def _within(slices: Sequence[Slice]) -> tuple[str, list[Any]]:

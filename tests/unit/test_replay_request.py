@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.replay.choosing import require_reading
+from weir.pipelines.replay.choosing import reading
 from weir.pipelines.replay.configuration import Configuration, Recorded
 from weir.pipelines.replay.options import Request, share_of
 from weir.transforms.read import Start, Stop
@@ -83,7 +83,7 @@ def test_a_missing_from_is_named():
     ],
 )
 def test_a_query_that_reads_is_taken(sql):
-    require_reading(sql)
+    reading(sql)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,15 @@ def test_a_query_that_reads_is_taken(sql):
         "((",
         "DELETE FROM labels WHERE TRUE",
         "SELECT 1; DROP TABLE labels",
+        "SELECT '''it's''' ; DELETE FROM labels WHERE TRUE -- '",
+        "SELECT " + '"""say "so"""" ; DELETE FROM labels WHERE TRUE',
+        "WITH a AS (SELECT 1) DELETE FROM labels WHERE TRUE",
+        "BEGIN SELECT 1; END",
+        "DECLARE x INT64; SELECT 1",
+        "EXECUTE IMMEDIATE 'DROP TABLE labels'",
+        "EXPORT DATA OPTIONS (uri='gs://b/*', format='CSV') AS SELECT 1",
+        "CALL other.procedure()",
+        "(" * 5000 + "SELECT 1",
         "SELECT '-- ' ; DROP TABLE labels",
         "/* SELECT */ CREATE TABLE x AS SELECT 1",
         "CALL p()",
@@ -101,7 +110,12 @@ def test_a_query_that_reads_is_taken(sql):
 )
 def test_any_other_statement_is_not(sql):
     with pytest.raises(OptionError, match="only reads"):
-        require_reading(sql)
+        reading(sql)
+
+
+def test_what_is_sent_is_the_one_statement_that_was_understood():
+    written = reading("SELECT '''it's; DELETE''' AS id -- '; DELETE FROM labels\n FROM labels")
+    assert written == r"SELECT 'it\'s; DELETE' AS id FROM labels"
 
 
 CONFIGURATION = Configuration(
