@@ -11,8 +11,8 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
 from google.cloud import bigquery
-from kafka.errors import MessageSizeTooLargeError
 
 from weir.infra.local import bigquery_emulator, broker, kafka_broker
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
@@ -20,10 +20,11 @@ from weir.pipelines.bigquery.tables import PRIVATE, TABLES, create_tables
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.moderate import finish
 from weir.pipelines.options import ModerationSettings
-from weir.pipelines.posts import SAMPLE, read_posts
+from weir.pipelines.posts import SAMPLE, PostFile, read_posts
 from weir.pipelines.runners import IN_PROCESS, job_options
 from weir.pipelines.screening.recall import Audited, added_up, audited
 from weir.transforms.counts import Counts, counts_of
+from weir.transforms.decode import DecodeSettings
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.read import ReadFromKafka, Start, Stop
 from weir.transforms.screen import Screen
@@ -31,7 +32,8 @@ from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 TOPIC = "posts"
 PARTITIONS = 4
-MAX_POST_BYTES = 2 << 20
+MAX_POST_BYTES = 2 << 20  # with what Kafka puts around it:
+_OVERHEAD = 4 << 10  # its key of at most 1,024 characters, and the record's own lengths
 
 
 @dataclass(frozen=True)
@@ -109,35 +111,52 @@ def local_stack(kind: BrokerKind = BrokerKind.EMBEDDED) -> Iterator[Stack]:
         yield stack
 
 
-def fill(stack: Stack, path: Path | None, id_field: str) -> int:
-    """Send the posts of a file (the sample, where there is none) to the topic; return how many.
+def checked_settings(arguments: Iterable[str]) -> ModerationSettings:
+    """Return the settings that the job will have, before there is a stack; OptionError."""
+    nowhere = Stack(
+        KafkaSettings("127.0.0.1:1"),
+        BigQuerySettings(
+            "demo", "demo", rest_endpoint="http://127.0.0.1:1", grpc_endpoint="127.0.0.1:1"
+        ),
+    )
+    return ModerationSettings.from_options(_job_options(nowhere, arguments, "demo"))
 
-    Raises OptionError where the file cannot be read, or holds nothing or what no topic takes.
+
+def input_posts(path: Path | None, decode: DecodeSettings) -> PostFile:
+    """Return the posts of a file, of the sample where there is none.
+
+    FileError or OptionError where it cannot be read, or holds no post or one that no topic takes.
     """
+    posts = read_posts(path or SAMPLE, decode)
+    for number, (_, value) in enumerate(posts.messages, 1):
+        if len(value) > MAX_POST_BYTES - _OVERHEAD:
+            raise OptionError(
+                f"Post {number} of {posts.name} has {len(value):,} bytes, and the topic takes "
+                f"{MAX_POST_BYTES - _OVERHEAD:,} at most. Cut it or take it out"
+            )
+    return posts
+
+
+def fill(stack: Stack, messages: Iterable[tuple[bytes | None, bytes]]) -> int:
+    """Send messages, key and value, to the topic; return how many."""
     producer = stack.kafka.producer(max_request_size=MAX_POST_BYTES)
     try:
-        acknowledgements = []
-        for number, (key, value) in enumerate(read_posts(path or SAMPLE, id_field), 1):
-            try:
-                acknowledgements.append(producer.send(TOPIC, key=key, value=value))
-            except MessageSizeTooLargeError as error:
-                raise OptionError(
-                    f"Post {number} of {path} has {len(value):,} bytes, and the topic takes "
-                    f"{MAX_POST_BYTES:,} at most. Cut it or take it out"
-                ) from error
+        sent = [producer.send(TOPIC, key=key, value=value) for key, value in messages]
         producer.flush()
-        for acknowledgement in acknowledgements:
+        for acknowledgement in sent:
             acknowledgement.get(timeout=60)
     finally:
         producer.close()
-    if not acknowledgements:
-        raise OptionError(f"--input {path} holds no posts")
-    return len(acknowledgements)
+    return len(sent)
+
+
+def _job_options(stack: Stack, arguments: Iterable[str], run: str) -> PipelineOptions:
+    return job_options([*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments])
 
 
 def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> DemoReport:
     """Run the bounded job over what the topic holds, and check it against its results."""
-    options = job_options([*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments])
+    options = _job_options(stack, arguments, run)
     settings = ModerationSettings.from_options(options)
     ensure_topics(stack.kafka, settings.topics_written)
     started = time.time()

@@ -1,71 +1,102 @@
-"""Posts in files: CSV or JSON Lines, gzipped or not, as the Kafka messages they would have been."""
+"""Posts in files, as the Kafka messages they would have been."""
 
-import csv
-import gzip
-import io
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import Any
 
-import msgspec
+import pyarrow as pa
 
 from weir.pipelines.errors import OptionError
+from weir.pipelines.text_fields import text_fields
+from weir.transforms.decode import DecodeSettings, decoder
+from weir.transforms.files import Fault, Records, listed, read_file
+from weir.transforms.records import MESSAGE
 
 SAMPLE = Path(__file__).parent / "sample" / "posts.jsonl"
+_ROWS = 4_000  # decoded at once
+_EXAMPLES = 100  # messages that are looked at for the fields that hold text
 
 
-def read_posts(path: Path, id_field: str) -> Iterator[tuple[bytes | None, bytes]]:
-    """Yield the key and value of each post's message.
+@dataclass(frozen=True)
+class PostFile:
+    """The messages of a file, key and value, and what became of its rows: posts or ``unread``."""
 
-    A line of JSON Lines is the value as it stands, however broken; a CSV row becomes an object
-    of its columns. The key is the value of ``id_field``, where there is one. Raises OptionError
-    where the file is missing, is neither CSV nor JSON Lines by its name, or is damaged.
+    name: str
+    messages: tuple[tuple[bytes | None, bytes], ...] = field(repr=False)
+    texts: tuple[str, ...] = field(repr=False)
+    unread: tuple[Fault, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return rows in and posts out in a line, and a line for each thing to know of them."""
+        said = f"{self.name}: {len(self.messages):,} rows, {len(self.texts):,} posts"
+        unread = f"; no posts are {listed(self.unread)}" if self.unread else ""
+        return "\n".join([said + unread, *self.warnings])
+
+
+def read_posts(path: Path, decode: DecodeSettings) -> PostFile:
+    """Return the messages of a file, and its posts as the decoder reads them.
+
+    A line of JSON Lines is a message as it stands, and a row of a table an object of its columns.
+    FileError where a row is neither; OptionError where none is a post.
     """
-    try:
-        yield from _posts(path, id_field)
-    except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise OptionError(
-            f"--input {path} cannot be read to its end: {error}. Check that it is whole, and "
-            "what its name says it is"
-        ) from error
+    wanted = [".".join(names) for names in decode.paths]
+    read = read_file(path, wanted).sound()
+    messages: list[tuple[bytes | None, bytes]] = []
+    texts: list[str] = []
+    unread: list[Fault] = []
+    for keys, found, failed in _decoded(read, decode):
+        messages += keys
+        texts += found
+        unread += failed
+    if not texts:
+        raise OptionError(_why_not(read, unread, decode.text_field))
+    return PostFile(read.name, tuple(messages), tuple(texts), tuple(unread), read.warnings)
 
 
-def _posts(path: Path, id_field: str) -> Iterator[tuple[bytes | None, bytes]]:
-    name = path.name.removesuffix(".gz")
-    if not path.is_file():
-        raise OptionError(f"--input {path}: there is no such file")
-    if name.endswith(".csv"):
-        yield from _csv(path, id_field)
-    elif name.endswith((".jsonl", ".ndjson", ".json")):
-        yield from _json_lines(path, id_field)
-    else:
-        raise OptionError(f"--input {path}: give a .csv, .jsonl or .ndjson file, .gz or not")
+def _decoded(
+    read: Records, decode: DecodeSettings
+) -> Iterator[tuple[list[tuple[bytes | None, bytes]], list[str], list[Fault]]]:
+    """Yield the messages, the texts and the rows that are no posts, some thousand rows at once."""
+    read_batch = decoder(decode)
+    for begin in range(0, len(read.records), _ROWS):
+        records = read.records[begin : begin + _ROWS]
+        found = read_batch(_batch(read.name, [record.value for record in records]))
+        rows: Any = found.content.select(["offset", "content_id", "text"]).to_pydict()
+        keys: list[bytes | None] = [None] * len(records)
+        for offset, content_id in zip(rows["offset"], rows["content_id"], strict=True):
+            if content_id != f"{read.name}/0/{offset}":  # as a post without an id is named
+                keys[offset] = content_id.encode()
+        messages = [(key, record.value) for key, record in zip(keys, records, strict=True)]
+        lines = [
+            (records[failure.row].line, failure.error.removesuffix("."))
+            for failure in found.failures
+        ]
+        yield messages, rows["text"], [Fault(line, line, error) for line, error in lines]
 
 
-def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+def _batch(name: str, values: Sequence[bytes]) -> pa.RecordBatch:
+    rows = len(values)
+    columns = {
+        "topic": pa.repeat(name, rows),
+        "partition": pa.repeat(pa.scalar(0, pa.int32()), rows),
+        "offset": pa.array(range(rows), pa.int64()),
+        "value": pa.array(values, pa.binary()),
+    }
+    return pa.RecordBatch.from_arrays(
+        [
+            columns[each.name] if each.name in columns else pa.nulls(rows, each.type)
+            for each in MESSAGE
+        ],
+        schema=MESSAGE,
+    )
 
 
-def _csv(path: Path, id_field: str) -> Iterator[tuple[bytes | None, bytes]]:
-    csv.field_size_limit(1 << 24)
-    encode = msgspec.json.Encoder().encode
-    with _open(path) as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="") as text:
-        for row in csv.DictReader(text):
-            columns = {k: v for k, v in row.items() if isinstance(k, str)}
-            key = columns.get(id_field)
-            yield (key.encode() if key else None), encode(columns)
-
-
-def _json_lines(path: Path, id_field: str) -> Iterator[tuple[bytes | None, bytes]]:
-    decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-    with _open(path) as raw:
-        for line in raw:
-            value = line.rstrip(b"\r\n")
-            if not value:
-                continue
-            try:
-                key = decode(value).get(id_field)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                key = None
-            yield (bytes(key).strip(b'"') if key else None), value
+def _why_not(read: Records, unread: Sequence[Fault], field: str) -> str:
+    found = text_fields(record.value for record in read.records[:_EXAMPLES])
+    named = f"The fields that hold text are {', '.join(found)}; name one" if found else "Name it"
+    return (
+        f"{read.name}: none of its {len(read.records):,} rows is a post: {listed(unread)}. "
+        f"{named} by --text_field, which is {field}"
+    )

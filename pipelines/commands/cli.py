@@ -64,7 +64,10 @@ def demo(
     context: typer.Context,
     input_file: Annotated[
         Path | None,
-        typer.Option("--input", help="CSV or JSON Lines, .gz too. Default: a sample of posts."),
+        typer.Option(
+            "--input",
+            help="CSV, JSON, JSON Lines or Parquet, .gz and .zst too. Default: a sample of posts.",
+        ),
     ] = None,
     id_field: Annotated[str, typer.Option(help="Field that holds a post's id.")] = "id",
     text_field: Annotated[str, typer.Option(help="Field that holds a post's text.")] = "text",
@@ -85,25 +88,27 @@ def demo(
     elsewhere. Other options are the job's, as weir run takes them: weir demo --engine endpoint
     --endpoint_url http://127.0.0.1:11434/v1
     """
+    arguments = [
+        f"--policies={policies}",
+        f"--engine={engine}",
+        f"--id_field={id_field}",
+        f"--text_field={text_field}",
+        *context.args,
+    ]
+    with reported(), _writable(json_file, export):
+        settings = demo_job.checked_settings(arguments)
+        posts = demo_job.input_posts(input_file, settings.decode)
+        if input_file:
+            console.print(str(posts), markup=False, highlight=False, soft_wrap=True)
     with (
         reported(),
-        _writable(json_file, export),
         console.status("starting the broker and the BigQuery emulator") as status,
         demo_job.local_stack() as stack,
     ):
         status.update("filling the topic")
-        sent = demo_job.fill(stack, input_file, id_field)
+        sent = demo_job.fill(stack, posts.messages)
         status.update(f"moderating {sent:,} posts")
-        report = demo_job.moderate_once(
-            stack,
-            [
-                f"--policies={policies}",
-                f"--engine={engine}",
-                f"--id_field={id_field}",
-                f"--text_field={text_field}",
-                *context.args,
-            ],
-        )
+        report = demo_job.moderate_once(stack, arguments)
         if export:
             status.update("exporting the tables")
             demo_job.export(stack, export)

@@ -1,18 +1,17 @@
 """The labelled posts that a policy is tested on: its golden examples, or a file of a team's own."""
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from weir.policies.policy import Policy
+from weir.transforms.files import read_file
 from weir.transforms.screen.training.label_files import read_labels
 from weir.transforms.screen.training.labelled import LabelsError
 
 GOLDEN = "golden examples"
 _TEXT, _LABEL = "text", "label"
-_LONGEST_CELL = 1 << 30  # characters; Python's csv refuses 131,073 unless told
 
 
 @dataclass(frozen=True)
@@ -55,15 +54,17 @@ def golden_labels(policy: Policy) -> Labels:
 
 
 def labels_of_file(path: Path, policy: Policy) -> Labels:
-    """Return the labelled posts of a file for one policy; LabelsError where it cannot be used.
+    """Return the labelled posts of a file for one policy.
+
+    FileError or LabelsError where it cannot be used.
 
     Either it is written as examples.csv is (columns ``text`` and ``label``, and ``rule_id`` and
     ``note`` where there are any), or as ``weir screen train --labels`` reads it: a column ``text``
-    and one that is named after the policy, 1 for violates, 0 for safe; CSV or Parquet.
+    and one that is named after the policy, 1 for violates, 0 for safe.
     """
-    table = _golden_form(path)
-    if table is not None:
-        cases = tuple(_cases(table, path, policy))
+    rows = read_file(path, (_TEXT, _LABEL)).sound().rows()
+    if any(_LABEL in row for _, row in rows):
+        cases = tuple(_cases(rows, path, policy))
         return _usable(Labels(path.name, cases), f"The labels {path}")
     read = read_labels(path, [policy.policy_id])
     cases = tuple(
@@ -74,48 +75,33 @@ def labels_of_file(path: Path, policy: Policy) -> Labels:
     return _usable(Labels(path.name, cases, read.warnings), f"The labels {path}")
 
 
-def _golden_form(path: Path) -> list[list[str]] | None:
-    """Return the rows of a CSV file with a column of labels; None where it is another file."""
-    limit = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return None  # read_labels says what is wrong, or reads it as Parquet
-    finally:
-        csv.field_size_limit(limit)
-    if not rows or _LABEL not in rows[0]:
-        return None
-    return rows
-
-
-def _cases(rows: Sequence[Sequence[str]], path: Path, policy: Policy) -> Iterator[Case]:
-    header = rows[0]
-    if _TEXT not in header:
-        raise LabelsError(f"The labels {path} have no column {_TEXT!r}; name the posts' column so.")
+def _cases(
+    rows: Sequence[tuple[int, Mapping[str, Any]]], path: Path, policy: Policy
+) -> Iterator[Case]:
     meanings = {"violates": "violates", "safe": "safe"} | dict(policy.labels)
-    for number, row in enumerate(rows[1:], start=1):
-        if len(row) != len(header):
-            raise LabelsError(
-                f"The labels {path} have {len(row)} cells in row {number}, and {len(header)} in "
-                "their header; quote cells that hold a comma."
-            )
-        cells = dict(zip(header, row, strict=True))
-        meaning = meanings.get(cells[_LABEL].strip())
+    for number, (line, row) in enumerate(rows, start=1):
+        text, label, rule_id, note = (
+            _cell(row, name) for name in (_TEXT, _LABEL, "rule_id", "note")
+        )
+        meaning = meanings.get(label.strip())
         if meaning is None:
             raise LabelsError(
-                f"The labels {path} have an unknown label in row {number}; write one of "
+                f"The labels {path} have an unknown label in line {line}; write one of "
                 f"{', '.join(meanings)}."
             )
-        rule_id = cells.get("rule_id") or None
         if rule_id and rule_id not in policy.rules:
             raise LabelsError(
-                f"The labels {path} name a rule in row {number} that {policy.policy_id} does not "
+                f"The labels {path} name a rule in line {line} that {policy.policy_id} does not "
                 f"have; its rules: {', '.join(policy.rules) or 'none'}."
             )
-        if not cells[_TEXT].strip():
-            raise LabelsError(f"The labels {path} have no text in row {number}; delete the row.")
-        yield Case(number, cells[_TEXT], meaning == "violates", rule_id, cells.get("note") or None)
+        if not text.strip():
+            raise LabelsError(f"The labels {path} have no text in line {line}; delete the row.")
+        yield Case(number, text, meaning == "violates", rule_id or None, note or None)
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    return "" if value is None else str(value)
 
 
 def _usable(labels: Labels, whose: str) -> Labels:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from weir.pipelines.posts import read_posts
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.decode.formats import decoder
 from weir.transforms.kafka.consumers import PartitionReader
-from weir.transforms.kafka.message_batch import message_batch
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Start, Stop
 from weir.transforms.read.partitions import Slice, find_slices
@@ -24,15 +22,6 @@ from weir.transforms.read.partitions import Slice, find_slices
 POSTS = 2_000
 _SECONDS = 10.0
 _PARTITIONS = 32  # each costs a connection
-
-
-@dataclass(frozen=True)
-class _Message:
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int | None = None
-    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def posts_of_topics(
@@ -70,11 +59,7 @@ def values_of_topics(kafka: KafkaSettings, topics: tuple[str, ...], limit: int) 
 
 def posts_of_file(path: Path, decode: DecodeSettings, limit: int = POSTS) -> list[str]:
     """Return the text of the first ``limit`` posts of a file, as ``weir demo`` reads files."""
-    messages = [
-        _Message(offset, key, value)
-        for offset, (key, value) in enumerate(islice(read_posts(path, decode.id_field), limit))
-    ]
-    return _texts([message_batch(path.name, 0, messages)], decode)
+    return list(read_posts(path, decode).texts[:limit])
 
 
 def _spread(slices: Sequence[Slice]) -> Sequence[Slice]:

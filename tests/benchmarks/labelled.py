@@ -18,7 +18,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from weir.pipelines.demo import fill, local_stack, moderate_once, query
+from weir.pipelines.posts import read_posts
 from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.decode import DecodeSettings
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.labelled import LabelledSet, golden_examples, public_sets
 from weir.transforms.screen.training.split import TEST_SHARE
@@ -75,7 +77,7 @@ def measure(labelled: LabelledSet, tested: set[str]) -> dict[str, object]:
         with posts.open("w", encoding="utf-8") as lines:
             for number, post in enumerate(labelled.posts):
                 lines.write(json.dumps({"id": str(number), "text": post.text}) + "\n")
-        sent = fill(stack, posts, "id")
+        sent = fill(stack, read_posts(posts, DecodeSettings()).messages)
         started = time.time()
         report = moderate_once(stack, [], run="labelled")
         seconds = time.time() - started

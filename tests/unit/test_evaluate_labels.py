@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from weir.errors import WeirError
 from weir.pipelines.evaluate.labels import golden_labels, labels_of_file
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import Contract
+from weir.transforms.files import FileError
 from weir.transforms.screen.training.labelled import LabelsError
 
 SPAM = load_policies(LIBRARY)["spam"]
@@ -66,29 +68,29 @@ def test_a_post_of_any_length_is_read(file):
     [
         ("text,label\nbuy,violates\nsell,violates\n", "have no safe post"),
         ("text,label\nhi,safe\n", "have no violating post"),
-        ("text,label\n", "have no labelled post"),
+        ("text,label\n", "holds no rows"),
         ("text,spam\nbuy,1\n", "have no safe post"),
-        ("text,label,rule_id\nbuy,violates,SPAM99\nhi,safe,\n", "a rule in row 1 that spam does"),
-        ("text,label\nbuy,yes\nhi,safe\n", "unknown label in row 1; write one of violates, safe"),
-        ("post,label\nbuy,violates\nhi,safe\n", "have no column 'text'"),
+        ("text,label,rule_id\nbuy,violates,SPAM99\nhi,safe,\n", "a rule in line 2 that spam does"),
+        ("text,label\nbuy,yes\nhi,safe\n", "unknown label in line 2; write one of violates, safe"),
+        ("post,label\nbuy,violates\nhi,safe\n", "there is no column 'text'"),
         ("text,scam\nbuy,1\nhi,0\n", "no column for any policy"),
-        ("text,label\nbuy,violates\nhi\n", "have 1 cells in row 2"),
-        ("text,label\n ,violates\nhi,safe\n", "have no text in row 1"),
+        ("text,label\nbuy,violates\nhi\n", "line 3: 1 cells where the header has 2"),
+        ("text,label\n ,violates\nhi,safe\n", "have no text in line 2"),
         ("text,label\nbuy,violates\nbuy,safe\n", "one text twice, in rows 1 and 2"),
-        ("text,label\nbuy\xe9,violates\n".encode("latin-1"), "are not UTF-8 (line 2)"),
+        (b"text,label\nbuy\xff,violates\n", "line 2 is not UTF-8"),
         (b"PAR1 and nothing more", "no sound Parquet file"),
-        ("", "have no column 'text'"),
-        ('text,label\n"buy,violates\n', "not sound CSV"),
+        ("", "is empty"),
+        ('text,label\n"buy,violates\n', "line 2: a quote that is opened here is never closed"),
     ],
 )
 def test_a_file_that_cannot_measure_is_refused_with_the_way_out(file, content, said):
-    with pytest.raises(LabelsError) as caught:
+    with pytest.raises(WeirError) as caught:
         labels_of_file(file(content), SPAM)
     assert said in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(LabelsError, match="cannot be read"):
+    with pytest.raises(FileError, match="there is no such file"):
         labels_of_file(tmp_path / "labels.csv", SPAM)
 
 

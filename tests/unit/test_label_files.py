@@ -6,6 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from weir.errors import WeirError
+from weir.transforms.files import FileError
 from weir.transforms.screen.training.label_files import LabelFile, read_labels
 from weir.transforms.screen.training.labelled import LabelledPost, LabelsError
 
@@ -78,29 +80,29 @@ def test_a_byte_order_mark_and_a_megabyte_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("text,hate,spam\na,1,0\nsecret,2,0\n", r"row 3, column 'hate'"),
-        ("text,hate,spam\nsecret,yes,0\n", r"row 2, column 'hate'"),
-        (b"text,hate,spam\na,1,0\nsecret \xff,1,0\n", r"not UTF-8 \(line 3\)"),
-        ("text,hate,spam\nsecret,with a comma,1,0\n", r"4 cells in row 2, and 3"),
-        ('text,hate,spam\n"secret,1,0\n', "not sound CSV"),
+        ("text,hate,spam\na,1,0\nsecret,2,0\n", r"line 3, column 'hate'"),
+        ("text,hate,spam\nsecret,yes,0\n", r"line 2, column 'hate'"),
+        (b"text,hate,spam\na,1,0\nsecret \xff,1,0\n", "line 3 is not UTF-8"),
+        ("text,hate,spam\nsecret,with a comma,1,0\n", "line 2: 4 cells where the header has 3"),
+        ('text,hate,spam\n"secret,1,0\n', "line 2: a quote that is opened here is never closed"),
         ("post,hate,spam\nsecret,1,0\n", "no column 'text'"),
-        ("text,hate,hate\nsecret,1,0\n", "'hate' twice"),
+        ("text,hate,hate\nsecret,1,0\n", "'hate' stands twice"),
         ("text,other\nsecret,1\n", "no column for any policy"),
-        ("", "no column 'text'"),
+        ("", "is empty"),
         (b"PAR1 secret", "no sound Parquet"),
     ],
 )
 def test_labels_that_cannot_be_used_are_refused_without_a_word_of_a_post(
     tmp_path: Path, content: str | bytes, complaint: str
 ) -> None:
-    with pytest.raises(LabelsError, match=complaint) as refusal:
+    with pytest.raises(WeirError, match=complaint) as refusal:
         read(tmp_path, content)
     assert "secret" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 def test_parquet_labels_other_than_one_and_zero_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(LabelsError, match="row 2, column 'hate'"):
+    with pytest.raises(LabelsError, match="line 2, column 'hate'"):
         parquet(tmp_path, text=["a", "b"], hate=[1, 2], spam=[0, 0])
 
 
@@ -117,17 +119,17 @@ def test_a_column_that_python_has_no_value_for_spoils_nothing_where_no_policy_is
 
 
 def test_such_a_column_in_a_policys_place_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LabelsError, match="no sound Parquet"):
+    with pytest.raises(LabelsError, match="other than 1, 0 or nothing in line 1"):
         parquet(tmp_path, text=["a"], hate=pa.array([1], pa.timestamp("ns")), spam=[0])
 
 
 def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
     parquet(tmp_path, text=["a"], hate=[1], spam=[0])
     content = (tmp_path / "labels.parquet").read_bytes()
-    with pytest.raises(LabelsError, match="no sound Parquet"):
+    with pytest.raises(FileError, match="no sound Parquet"):
         read(tmp_path, content[:-9], "cut.parquet")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LabelsError, match="cannot be read"):
+    with pytest.raises(FileError, match="there is no such file"):
         read_labels(tmp_path / "nothing.csv", POLICIES)

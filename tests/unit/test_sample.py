@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from weir.pipelines.posts import SAMPLE, read_posts
+from weir.transforms.decode import DecodeSettings
 
 FIELDS = {"id", "text", "created_at", "lang", "community", "author", "about"}
 POLICIES = {
@@ -37,7 +38,7 @@ def kinds(posts: list[dict[str, Any]]) -> Counter[str]:
 
 
 def test_the_reader_finds_every_post_under_its_own_id(posts):
-    keys = [key for key, _ in read_posts(SAMPLE, "id")]
+    keys = [key for key, _ in read_posts(SAMPLE, DecodeSettings()).messages]
     assert keys == [post["id"].encode() for post in posts]
     assert len(set(keys)) == len(keys)
 

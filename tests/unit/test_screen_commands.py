@@ -82,7 +82,7 @@ def test_show_prints_those_of_the_starter_where_no_screen_is_named() -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"text,hate\na,2\n", "other than 1, 0 or nothing in row 2"),
+        (b"text,hate\na,2\n", "other than 1, 0 or nothing in line 2"),
         (b"text,hate\n\xff,1\n", "not UTF-8"),
         (b"text,hate\none post,1\n", "No policy has both"),
         (b"text,hate\na,0\nb,0\nc,0\n", "No policy has both"),
@@ -105,7 +105,7 @@ def test_labels_that_cannot_be_used_end_in_one_sentence_and_exit_2(
     [
         ((), "nothing to learn from"),
         (("--data", "/nowhere"), "public sets are not in"),
-        (("--labels", "/nowhere.csv"), "cannot be read"),
+        (("--labels", "/nowhere.csv"), "there is no such file"),
         (("--from-verdicts",), "--from-verdicts and --project go together"),
         (("--project", "p"), "--from-verdicts and --project go together"),
         (("--labels", "/nowhere.csv", "--recall", "2"), "recall is 2"),

@@ -1,0 +1,6 @@
+"""Files of posts and labels: CSV, JSON and Parquet, read whole or refused with the line."""
+
+from weir.transforms.files.read import read_content, read_file
+from weir.transforms.files.records import Fault, FileError, Record, Records, listed
+
+__all__ = ["Fault", "FileError", "Record", "Records", "listed", "read_content", "read_file"]
