@@ -11,7 +11,7 @@ import typer
 from weir.pipelines.commands.terminal import Policies, console
 from weir.pipelines.errors import OptionError, reported
 from weir.pipelines.report.period import since, written
-from weir.pipelines.reviews.reviews import Bad, read_reviews, store_reviews
+from weir.pipelines.reviews.reviews import COLUMNS, Bad, read_reviews, store_reviews
 from weir.pipelines.reviews.sample import (
     disagreements,
     sample,
@@ -21,6 +21,7 @@ from weir.pipelines.reviews.sample import (
     write_sample,
 )
 from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.files import read_file
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 review_app = typer.Typer(
@@ -119,14 +120,12 @@ def import_reviews(
     and the others are stored all the same; exit code 1 then. The same file may be given again.
     """
     with reported():
-        try:
-            read = read_reviews(file.read_bytes(), reviewer.strip())
-        except OSError as error:
-            raise OptionError(f"{file} cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise OptionError(f"{file}: {error}") from error
+        content = read_file(file, COLUMNS)
+        read = read_reviews(content, reviewer.strip())
         settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
         done = store_reviews(settings, run, read.reviews, datetime.now(UTC))
+    for warning in content.warnings:
+        sys.stderr.write(f"weir: {warning}\n")
     bad = sorted((*read.bad, *done.bad), key=_line)
     for each in bad:
         sys.stderr.write(f"{file}:{each.line}: {each.why}\n")

@@ -1,8 +1,6 @@
 """Reviewers' decisions: read from a file, found in the dataset, and stored as rows."""
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from contextlib import closing
@@ -15,6 +13,7 @@ from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import Parameter, execute
 from weir.pipelines.bigquery.tables import TablesError, explained
+from weir.transforms.files import FileError, Records
 from weir.transforms.records import HUMAN_LABEL
 from weir.transforms.write.bigquery.appender import Appender
 from weir.transforms.write.bigquery.connection import AppendConnection
@@ -22,8 +21,8 @@ from weir.transforms.write.bigquery.rows import ROWS, cut, project
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 REQUIRED = ("decision_id", "policy_id", "created_at", "decision")
+COLUMNS = (*REQUIRED, "reviewer", "note")
 DECISIONS = ("violates", "safe")
-_LONGEST_CELL = 1 << 30  # characters; Python's csv refuses 131,073 unless told
 # No post is from before or after: see weir.transforms.decode.times.
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _LONGEST = {"decision_id": 1_024, "policy_id": 1_024, "reviewer": 1_024, "note": 10_000}
@@ -61,43 +60,32 @@ class ReviewFile:
     bad: tuple[Bad, ...]
 
 
-def read_reviews(content: bytes, reviewer: str) -> ReviewFile:
-    """Read a CSV with at least the columns REQUIRED; ``reviewer`` is for rows that name none.
+def read_reviews(read: Records, reviewer: str) -> ReviewFile:
+    """Return what a file with at least the columns REQUIRED holds; FileError for any other.
 
-    An empty decision is one that is still to come. Raises ValueError, with a sentence, where the
-    file is no such CSV at all.
+    ``reviewer`` is for rows that name none. An empty decision is one that is still to come.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line} is not UTF-8; save the file as UTF-8") from error
-    limit = csv.field_size_limit(_LONGEST_CELL)
-    try:
-        return _rows(csv.reader(io.StringIO(text, newline=""), strict=True), reviewer)
-    except csv.Error as error:
-        raise ValueError(f"it is no sound CSV ({error})") from error
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _rows(lines: Any, reviewer: str) -> ReviewFile:
-    header: list[str] = next(lines, [])
-    if absent := [name for name in REQUIRED if name not in header]:
-        raise ValueError(f"it has no column {absent[0]!r}; export the sample again, and keep them")
+    rows = [
+        (line, {name: _cell(value) for name, value in row.items()}) for line, row in read.rows()
+    ]
+    for absent in (name for name in REQUIRED if rows and not any(name in row for _, row in rows)):
+        raise FileError(
+            f"{read.name}: it has no column {absent!r}; export the sample again, and keep them"
+        )
     reviews: list[Review] = []
-    bad: list[Bad] = []
-    undecided, line = 0, lines.line_num + 1
-    for cells in lines:
-        if len(cells) != len(header):
-            bad.append(Bad(line, f"{len(cells)} cells where the header has {len(header)}"))
-        elif not (row := dict(zip(header, cells, strict=True)))["decision"].strip():
+    bad = [Bad(fault.first, fault.why) for fault in read.faults]
+    undecided = 0
+    for line, row in rows:
+        if not row.get("decision", "").strip():
             undecided += 1
-        else:
-            read = _review(line, row, reviewer)
-            (reviews if isinstance(read, Review) else bad).append(read)  # type: ignore[arg-type]
-        line = lines.line_num + 1
+            continue
+        found = _review(line, row, reviewer)
+        (reviews if isinstance(found, Review) else bad).append(found)  # type: ignore[arg-type]
     return ReviewFile(tuple(reviews), undecided, tuple(bad))
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _review(line: int, row: dict[str, str], reviewer: str) -> Review | Bad:
@@ -108,7 +96,7 @@ def _review(line: int, row: dict[str, str], reviewer: str) -> Review | Bad:
     if not who:
         return Bad(line, "it names no reviewer; fill the column, or give --reviewer")
     try:
-        created_at = datetime.fromisoformat(row["created_at"].strip())
+        created_at = datetime.fromisoformat(row.get("created_at", "").strip())
     except ValueError:
         return Bad(line, "created_at is no time such as 2026-03-04T12:00:00+00:00")
     if created_at.tzinfo is None:
@@ -123,8 +111,8 @@ def _review(line: int, row: dict[str, str], reviewer: str) -> Review | Bad:
             return Bad(line, f"the {name} holds a control character")
     return Review(
         line=line,
-        decision_id=row["decision_id"].strip(),
-        policy_id=row["policy_id"].strip(),
+        decision_id=row.get("decision_id", "").strip(),
+        policy_id=row.get("policy_id", "").strip(),
         created_at=created_at,
         human_verdict=decision,
         reviewer=who,
@@ -201,7 +189,7 @@ def _decisions(
                 bigquery.ArrayQueryParameter("ids", "STRING", ids[start : start + _AT_ONCE]),
             ]
             for row in execute(client, sql, parameters):
-                found[row.pop("decision_id"), row["policy_id"]] = row
+                found[row.pop("decision_id"), row.get("policy_id", "")] = row
     return found
 
 

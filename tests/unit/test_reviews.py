@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from tests.hostile_posts import POSTS
 from weir.pipelines.csv_cells import cell, write_cells
-from weir.pipelines.reviews.reviews import Review, read_reviews
+from weir.pipelines.reviews.reviews import COLUMNS, Review, read_reviews
 from weir.pipelines.reviews.sample import write_examples, write_items, write_labels, write_sample
 from weir.policies.loading import parse_policy
+from weir.transforms.files import read_content
 from weir.transforms.screen.training.label_files import read_labels
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -33,7 +34,11 @@ FORMULAS = [
 
 
 def reviews(*lines, reviewer="ann"):
-    return read_reviews("\n".join([HEADER, *lines]).encode(), reviewer)
+    return read_file_of("\n".join([HEADER, *lines]).encode(), reviewer)
+
+
+def read_file_of(content, reviewer="ann"):
+    return read_reviews(read_content(content, "f", COLUMNS), reviewer)
 
 
 def row(decision="violates", at="2026-03-04T12:00:00+00:00", who="", note="", text="a post"):
@@ -91,6 +96,11 @@ def test_a_review_is_read_with_the_line_where_it_begins():
     )
 
 
+def test_a_file_that_a_spreadsheet_saved_with_semicolons_is_read():
+    lines = [HEADER, row(note="fine")]
+    assert read_file_of("\r\n".join(lines).replace(",", ";").encode()).reviews[0].note == "fine"
+
+
 def test_a_row_without_a_decision_waits():
     read = reviews(row(decision=""), row(decision="  "))
     assert (read.reviews, read.undecided, read.bad) == ((), 2, ())
@@ -107,6 +117,7 @@ def test_a_row_without_a_decision_waits():
         (row(who="a" * 1_025), "the reviewer is longer than 1,024 characters"),
         (row(who="\x00"), "the reviewer holds a control character"),
         ("d1,spam", "2 cells where the header has 7"),
+        ('d1,spam,"a "quoted" cell",,,,', "a quote stands inside a cell"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line_and_the_others_are_read(line, why):
@@ -130,15 +141,14 @@ def test_no_complaint_quotes_the_row():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "no column 'decision_id'"),
-        (b"decision_id,policy_id,created_at\n", "no column 'decision'"),
-        (b"\xff\xfe", "line 1 is not UTF-8"),
-        (f'{HEADER}\n"d1,spam'.encode(), "no sound CSV"),
+        (b"text\n", "no column 'decision_id'"),
+        (b"decision_id,policy_id,created_at\na,b,c\n", "no column 'decision'"),
+        (b"decision_id\n\xff", "line 2 is not UTF-8"),
     ],
 )
 def test_a_file_that_is_no_sample_is_refused_in_a_sentence(content, said):
     with pytest.raises(ValueError, match=said):
-        read_reviews(content, "ann")
+        read_file_of(content)
 
 
 def sampled(text="a post", **changes):
@@ -163,7 +173,7 @@ def test_a_sample_with_decisions_filled_in_is_read_back(tmp_path):
     path = tmp_path / "sample.csv"
     write_sample(path, [sampled(text) for text in FORMULAS], blind=False)
     content = path.read_text("utf-8").replace('"because","","",""', '"because","safe","",""')
-    read = read_reviews(content.encode(), "ann")
+    read = read_file_of(content.encode())
     assert (len(read.reviews), read.undecided, read.bad) == (len(FORMULAS), 0, ())
     assert {each.created_at for each in read.reviews} == {NOON}
 
