@@ -81,12 +81,12 @@ class Repeated:
 def _places(word: bytes, batch: Bytes) -> npt.NDArray[np.int64]:
     """Return where a word begins, in no order: its first two bytes are sought two at a time."""
     first = int.from_bytes(word[:2], "little")
-    found = [
-        np.flatnonzero(batch[start : start + (len(batch) - start) // 2 * 2].view("<u2") == first)
-        * 2
-        + start
-        for start in range(2)
-    ]
+    found = [np.empty(0, np.int64)]
+    for start in range(2):
+        even = batch[start : start + (len(batch) - start) // 2 * 2]
+        begins = even.view("<u2") == first
+        if begins.any():  # a tenth of the time that it takes to say where
+            found.append(np.flatnonzero(begins) * 2 + start)
     places = np.concatenate(found)
     places = places[places <= len(batch) - len(word)]
     for at, byte in enumerate(word[2:], start=2):
