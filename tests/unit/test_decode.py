@@ -11,51 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hostile import EITHER, READABLE, UNREADABLE
+from tests.json_messages import JSON, NESTED, RECEIVED, messages, only, post, read
 from weir.transforms import coders
 from weir.transforms.counts import counts_of
 from weir.transforms.decode import Decode, DecodeSettings, attributes, decoder
 from weir.transforms.records import CONTENT, DEAD_LETTER, MESSAGE
 
 coders.register()
-
-RECEIVED = datetime(2026, 11, 2, 12, tzinfo=UTC)
-JSON = DecodeSettings()
-NESTED = DecodeSettings(
-    id_field="post.id",
-    text_field="post.body.text",
-    time_field="post.meta.made",
-    language_field="post.meta.lang",
-)
-
-
-def messages(*values: bytes | None, timestamp: datetime | None = RECEIVED) -> pa.RecordBatch:
-    rows = [
-        {
-            "topic": "posts",
-            "partition": 3,
-            "offset": 100 + row,
-            "timestamp": timestamp,
-            "key": b"author",
-            "value": value,
-            "headers": [{"key": "trace", "value": b"1"}],
-        }
-        for row, value in enumerate(values)
-    ]
-    return pa.RecordBatch.from_pylist(rows, schema=MESSAGE)
-
-
-def read(*values: bytes | None, settings: DecodeSettings = JSON):
-    return decoder(settings)(messages(*values))
-
-
-def post(**fields: object) -> bytes:
-    return json.dumps({"text": "a post"} | fields).encode()
-
-
-def only(decoded, column: str):
-    assert decoded.failures == ()
-    assert decoded.content.num_rows == 1
-    return decoded.content[column][0].as_py()
 
 
 def test_a_post_has_its_own_fields_and_the_whole_message_beside_them():
@@ -124,137 +86,6 @@ def test_a_post_without_a_usable_id_is_named_by_its_position(unusable):
 def test_ids_may_be_numbers_and_strings_in_one_batch():
     decoded = read(post(id=12345678901234567890), post(id="b"), post())
     assert decoded.content["content_id"].to_pylist() == ["12345678901234567890", "b", "posts/3/102"]
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        "2026-11-01T10:30:00Z",
-        "2026-11-01T10:30:00.000000Z",
-        "2026-11-01T10:30:00.000000999Z",
-        "2026-11-01T12:30:00+02:00",
-        "2026-11-01T10:30:00",
-        "2026-11-01 10:30",
-        "20261101T103000Z",
-        1793529000,
-        1793529000.0,
-        1793529000_000,
-        1793529000_000_000,
-        1793529000_000_000_000,
-    ],
-)
-def test_a_time_may_be_iso_8601_or_a_number(written):
-    expected = datetime(2026, 11, 1, 10, 30, tzinfo=UTC)
-    assert only(read(post(created_at=written)), "created_at") == expected
-
-
-@pytest.mark.parametrize(
-    "written",
-    ["3000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon", "",
-     "2026-02-30T00:00:00Z", -1, 10**400, 1e300, True, [], {}, None],
-    ids=lambda v: repr(v)[:12],
-)  # fmt: skip
-def test_a_time_that_is_no_time_or_implausible_gives_way_to_kafkas(written):
-    assert only(read(post(created_at=written)), "created_at") == RECEIVED
-
-
-# As in the field notes of those who reported them: what stands there, and what it means.
-@pytest.mark.parametrize(
-    ("written", "moment"),
-    [
-        ([2025, 1, 2, 3, 4, 5, 600000000], "2025-01-02T03:04:05.6Z"),
-        ([2025, 1, 2, 3, 4], "2025-01-02T03:04:00Z"),
-        ("2025-01-02T03:04:05.678+01:00[Europe/Paris]", "2025-01-02T02:04:05.678Z"),
-        ("Thu Jan 02 03:04:05 +0000 2025", "2025-01-02T03:04:05Z"),
-        ("Thu Jan  2 03:04:05 UTC 2025", "2025-01-02T03:04:05Z"),
-        ("Thu, 02 Jan 2025 03:04:05 GMT", "2025-01-02T03:04:05Z"),
-        ("2 Jan 2025 03:04:05 -0230", "2025-01-02T05:34:05Z"),
-        ("02/Jan/2025:03:04:05 +0100", "2025-01-02T02:04:05Z"),
-        (
-            "Thu Jan 02 2025 03:04:05 GMT+0100 (Central European Standard Time)",
-            "2025-01-02T02:04:05Z",
-        ),
-        ("January 2, 2025 at 3:04:05 PM UTC", "2025-01-02T15:04:05Z"),
-        ("Jan 2, 2025, 12:04 AM", "2025-01-02T00:04:00Z"),
-        ("2025-01-02 03:04:05.123456 UTC", "2025-01-02T03:04:05.123456Z"),
-        ("2025-01-02 03:04:05+00", "2025-01-02T03:04:05Z"),
-        ("2025-01-02 03:04:05 +0100", "2025-01-02T02:04:05Z"),
-        ("2025-01-02 03:04:05.123 +0000 UTC", "2025-01-02T03:04:05.123Z"),
-        ("2025/01/02 03:04:05", "2025-01-02T03:04:05Z"),
-        ("2025-01-02 03:04:05,678", "2025-01-02T03:04:05.678Z"),
-        ("1735787045", "2025-01-02T03:04:05Z"),
-        ("1735787045000", "2025-01-02T03:04:05Z"),
-        ("1735787045.0", "2025-01-02T03:04:05Z"),
-        ("1735787045.5", "2025-01-02T03:04:05.5Z"),
-        ("1.735787045e+09", "2025-01-02T03:04:05Z"),
-        ("1735787045123456", "2025-01-02T03:04:05.123456Z"),
-        ("20250102030405", "2025-01-02T03:04:05Z"),
-        (20250102030405678, "2025-01-02T03:04:05.678Z"),
-        ({"$date": "2025-01-02T03:04:05Z"}, "2025-01-02T03:04:05Z"),
-        ({"$date": 1735787045000}, "2025-01-02T03:04:05Z"),
-        ({"$date": {"$numberLong": "1735787045000"}}, "2025-01-02T03:04:05Z"),
-        ("/Date(1735787045000)/", "2025-01-02T03:04:05Z"),
-        ("/Date(1735787045000+0100)/", "2025-01-02T03:04:05Z"),
-        ("2025-01-02t03:04:05z", "2025-01-02T03:04:05Z"),
-        ("2025-01-01T24:00:00Z", "2025-01-02T00:00:00Z"),
-        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
-        (" 2025-01-02T03:04:05Z ", "2025-01-02T03:04:05Z"),
-    ],
-    ids=lambda v: str(v)[:40],
-)
-def test_a_time_is_read_in_every_form_that_means_one_moment(written, moment):
-    decoded = read(post(created_at=written))
-    assert only(decoded, "created_at") == datetime.fromisoformat(moment)
-    assert decoded.undated == 0
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        20090,  # days, as Debezium writes a date
-        "20090",
-        45659.13,  # days, as Excel does
-        "1.73579E+12",  # a moment that a spreadsheet has rounded to a day
-        "01/02/2025 03:04",
-        "Thu Jan 02 03:04:05",
-        "Thu Jan 02 03:04:05 IST 2025",
-        "2025-01-02T25:00:00Z",
-        "2025-01-02T24:00:01Z",
-        "2025-01-02 13:04 PM",
-        "2025-01-02T03:04:05+99:00",
-        [2025, 13, 1],
-        [2025, 1],
-        [2025, 1, 2, 3, 4, 5, 6, 7],
-        {"$date": []},
-        {"$date": None},
-        {"seconds": 1735787045},
-        "/Date(99999999999999999)/",
-        "9" * 200,
-    ],
-    ids=lambda v: str(v)[:40],
-)
-def test_a_time_that_may_mean_another_moment_gives_way_to_kafkas_and_is_counted(written):
-    decoded = read(post(created_at=written), post(created_at="2025-01-02T03:04:05Z"))
-    assert decoded.content["created_at"][0].as_py() == RECEIVED
-    assert decoded.undated == 1
-
-
-def test_a_post_without_a_time_counts_as_undated_where_the_format_has_times():
-    assert read(post(), post(created_at=None)).undated == 2
-    assert read(b"a post", settings=DecodeSettings("text")).undated == 0
-
-
-def test_a_post_that_nobody_can_date_lies_in_1970():
-    decoded = decoder(JSON)(messages(post(created_at="3000-01-01"), timestamp=None))
-    assert only(decoded, "created_at") == datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def test_one_odd_time_does_not_change_how_the_others_are_read():
-    times = ["2026-11-01T00:00:00Z", "soon", 1793491200, "2026-11-01T01:00:00+01:00", "2026-11-01"]
-    decoded = read(*[post(created_at=time) for time in times])
-    expected = datetime(2026, 11, 1, tzinfo=UTC)
-    created = decoded.content["created_at"].to_pylist()
-    assert created == [expected, RECEIVED, expected, expected, expected]
 
 
 def test_a_language_that_is_no_tag_is_left_out():
@@ -344,79 +175,6 @@ def test_a_message_that_was_not_read_is_no_tombstone(reason):
 def test_a_bound_of_posts_that_nothing_can_hold_is_refused(most):
     with pytest.raises(ValueError, match="give 1 to"):
         DecodeSettings(max_post_bytes=most)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        b'{%b, "x": NaN}',
-        b'{"x": -Infinity, %b}',
-        b'{"x": ' + b"[" * 1_500 + b"]" * 1_500 + b", %b}",
-        b'{%b, "x": ' + b'{"text":' * 1_500 + b"0" + b"}" * 1_500 + b"}",
-        b"\xef\xbb\xbf{%b}",
-        b'{%b, "x":\xef\xbb\xbf"y"}',
-        b'{"x": "\xff", %b}',
-        b'{"x": "\x00\n", %b}',
-        b'{"x": "\\q", %b}',
-        b'{"x": 007, %b,}',
-        b'{"x": undefined "y": [1, "{"], %b',
-        b'{"x": [}, %b}',
-        b"{%b} ]",
-        b"\x00\x00\x00\x00\x07{%b}",
-    ],
-)
-def test_what_stands_around_a_text_decides_nothing(message):
-    decoded = read(message.replace(b"%b", b'"text": "a \\"b\\" {", "id": "i"'))
-    assert only(decoded, "text") == 'a "b" {'
-    assert only(decoded, "content_id") == "i"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_an_object_may_be_written_in_any_unicode(encoding):
-    assert only(read('{"text": "ä"}'.encode(encoding)), "text") == "ä"
-
-
-def test_a_nested_text_is_found_among_broken_fields():
-    value = b'{"n": NaN, "post": {"n": NaN, "id": 7, "body": {"n": NaN, "text": "found"}}}'
-    decoded = read(value, settings=NESTED)
-    assert (only(decoded, "text"), only(decoded, "content_id")) == ("found", "7")
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        b'{"text": "bad", "text": "good"}',
-        b'{"text": "bad", "n": NaN, "text": "good"}',
-        b'{"te\\u0078t": "bad", "text": "good"}',
-        b'{"text": "bad", "t\\u0065xt" : "good"}',
-        b'{"text": "bad", "x": {"text": 1}, "text": "good"}',
-        b'{"text": "bad", "text": "good", "text": null, "text": ""}',
-        b'{"text": "bad", "text": "good", "text": "bad"}',
-    ],
-)
-def test_of_a_text_that_stands_twice_neither_hides_the_other(value):
-    decoded = read(post(id="before"), value, post(id="after"))
-    assert decoded.content["text"].to_pylist() == ["a post", "bad\ngood", "a post"]
-
-
-def test_a_nested_text_that_stands_twice_is_read_whole():
-    value = b'{"post": {"body": {"text": "bad"}}, "post": {"id": 7, "body": {"text": "good"}}}'
-    assert only(read(value, settings=NESTED), "text") == "bad\ngood"
-
-
-def test_a_name_other_than_ascii_that_stands_twice_is_found_in_any_spelling():
-    value = b'{"t\\u00e4xt": "bad", "t\xc3\xa4xt": "good"}'
-    assert only(read(value, settings=DecodeSettings(text_field="täxt")), "text") == "bad\ngood"
-
-
-def test_the_texts_of_fields_that_nobody_reads_are_not_the_posts():
-    value = b'{"quoted": {"text": "no"}, "text": "yes", "all": [{"text": "no"}]}'
-    assert only(read(value), "text") == "yes"
-
-
-@pytest.mark.parametrize("written", [b"a\xffb", b"a\xed\xa0\x80b", b"a\\ud800b"])
-def test_a_text_with_a_damaged_character_is_read_with_a_mark_in_its_place(written):
-    assert only(read(b'{"text": "%b"}' % written), "text").strip("ab").strip("\ufffd") == ""
 
 
 def test_an_error_says_where_and_nothing_of_what():
