@@ -59,8 +59,8 @@ integration: $(READY)  ## tests with a real broker and the BigQuery emulator
 rig: $(READY)  ## fetch Kafka, Prism and Flink once, for test-integration; needs Java, Maven and Go
 	$(BIN)/python -m weir.infra.local.downloads
 
-# In a network of its own: Beam's servers listen on every interface. And Kafka's client leaves the
-# sockets of refused connections to the garbage collector, which is no failure where brokers are killed.
+# Kafka's client leaves the sockets of refused connections to the garbage collector, which is no
+# failure where brokers are killed.
 test-integration: rig  ## the job on Prism and Flink with a real Kafka, killed and stopped; minutes
 	$(BIN)/python -m weir.infra.local.isolated \
 		$(BIN)/python -m pytest -p no:unraisableexception tests/runners

@@ -17,6 +17,7 @@ from typing import Any
 
 from weir.infra.local.children import Server, child, connects, free_ports
 from weir.infra.local.downloads import flink_jar, java
+from weir.infra.local.loopback import kept_on_loopback
 
 _SECONDS = 180.0  # 5-10 s by itself
 _SLOTS = 4
@@ -121,7 +122,7 @@ def _job_manager(folder: Path, rest: str) -> AbstractContextManager[subprocess.P
     main = f"{_PACKAGE}.entrypoint.StandaloneSessionClusterEntrypoint"
     return child(
         "Flink's job manager",
-        [*_java(folder, "-Xmx384m"), main, "--configDir", str(folder)],
+        kept_on_loopback([*_java(folder, "-Xmx384m"), main, "--configDir", str(folder)]),
         lambda: bool(_ask(rest, "GET", "/overview")),
         seconds=_SECONDS,
         log_file=folder / "job-manager.log",
@@ -131,16 +132,11 @@ def _job_manager(folder: Path, rest: str) -> AbstractContextManager[subprocess.P
 def _task_manager(folder: Path, rest: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
     main = f"{_PACKAGE}.taskexecutor.TaskManagerRunner"
     known = _task_managers(rest)
+    java = _java(folder, "-Xmx512m", "-XX:MaxDirectMemorySize=400m")
     memory = [f"-D{key}={value}" for key, value in _TASK_MANAGER_MEMORY.items()]
     return child(
         "Flink's task manager",
-        [
-            *_java(folder, "-Xmx512m", "-XX:MaxDirectMemorySize=400m"),
-            main,
-            "--configDir",
-            str(folder),
-            *memory,
-        ],
+        kept_on_loopback([*java, main, "--configDir", str(folder), *memory]),
         lambda: bool(_task_managers(rest) - known),
         seconds=_SECONDS,
         log_file=folder / "task-manager.log",
@@ -151,7 +147,7 @@ def _worker_pool(folder: Path, port: int) -> AbstractContextManager[subprocess.P
     module = "apache_beam.runners.worker.worker_pool_main"
     return child(
         "Beam's worker pool",
-        [sys.executable, "-m", module, f"--service_port={port}"],
+        kept_on_loopback([sys.executable, "-m", module, f"--service_port={port}"]),
         lambda: connects(port),
         seconds=_SECONDS,
         # It starts workers by the name of Python alone.

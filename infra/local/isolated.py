@@ -1,8 +1,7 @@
 """Runs a command in a network of its own, where loopback is all there is.
 
-``python -m weir.infra.local.isolated COMMAND...``. Beam's job server and worker pool listen on
-every interface, whatever they are told, and so do the ports of the in-process worker; on a machine
-that is shared, nobody else should reach them.
+``python -m weir.infra.local.isolated COMMAND...``: for whoever wants to see that a command needs no
+network, or cannot keep its servers on loopback by any other means.
 """
 
 import ctypes
@@ -31,6 +30,11 @@ def main(command: list[str]) -> None:
     except OSError as error:
         sys.stderr.write(f"in the machine's own network, as it gives no other: {error}\n")
     os.execv(program, command)  # noqa: S606 - the caller's own command, without a shell
+
+
+def is_isolated() -> bool:
+    """Return whether loopback is all the network there is."""
+    return {name for _, name in socket.if_nameindex()} == {"lo"}
 
 
 def _leave_network() -> None:

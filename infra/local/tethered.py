@@ -1,4 +1,4 @@
-"""Programs that others start, made to die with whoever starts them."""
+"""Programs that others start, made to die with whoever starts them, and kept on loopback."""
 
 import shlex
 import sys
@@ -7,18 +7,21 @@ from pathlib import Path
 
 from weir.infra.local.children import StackError
 from weir.infra.local.downloads import cache_folder
+from weir.infra.local.loopback import kept_on_loopback
 
 _TETHER = Path(__file__).with_name("tether.py")
 
 
-def tethered(program: str) -> Path:
+def tethered(program: str, *, on_loopback: bool = True) -> Path:
     """Return a script that runs the program until the process that started the script is gone.
 
-    For what Beam starts by itself: it leaves its servers behind where it is killed.
+    For what Beam starts by itself: it leaves its servers behind where it is killed, and they listen
+    on every interface unless they are kept ``on_loopback``.
     """
-    script = cache_folder() / "tethered" / Path(program).name
-    words = [sys.executable, "-S", str(_TETHER)]
-    text = f'#!/bin/sh\nexec {shlex.join(words)} "$PPID" {shlex.quote(program)} "$@"\n'
+    script = cache_folder() / ("tethered" if on_loopback else "open") / Path(program).name
+    tether = shlex.join([sys.executable, "-S", str(_TETHER)])
+    command = shlex.join(kept_on_loopback([program]) if on_loopback else [program])
+    text = f'#!/bin/sh\nexec {tether} "$PPID" {command} "$@"\n'
     try:
         script.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=script.parent, delete=False) as new:

@@ -31,6 +31,7 @@ from weir.pipelines.runners import (
     wait,
 )
 from weir.pipelines.runners.in_process import add_up_at_once
+from weir.pipelines.runners.ports import serve_on_loopback
 from weir.pipelines.screening.cold_start import cold_started
 from weir.pipelines.unread import explain_unread
 from weir.policies.loading import LIBRARY
@@ -116,6 +117,7 @@ def _escalations_bounded(settings: ModerationSettings) -> Iterator[None]:
 def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:
     """Start the graph on the runner that the options name; in this process where they name none."""
     runner = options.view_as(StandardOptions).runner or IN_PROCESS
+    serve_on_loopback()
     if runs_in_process(options):
         add_up_at_once()
     pipeline = beam.Pipeline(

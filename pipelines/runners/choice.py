@@ -33,6 +33,7 @@ _DEFAULTS: dict[str, Defaults] = {
     "FlinkRunner": flink_defaults,
     "DataflowRunner": dataflow_defaults,
 }
+_PROGRAMS = ("--prism_location", "--job_server_java_launcher")
 
 
 def job_options(argv: Sequence[str]) -> PipelineOptions:
@@ -51,6 +52,8 @@ def job_options(argv: Sequence[str]) -> PipelineOptions:
         require_dataflow()
     if runner == "PortableRunner" and not arguments.has("--job_endpoint"):
         raise OptionError("--runner=portable needs --job_endpoint, the HOST:PORT of a job server")
+    for program in _PROGRAMS:  # the defaults name what keeps them on loopback
+        arguments = arguments.without(program)
     chosen = arguments.without("--runner").after([f"--runner={runner}", *defaults])
     return PipelineOptions(list(chosen.argv))
 
@@ -85,9 +88,10 @@ def runs_on_prism(options: PipelineOptions) -> bool:
 
 
 def runner_class(name: str) -> str:
-    """Return Beam's name of a runner; a path of Python, which has dots, is left as it is."""
+    """Return Beam's name of a runner; a path to any other, which has dots, is left as it is."""
     if "." in name:
-        return name
+        last = name.rpartition(".")[2]
+        return last if last in _DEFAULTS else name
     short = name.lower().removesuffix("runner")
     if short in _NOT_SUPPORTED:
         raise OptionError(

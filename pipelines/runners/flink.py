@@ -17,10 +17,10 @@ from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOpt
 
 from weir.infra.local import StackError
 from weir.infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION, flink_jar
-from weir.infra.local.tethered import tethered
 from weir.pipelines.errors import OptionError
 from weir.pipelines.runners.arguments import Arguments
 from weir.pipelines.runners.flink_address import FlinkAddress
+from weir.pipelines.runners.ports import server_program
 from weir.pipelines.runners.prism import YEAR_SECONDS
 
 EMBEDDED = ("[local]", "[auto]")
@@ -106,12 +106,6 @@ def _refuse_traps(arguments: Arguments) -> None:
 
 
 def _embedded(arguments: Arguments) -> list[str]:
-    java = shutil.which("java")
-    if java is None and arguments.value("--job_server_java_launcher") is None:
-        raise OptionError(
-            "--runner=flink needs Java 17, which is not on PATH: install it, or give "
-            "--flink_master=HOST:PORT and --job_server_java_launcher=JAVA"
-        )
     folder = _of_run(arguments, arguments.value("--checkpoints") or _state_folder().as_uri())
     return [
         "--flink_master=[local]",
@@ -199,10 +193,13 @@ def _checkpoints_in(folder: str) -> list[str]:
 
 def _server(arguments: Arguments, version: str | None) -> list[str]:
     """Return the options of Beam's job server, which is a child of this process."""
-    options = []
-    java = shutil.which("java")
-    if java is not None:
-        options.append(f"--job_server_java_launcher={tethered(java)}")
+    java = arguments.value("--job_server_java_launcher") or shutil.which("java")
+    if java is None:
+        raise OptionError(
+            "--runner=flink needs Java 17, which is not on PATH: install it, or give "
+            "--job_server_java_launcher=JAVA"
+        )
+    options = [f"--job_server_java_launcher={server_program(java, arguments)}"]
     if arguments.value("--flink_job_server_jar") is None and version == FLINK_VERSION:
         try:
             options.append(f"--flink_job_server_jar={flink_jar()}")

@@ -33,6 +33,12 @@ class RunnerOptions(PipelineOptions):
             "--checkpoints",
         )
         group.add_argument(
+            "--open_ports",
+            action="store_true",
+            help="prism, flink: let Beam's servers listen on every interface, where this system "
+            "cannot keep them on loopback: whoever reaches them runs code as you",
+        )
+        group.add_argument(
             "--judge_accelerator",
             metavar="HINT",
             help="dataflow: the card of the workers that judge, such as "

@@ -5,26 +5,25 @@ import sys
 
 from weir.infra.local import StackError
 from weir.infra.local.downloads import PRISM_VERSION, fetch_prism, prism_binary
-from weir.infra.local.tethered import tethered
 from weir.pipelines.errors import OptionError
 from weir.pipelines.runners.arguments import Arguments
+from weir.pipelines.runners.ports import server_program
 
 YEAR_SECONDS = 31_536_000  # a job that never ends must not time out
 
 
 def prism_defaults(arguments: Arguments) -> list[str]:
     """Return the options that Prism needs; OptionError where its binary cannot be had."""
-    defaults = [
+    binary = arguments.value("--prism_location") or _binary()
+    return [
         "--streaming",
         # It has no state across restarts, so workers of its own would gain nothing.
         "--environment_type=LOOPBACK",
         # Its default of five minutes ends the wait for a job that goes on.
         f"--job_server_timeout={YEAR_SECONDS}",
         "--prism_log_level=warn",
+        f"--prism_location={server_program(binary, arguments)}",
     ]
-    if arguments.value("--prism_location") is None:
-        defaults.append(f"--prism_location={tethered(_binary())}")
-    return defaults
 
 
 def _binary() -> str:

@@ -1,6 +1,7 @@
 """Flags before the verdict: which posts get one, and what follows under the same id."""
 
 import shutil
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -320,7 +321,7 @@ def test_a_job_that_only_screens_writes_its_flags_to_the_flagged_topic(library):
 
 
 def test_only_on_prism_what_waits_is_kept_from_taking_every_place(library):
-    prism = ["--runner=prism", "--prism_location=/opt/prism"]
+    prism = ["--runner=prism", f"--prism_location={sys.executable}"]
     settings = settings_of(library, *prism)
     assert on_lanes(settings)
     assert not on_lanes(replace(settings, one_process=False))

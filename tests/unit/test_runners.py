@@ -2,9 +2,11 @@
 
 import json
 import os
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import apache_beam as beam
 import pytest
@@ -24,7 +26,7 @@ from weir.infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.graph import moderate
 from weir.pipelines.options import ModerationSettings
-from weir.pipelines.runners import IN_PROCESS, job_options, runs_in_process
+from weir.pipelines.runners import IN_PROCESS, job_options, ports, runs_in_process
 from weir.pipelines.runners.arguments import Arguments
 from weir.pipelines.runners.choice import runner_class
 from weir.pipelines.runners.dataflow import dataflow_defaults
@@ -32,7 +34,8 @@ from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults
 
 JOB = ["--brokers=kafka.example:9092", "--topics=posts", "--bigquery_project=p"]
 CLOUD = ["--project=my-project", "--region=europe-west4", "--temp_location=gs://bucket/tmp"]
-PRISM = "--prism_location=/opt/prism"
+PRISM = f"--prism_location={sys.executable}"  # any program: none of them is started
+JAVA = f"--job_server_java_launcher={sys.executable}"
 
 
 @pytest.mark.parametrize("name", ["prism", "Prism", "PRISM", "prismrunner", "PrismRunner"])
@@ -64,7 +67,33 @@ def test_prism_streams_in_this_process_and_does_not_time_out():
     assert options.view_as(StandardOptions).streaming
     assert portable.environment_type == "LOOPBACK"
     assert portable.job_server_timeout == 31_536_000
-    assert options.view_as(PrismRunnerOptions).prism_location == "/opt/prism"
+
+
+def test_what_beam_starts_is_kept_on_loopback():
+    options = job_options([*JOB, "--runner=prism", PRISM])
+    started = Path(options.view_as(PrismRunnerOptions).prism_location).read_text()
+    assert "loopback.py" in started
+    assert sys.executable in started
+
+
+def test_a_runner_named_by_its_path_is_kept_on_loopback_too():
+    assert runner_class("apache_beam.runners.portability.prism_runner.PrismRunner") == "PrismRunner"
+
+
+@pytest.mark.parametrize(
+    "option", ["--prism_location=https://example.com/prism", "--prism_location=/nowhere/prism"]
+)
+def test_a_program_that_beam_would_fetch_is_refused(option):
+    with pytest.raises(OptionError, match="no program of this machine"):
+        job_options([*JOB, "--runner=prism", option])
+
+
+def test_servers_that_would_be_open_are_refused_unless_one_says_so(monkeypatch):
+    monkeypatch.setattr(ports, "is_possible", lambda: False)
+    monkeypatch.setattr(ports, "is_isolated", lambda: False)
+    with pytest.raises(OptionError, match="--open_ports"):
+        job_options([*JOB, "--runner=prism", PRISM])
+    assert job_options([*JOB, "--runner=prism", PRISM, "--open_ports"])
 
 
 def test_what_a_person_says_overrules_what_is_set():
@@ -87,7 +116,7 @@ def test_prism_that_is_nowhere_and_cannot_be_built_is_one_sentence(monkeypatch, 
 
 def test_flink_is_always_told_to_finish_bundles_before_checkpoints(tmp_path, monkeypatch):
     monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
-    given = ["--job_server_java_launcher=java", "--flink_job_server_jar=flink.jar"]
+    given = [JAVA, "--flink_job_server_jar=flink.jar"]
     options = job_options([*JOB, "--runner=flink", *given])
     flink = options.view_as(FlinkJobOptions)
     assert flink.finish_bundle_before_checkpointing
@@ -99,7 +128,7 @@ def test_flink_is_always_told_to_finish_bundles_before_checkpoints(tmp_path, mon
 
 
 def embedded(*given):
-    return flink_defaults(Arguments.of([*JOB, "--job_server_java_launcher=java", *given]))
+    return flink_defaults(Arguments.of([*JOB, JAVA, *given]))
 
 
 @pytest.fixture

@@ -1,0 +1,66 @@
+"""Every port that a command opens, in every way of running that needs nothing but Python."""
+
+import subprocess
+import sys
+import uuid
+from contextlib import contextmanager
+
+import pytest
+
+from tests.listeners import listening
+from weir.infra.local.children import free_ports
+from weir.pipelines.demo import Stack
+from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
+
+WEIR = [sys.executable, "-m", "weir.pipelines.commands.cli"]
+
+
+@contextmanager
+def started(log, *arguments):
+    """Run weir in a process of its own, and end it with the block."""
+    with (
+        log.open("wb") as said,
+        subprocess.Popen([*WEIR, *arguments], stdout=said, stderr=said) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+            print(log.read_text()[-2000:])
+
+
+@pytest.fixture
+def job(kafka, bigquery):
+    name = f"ports-{uuid.uuid4().hex[:8]}"
+    settings = KafkaSettings(kafka)
+    ensure_topics(settings, [name], 1)
+    return [
+        "run",
+        *Stack(settings, bigquery).arguments(),
+        f"--topics={name}",
+        f"--flagged_topic={name}-flagged",
+        f"--dead_letter_topic={name}-dead",
+        f"--run_name={name}",
+    ]
+
+
+def test_a_job_in_this_process_opens_the_port_of_its_numbers_alone(job, tmp_path):
+    (port,) = free_ports(1)
+    with started(tmp_path / "log", *job, f"--metrics_port={port}") as weir:
+        seen = listening(weir, bool)
+    assert {(each.on_loopback, each.port) for each in seen} == {(True, port)}
+
+
+def test_the_ports_of_several_processes_are_on_loopback(job, tmp_path):
+    processes = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    with started(tmp_path / "log", *job, *processes) as weir:
+        # Two workers, each with ports for control, data, state and logging.
+        seen = listening(weir, lambda seen: len(seen) >= 6)
+    assert all(each.on_loopback for each in seen), sorted(seen)
+
+
+def test_the_local_stack_is_on_loopback(tmp_path):
+    with started(tmp_path / "log", "local") as weir:
+        # Kafka's, and BigQuery's of REST and gRPC.
+        seen = listening(weir, lambda seen: len(seen) >= 3)
+    assert all(each.on_loopback for each in seen), sorted(seen)
