@@ -1,7 +1,6 @@
 """``--engine=endpoint``: its options, and the check that the server can serve the job."""
 
 import argparse
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,7 @@ from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
 from weir.transforms.judge.engine import Engine
-
-KEY_VARIABLE = "WEIR_ENDPOINT_KEY"
+from weir.transforms.secret import ENDPOINT_KEY, SecretError, secret
 
 
 class EndpointOptions(PipelineOptions):
@@ -25,7 +23,7 @@ class EndpointOptions(PipelineOptions):
         group = parser.add_argument_group(
             "Endpoint",
             "An OpenAI-compatible server, for --engine=endpoint. Its key, where it wants one, is "
-            f"read from ${KEY_VARIABLE}.",
+            f"read from ${ENDPOINT_KEY}, or the file in ${ENDPOINT_KEY}_FILE, by each worker.",
         )
         group.add_argument(
             "--endpoint_url", metavar="URL", help="up to /v1: http://127.0.0.1:11434/v1 for Ollama"
@@ -84,8 +82,9 @@ def endpoint_factory(options: EndpointOptions) -> Callable[[], Engine]:
             f"--engine=endpoint needs {error.name}: {install_command('endpoint')}"
         ) from error
     try:
-        settings = EndpointSettings(**given, key=_key())
-    except EndpointError as error:
+        # Not OPENAI_API_KEY: a key for one provider must not reach whatever --endpoint_url names.
+        settings = EndpointSettings(**given, key=secret(ENDPOINT_KEY))
+    except (EndpointError, SecretError) as error:
         raise OptionError(f"--engine=endpoint: {error}") from error
     return _Endpoint(settings, check_endpoint(settings))
 
@@ -119,8 +118,3 @@ def _given(options: EndpointOptions) -> dict[str, Any]:
         "answer_tokens": options.endpoint_answer_tokens,
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _key() -> str | None:
-    # Not from OPENAI_API_KEY: a key for one provider must not reach whatever --endpoint_url names.
-    return os.environ.get(KEY_VARIABLE, "").strip() or None

@@ -319,7 +319,7 @@ class ModerationSettings:
 
 
 def _decode_settings(options: DecodeOptions, author_field: str) -> DecodeSettings:
-    key = pseudonym_key(f"--author_field={author_field}") if author_field else b""
+    key = pseudonym_key(f"--author_field={author_field}") if author_field else None
     try:
         return DecodeSettings(
             format=options.format,

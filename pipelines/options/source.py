@@ -1,15 +1,13 @@
 """Where posts come from, and how Kafka's brokers are reached."""
 
 import argparse
-import os
 from collections.abc import Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from weir.pipelines.errors import OptionError
 from weir.transforms.kafka.settings import KafkaSettings
-
-PASSWORD_VARIABLE = "WEIR_KAFKA_SASL_PASSWORD"  # noqa: S105 - the name of the variable
+from weir.transforms.secret import KAFKA_PASSWORD, secret
 
 
 class SourceOptions(PipelineOptions):
@@ -41,9 +39,7 @@ class SourceOptions(PipelineOptions):
             help="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; anything else is refused",
         )
         group.add_argument("--sasl_mechanism", help="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
-        group.add_argument(
-            "--sasl_username", help=f"its password is read from ${PASSWORD_VARIABLE}"
-        )
+        group.add_argument("--sasl_username", help=f"its password is read from ${KAFKA_PASSWORD}")
         group.add_argument("--ssl_cafile", help="certificate authority of the brokers (PEM)")
         group.add_argument("--ssl_certfile", help="client certificate (PEM)")
         group.add_argument("--ssl_keyfile", help="key of the client certificate (PEM)")
@@ -61,7 +57,7 @@ def kafka_options(argv: Sequence[str]) -> KafkaSettings:
 
 def kafka_settings(source: SourceOptions | argparse.Namespace) -> KafkaSettings:
     """Return how to connect; the password comes from the environment, never from an option."""
-    password = os.environ.get(PASSWORD_VARIABLE) if source.sasl_mechanism else None
+    password = secret(KAFKA_PASSWORD) if source.sasl_mechanism else None
     return KafkaSettings(
         bootstrap_servers=source.brokers,
         security_protocol=source.security_protocol,

@@ -1,16 +1,15 @@
 """What is stored of what was decided: the options of how many rows, and how much of a post."""
 
 import argparse
-import os
 import re
 from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from weir.pipelines.errors import OptionError
+from weir.transforms.secret import PSEUDONYM_KEY, Secret, SecretError, secret
 from weir.transforms.write.redaction import Redaction, StoreText
 
-KEY_VARIABLE = "WEIR_PSEUDONYM_KEY"
 _SHORTEST_KEY = 16  # bytes: what cannot be tried through
 _SHARE = re.compile(r"(?P<percent>\d+(?:\.\d*)?)%")
 
@@ -33,12 +32,13 @@ class StoringOptions(PipelineOptions):
             default=str(StoreText.FULL),
             choices=[str(each) for each in StoreText],
             help="what BigQuery and dead letters keep of a post's text and of what may quote it; "
-            f"hash: keyed by ${KEY_VARIABLE}. Dead letters without it cannot be redriven",
+            f"hash: keyed by ${PSEUDONYM_KEY}. Dead letters without it cannot be redriven",
         )
         group.add_argument(
             "--author_field",
             default="",
-            help=f"path of the author's id, of which a pseudonym is kept, keyed by ${KEY_VARIABLE}",
+            help="path of the author's id, of which a pseudonym is kept, keyed by "
+            f"${PSEUDONYM_KEY}",
         )
 
 
@@ -58,16 +58,19 @@ class Storing:
 def storing_of(options: StoringOptions) -> Storing:
     """Return what to store; OptionError names an option that cannot be kept."""
     store = StoreText(options.store_text)
-    key = pseudonym_key("--store_text=hash") if store is StoreText.HASH else b""
+    key = pseudonym_key("--store_text=hash") if store is StoreText.HASH else None
     return Storing(_share(options.record_cleared), Redaction(store, key))
 
 
-def pseudonym_key(needed_by: str) -> bytes:
+def pseudonym_key(needed_by: str) -> Secret:
     """Return the key of pseudonyms and hashes; OptionError where there is none, or a short one."""
-    key = os.environ.get(KEY_VARIABLE, "").encode("utf-8", "surrogateescape")
-    if len(key) < _SHORTEST_KEY:
+    try:
+        key = secret(PSEUDONYM_KEY)
+    except SecretError as error:
+        raise OptionError(f"{needed_by}: {error}") from error
+    if key is None or len(key.encode("utf-8", "surrogateescape")) < _SHORTEST_KEY:
         raise OptionError(
-            f"{needed_by} needs a secret of at least {_SHORTEST_KEY} bytes in ${KEY_VARIABLE}; "
+            f"{needed_by} needs a secret of at least {_SHORTEST_KEY} bytes in ${PSEUDONYM_KEY}; "
             "keep it, for another one makes other pseudonyms"
         )
     return key

@@ -1,6 +1,8 @@
 """Dataflow: Google Cloud's managed engine, and what it would otherwise refuse, or do, too late."""
 
+import os
 import re
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,12 +10,13 @@ from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.pipelines.runners.arguments import Arguments
 from weir.transforms.judge.vllm.settings import MODEL_120B
+from weir.transforms.loopback import is_loopback
 from weir.transforms.screen import STARTER
+from weir.transforms.secret import ENDPOINT_KEY, KAFKA_PASSWORD, PSEUDONYM_KEY
 
 # Google Cloud's smallest card that holds the smaller model, and the one for the larger.
 _CARD_20B = "type:nvidia-l4;count:1;install-nvidia-driver"
 _CARD_120B = "type:nvidia-h100-80gb;count:1;install-nvidia-driver"
-_LOOPBACK = ("localhost", "127.", "[::1]", "0.0.0.0")  # noqa: S104 - to refuse it
 _PROJECT = re.compile(r"[a-z][-a-z0-9:.]+[a-z0-9]")  # as Beam checks it
 _SETUP = Path(__file__).resolve().parents[2] / "setup.py"
 
@@ -65,13 +68,30 @@ def _require_project(arguments: Arguments) -> None:
 def _refuse_what_only_this_machine_reaches(arguments: Arguments) -> None:
     for option in ("--brokers", "--bigquery_rest", "--bigquery_grpc", "--endpoint_url"):
         for address in (arguments.value(option) or "").split(","):
-            if address.rpartition("://")[2].startswith(_LOOPBACK):
+            if is_loopback(address):
                 raise OptionError(f"{option} is {address}, which Dataflow's workers cannot reach")
     screen = arguments.value("--screen") or STARTER
     if screen != STARTER and "://" not in screen:
         raise OptionError(
             f"--screen is {screen}, a folder of this machine; Dataflow's workers need it under gs://"
         )
+    for variable in _secrets(arguments):
+        file = os.environ.get(f"{variable}_FILE", "")
+        if not file.startswith("gs://"):
+            raise OptionError(
+                f"${variable} is not sent to Dataflow's workers with the job: give the gs:// path "
+                f"of a file that holds it in ${variable}_FILE"
+            )
+
+
+def _secrets(arguments: Arguments) -> Iterator[str]:
+    """Yield the variables of the secrets that workers need."""
+    if arguments.has("--sasl_mechanism"):
+        yield KAFKA_PASSWORD
+    if arguments.value("--engine") == "endpoint" and os.environ.get(ENDPOINT_KEY):
+        yield ENDPOINT_KEY
+    if arguments.value("--store_text") == "hash" or arguments.value("--author_field"):
+        yield PSEUDONYM_KEY
 
 
 def _staging(arguments: Arguments) -> list[str]:

@@ -10,10 +10,10 @@ from tests.integration.test_moderate import Job
 from weir.pipelines.commands.cli import app
 from weir.pipelines.commands.forget import delete_author
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.storage import KEY_VARIABLE
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.decode.pseudonyms import pseudonym
 from weir.transforms.screen import Screen
+from weir.transforms.secret import PSEUDONYM_KEY
 from weir.transforms.text.features import BUCKETS, matrix
 
 KEY = "a key of more than 16 bytes"
@@ -22,7 +22,7 @@ LIVE = "run = @run"
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
-    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    monkeypatch.setenv(PSEUDONYM_KEY, KEY)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def authors(job, table):
 def test_one_authors_rows_go_and_all_others_stay(job, screen):
     job.send(posts())
     job.run(f"--screen={screen}", "--author_field=user.name", "--audit_rate=0")
-    ann, bob = (pseudonym(KEY.encode(), name) for name in ("u1", "u2"))
+    ann, bob = (pseudonym(KEY, name) for name in ("u1", "u2"))
     for table in ("screenings", "verdicts"):
         assert {ann, bob} < authors(job, table)
     assert "u1" not in str(job.rows(f"SELECT * FROM `{{dataset}}.verdicts` WHERE {LIVE}"))
@@ -147,9 +147,9 @@ def test_an_author_may_be_sql_and_is_only_a_parameter(job, screen):
     job.send([post(1, "aimbot", user={"name": "' OR 1=1 --"}), post(2, "aimbot", user={"name": 7})])
     job.run(f"--screen={screen}", "--author_field=user.name", "--audit_rate=0")
     assert weir_forget(job, "--author", "' OR 1=1 --").exit_code == 0
-    assert authors(job, "verdicts") == {pseudonym(KEY.encode(), "7")}
+    assert authors(job, "verdicts") == {pseudonym(KEY, "7")}
     assert weir_forget(job, "--pseudonym", "' OR 1=1 --").exit_code == 0
-    assert authors(job, "verdicts") == {pseudonym(KEY.encode(), "7")}
+    assert authors(job, "verdicts") == {pseudonym(KEY, "7")}
 
 
 @pytest.mark.parametrize("more", [[], ["--author", "a", "--pseudonym", "b"]])
@@ -163,14 +163,14 @@ def test_who_is_to_be_forgotten_must_be_clear(job, more):
     ("option", "variable", "said"),
     [
         ("--record_cleared=some", KEY, "--record_cleared is 'some'"),
-        ("--store_text=hash", "short", f"--store_text=hash needs a secret.*{KEY_VARIABLE}"),
-        ("--author_field=user.name", "", f"--author_field=user.name needs.*{KEY_VARIABLE}"),
+        ("--store_text=hash", "short", f"--store_text=hash needs a secret.*{PSEUDONYM_KEY}"),
+        ("--author_field=user.name", "", f"--author_field=user.name needs.*{PSEUDONYM_KEY}"),
         ("--author_field=text", KEY, "lies at or below"),
     ],
 )
 def test_what_cannot_be_kept_is_said_before_anything_starts(
     job, monkeypatch, option, variable, said
 ):
-    monkeypatch.setenv(KEY_VARIABLE, variable)
+    monkeypatch.setenv(PSEUDONYM_KEY, variable)
     with pytest.raises(OptionError, match=said):
         job.run(option)

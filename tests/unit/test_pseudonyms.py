@@ -6,13 +6,14 @@ import pyarrow as pa
 import pytest
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.storage import KEY_VARIABLE, pseudonym_key
+from weir.pipelines.options.storage import pseudonym_key
 from weir.transforms.decode import DecodeSettings, attributes
 from weir.transforms.decode.formats import decoder
 from weir.transforms.decode.pseudonyms import pseudonym
 from weir.transforms.records import MESSAGE
+from weir.transforms.secret import PSEUDONYM_KEY
 
-KEY = b"a key of more than 16 bytes"
+KEY = "a key of more than 16 bytes"
 SETTINGS = DecodeSettings(author_field="user.name", pseudonym_key=KEY)
 
 
@@ -51,7 +52,7 @@ def test_the_author_is_not_among_the_attributes():
 
 
 def test_another_key_makes_another_pseudonym():
-    assert pseudonym(KEY, "ann") != pseudonym(KEY + b"!", "ann")
+    assert pseudonym(KEY, "ann") != pseudonym(KEY + "!", "ann")
     assert len(pseudonym(KEY, "ann")) == 32
 
 
@@ -75,6 +76,6 @@ def test_an_author_field_that_cannot_be_is_refused(wrong):
 
 @pytest.mark.parametrize("key", ["", "short"])
 def test_a_missing_or_short_key_is_refused_and_its_variable_named(monkeypatch, key):
-    monkeypatch.setenv(KEY_VARIABLE, key)
-    with pytest.raises(OptionError, match=rf"--author_field.*16 bytes in \${KEY_VARIABLE}"):
+    monkeypatch.setenv(PSEUDONYM_KEY, key)
+    with pytest.raises(OptionError, match=rf"--author_field.*16 bytes in \${PSEUDONYM_KEY}"):
         pseudonym_key("--author_field=author")

@@ -9,7 +9,7 @@ from weir.transforms.records import DEAD_LETTER, VERDICT
 from weir.transforms.write.dead_letter_topic import letter_records, withheld
 from weir.transforms.write.redaction import HASH_PREFIX, Redaction, StoreText
 
-KEY = b"a key of more than 16 bytes"
+KEY = "a key of more than 16 bytes"
 SECRET = "the secret of the post"
 QUOTING = {
     "text": SECRET,
@@ -49,7 +49,7 @@ def test_equal_texts_have_equal_hashes_and_others_another():
     hashed = Redaction(StoreText.HASH, KEY)(verdicts("one", "two", "one"))["text"].to_pylist()
     assert hashed[0] == hashed[2] != hashed[1]
     assert all(each.startswith(HASH_PREFIX) for each in hashed)
-    other = Redaction(StoreText.HASH, KEY + b"!")(verdicts("one"))["text"].to_pylist()
+    other = Redaction(StoreText.HASH, KEY + "!")(verdicts("one"))["text"].to_pylist()
     assert other[0] != hashed[0]
 
 

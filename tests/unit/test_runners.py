@@ -273,6 +273,7 @@ def test_a_cluster_that_cannot_run_the_job_is_refused(version, configuration, gi
         ([*CLOUD, "--bigquery_rest=http://localhost:9050"], "cannot reach"),
         ([*CLOUD, "--screen=my/screen"], "under gs://"),
         ([*CLOUD, "--engine=vllm"], "--sdk_container_image"),
+        ([*CLOUD, "--author_field=author"], r"gs:// path of a file.*WEIR_PSEUDONYM_KEY_FILE"),
     ],
 )
 def test_what_dataflow_would_refuse_or_not_reach_is_refused_at_start(given, said):

@@ -71,7 +71,7 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
                 except _UnreadableError as unreadable:
                     failures.append(Failure(row, *unreadable.args))
         texts, ids, times, languages, *authors = (_column(posts, path) for path in paths)
-        named = _pseudonyms(authors[0], settings.pseudonym_key) if authors else None
+        named = _pseudonyms(authors[0], settings.pseudonym_key or "") if authors else None
         return outcome(batch, Posts(texts, ids, times, languages, named), failures)
 
     return decoded
@@ -117,7 +117,7 @@ def _column(posts: Sequence[Any], path: Path) -> list[Any]:
     return column
 
 
-def _pseudonyms(authors: Sequence[str | int | None], key: bytes) -> list[str | None]:
+def _pseudonyms(authors: Sequence[str | int | None], key: str) -> list[str | None]:
     return [None if author is None else pseudonym(key, author) for author in authors]
 
 

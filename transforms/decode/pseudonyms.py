@@ -3,10 +3,10 @@
 import hmac
 
 
-def pseudonym(key: bytes, author: str | int) -> str:
+def pseudonym(key: str, author: str | int) -> str:
     """Return 32 hex digits of the HMAC-SHA256 of an author's id.
 
     Half of the digest: two of a thousand million authors share it with a chance of 1e-21.
     """
     named = str(author).encode("utf-8", "surrogatepass")
-    return hmac.digest(key, named, "sha256").hex()[:32]
+    return hmac.digest(key.encode("utf-8", "surrogateescape"), named, "sha256").hex()[:32]

@@ -5,6 +5,7 @@ from itertools import permutations
 
 from weir.transforms.decode.oversized import MAX_POST_BYTES
 from weir.transforms.records import LARGEST_MESSAGE
+from weir.transforms.secret import Secret
 
 FORMATS = ("json", "text")
 
@@ -24,7 +25,7 @@ class DecodeSettings:
     time_field: str = "created_at"
     language_field: str = "lang"
     author_field: str = ""
-    pseudonym_key: bytes = field(default=b"", repr=False)
+    pseudonym_key: Secret | None = field(default=None, repr=False)
     max_post_bytes: int = MAX_POST_BYTES  # of the whole message
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from weir.transforms.kafka.security import (
     tls,
 )
 from weir.transforms.process.private_logs import withhold_content
+from weir.transforms.secret import Secret
 
 withhold_content("kafka")
 
@@ -34,7 +35,7 @@ class KafkaSettings:
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
-    sasl_password: str | None = field(default=None, repr=False)
+    sasl_password: Secret | None = field(default=None, repr=False)
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None
     ssl_keyfile: str | None = None

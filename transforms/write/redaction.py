@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from weir.transforms.secret import Secret
+
 HASH_PREFIX = "hmac-sha256:"
 _QUOTING = ("attributes", "rationale", "reasoning", "note")
 _ENVELOPE = ("key", "headers")
@@ -32,7 +34,7 @@ class Redaction:
     """
 
     store: StoreText
-    key: bytes = field(default=b"", repr=False)
+    key: Secret | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.store is StoreText.HASH and not self.key:
@@ -59,7 +61,9 @@ class Redaction:
         if text is None:
             return None
         raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-        return HASH_PREFIX + hmac.digest(self.key, raw, "sha256").hex()
+        assert self.key is not None  # as it was checked
+        key = self.key.encode("utf-8", "surrogateescape")
+        return HASH_PREFIX + hmac.digest(key, raw, "sha256").hex()
 
 
 def _none(column: Any) -> Any:

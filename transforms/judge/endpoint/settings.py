@@ -6,6 +6,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from weir.errors import WeirError
+from weir.transforms.secret import Secret
 
 _FAILURES_TO_OPEN = 3
 
@@ -51,7 +52,7 @@ class EndpointSettings:
     url: str  # up to the version, such as http://127.0.0.1:11434/v1
     model: str | None = None  # None: the only one that the server serves
     form: Form = Form.AUTO
-    key: str | None = field(default=None, repr=False)
+    key: Secret | None = field(default=None, repr=False)
     concurrency: int | None = None  # requests at once; None: by what kind of server it is
     timeout: float = 60.0  # seconds for one attempt
     retries: int = 3
