@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from weir.infra.local import Emulator, bigquery_emulator, broker
+from weir.infra.local.isolated import attempts, is_isolated
 
 # Tests say nothing of time: a busy machine must not fail one.
 settings.register_profile("weir", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -15,6 +16,17 @@ def pytest_configure(config: pytest.Config) -> None:
     # kafka-python reads its own message schemas by a deprecated call as it is imported.
     quiet = "ignore:(read|open)_text is deprecated:DeprecationWarning"
     config.addinivalue_line("filterwarnings", quiet)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_asks_the_network(request):
+    """In a network of its own, as make runs them, a test fails that looked beyond loopback."""
+    if not is_isolated() or request.node.get_closest_marker("outside"):
+        yield
+        return
+    before = attempts()
+    yield
+    assert attempts() == before, "this test, or one beside it, asked for what is not on loopback"
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A small Flink cluster as children: a job manager, task managers, and Beam's pool of workers.
 
-Run it within ``weir.infra.local.isolated``: the pool listens on every interface.
+Each is kept on loopback: the pool and the workers' ports would be on every interface.
 """
 
 import http.client

@@ -11,12 +11,15 @@ import shutil
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
+# Packets without a route; and those for a resolver on loopback, where none listens.
+_BEYOND = ("IpOutNoRoutes", "Ip6OutNoRoutes", "UdpNoPorts", "Udp6NoPorts")
 
 
 def main(command: list[str]) -> None:
@@ -37,18 +40,39 @@ def is_isolated() -> bool:
     return {name for _, name in socket.if_nameindex()} == {"lo"}
 
 
+def attempts() -> int:
+    """Return how often anything in this network has asked for what lies beyond it, since it began.
+
+    Of one that is isolated: there is no route to anywhere, and nobody who answers for names.
+    """
+    found = dict(_counters())
+    return sum(found.get(name, 0) for name in _BEYOND)
+
+
+def _counters() -> Iterator[tuple[str, int]]:
+    """Yield the kernel's counters of this network, by names such as IpOutNoRoutes."""
+    lines = Path("/proc/self/net/snmp").read_text("ascii").splitlines()
+    for names, numbers in zip(lines[::2], lines[1::2], strict=True):
+        protocol, *columns = names.split()
+        for column, number in zip(columns, numbers.split()[1:], strict=True):
+            yield protocol.rstrip(":") + column, int(number)
+    for line in Path("/proc/self/net/snmp6").read_text("ascii").splitlines():
+        name, number = line.split()
+        yield name, int(number)
+
+
 def _leave_network() -> None:
     """Move this process into a network namespace with loopback; OSError where not permitted."""
     user, group = os.getuid(), os.getgid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET):
-        # Whoever is not root may still do it as root of a user namespace that holds only himself.
+        # Whoever is not root may still do it in a user namespace that holds only himself.
         if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
         Path("/proc/self/setgroups").write_text("deny", "ascii")
-        Path("/proc/self/uid_map").write_text(f"0 {user} 1", "ascii")
-        Path("/proc/self/gid_map").write_text(f"0 {group} 1", "ascii")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1", "ascii")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1", "ascii")
     with socket.socket() as any_socket:
         request = struct.pack("16sh", b"lo", _IFF_UP_RUNNING)
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, request)

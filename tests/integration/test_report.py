@@ -163,6 +163,7 @@ def browse(path, profile, *more):
 
 
 @needs_chromium
+@pytest.mark.outside  # Chromium looks whether there is IPv6
 def test_in_a_browser_no_post_runs_and_nothing_is_asked_for(tmp_path):
     path = tmp_path / "report.html"
     path.write_text(page(made_up(ATTACK), MADE), "utf-8")
@@ -172,6 +173,7 @@ def test_in_a_browser_no_post_runs_and_nothing_is_asked_for(tmp_path):
 
 
 @needs_chromium
+@pytest.mark.outside  # Chromium looks whether there is IPv6
 def test_were_a_post_not_escaped_the_page_would_still_run_and_ask_for_nothing(tmp_path):
     path = tmp_path / "report.html"
     content = page(made_up("a plain text"), MADE)
@@ -182,6 +184,7 @@ def test_were_a_post_not_escaped_the_page_would_still_run_and_ask_for_nothing(tm
 
 
 @needs_chromium
+@pytest.mark.outside  # Chromium looks whether there is IPv6
 def test_the_browser_would_show_a_page_that_runs_and_asks(tmp_path):
     path = tmp_path / "unsafe.html"
     path.write_text(f"<title>quiet</title><style>{ATTACK}", "utf-8")
@@ -191,6 +194,7 @@ def test_the_browser_would_show_a_page_that_runs_and_asks(tmp_path):
 
 
 @needs_chromium
+@pytest.mark.outside  # Chromium looks whether there is IPv6
 def test_the_page_can_be_drawn_and_printed(tmp_path):
     path = tmp_path / "report.html"
     path.write_text(page(made_up(), MADE), "utf-8")

@@ -24,7 +24,7 @@ from weir.pipelines.job.graph import on_lanes
 from weir.pipelines.options import ModerationSettings
 from weir.pipelines.options.provisional import ProvisionalOptions, provisional_of
 from weir.pipelines.options.stages import Stages
-from weir.pipelines.runners import job_options
+from weir.pipelines.runners import IN_PROCESS, job_options
 from weir.policies.loading import LIBRARY
 from weir.policies.policy import PolicySet, Status
 from weir.transforms.bundle_lanes import Lanes
@@ -127,7 +127,7 @@ def test_a_policy_in_shadow_and_a_run_that_enforces_nothing_flag_nothing(screen)
 
 @pytest.mark.parametrize("on", [True, False])
 def test_the_step_flags_only_where_it_is_told_to(source, on):
-    pipeline = beam.Pipeline(options=PipelineOptions([]))
+    pipeline = beam.Pipeline(runner=IN_PROCESS)
     settings = ProvisionalSettings(DecodeSettings()) if on else None
     unsampled = replace(SETTINGS, audit_rate=0)
     step = ScreenContent(source, POLICIES, unsampled, provisional=settings)

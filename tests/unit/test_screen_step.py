@@ -12,6 +12,7 @@ import pytest
 from apache_beam.testing.util import assert_that, is_empty
 
 from tests.fakes import Shelf
+from weir.pipelines.runners import IN_PROCESS
 from weir.policies.policy import Policy, PolicySet
 from weir.transforms.counts import counts_of
 from weir.transforms.process.reloading import RELOADS, Reloaded, Reloading
@@ -150,7 +151,7 @@ def test_the_step_screens_every_post_and_counts_what_it_sends(
 ) -> None:
     screen.save(tmp_path, {})
     batches = [content("badword here", "nothing", "badword worseword"), content()]
-    pipeline = beam.Pipeline()
+    pipeline = beam.Pipeline(runner=IN_PROCESS)
     settings = ScreenSettings("run-1", "cluster-1", audit_rate=0)
     source = ScreenSource.of(tmp_path)
     screened = pipeline | beam.Create(batches) | ScreenContent(source, POLICIES, settings)
@@ -189,7 +190,7 @@ def test_a_second_screen_only_says_what_it_would_have_done(screen: Screen, tmp_p
         each.save(tmp_path / name, {})
     first, second = ScreenSource.of(tmp_path / "first"), ScreenSource.of(tmp_path / "second")
     settings = ScreenSettings("run-1", "cluster-1", audit_rate=1)
-    pipeline = beam.Pipeline()
+    pipeline = beam.Pipeline(runner=IN_PROCESS)
     posts = pipeline | beam.Create([content("badword here", "worseword")])
     alone = posts | "alone" >> ScreenContent(first, POLICIES, settings)
     beside = posts | "beside" >> ScreenContent(first, POLICIES, settings, second)
@@ -231,7 +232,7 @@ def test_what_has_nothing_to_read_is_cleared_with_a_reason_and_never_judged(
 ) -> None:
     screen.save(tmp_path, {})
     settings = ScreenSettings("run-1", "cluster-1", audit_rate=1)
-    pipeline = beam.Pipeline()
+    pipeline = beam.Pipeline(runner=IN_PROCESS)
     posts = pipeline | beam.Create([content(*NOTHING, "a")])
     source = ScreenSource.of(tmp_path)
     screened = posts | ScreenContent(source, POLICIES, settings, source)
