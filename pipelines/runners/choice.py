@@ -88,11 +88,10 @@ def runs_on_prism(options: PipelineOptions) -> bool:
 
 
 def runner_class(name: str) -> str:
-    """Return Beam's name of a runner; a path to any other, which has dots, is left as it is."""
-    if "." in name:
-        last = name.rpartition(".")[2]
-        return last if last in _DEFAULTS else name
-    short = name.lower().removesuffix("runner")
+    """Return Beam's name of a runner; a path to one's own, which has dots, is left as it is."""
+    if "." in name and not name.startswith("apache_beam."):
+        return name
+    short = name.rpartition(".")[2].lower().removesuffix("runner")
     if short in _NOT_SUPPORTED:
         raise OptionError(
             f"--runner={name} is not supported: Weir is run on prism, flink and dataflow, and in "

@@ -80,6 +80,12 @@ def test_a_runner_named_by_its_path_is_kept_on_loopback_too():
     assert runner_class("apache_beam.runners.portability.prism_runner.PrismRunner") == "PrismRunner"
 
 
+def test_a_runner_of_beams_that_fetches_another_is_refused_by_its_path_too():
+    path = "apache_beam.runners.direct.direct_runner.SwitchingDirectRunner"
+    with pytest.raises(OptionError, match="unknown"):
+        job_options([*JOB, f"--runner={path}"])
+
+
 @pytest.mark.parametrize(
     "option", ["--prism_location=https://example.com/prism", "--prism_location=/nowhere/prism"]
 )
