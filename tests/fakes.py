@@ -26,6 +26,7 @@ class ScriptedEngine:
     name: str = "scripted"
     model: str = "scripted-1"
     capacity: int = 1_000
+    content_tokens: int = 4096
     calls: list[int] = field(default_factory=list)
     in_flight: int = 0
     most_in_flight: int = 0

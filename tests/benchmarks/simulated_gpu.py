@@ -75,6 +75,7 @@ class SimulatedGpu:
     """An Engine that simulates. One thread, which sleeps until the next answer is due."""
 
     name = "simulated"
+    content_tokens = 1 << 30  # it reads nothing
 
     def __init__(self, simulation: Simulation) -> None:
         self.model = f"gpt-oss-safeguard-20b SIMULATED on {simulation.gpus} H100"

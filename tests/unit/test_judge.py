@@ -283,7 +283,7 @@ CACHED = replace(SETTINGS, cache_bytes=1 << 20)
 
 
 def test_equal_posts_are_asked_about_once_a_policy_and_each_has_its_verdict():
-    batch = escalations("violates", "Violates ", "safe", "safe", policy_ids=("spam", "fraud"))
+    batch = escalations("violates", "violates", "safe", "safe", policy_ids=("spam", "fraud"))
     done = judge(batch, settings=CACHED, policies=(POLICY, FRAUD))
     assert done.by_id() == {"p0": "violates", "p1": "violates", "p2": "safe", "p3": "safe"}
     assert done.by_id("cached") == {"p0": False, "p1": True, "p2": False, "p3": True}

@@ -1,6 +1,7 @@
 """One bundle's escalations on their way: answered from the cache, sent to the engine, or deferred.
 
-Of equal posts in a bundle one is asked about, and the others wait for its answer. Policies in
+Of equal posts in a bundle one is asked about, and the others wait for its answer. A long post is
+asked about window by window, until one violates. Policies in
 shadow are judged within a budget of their own, so that they take nothing from those that count.
 """
 
@@ -14,7 +15,9 @@ from weir.policies.policy import Policy, Status
 from weir.transforms.judge.budget import Allowance, Candidate, decide
 from weir.transforms.judge.cache import Fingerprint, fingerprints, without_cost
 from weir.transforms.judge.engine import Completion, Request
+from weir.transforms.judge.harmony.windows import windows
 from weir.transforms.judge.in_flight import Failed, InFlight, Result
+from weir.transforms.judge.long_posts import Read, read
 from weir.transforms.judge.rows import Dead, Deferred, Judged, Row
 from weir.transforms.judge.shared import SharedEngine
 from weir.transforms.judge.verdict import Verdict, parse
@@ -39,6 +42,9 @@ class _Asked:
     escalated: Escalated
     post: Fingerprint | None  # None where the cache has no say
     kept: float = 1.0
+    unread: tuple[str, ...] = ()  # windows of a long post, that asked about first; none yet: ()
+    tokens_cut: int = 0  # of the post, that are in no window
+    read: Read | None = None  # what was said of the windows before
 
     @property
     def equals(self) -> tuple[bytes, str] | None:
@@ -62,6 +68,7 @@ class Bundle:
         self._live, self._shadow = _Lane(shared.allowance), _Lane(shared.shadow_allowance)
         self._in_flight: InFlight[_Asked] = InFlight(shared, timeout_seconds)
         self._equal: dict[tuple[bytes, str], list[_Asked]] = {}  # to one that is asked about
+        self._content_tokens = shared.engine.content_tokens
 
     def take(self, batch: pa.RecordBatch, escalated: Sequence[Escalated]) -> Iterator[Ended]:
         """Start on rows of the batch, and yield what has ended meanwhile."""
@@ -119,13 +126,20 @@ class Bundle:
             for number in decision.defer:
                 yield from self._deferred(waiting[number], decision.audits_kept)
             waiting = [
-                replace(waiting[number], kept=decision.audits_kept)
+                replace(waiting[number], kept=waiting[number].kept * decision.audits_kept)
                 if _route(waiting[number].escalated.row) == Route.AUDIT
                 else waiting[number]
                 for number in decision.judge
             ]
+        waiting = [self._in_windows(each) for each in waiting]
         for result in self._in_flight.submit(waiting, [_request(each) for each in waiting]):
             yield from self._ended(result)
+
+    def _in_windows(self, asked: _Asked) -> _Asked:
+        if asked.unread:
+            return asked
+        found = windows(_text(asked), self._content_tokens)
+        return replace(asked, unread=found.texts, tokens_cut=found.tokens_cut)
 
     def _deferred(self, asked: _Asked, audits_kept: float) -> Iterator[Ended]:
         for each in (asked, *self._equals_of(asked)):
@@ -136,23 +150,28 @@ class Bundle:
     def _ended(self, result: Result[_Asked]) -> Iterator[Ended]:
         asked, answer = result.origin, result.answer
         row, policy = asked.escalated.row, asked.escalated.policy
-        equals, lane = self._equals_of(asked), self._lane(asked)
+        lane = self._lane(asked)
         if isinstance(answer, Failed):
             lane.allowance.spent(None)
-            self._wait(equals)
+            self._wait(self._equals_of(asked))
             yield Dead(row, answer)
             return
         lane.allowance.spent(_computed(answer))
-        verdict = parse(answer, policy)
-        yield Judged(row, policy, answer, verdict, result.latency_ms, kept=asked.kept)
+        said = read(answer, policy, result.latency_ms, asked.read, asked.tokens_cut)
+        verdict = said.verdict
+        if verdict.outcome != Outcome.VIOLATES and len(asked.unread) > 1:
+            self._wait([replace(asked, unread=asked.unread[1:], read=said)])
+            return
+        equals = self._equals_of(asked)
+        yield Judged(row, policy, said.completion, verdict, said.latency_ms, kept=asked.kept)
         if verdict.outcome == Outcome.INDETERMINATE:
             self._wait(equals)
             return
         if asked.post is not None:
             violates = verdict.outcome == Outcome.VIOLATES
-            self._cache.put(asked.post, policy, answer, violates=violates)
+            self._cache.put(asked.post, policy, said.completion, violates=violates)
         for equal in equals:
-            yield _copy(equal, without_cost(answer), verdict)
+            yield _copy(equal, without_cost(said.completion), verdict)
 
     def _equals_of(self, asked: _Asked) -> list[_Asked]:
         return [] if asked.equals is None else self._equal.pop(asked.equals, [])
@@ -163,10 +182,15 @@ def _copy(asked: _Asked, completion: Completion, verdict: Verdict) -> Judged:
     return Judged(escalated.row, escalated.policy, completion, verdict, 0.0, cached=True)
 
 
+def _text(asked: _Asked) -> str:
+    row = asked.escalated.row
+    text: str = row.batch["text"][row.number].as_py()
+    return text
+
+
 def _request(asked: _Asked) -> Request:
     row, policy = asked.escalated.row, asked.escalated.policy
-    offset, text = row.batch["offset"][row.number], row.batch["text"][row.number].as_py()
-    return Request(f"{offset}-{policy.policy_id}", text, policy)
+    return Request(f"{row.batch['offset'][row.number]}-{policy.policy_id}", asked.unread[0], policy)
 
 
 def _route(row: Row) -> Route:

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     MALFORMED = "malformed"  # JSON, but not in the contract
     UNKNOWN_RULE = "unknown_rule"  # cites a rule that the policy does not have
     CONTRADICTION = "contradiction"  # safe, and yet it cites a rule that is broken
+    UNREAD = "unread"  # safe, as far as the post was read: it is too long
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,14 @@ def _final(completion: Completion, policy: Policy) -> _Final:
         raise _UnreadableError(Reason.MISSING_FINAL)
     match policy.contract:
         case Contract.LABEL:
-            return _label(text, policy)
+            final = _label(text, policy)
         case Contract.LABEL_RULES:
-            return _label_and_rules(text, policy)
+            final = _label_and_rules(text, policy)
         case Contract.JSON:
-            return _json(text, policy)
+            final = _json(text, policy)
+    if not final.violates and completion.tokens_cut:
+        raise _UnreadableError(Reason.UNREAD)
+    return final
 
 
 def _label(text: str, policy: Policy) -> _Final:

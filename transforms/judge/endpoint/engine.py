@@ -13,6 +13,7 @@ from weir.transforms.judge.endpoint.failures import ERRORS, Failure, failure_of
 from weir.transforms.judge.endpoint.server import Server
 from weir.transforms.judge.endpoint.settings import EndpointSettings, Served
 from weir.transforms.judge.engine import Completion, EngineError, Request
+from weir.transforms.judge.harmony.prompt import CONTENT_TOKENS
 from weir.transforms.judge.loop import EngineLoop
 
 _CLOSE_S = 10.0
@@ -27,6 +28,7 @@ class EndpointEngine:
     """
 
     name = "endpoint"
+    content_tokens = CONTENT_TOKENS
 
     def __init__(self, settings: EndpointSettings, served: Served) -> None:
         self.model = served.model

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from weir.policies.policy import Contract, Example, Policy, PolicySet
 from weir.transforms.judge.engine import Completion, Finish, Request
 from weir.transforms.judge.exemplar.fit import Corpus, Fit, Floats, unit_rows
+from weir.transforms.judge.harmony.prompt import CONTENT_TOKENS
 from weir.transforms.records import Outcome
 from weir.transforms.text.features import matrix
 
@@ -129,6 +130,7 @@ class ExemplarEngine:
 
     name = "exemplar"
     capacity = 4096
+    content_tokens = CONTENT_TOKENS
 
     def __init__(self, policies: PolicySet) -> None:
         self._policies = policies

@@ -29,7 +29,7 @@ MARKER = "\n\n[part of the post left out]\n\n"
 
 # No language takes as many characters a token; what does is repetition. Text beyond it is not
 # tokenised at all.
-_CHARACTERS_A_TOKEN = 8
+CHARACTERS_A_TOKEN = 8
 # The tokenizer takes time in the square of what it cannot split, 0.7 ns a byte squared: a letter
 # repeated 100,000 times would take 7 seconds. Pieces this long bound it to about 1 MB/s.
 _PIECE, _ASCII_PIECE = 256, 512
@@ -166,7 +166,7 @@ def _content(text: str, budget: int) -> tuple[list[int], int]:
     """Return the tokens of a text, at most ``budget`` of them, and how many are left out."""
     if budget < FEWEST_TOKENS:
         raise ValueError(f"a budget of {budget} tokens leaves no post; use {FEWEST_TOKENS} or more")
-    read = budget * _CHARACTERS_A_TOKEN
+    read = budget * CHARACTERS_A_TOKEN
     skipped = max(0, len(text) - read)
     if not skipped:
         tokens = _tokens(text)
@@ -186,10 +186,10 @@ def _content(text: str, budget: int) -> tuple[list[int], int]:
 
 
 def _tokens(text: str) -> list[int]:
-    return [token for piece in _pieces(text) for token in harmony.encode(piece)]
+    return [token for piece in pieces(text) for token in harmony.encode(piece)]
 
 
-def _pieces(text: str) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
     """Split a text so that its pieces are tokenised as in the whole, but for long runs."""
     size = _ASCII_PIECE if text.isascii() else _PIECE
     start = 0

@@ -56,6 +56,7 @@ class VllmEngine:
         )
         self._core: VllmCore | None = None
         self.capacity = 0  # until it has started
+        self.content_tokens = settings.content_tokens
         try:
             self._loop.call(self._supervisor.start())
         except BaseException:
