@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TIMESTAMP = pa.timestamp("us", "UTC")
+LEFT_OUT = "\n\n[part of the post left out]\n\n"  # where a text has lost its middle
 HEADERS = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.binary())]))
 
 

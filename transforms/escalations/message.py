@@ -20,7 +20,7 @@ from weir.transforms.decode.decoded import LONGEST_ID, LONGEST_LANGUAGE, Failure
 from weir.transforms.decode.oversized import MAX_POST_BYTES, oversized
 from weir.transforms.identity import decision_id
 from weir.transforms.kafka.outbox import Record
-from weir.transforms.records import ESCALATION, Stage
+from weir.transforms.records import ESCALATION, LEFT_OUT, Stage
 
 EVENT_TYPE = "org.weir.escalation.v1"
 # JSON Schema of the body, for whoever reads or writes the topic.
@@ -29,7 +29,6 @@ SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("escalation.schema.
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-_GAP = "\n[...]\n"  # where the middle of a text was
 
 
 class _Position(msgspec.Struct, frozen=True):
@@ -124,7 +123,7 @@ def shortened(record: Record) -> Record | None:
     """Return the record with less in it, marked as truncated; None where nothing can go.
 
     First the message that the post came in goes (it stays at its position), then half of the text,
-    from its middle: a judge reads head and tail of so long a post anyway.
+    from its middle: so long a post has no safe verdict in any case.
     """
     body = _DECODE(record.value or b"")
     if (body.value, body.headers, body.key) != (None, None, None):
@@ -133,9 +132,9 @@ def shortened(record: Record) -> Record | None:
         key = record.key if len(record.key or b"") <= longest else body.content_id.encode()
         return replace(record, key=key, value=_ENCODE(body))
     quarter = len(body.text) // 4
-    if quarter < len(_GAP):
+    if quarter < len(LEFT_OUT):
         return None
-    text = body.text[:quarter] + _GAP + body.text[-quarter:]
+    text = body.text[:quarter] + LEFT_OUT + body.text[-quarter:]
     return replace(record, value=_ENCODE(msgspec.structs.replace(body, text=text, truncated=True)))
 
 

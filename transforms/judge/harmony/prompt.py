@@ -22,10 +22,11 @@ from weir.policies.contract import section
 from weir.policies.policy import Effort, Policy
 from weir.policies.vocabulary import encoding
 from weir.transforms.judge.harmony import messages as harmony
+from weir.transforms.records import LEFT_OUT
 
 CONTENT_TOKENS = 4096  # budget of a post; longer ones are cut: head and tail kept
 FEWEST_TOKENS = 64
-MARKER = "\n\n[part of the post left out]\n\n"
+MARKER = LEFT_OUT
 
 # No language takes as many characters a token; what does is repetition. Text beyond it is not
 # tokenised at all.

@@ -37,7 +37,7 @@ def windows(text: str, content_tokens: int = CONTENT_TOKENS) -> Windows:
     that most posts are not tokenised here.
     """
     if len(text) <= content_tokens and len(text.encode()) <= content_tokens:
-        return Windows((text,))
+        return Windows((text,), _lost(text))
     return _windows(text, content_tokens)
 
 
@@ -50,7 +50,7 @@ def _windows(text: str, content_tokens: int) -> Windows:
     tokens = sum(piece.tokens for piece in found)
     skipped = round(max(0, len(text) - read) * tokens / read)
     if not skipped and tokens <= content_tokens:
-        return Windows((text,))
+        return Windows((text,), _lost(text))
     filled = list(_filled(found, budget))
     kept = filled
     if len(filled) > MOST_WINDOWS:
@@ -58,7 +58,12 @@ def _windows(text: str, content_tokens: int) -> Windows:
     seen = {number for window in kept for number in window}
     cut = skipped + sum(piece.tokens for n, piece in enumerate(found) if n not in seen)
     texts = tuple(_marked(found, window, last=len(found) - 1) for window in kept)
-    return Windows(texts, cut)
+    return Windows(texts, cut + _lost(text))
+
+
+def _lost(text: str) -> int:
+    """Return 1 where the text came without its middle, or an author says so of his own post."""
+    return int(MARKER in text)
 
 
 def _filled(found: Sequence[_Piece], budget: int) -> Iterator[range]:
