@@ -1,5 +1,6 @@
 """What Unicode offers beside letters: marks, shapes, directions, flags."""
 
+import tracemalloc
 import unicodedata
 
 import numpy as np
@@ -52,3 +53,31 @@ def test_every_steady_character_is_normal_beside_every_other() -> None:
     text = "".join(map(chr, np.random.default_rng(0).permutation(steady[steady >= 32])))
     assert unicodedata.is_normalized("NFKC", text)
     assert unicodedata.is_normalized("NFKC", text.casefold())
+
+
+@pytest.mark.parametrize(
+    "unit", ["ﷺ", "ΐ", "⑴", "k1ll ", "<b></b>a", "\u202eab\u05d0", "word ", "é", "\U0001f642"]
+)
+def test_a_post_takes_memory_by_a_small_multiple_of_its_size(unit):
+    texts = pa.array(["a" + unit * (1_000_000 // len(unit.encode()))])
+    normalise(texts.slice(0, 0)), one("é")  # the tables
+    tracemalloc.start()
+    normalise(texts)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 40_000_000
+
+
+def test_a_long_post_is_folded_as_its_parts_are():
+    words = ["Ѕtор ", "k1ll ", "Straße ", "&nbsp;it ", "ﷺ "]
+    text = "".join(words[n % 5] for n in range(30_000))
+    folded = [one(word.strip()) for word in words]
+    found = one(text).split()
+    assert found[:2] == folded[:2]
+    assert len(found) == sum(len(word.split()) for word in folded) * 6000
+    assert normalise(pa.array(["A", text, "B"])).to_pylist() == ["a", one(text), "b"]
+
+
+def test_a_phrase_in_one_character_is_written_out_where_it_is_rare():
+    assert one("ﷺ" * 1000) == one("ﷺ") * 1000
+    assert one("ﷺ" * 1001 + " kill") == one("ﷺ") * 1000 + " kill"

@@ -65,6 +65,7 @@ class Characters:
     becomes: Points  # and after it: itself, SPACE or DROP
     combining: npt.NDArray[np.bool_]  # marks that NFKC sorts
     piled: npt.NDArray[np.bool_]  # marks that are dropped where they do not compose
+    phrase: npt.NDArray[np.bool_]  # characters that NFKC writes as more than three
     kind: npt.NDArray[np.uint16]
     latin: Points  # the lower-case ASCII letter that it looks like, or itself
     alphabets: npt.NDArray[np.uint64]
@@ -98,6 +99,8 @@ def characters() -> Characters:
     becomes[_BLANK] = SPACE
     becomes[END] = END
     latin = _latin(kind)
+    phrase = np.zeros(CODE_POINTS, bool)
+    phrase[[code for code in _small_scripts().tolist() if _is_phrase(chr(code))]] = True
     piled = np.zeros(CODE_POINTS, bool)
     _set(piled, _PILED, True)
     alphabets = _alphabets(kind)
@@ -107,7 +110,11 @@ def characters() -> Characters:
     _set(changed, (INDICATORS, _COMPATIBLE_HAN), True)
     steady = _steady(changed)
     steady[:128] = True  # no more than bytes
-    return Characters(emblems, becomes, combining, piled, kind, latin, alphabets, steady)
+    return Characters(emblems, becomes, combining, piled, phrase, kind, latin, alphabets, steady)
+
+
+def _is_phrase(character: str) -> bool:
+    return len(unicodedata.normalize("NFKC", character)) > 3
 
 
 def _steady(changed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -18,6 +18,7 @@ _INDICATORS = re.compile("[\U0001f1e6-\U0001f1ff]+")
 _OVERRIDDEN = re.compile("\u202e([^\u202a-\u202e\x00]*)")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _MARKS_KEPT = 4
+_PHRASES_KEPT = 1000
 
 
 def fold(texts: pa.StringArray) -> pa.StringArray:
@@ -40,7 +41,7 @@ def fold(texts: pa.StringArray) -> pa.StringArray:
 def _undisguised(texts: pa.StringArray) -> pa.StringArray:
     text = _as_shown(_joined(pc.replace_substring(texts, "\x00", " ")))
     table = characters()
-    text = _nfkc(_text(_thin_marks(table.emblems[_points(text)])))
+    text = _nfkc(_text(_thin_phrases(_thin_marks(table.emblems[_points(text)]))))
     points = table.becomes[_points(text)]
     points = points[points != DROP]
     points, garbled = _without_piled_marks(points, len(texts))
@@ -105,6 +106,19 @@ def _thin_marks(points: Points) -> Points:
         crowded[back:] &= mark[:-back]
         crowded[:back] = False
     return points[~crowded] if crowded.any() else points
+
+
+def _thin_phrases(points: Points) -> Points:
+    """Keep a row's first thousand characters that stand for a whole phrase.
+
+    Each is written out as up to 18 letters, which would make a megabyte eleven.
+    """
+    phrase = characters().phrase[points]
+    if not phrase.any():
+        return points
+    count = np.cumsum(phrase)
+    before = np.maximum.accumulate(np.where(points == END, count, 0))
+    return points[~(phrase & (count - before > _PHRASES_KEPT))]
 
 
 def _without_piled_marks(points: Points, rows: int) -> tuple[Points, npt.NDArray[np.bool_]]:

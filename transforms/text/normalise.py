@@ -5,6 +5,7 @@ undone (see ``homoglyphs`` and ``spelling``) and with single spaces. A row's res
 its neighbours.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,11 @@ def row_offsets(texts: pa.StringArray) -> npt.NDArray[np.int32]:
     return np.frombuffer(memoryview(offsets), np.int32)[texts.offset :][: len(texts) + 1]
 
 
+# Characters of a row that are folded at once: what that takes in memory is forty times as much.
+_BLOCK = 1 << 16
+_TO_SPACE = 256  # a block ends at a space, where there is one among its last characters
+
+
 def _bytes(texts: pa.StringArray) -> Bytes:
     offsets, data = row_offsets(texts), texts.buffers()[2]
     if data is None:
@@ -45,6 +51,8 @@ def folded(texts: pa.StringArray) -> Bytes:
     """
     if len(texts) == 0:
         return np.zeros(1, np.uint8)
+    if (long := np.flatnonzero(np.diff(row_offsets(texts)) > _BLOCK)).size:
+        return _folded_by_blocks(texts, long)
     texts = _without_markup(texts)
     data = _bytes(texts)
     if data.size and data.max() > 127:
@@ -66,6 +74,33 @@ def folded(texts: pa.StringArray) -> Bytes:
     if drop.any():
         text = text[np.concatenate((~drop, [True]))]
     return text
+
+
+def _folded_by_blocks(texts: pa.StringArray, long: npt.NDArray[np.intp]) -> Bytes:
+    """Return the same as ``folded``, of the ``long`` rows a block after the other."""
+    end, space = np.array([END], np.uint8), np.array([SPACE], np.uint8)
+    parts, done = [end], 0
+    for row in long.tolist():
+        parts.append(folded(texts.slice(done, row - done))[1:])
+        for block in _blocks(texts[row].as_py()):
+            if len(words := folded(pa.array([block], pa.string()))[1:-1]):
+                parts += [words, space]
+        if parts[-1] is space:
+            parts.pop()
+        parts.append(end)
+        done = row + 1
+    return np.concatenate([*parts, folded(texts.slice(done))[1:]])
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Yield a text in stretches of at most _BLOCK bytes."""
+    start, most = 0, _BLOCK // (1 if text.isascii() else 4)
+    while len(text) - start > most:
+        space = text.rfind(" ", start + most - _TO_SPACE, start + most)
+        stop = start + most if space < 0 else space
+        yield text[start:stop]
+        start = stop
+    yield text[start:]
 
 
 def _without_markup(texts: pa.StringArray) -> pa.StringArray:
