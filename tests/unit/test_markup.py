@@ -45,6 +45,7 @@ MARKED = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
         ("k![for](fun)ill", "kill for fun"),
         ("k[i][1]ll\n[1]: http://a.example", "kill [1]: http://a.example"),
         ("k||i||ll th**e**m ~~a~~ll `n`ow", "kill them all now"),
+        ("ki||l||||l|| ~~th~~~~em~~", "kill them"),
         ("k__i__ll _them_ >!all!<", "kill them all"),
         ("k*i*l*l th*e*m a*l*l", "kill them all"),
         (r"\*kill\* t\hem", r"kill t\hem"),

@@ -66,8 +66,8 @@ _LINK = re.compile(
 _REFERENCE = re.compile(r"\[([^\[\]]+)\]\[([^\[\]]*)\]")
 _DEFINED = re.compile(r"(?m)^[ ]{0,3}\[[^\[\]]+\]:")
 
-# Signs of Markdown and of chats; longer runs mask letters.
-_SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|\*+|_+|~+|\|+|`+|>!|!<")
+# Signs of Markdown and of chats; longer runs of stars mask letters.
+_SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|\*+|_+|~~|\|\||`+|>!|!<")
 _SIGNS = _names("* ** *** _ __ ___ ~~ || ` `` ``` >! !<")
 _SPACE = re.compile(r"\s")
 
@@ -209,6 +209,7 @@ def _without_signs(text: str) -> str:
     """Drop pairs of signs, and the odd one beside a pair in the same word."""
     drop: list[tuple[int, int]] = []
     opened: dict[str, tuple[int, int]] = {}
+    odd: dict[str, tuple[int, int]] = {}  # of those opened, beside a pair
     closed: dict[str, int] = {}
     for match in _SIGN.finditer(text):
         sign, (start, end) = match[0], match.span()
@@ -223,13 +224,14 @@ def _without_signs(text: str) -> str:
             closes, opens = closes and not after.isalnum(), opens and not before.isalnum()
         kind = ">!" if sign == "!<" else sign
         if closes and sign != ">!" and kind in opened:
+            odd.pop(kind, None)
             drop += [opened.pop(kind), (start, end)]
-            closed[kind] = end
-        elif closes and opens and kind in closed and not _SPACE.search(text, closed[kind], start):
-            drop.append((start, end))
             closed[kind] = end
         elif opens and sign != "!<":
             opened[kind] = start, end
+            if closes and kind in closed and not _SPACE.search(text, closed[kind], start):
+                odd[kind] = start, end
+    drop += odd.values()
     pieces, done = [], 0
     for start, end in sorted(drop):
         pieces.append(text[done:start])
