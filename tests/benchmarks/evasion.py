@@ -68,9 +68,11 @@ def _scores_as_written(screen: Screen, texts: Sequence[str]) -> Floats:
     scores = []
     for start in range(0, len(texts), _PIECE):
         joined = "\x00" + "".join(f"{text}\x00" for text in texts[start : start + _PIECE])
+        text = np.frombuffer(joined.encode(), np.uint8)
+        ends = np.flatnonzero(text == 0)
         # The one entry that takes text as it is.
-        counts = features._count(np.frombuffer(joined.encode(), np.uint8))
-        scores.append(_linear(screen, counts))
+        piece = features._count(text, ends, slice(0, len(ends) - 1))
+        scores.append(_linear(screen, piece.matrix()))
     return np.concatenate(scores)
 
 
