@@ -154,8 +154,13 @@ def _job_options(stack: Stack, arguments: Iterable[str], run: str) -> PipelineOp
     return job_options([*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments])
 
 
-def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> DemoReport:
-    """Run the bounded job over what the topic holds, and check it against its results."""
+def moderate_once(
+    stack: Stack, arguments: Iterable[str], run: str = "demo", handed_over: int | None = None
+) -> DemoReport:
+    """Run the bounded job over what the topic holds, and check it against its results.
+
+    ``handed_over`` is how many posts are to be read, where that is known.
+    """
     options = _job_options(stack, arguments, run)
     settings = ModerationSettings.from_options(options)
     ensure_topics(stack.kafka, settings.topics_written)
@@ -164,7 +169,11 @@ def moderate_once(stack: Stack, arguments: Iterable[str], run: str = "demo") -> 
     seconds, run = time.time() - started, settings.run
     return DemoReport(
         counts=counts,
-        problems=(*counts.imbalances(), *_against_results(stack, settings, counts)),
+        problems=(
+            *_against_input(handed_over, counts),
+            *counts.imbalances(),
+            *_against_results(stack, settings, counts),
+        ),
         seconds=seconds,
         flagged=tuple(query(stack.bigquery, FLAGGED_EXAMPLES, run)),
         rates=tuple(query(stack.bigquery, VIOLATION_RATES, run)),
@@ -220,17 +229,24 @@ def query(settings: BigQuerySettings, sql: str, run: str) -> list[dict[str, Any]
         )
 
 
+def _against_input(handed_over: int | None, counts: Counts) -> list[str]:
+    if handed_over in (None, counts.messages):
+        return []
+    return [f"{handed_over} posts were handed over, but {counts.messages} messages were read"]
+
+
 def _against_results(stack: Stack, settings: ModerationSettings, counts: Counts) -> list[str]:
     """Compare what the job counted with what lies in BigQuery and on the flagged topic."""
     stored = query(stack.bigquery, _STORED, settings.run)[0]
-    refused = counts.dead_letters_write
+    refused = counts.dead_letters_write  # rows of the tables before that of the dead letters
     problems = []
     for table, counted in (
         ("screenings", counts.screenings - counts.screenings_unrecorded),
         ("verdicts", counts.verdicts),
-        ("dead_letters", counts.dead_letters),
+        ("dead_letters", counts.dead_letters - counts.dead_letters_unstored),
     ):
-        if not counted - refused <= stored[table] <= counted:
+        least = counted if table == "dead_letters" else counted - refused
+        if not least <= stored[table] <= counted:
             problems.append(f"{counted} {table} were counted, but BigQuery holds {stored[table]}")
     flagged = topic_length(settings.kafka, settings.flagged_topic)
     sent = counts.flagged_messages + counts.provisional_flags + counts.withdrawals

@@ -47,6 +47,7 @@ class Counts:
     dead_letters_escalation: int = 0
     dead_letters_judge: int = 0
     dead_letters_write: int = 0
+    dead_letters_unstored: int = 0  # of them, those that BigQuery has no row of
     flagged_messages: int = 0  # of violations; of them `confirmations`
     provisional_flags: int = 0
     confirmations: int = 0  # of provisional flags, by the judge
@@ -71,6 +72,11 @@ class Counts:
                 f"{self.escalations} escalations, but {self.escalations_sent} sent to be judged, "
                 f"{self.verdicts} verdicts, {self.deferred} deferred and "
                 f"{self.dead_letters_judge} dead-lettered by the judge"
+            )
+        if self.dead_letters_unstored:
+            problems.append(
+                f"BigQuery refused {self.dead_letters_unstored} dead letters, which are on their "
+                "topic alone"
             )
         return problems
 

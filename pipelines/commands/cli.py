@@ -108,7 +108,7 @@ def demo(
         status.update("filling the topic")
         sent = demo_job.fill(stack, posts.messages)
         status.update(f"moderating {sent:,} posts")
-        report = demo_job.moderate_once(stack, arguments)
+        report = demo_job.moderate_once(stack, arguments, handed_over=sent)
         if export:
             status.update("exporting the tables")
             demo_job.export(stack, export)

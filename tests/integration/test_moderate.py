@@ -33,7 +33,7 @@ class Job:
         admin.close()
 
     def send(self, values: Iterable[bytes | None]) -> None:
-        producer = self.kafka.producer(max_request_size=2 << 20)
+        producer = self.kafka.producer(max_request_size=16 << 20, compression_type="gzip")
         sent = [
             producer.send(self.name, value=value, key=b"k%d" % (number % 7))
             for number, value in enumerate(values)
@@ -99,6 +99,18 @@ def test_every_message_is_screened_or_a_dead_letter_whatever_it_holds(job):
         "WHERE run = @run"
     )[0]
     assert stored == {"n": counts.screenings, "ids": counts.screenings}
+
+
+def test_a_message_that_no_row_can_hold_has_one_and_the_view_agrees_with_the_command(job):
+    job.send([*POSTS[:5], b"no JSON" * 1_400_000])
+    counts = job.run()
+    assert (counts.messages, counts.screenings, counts.dead_letters) == (6, 5, 1)
+    (letter,) = job.rows("SELECT * FROM `{dataset}.dead_letters` WHERE run = @run")
+    assert letter["value"].startswith(b"no JSONno JSON")
+    assert "bytes of the message are left out here" in letter["error"]
+    (view,) = job.rows("SELECT * FROM `{dataset}.conservation` WHERE run = @run")
+    assert (view["posts"], view["dead_before_screen"]) == (counts.screenings, counts.dead_letters)
+    assert (view["judged"], view["unaccounted"]) == (counts.verdicts, 0)
 
 
 def test_a_bad_message_leaves_its_neighbours_their_own_offsets(job):

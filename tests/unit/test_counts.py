@@ -44,3 +44,9 @@ def test_what_the_screen_asks_of_the_judge_is_said_for_a_thousand_posts():
 
 def test_a_job_that_screens_nothing_says_nothing_of_posts():
     assert "posts untouched" not in str(JUDGE)
+
+
+def test_a_dead_letter_without_a_row_is_not_ok():
+    counts = Counts(messages=1, dead_letters=1, dead_letters_decode=1, dead_letters_unstored=1)
+    (problem,) = counts.imbalances()
+    assert "1 dead letters" in problem

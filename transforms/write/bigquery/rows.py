@@ -19,6 +19,7 @@ from weir.transforms.records import (
     Stage,
 )
 from weir.transforms.write.bigquery.appender import Refused
+from weir.transforms.write.bigquery.fitting import fitted
 
 _REQUEST_BYTES = 6 << 20  # of rows; the service takes requests of 10 MB
 
@@ -78,12 +79,17 @@ def joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def cut(rows: pa.RecordBatch, most_bytes: int = _REQUEST_BYTES) -> Iterator[pa.RecordBatch]:
-    """Halve rows until each part has at most ``most_bytes`` bytes, or one row; order is kept."""
+    """Halve rows until each part has at most ``most_bytes`` bytes, or one row; order is kept.
+
+    A row that no request can hold is cut itself.
+    """
     waiting = [rows] if rows.num_rows else []
     while waiting:
         part = waiting.pop()
-        if part.num_rows == 1 or part.nbytes <= most_bytes:
+        if part.nbytes <= most_bytes:
             yield part
+        elif part.num_rows == 1:
+            yield fitted(part)
         else:
             half = part.num_rows // 2
             waiting += [part.slice(half), part.slice(0, half)]

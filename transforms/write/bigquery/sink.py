@@ -1,6 +1,6 @@
 """Writes batches to BigQuery by the Storage Write API: default stream, Arrow rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,12 @@ from google.cloud.bigquery_storage_v1.services.big_query_write.transports import
 )
 
 from weir.transforms import coders
-from weir.transforms.counts import count_dead_letters
+from weir.transforms.counts import count_dead_letters, counter
 from weir.transforms.loopback import is_loopback
 from weir.transforms.process.offset_ledger import PROGRESS, positions
-from weir.transforms.write.bigquery.appender import Appender
+from weir.transforms.write.bigquery.appender import Appender, Refused
 from weir.transforms.write.bigquery.connection import AppendConnection
+from weir.transforms.write.bigquery.fitting import bare
 from weir.transforms.write.bigquery.rows import ROWS, cut, joined, project, refused_letters
 
 coders.register()
@@ -163,20 +164,29 @@ class _Write(beam.DoFn):
     def finish_bundle(self) -> Iterable[WindowedValue]:
         self._append()
         refused = self._appender.drain()
+        if self._table == "dead_letters":
+            self._append_bare(refused)
+            refused = []
         if not refused:
             self._release()
             return []
         assert self._place is not None  # rows came from a batch
         letters = refused_letters(refused, self._table, self._run, self._cluster)
-        if self._table != "dead_letters":  # which the topic keeps
-            PROGRESS.hold(letters)
-            PROGRESS.hold(letters)  # a row and a message each
+        PROGRESS.hold(letters)
+        PROGRESS.hold(letters)  # a row and a message each
         self._release()
         count_dead_letters(letters)
         return [self._place.with_value(letters)]
 
     def teardown(self) -> None:
         self._appender.close()
+
+    def _append_bare(self, refused: Sequence[Refused]) -> None:
+        """Store dead letters without their messages, which the topic keeps; count the others."""
+        for each in refused:
+            self._appender.append(bare(each.row))
+        if still := len(self._appender.drain()):
+            counter("dead_letters_unstored").inc(still)
 
     def _release(self) -> None:
         for each in self._positions:
