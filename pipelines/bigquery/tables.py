@@ -11,7 +11,7 @@ from google.cloud import bigquery
 from weir.errors import WeirError
 from weir.infra.bigquery import PRIVATE, TABLES, VIEWS, columns, statement, statements
 from weir.pipelines.bigquery.migration import conflict, missing
-from weir.pipelines.bigquery.queries import NO_RETRY, execute
+from weir.pipelines.bigquery.queries import NO_RETRY, AnswerError, execute
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 __all__ = [
@@ -153,6 +153,14 @@ def explained(settings: BigQuerySettings) -> Iterator[None]:
         raise TablesError(
             f"{service} cannot be reached for {dataset}. Check the network, or the endpoints of "
             "the emulator."
+        ) from error
+    except (requests.RequestException, AnswerError) as error:
+        why = (
+            error if isinstance(error, AnswerError) else "What it answers is not what BigQuery does"
+        )
+        raise TablesError(
+            f"{service} cannot be used for {dataset}. {why}: look at what stands between, a proxy "
+            "or the emulator, and try again; what was asked for may have been done."
         ) from error
     except exceptions.GoogleAPICallError as error:
         reason = (error.message or type(error).__name__).strip().partition("\n")[0]

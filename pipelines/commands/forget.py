@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from google.cloud import bigquery
 
-from weir.pipelines.bigquery.queries import NO_RETRY
+from weir.pipelines.bigquery.queries import delete, execute
 from weir.pipelines.bigquery.retention import DAYS
 from weir.pipelines.bigquery.tables import explained
 from weir.pipelines.commands.terminal import print_table
@@ -67,17 +67,9 @@ def delete_author(
 
 
 def _rows(client: bigquery.Client, table: str, author_id: str, *, dry_run: bool) -> int:
-    parameter = bigquery.ScalarQueryParameter("author", "STRING", author_id)
-    config = bigquery.QueryJobConfig(query_parameters=[parameter])
-    what = "SELECT COUNT(*) AS n" if dry_run else "DELETE"
-    job = client.query(
-        f"{what} FROM `{table}` WHERE author_id = @author",
-        config,
-        retry=NO_RETRY,
-        job_retry=NO_RETRY,
-        timeout=_SECONDS,
-    )
-    rows = job.result(retry=NO_RETRY, job_retry=NO_RETRY, timeout=_SECONDS)
+    parameters = [bigquery.ScalarQueryParameter("author", "STRING", author_id)]
+    rows = f"FROM `{table}` WHERE author_id = @author"
     if dry_run:
-        return int(next(iter(rows))["n"])
-    return int(job.num_dml_affected_rows or 0)
+        (counted,) = execute(client, f"SELECT COUNT(*) AS n {rows}", parameters)
+        return int(counted["n"])
+    return delete(client, f"DELETE {rows}", parameters, seconds=_SECONDS)

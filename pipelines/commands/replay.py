@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from rich.console import Console
 
-from weir.pipelines.bigquery.tables import check_tables
+from weir.pipelines.bigquery.tables import check_tables, explained
 from weir.pipelines.errors import reported
 from weir.pipelines.job.moderate import finish
 from weir.pipelines.job.moderate import help_text as job_help
@@ -77,7 +77,8 @@ class Plan:
         # The end of a topic goes on: the offsets are those of the first attempt.
         whole = known.slices if known else _found(settings, request)
         chosen = selection(settings.bigquery, request.choice, request.share, whole)
-        chosen = replace(chosen, salt=draw_salt(settings.bigquery))
+        with explained(settings.bigquery):
+            chosen = replace(chosen, salt=draw_salt(settings.bigquery))
         settings = cold_started(options, replace(settings, replay=Replayed(whole, whole, chosen)))
         configuration = Configuration.of(request, settings, chosen, _engine(options))
         if known is not None:

@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import PipelineState
 from rich.console import Console
 
-from weir.pipelines.bigquery.tables import check_tables
+from weir.pipelines.bigquery.tables import check_tables, explained
 from weir.pipelines.errors import reported
 from weir.pipelines.job.deferred import taken_up
 from weir.pipelines.job.graph import moderate, on_lanes
@@ -61,9 +61,11 @@ def run(argv: Sequence[str]) -> Counts:
 def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     """Run the job with checked settings to its end, record what it was, and return its counts."""
     settings = replace(settings, kafka=identified(settings.kafka))
-    settings = replace(settings, salt=draw_salt(settings.bigquery))
+    with explained(settings.bigquery):
+        settings = replace(settings, salt=draw_salt(settings.bigquery))
     settings = cold_started(options, settings)
-    record_decider(settings)
+    with explained(settings.bigquery):
+        record_decider(settings)
     settings, bookmark = taken_up(settings)
     started, cancel, prism = (
         time.time(),
