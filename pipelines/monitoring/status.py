@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from weir.transforms.process.own_folder import NotOwnError, own_folder, temporar
 _LOG = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 1.0
+_STALE_SECONDS = 10.0  # a busy job may be late
 _COUNTS = (
     *("messages", "lost_messages", "screenings", "escalations", "escalations_sent", "audits"),
     *("verdicts", "violations", "indeterminate", "deferred", "dead_letters", "flagged_messages"),
@@ -117,15 +118,18 @@ def published(run: str, every_seconds: float = _EVERY_SECONDS) -> Iterator[None]
             file.unlink(missing_ok=True)
 
 
-def local_jobs() -> list[dict[str, Any]]:
+def local_jobs(now: Callable[[], float] = time.time) -> list[dict[str, Any]]:
     """Return the status of each local job that runs, oldest first, as JSON.
 
-    What a job that was killed left behind is removed.
+    ``stale_seconds`` says how old the numbers are where the job did not write newer ones in time;
+    else it is 0. What a job that was killed left behind is removed.
     """
     found = []
     for file in folder().glob("*.json"):
         if _runs(int(file.stem)):
-            found.append(json.loads(file.read_text("utf-8")))
+            job = json.loads(file.read_text("utf-8"))
+            age = now() - job["written"]
+            found.append(job | {"stale_seconds": age if age > _STALE_SECONDS else 0.0})
         else:
             file.unlink(missing_ok=True)
     return sorted(found, key=lambda each: each["started"])

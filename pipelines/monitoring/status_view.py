@@ -24,6 +24,8 @@ def _table(job: dict[str, Any]) -> Table:
     table = Table(title=escape(f"{job['run']}, process {job['pid']}, since {since}"))
     table.add_column("")
     table.add_column("", justify="right")
+    if stale := job.get("stale_seconds"):
+        table.add_row("OLD NUMBERS: not written since (is the disk full?)", f"{stale:,.0f} s")
     seconds = max(1.0, job["written"] - job["started"])
     for name, count in job["counts"].items():
         table.add_row(name.replace("_", " "), f"{count:,}")

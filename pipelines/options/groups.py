@@ -13,6 +13,7 @@ from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.read import Start, Stop
 from weir.transforms.read.bounds import Group
 
+_LONGEST_NAME = 200  # characters; a group's name, with a prefix, may have 255 bytes in some tools
 _NONE = "none"
 FROM_GROUP = "group"
 
@@ -72,3 +73,16 @@ def progress_committed(kafka: KafkaSettings, group: str | None) -> Iterator[None
             yield
     finally:
         PROGRESS.stop()
+
+
+def require_run_name(name: str) -> None:
+    """Raise OptionError for a run name that cannot stand in rows, headers, groups and paths."""
+    if not name:
+        raise OptionError("--run_name is empty; every row carries it, so give it a name")
+    if len(name) > _LONGEST_NAME or not name.isprintable() or set(name) & set("/\\"):
+        raise OptionError(
+            f"--run_name {name!r}: give at most {_LONGEST_NAME} printable characters, / and \\ "
+            "not among them"
+        )
+    if not name.strip(". "):
+        raise OptionError(f"--run_name {name!r} is the name of a folder; give it another")

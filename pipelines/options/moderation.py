@@ -24,7 +24,7 @@ from weir.pipelines.options.budget import (
 from weir.pipelines.options.cold import ColdStartOptions
 from weir.pipelines.options.endpoint import EndpointOptions
 from weir.pipelines.options.engines import JudgeOptions, engine_factory
-from weir.pipelines.options.groups import GroupOptions, group_of, start_of
+from weir.pipelines.options.groups import GroupOptions, group_of, require_run_name, start_of
 from weir.pipelines.options.provisional import ProvisionalOptions, provisional_of
 from weir.pipelines.options.reloading import Edits, ReloadOptions
 from weir.pipelines.options.source import SourceOptions, kafka_settings
@@ -251,8 +251,7 @@ class ModerationSettings:
             raise OptionError(f"--waiting_mb is {judge.waiting_mb}; give megabytes above 0")
         if judge.judge_timeout <= 0:
             raise OptionError(f"--judge_timeout is {judge.judge_timeout}; give seconds above 0")
-        if not moderation.run_name or "\x00" in moderation.run_name:
-            raise OptionError("--run_name is empty; every row carries it, so give it a name")
+        require_run_name(moderation.run_name)
         try:
             policies = load_policies(moderation.policies)
             screen = ScreenSource.of(moderation.screen)

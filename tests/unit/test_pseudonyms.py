@@ -17,12 +17,16 @@ KEY = "a key of more than 16 bytes"
 SETTINGS = DecodeSettings(author_field="user.name", pseudonym_key=KEY)
 
 
-def read(*values):
+def decoded(*values):
     rows = [
         {"topic": "posts", "partition": 0, "offset": n, "value": value, "headers": []}
         for n, value in enumerate(values)
     ]
-    return decoder(SETTINGS)(pa.RecordBatch.from_pylist(rows, MESSAGE)).content
+    return decoder(SETTINGS)(pa.RecordBatch.from_pylist(rows, MESSAGE))
+
+
+def read(*values):
+    return decoded(*values).content
 
 
 def post(**fields):
@@ -44,6 +48,28 @@ def test_a_post_without_an_author_has_none_and_is_a_post_all_the_same(fields):
 
 def test_a_number_is_an_author_too():
     assert read(post(user={"name": 7}))["author_id"].to_pylist() == [pseudonym(KEY, "7")]
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [(7.5, "7.5"), (True, "true"), ({"$oid": "4f"}, '{"$oid": "4f"}'), (["a", 1], '["a", 1]')],
+)
+def test_an_author_of_any_kind_has_a_pseudonym_of_what_is_written(name, named):
+    ids = read(post(user={"name": name}), post(user={"name": "ann"}))["author_id"].to_pylist()
+    assert ids == [pseudonym(KEY, named), pseudonym(KEY, "ann")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"user": {"name": "ann"}}',
+        b'{"text": 7, "user": {"name": "ann"}}',
+        b'{"text": 7, "x": NaN, "user": {"name": "ann"}}',
+    ],
+)
+def test_what_is_no_post_names_its_author_too(value):
+    (failure,) = decoded(value).failures
+    assert failure.author_id == pseudonym(KEY, "ann")
 
 
 def test_the_author_is_not_among_the_attributes():

@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import os
+import time
 import urllib.request
 
 import pytest
@@ -45,6 +46,34 @@ def test_a_job_is_listed_while_it_runs_and_not_afterwards(tmp_path, monkeypatch)
         (job,) = local_jobs()
         assert (job["run"], job["pid"]) == ("nightly", os.getpid())
     assert local_jobs() == []
+
+
+def test_a_job_that_cannot_write_says_so_once_and_tries_again(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    in_the_way = status.folder() / f"{os.getpid()}.part"
+    in_the_way.mkdir()  # as good as a full disk
+    with published("nightly", every_seconds=0.01):
+        while not caplog.records:
+            time.sleep(0.01)
+        in_the_way.rmdir()
+        while not local_jobs():
+            time.sleep(0.01)
+    (said,) = caplog.records
+    assert "cannot show this job" in said.getMessage()
+
+
+@pytest.mark.parametrize(("age", "stale"), [(3, 0), (312, 312)])
+def test_numbers_that_are_not_written_any_more_are_said_to_be_old(
+    tmp_path, monkeypatch, numbers, age, stale
+):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    job = status_of(numbers, "nightly", 1.0, 1000.0).to_json()
+    (status.folder() / f"{os.getpid()}.json").write_text(json.dumps(job))
+    (listed,) = local_jobs(now=lambda: 1000.0 + age)
+    assert listed["stale_seconds"] == stale
+    console = Console(file=io.StringIO(), width=100)
+    console.print(status_view([listed]))
+    assert ("OLD NUMBERS" in console.file.getvalue()) == bool(stale)
 
 
 def test_what_a_killed_job_left_is_removed(tmp_path, monkeypatch):

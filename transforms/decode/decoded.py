@@ -23,6 +23,7 @@ class Failure:
     row: int
     reason: str
     error: str
+    author_id: str | None = None  # a pseudonym, where it is asked for and can be told
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,13 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
         str(value, "utf-8")
         return decode(value)
 
+    def author_of(value: bytes | None) -> str | None:
+        if not settings.author_field or value is None:
+            return None
+        fields, _ = _fields(utf8(value))
+        (named,) = _pseudonyms([_author(_find(fields, paths[-1]))], settings.pseudonym_key)
+        return named
+
     def decoded(batch: pa.RecordBatch) -> Decoded:
         values: list[bytes | None] = batch["value"].to_pylist()
         # The parser does not look into what it skips.
@@ -69,7 +76,8 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
                 try:
                     posts.append(msgspec.convert(_reread(values[row], paths, repeated), post))
                 except _UnreadableError as unreadable:
-                    failures.append(Failure(row, *unreadable.args))
+                    reason, error = unreadable.args
+                    failures.append(Failure(row, reason, error, author_of(values[row])))
         texts, ids, times, languages, *authors = (_column(posts, path) for path in paths)
         named = _pseudonyms(authors[0], settings.pseudonym_key or "") if authors else None
         return outcome(batch, Posts(texts, ids, times, languages, named), failures)
@@ -128,10 +136,13 @@ def _reread(value: bytes | None, paths: Sequence[Path], repeated: Repeated) -> d
     value = utf8(value)
     fields, broken = _fields(value)
     tree: dict[str, Any] = {}
+    author = paths[len(_KINDS) - 1] if len(paths) == len(_KINDS) else None
     for path, kind in zip(paths, _KINDS, strict=False):
         if kind is str:
             once = broken is None and not repeated.within(value)
             leaf: Any = _text([_find(fields, path)] if once else every(value, path), path, broken)
+        elif path is author:
+            leaf = _author(_find(fields, path))
         else:
             leaf = _optional(_find(fields, path), kind)
         parent = tree
@@ -192,6 +203,14 @@ def _optional(raw: bytes | None, kind: Any) -> Any:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return string(raw)
+
+
+def _author(raw: bytes | None) -> str | int | None:
+    """Return an author's id: a string or number as such, anything else as it is written."""
+    if raw is None or raw == b"null":
+        return None
+    named: str | int | None = _optional(raw, str | int | None)
+    return raw.decode("utf-8", "replace") if named is None else named
 
 
 def _rest(value: bytes | None, paths: Sequence[Path]) -> str | None:

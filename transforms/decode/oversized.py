@@ -53,6 +53,6 @@ def within(
         rows = np.delete(np.arange(messages.num_rows), [failure.row for failure in large])
         others = decode(messages.take(pa.array(rows)))
         failures = (replace(each, row=int(rows[each.row])) for each in others.failures)
-        return Decoded(others.content, tuple(sorted((*large, *failures), key=lambda f: f.row)))
+        return replace(others, failures=tuple(sorted((*large, *failures), key=lambda f: f.row)))
 
     return decoded

@@ -54,8 +54,10 @@ class _DecodeDoFn(beam.DoFn):
         if decoded.content.num_rows:
             yield decoded.content
         if decoded.failures:
+            failed = batch.take(pa.array([failure.row for failure in decoded.failures]))
+            authors = pa.array([failure.author_id for failure in decoded.failures], pa.string())
             letters = dead_letters(
-                batch.take(pa.array([failure.row for failure in decoded.failures])),
+                failed.append_column("author_id", authors),
                 stage=Stage.DECODE,
                 reasons=[failure.reason for failure in decoded.failures],
                 errors=[failure.error for failure in decoded.failures],
