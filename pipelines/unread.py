@@ -14,6 +14,22 @@ _MESSAGES = 100  # that are looked at
 _NO_TEXT = ("missing_text", "text_not_a_string")
 
 
+def explain_end(settings: ModerationSettings, counts: Counts) -> list[str]:
+    """Return what a job to the end of its topics did not read, a sentence each."""
+    said = []
+    if counts.behind_transactions:
+        said.append(
+            f"{counts.behind_transactions:,} messages at the end lie behind an open transaction "
+            "and were not read: run again once it has ended"
+        )
+    if not counts.messages and settings.stop.at != "never":
+        topics = ", ".join(settings.topics)
+        said.append(
+            f"no message of {topics} was read: between --start and --stop there is none that can be"
+        )
+    return said
+
+
 def explain_unread(settings: ModerationSettings, counts: Counts) -> str | None:
     """Return why nearly nothing could be read, and what to do about it; None where enough was."""
     if not counts.unread:

@@ -28,6 +28,7 @@ class Counts:
     """Rows of each kind that one job produced: one that screens, one that judges, or both."""
 
     messages: int = 0
+    behind_transactions: int = 0  # beside them: at the end, and kept from being read by an open one
     left_out: int = 0  # of them, those that a replay decides nothing about
     undated: int = 0  # of those that were read, posts that Kafka's time stands for their own
     screenings: int = 0

@@ -33,7 +33,7 @@ from weir.pipelines.runners import (
 from weir.pipelines.runners.in_process import add_up_at_once
 from weir.pipelines.runners.ports import serve_on_loopback
 from weir.pipelines.screening.cold_start import cold_started
-from weir.pipelines.unread import explain_unread
+from weir.pipelines.unread import explain_end, explain_unread
 from weir.policies.loading import LIBRARY
 from weir.transforms.counts import Counts, counts_here, counts_of
 from weir.transforms.kafka.settings import ensure_topics, identified
@@ -79,8 +79,9 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
         whole = state == PipelineState.DONE and not STOPPING.is_set()
         counts = counts_here() if prism else counts_of(result)
     record_run(settings, counts, started)
-    if unread := explain_unread(settings, counts):
-        sys.stderr.write(f"weir: {unread}\n")
+    for said in (*explain_end(settings, counts), explain_unread(settings, counts)):
+        if said:
+            sys.stderr.write(f"weir: {said}\n")
     if bookmark is not None and whole and not counts.imbalances():
         bookmark.keep()
     return counts

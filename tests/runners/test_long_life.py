@@ -21,7 +21,7 @@ from weir.transforms.kafka.message_batch import message_batch
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read.bounds import Start, Stop
 from weir.transforms.read.discovery import DiscoverPartitions
-from weir.transforms.read.partitions import find_slices
+from weir.transforms.read.partitions import find_slices, read_once
 
 # kafka-python leaves the sockets of refused connections to the garbage collector; see topic().
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -110,6 +110,22 @@ def as_kafka_python_reads(topic: Topic, start: int, end: int) -> pa.Table:
 
 def values(table: pa.Table) -> list[bytes]:
     return table["value"].to_pylist()
+
+
+def test_a_read_to_the_end_counts_what_an_open_transaction_keeps_from_it(topic):
+    topic.make()
+    topic.send([b"read"] * 3)
+    bounds = (topic.settings, (topic.name,), Start("earliest"), Stop("latest"))
+    with closing(topic.settings.producer(transactional_id=topic.name)) as transaction:
+        transaction.init_transactions()
+        transaction.begin_transaction()
+        transaction.send(topic.name, value=b"open", partition=0)
+        transaction.flush()
+        topic.send([b"behind"] * 6)
+        (found,), behind = read_once(*bounds)
+        transaction.commit_transaction()
+    assert (found.stop, behind) == (3, 7)
+    assert read_once(*bounds)[1] == 0
 
 
 def test_what_was_aborted_is_not_read_and_what_is_open_waits(topic):

@@ -6,7 +6,7 @@ from kafka import TopicPartition
 
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import SourceError, Start, Stop, check_source
-from weir.transforms.read.partitions import NEVER, Slice, partitions_of, slices
+from weir.transforms.read.partitions import NEVER, Slice, behind_transactions, partitions_of, slices
 
 Found = namedtuple("Found", "offset timestamp")
 Polled = namedtuple("Polled", "offset")
@@ -49,7 +49,10 @@ class Broker:
         return {p: [Polled(o) for o in offsets] for p, offsets in unseen.items()}
 
     def highwater(self, partition):
-        return 0
+        return (25, 5)[partition.partition]
+
+    def position(self, partition, timeout_ms):
+        return self.end[partition.partition]
 
 
 def read(start, stop, broker=None):
@@ -112,6 +115,12 @@ def test_an_offset_that_does_not_exist_is_an_error(start, stop, said):
     with pytest.raises(SourceError) as error:
         read(start, stop)
     assert said in str(error.value)
+
+
+def test_what_lies_behind_an_open_transaction_is_counted():
+    broker = Broker()
+    slices(broker, TOPIC, Start.parse("earliest"), Stop.parse("latest"))
+    assert behind_transactions(broker, TOPIC) == 5
 
 
 def test_a_missing_topic_is_named():

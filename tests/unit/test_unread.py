@@ -1,11 +1,13 @@
 """A job that could read nothing says why, and does not pass for one that went well."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from weir.pipelines.unread import text_fields
+from weir.pipelines.unread import explain_end, text_fields
 from weir.transforms.counts import Counts
+from weir.transforms.read import Stop
 
 
 def counts(messages=201, left_out=0, **stages):
@@ -16,6 +18,22 @@ def counts(messages=201, left_out=0, **stages):
 
 def values(*posts):
     return [json.dumps(each).encode() for each in posts]
+
+
+def settings(stop):
+    return SimpleNamespace(topics=("posts",), stop=Stop(stop))
+
+
+def test_what_lies_behind_an_open_transaction_is_said_with_its_number():
+    (said,) = explain_end(settings("latest"), Counts(messages=3, behind_transactions=1200))
+    assert "1,200 messages" in said
+    assert explain_end(settings("latest"), Counts(messages=3)) == []
+
+
+def test_a_job_that_found_nothing_to_read_says_so():
+    (said,) = explain_end(settings("latest"), Counts())
+    assert "posts" in said
+    assert explain_end(settings("never"), Counts()) == []
 
 
 @pytest.mark.parametrize("unreadable", [190, 201])

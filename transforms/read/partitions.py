@@ -63,9 +63,31 @@ def find_slices(
     settings: KafkaSettings, topics: tuple[str, ...], start: Start, stop: Stop
 ) -> list[Slice]:
     """Return what there is to read of the topics now, partitions with nothing left out."""
+    return read_once(settings, topics, start, stop)[0]
+
+
+def read_once(
+    settings: KafkaSettings, topics: tuple[str, ...], start: Start, stop: Stop
+) -> tuple[list[Slice], int]:
+    """Return what ``find_slices`` does, and how many offsets a stop at the end leaves unread."""
     with source_consumer(settings) as consumer:
         partitions = partitions_of(consumer, settings, topics)
-        return slices(consumer, partitions, start, stop, partial(committed_offsets, settings))
+        found = slices(consumer, partitions, start, stop, partial(committed_offsets, settings))
+        return found, behind_transactions(consumer, partitions) if stop.at == "latest" else 0
+
+
+def behind_transactions(consumer: KafkaConsumer, partitions: Sequence[TopicPartition]) -> int:
+    """Return how many offsets lie between what can be read and the end, in all partitions.
+
+    They are of an open transaction, or behind its first message. The consumer is one that
+    ``slices`` has just asked: it stands where reading would end.
+    """
+    marks = {partition: consumer.highwater(partition) for partition in partitions}
+    return sum(
+        max(0, mark - int(consumer.position(partition, timeout_ms=OFFSETS_TIMEOUT_MS)))
+        for partition, mark in marks.items()
+        if mark is not None
+    )
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from weir.transforms.process.draining import STOPPING
 from weir.transforms.process.offset_ledger import PROGRESS, Settled
 from weir.transforms.read.bounds import Start, Stop
 from weir.transforms.read.discovery import DiscoverPartitions
-from weir.transforms.read.partitions import NEVER, Slice, find_slices
+from weir.transforms.read.partitions import NEVER, Slice, read_once
 
 coders.register()
 
@@ -285,10 +285,13 @@ class FindSlices(beam.DoFn):
         self._topics = topics
         self._start = start
         self._stop = stop
+        self._behind = counter("behind_transactions")
 
     def process(self, element: bytes) -> list[Slice]:  # noqa: ARG002 - the impulse says nothing
         """Give one slice for each partition that has something to read."""
-        return find_slices(self._settings, self._topics, self._start, self._stop)
+        found, behind = read_once(self._settings, self._topics, self._start, self._stop)
+        self._behind.inc(behind)
+        return found
 
 
 class ReadFromKafka(beam.PTransform):
