@@ -73,6 +73,10 @@ bench: $(READY)  ## ratios against the usual choice, as a table and JSON
 bench-judge: $(READY)  ## the judge in Beam at the rate of one H100, and of eight (simulated)
 	$(BIN)/python -m tests.benchmarks.judge
 
+.PHONY: bench-hostile
+bench-hostile: $(READY)  ## what one message costs, whatever it holds: 10 s and 1 GB at most
+	$(BIN)/python -m tests.benchmarks.hostile
+
 .PHONY: bench-cold
 bench-cold: $(READY)  ## what a cold head finds, and a head learned from verdicts: DATA=folder
 	$(BIN)/python -m tests.benchmarks.cold_start --data $(DATA)
