@@ -107,7 +107,7 @@ VALUES: dict[str, Callable[[int], bytes]] = {
         b'{"x": ' + b"[" * (size // 2) + b"]" * (size // 2) + b', "text": "a"}'
     ),
     "many fields": lambda size: json.dumps(
-        {"text": "a"} | {f"f{n}": n for n in range(size // 16)}
+        {"text": "a"} | {f"f{n}": n for n in range(size // 20)}
     ).encode(),
     "many texts": _around('{"text": "a"', ', "text": "b"', "}"),
     "a broken field and many more": _around('{"n": NaN, "text": "a"', ', "f": 0', "}"),
@@ -194,7 +194,7 @@ class Worker:
 def batches(size: int) -> Iterator[tuple[str, bytes, int]]:
     """Yield each kind by its name: a record batch, and how many messages it holds."""
     for kind, value in VALUES.items():
-        yield kind, record_batch([Row(0, value=value(size))]), 1
+        yield kind, record_batch([Row(0, value=value(size - _ENVELOPE))]), 1
     for kind, rows in BATCHES.items():
         made = rows(size)
         yield kind, record_batch(made, codec="gzip"), len(made)
