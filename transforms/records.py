@@ -227,7 +227,7 @@ VERDICT = pa.schema(
         pa.field("tokens_cached", pa.int64()),
         pa.field("tokens_out", pa.int64()),  # reasoning included
         pa.field("tokens_reasoning", pa.int64()),
-        pa.field("tokens_cut", pa.int64()),  # of the post, left out of its middle
+        pa.field("tokens_cut", pa.int64()),  # of the post, about: read in no window
         pa.field("queue_ms", pa.float64()),  # of the latency, until the engine began
         pa.field("latency_ms", pa.float64()),  # from submission to the result
         pa.field("cached", pa.bool_(), nullable=False),
