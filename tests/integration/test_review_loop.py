@@ -163,7 +163,7 @@ def test_items_for_coop_name_the_decision(bigquery, run, tmp_path):
         (["export", "--run", "no-such-run", "--out", "x.csv"], "no-such-run"),
         (["export", "--per_stratum", "51", "--out", "x.csv"], "give 1 to 50"),
         (["export", "--days", "-1", "--out", "x.csv"], "--days is -1"),
-        (["import", "no-such-file.csv"], "cannot be read"),
+        (["import", "no-such-file.csv"], "there is no such file"),
         (["learn", "--as", "examples", "--out", "x.csv"], "name it by --policy"),
         (["learn", "--as", "examples", "--policy", "nope", "--out", "x.csv"], "there are"),
         (["learn", "--run", "no-such-run", "--out", "x.csv"], "Nobody contradicts"),
