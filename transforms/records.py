@@ -131,6 +131,7 @@ SCREENING = pa.schema(
         pa.field("recorded_probability", pa.float64()),
         pa.field("record_cleared", pa.float64()),  # of the posts that every policy cleared
         pa.field("author_id", pa.string()),
+        pa.field("stages", pa.int64()),  # of the screen that read the post: 1, or 2
     ]
 )
 

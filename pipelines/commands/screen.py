@@ -74,6 +74,16 @@ def train_screen(
     examples: Annotated[
         bool, typer.Option(help="Learn from the policies' own examples too; none calibrates.")
     ] = True,
+    read: Annotated[
+        bool,
+        typer.Option(
+            help="Fit the second stage too, which reads with the sentence encoder (make encoder). "
+            "Its thresholds are no certificates, so only with --data."
+        ),
+    ] = False,
+    cache: Annotated[
+        Path | None, typer.Option(help="File that keeps what the encoder read, for --read.")
+    ] = None,
     licence: Annotated[str, typer.Option(help="Of the label files, for the card.")] = "unstated",
     date: Annotated[str | None, typer.Option(help="A date to write on the card.")] = None,
 ) -> None:
@@ -84,6 +94,8 @@ def train_screen(
     certificate rests on verdicts.
     """
     with reported():
+        from weir.transforms.screen.reading.encoder import Encoder
+        from weir.transforms.screen.training.reader_fit import few, fit_reader
         from weir.transforms.screen.training.train import (  # imports scikit-learn: seconds
             TrainingSettings,
             train,
@@ -108,8 +120,13 @@ def train_screen(
             )
         if examples:
             sets = [*sets, golden_examples(loaded)]
+        if read and data is None:
+            raise OptionError("--read goes with --data: it has no certificates for your labels")
+        encoder = Encoder.load() if read else None
         trained = train(sets, policy_ids, settings)
         trained.screen.save(out, trained.card)
+        if encoder is not None:
+            fit_reader(trained.screen, few(sets), encoder, cache).save(out)
     for warning in trained.warnings:
         _warn(warning)
     print_certificates(trained.screen)

@@ -26,6 +26,7 @@ from weir.pipelines.options.endpoint import EndpointOptions
 from weir.pipelines.options.engines import JudgeOptions, engine_factory
 from weir.pipelines.options.groups import GroupOptions, group_of, require_run_name, start_of
 from weir.pipelines.options.provisional import ProvisionalOptions, provisional_of
+from weir.pipelines.options.reading import ReadingOptions, screen_source
 from weir.pipelines.options.reloading import Edits, ReloadOptions
 from weir.pipelines.options.source import SourceOptions, kafka_settings
 from weir.pipelines.options.stages import Shape, StageOptions, Stages, no_engine
@@ -139,6 +140,7 @@ CONCERNS = (
     StageOptions,
     DecodeOptions,
     ModerationOptions,
+    ReadingOptions,
     ProvisionalOptions,
     ReloadOptions,
     ColdStartOptions,
@@ -254,9 +256,10 @@ class ModerationSettings:
         require_run_name(moderation.run_name)
         try:
             policies = load_policies(moderation.policies)
-            screen = ScreenSource.of(moderation.screen)
+            reading = options.view_as(ReadingOptions).reading
+            screen = screen_source(moderation.screen, reading)
             second = moderation.shadow_screen
-            shadow_screen = ScreenSource.of(second) if second else None
+            shadow_screen = screen_source(second, reading) if second else None
         except (PolicyError, ScreenError) as error:
             raise OptionError(str(error)) from error
         if ignored := screen.screen().gone([policy.policy_id for policy in policies.policies]):

@@ -11,15 +11,19 @@ policy, a fifth of its written examples is left out in turn, which flatters: the
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
 
 from tests.benchmarks.selectivity_ways import WAYS, Floats, Posts, Shipped, Way
 from weir.policies.loading import LIBRARY, load_policies
-from weir.transforms.screen.thresholds.allocation import SHARES, divided
+from weir.transforms.screen.model import CARD_FILE, Screen
+from weir.transforms.screen.reading.reader import Reader
+from weir.transforms.screen.selectivity import SHARES
+from weir.transforms.screen.thresholds.allocation import divided
 from weir.transforms.screen.training.labelled import (
     golden_examples,
     ordinary_streams,
@@ -165,6 +169,7 @@ def main() -> None:
     parser.add_argument("--way", action="append", choices=list(WAYS), dest="ways")
     parser.add_argument("--cache", type=Path, help="file to keep what the encoder read")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--into", type=Path, help="screen whose file and card are to say this")
     options = parser.parse_args()
     policies = load_policies(LIBRARY)
     policy_ids = [policy.policy_id for policy in policies.policies]
@@ -179,8 +184,36 @@ def main() -> None:
         found.append(measure(WAYS[name], posts))
         _print_row(found[-1], policy_ids)
     _print_policies(found[-1], policy_ids)
+    told = _json(found, policy_ids, as_shipped)
     if options.json:
-        options.json.write_text(json.dumps(_json(found, policy_ids, as_shipped), indent=2) + "\n")
+        options.json.write_text(json.dumps(told, indent=2) + "\n")
+    if options.into:
+        say(options.into, told)
+
+
+def say(folder: Path, told: Mapping[str, Any]) -> None:
+    """Write into a screen what its stages find where they are open for each of SHARES."""
+    first, both = (
+        dict(zip(told["policies"], told["ways"][WAYS[way].name]["curves"], strict=True))
+        for way in ("first", "both")
+    )
+    screen, reader = Screen.load(folder), Reader.load(folder)
+    screen = screen.with_selectivity(
+        [replace(each, recall=tuple(first[each.policy_id])) for each in screen.selectivity]
+    )
+    reader = reader.with_recall(np.array([both[policy_id] for policy_id in reader.policy_ids]))
+    card = json.loads((folder / CARD_FILE).read_text("utf-8"))
+    measured = {"shares": list(SHARES), "first": first, "both": both}
+    caution = (
+        "recall on public sets that taught nothing, where a head is open for a share of a stream"
+    )
+    screen.save(
+        folder,
+        card
+        | {"screen_version": screen.version, "selectivity": {"what": caution, **measured}}
+        | {"second_stage": {"version": reader.version, "encoder": reader.encoder_version}},
+    )
+    reader.save(folder)
 
 
 def _print_shipped(found: Mapping[str, float]) -> None:
@@ -218,11 +251,11 @@ def _print_policies(measured: Measured, policy_ids: Sequence[str]) -> None:
 
 def _json(
     found: Sequence[Measured], policy_ids: Sequence[str], as_shipped: Mapping[str, float]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return what was measured; curves at the shares that an allocation reads."""
     return {
         "shipped": dict(as_shipped),
-        "shares": SHARES.tolist(),
+        "shares": list(SHARES),
         "policies": list(policy_ids),
         "ways": {
             each.way: {

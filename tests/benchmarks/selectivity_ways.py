@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 import xxhash
+from scipy.special import expit
 
 from weir.transforms.screen.model import STARTER, Screen
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
@@ -22,7 +23,8 @@ from weir.transforms.screen.training.fit import (
     inverse_frequencies,
     scaled,
 )
-from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
+from weir.transforms.screen.training.labelled import LabelledSet
+from weir.transforms.screen.training.reader_fit import READ_SHARE, added, fit_meaning, read_once
 from weir.transforms.text import features
 from weir.transforms.text.normalise import normalise
 
@@ -57,7 +59,7 @@ class Posts:
         cache: Path | None = None,
     ) -> "Posts":
         """Return at most ``limit`` posts of each, those that violate something first."""
-        rows = [(post, each) for each in (*sets, *streams) for post in _drawn(each, limit)]
+        rows = [(post, each) for each in (*sets, *streams) for post in each.drawn(limit)]
         texts = normalise(pa.array([post.text for post, _ in rows], pa.string())).to_pylist()
         distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         labels = np.full((len(distinct), len(policy_ids)), np.nan)
@@ -97,17 +99,8 @@ class Posts:
 
     @cached_property
     def meanings(self) -> Vectors:
-        """Return what the encoder reads; from the cache where it holds the same posts."""
-        texts: list[str] = self.texts.to_pylist()
-        key = np.array(_number("\n".join(texts)), np.uint64)
-        if self.cache is not None and self.cache.exists():
-            with np.load(self.cache, allow_pickle=False) as kept:
-                if kept["key"] == key:
-                    return np.asarray(kept["meanings"], np.float32)
-        found = Encoder.load().embed(texts)
-        if self.cache is not None:
-            np.savez(self.cache, key=key, meanings=found)
-        return found
+        """Return what the encoder reads; from the cache where it holds a post."""
+        return read_once(self.texts.to_pylist(), Encoder.load(), self.cache)
 
     def taught(self, head: int, train: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
         """Return the rows that a head learns from, which of them violate, and their weights."""
@@ -115,11 +108,6 @@ class Posts:
         used = np.flatnonzero(train & known)
         weights = np.where(self.weak[used, head], WEAK_WEIGHT, 1.0)
         return used, self.labels[used, head] == 1, weights
-
-
-def _drawn(each: LabelledSet, limit: int) -> list[LabelledPost]:
-    ordered = sorted(each.posts, key=lambda p: (not any(p.labels.values()), _number(p.text)))
-    return ordered[:limit]
 
 
 def _number(text: str) -> int:
@@ -203,19 +191,76 @@ class Embedding:
         """Fit the regressions, and score before the logistic function."""
         from sklearn.linear_model import LogisticRegression
 
-        found = np.zeros(posts.labels.shape)
-        for head in range(len(posts.policy_ids)):
-            used, violates, weights = posts.taught(head, train)
-            if violates.any():
-                model = LogisticRegression(class_weight="balanced", max_iter=300, tol=1e-3)
-                model.fit(posts.meanings[used], violates, sample_weight=weights)
-                found[:, head] = model.decision_function(posts.meanings)
-        return found
+        def fit(vectors: Vectors, violates: Mask, weights: Floats) -> tuple[Floats, float]:
+            model = LogisticRegression(class_weight="balanced", max_iter=300, tol=1e-3)
+            model.fit(vectors, violates, sample_weight=weights)
+            return model.coef_[0], float(model.intercept_[0])
+
+        return _meanings(posts, train, fit)
+
+
+class SecondStage:
+    """The regressions of the second stage, alone."""
+
+    name = "second stage alone"
+
+    def scores(self, posts: Posts, train: Mask) -> Floats:
+        """Fit the heads, and score before the logistic function."""
+        return _meanings(posts, train, fit_meaning)
+
+
+def _meanings(posts: Posts, train: Mask, fit: Callable[..., tuple[Floats, float]]) -> Floats:
+    found = np.zeros(posts.labels.shape)
+    for head in range(len(posts.policy_ids)):
+        used, violates, weights = posts.taught(head, train)
+        if violates.any():
+            coefficients, bias = fit(posts.meanings[used], violates, weights)
+            found[:, head] = posts.meanings @ coefficients + bias
+    return found
+
+
+class BothStages:
+    """The whole: what the first stage ranks low for every policy is not read."""
+
+    def __init__(self, read_share: float = READ_SHARE) -> None:
+        self.name = (
+            f"both stages, gates at {read_share:.0%}" if read_share < 1 else "both, all read"
+        )
+        self.read_share = read_share
+        self.read: list[float] = []  # shares of ordinary posts that had to be read
+
+    def scores(self, posts: Posts, train: Mask) -> Floats:
+        """Fit both, and score as the reader does."""
+        first = WAYS["first"].scores(posts, train)
+        second = WAYS["second"].scores(posts, train)
+        ordinary = posts.rows(posts.streams)
+        both = added(first, second, train & ordinary)
+        gates = np.quantile(first[train & ordinary], 1 - self.read_share, axis=0)
+        read = (first >= gates).any(axis=1)
+        self.read.append(float(read[ordinary & ~train].mean()))
+        return np.where(read[:, None], 2 + expit(both), expit(first))
+
+
+class Kept:
+    """A way that remembers its scores: others are made of them."""
+
+    def __init__(self, way: Way) -> None:
+        self.name, self._way, self._found = way.name, way, {}
+
+    def scores(self, posts: Posts, train: Mask) -> Floats:
+        """Return what the way scores, worked out once."""
+        key = (id(posts), train.tobytes())
+        if key not in self._found:
+            self._found[key] = self._way.scores(posts, train)
+        return self._found[key]
 
 
 WAYS: Mapping[str, Way] = {
     "words": WordList(),
     "first-old": FirstStage("first stage, no ordinary posts", ordinary=False),
-    "first": FirstStage("first stage", ordinary=True),
+    "first": Kept(FirstStage("first stage", ordinary=True)),
     "minilm": Embedding(),
+    "second": Kept(SecondStage()),
+    "all-read": BothStages(read_share=1.0),
+    "both": BothStages(),
 }

@@ -75,6 +75,7 @@ def test_a_screening_holds_every_policy_with_its_score_and_route() -> None:
         policies=POLICIES,
         settings=SETTINGS,
         screened_at=NOON,
+        stages=np.array([1, 2], np.int8),
     )
     batch.validate(full=True)
     assert batch.schema == SCREENING

@@ -65,7 +65,7 @@ class Screen:
 
         ScreenError where there is no sound one.
         """
-        file = _file(path, MODEL_FILE)
+        file = file_of(path, MODEL_FILE)
         try:
             content = storage.read(file, _MOST_FILE)
         except OSError as error:
@@ -203,6 +203,10 @@ class Screen:
         """Return the heads' scores; a screen that reads some of the texts again changes them."""
         return scores
 
+    def stages(self, scores: Floats) -> npt.NDArray[np.int8]:
+        """Return which stage gave each score; here there is but the first."""
+        return np.ones(scores.shape, np.int8)
+
     def _problem(self) -> str | None:
         """Return what is wrong with the arrays, or None."""
         heads = len(self.policy_ids)
@@ -317,14 +321,14 @@ class ScreenSource:
 
     def stamp(self) -> object:
         """Return what changes when the artefact does, without reading it; OSError."""
-        folder = str(Path(_file(self.path, MODEL_FILE)).parent)
+        folder = str(Path(file_of(self.path, MODEL_FILE)).parent)
         folder = self.path.rstrip("/") if storage.is_remote(self.path) else folder
         return [storage.stamps(folder, name) for name in (MODEL_FILE, CARD_FILE)]
 
     def card(self) -> str:
         """Return the card beside the screen, as JSON text; an empty object where there is none."""
         try:
-            return storage.read(_file(self.path, CARD_FILE), _MOST_CARD).decode("utf-8")
+            return storage.read(file_of(self.path, CARD_FILE), _MOST_CARD).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return "{}"
 
@@ -340,6 +344,7 @@ def _loaded(source: ScreenSource) -> Screen:
     return screen
 
 
-def _file(path: str | Path, name: str) -> str:
+def file_of(path: str | Path, name: str) -> str:
+    """Return where a file of the screen at ``path`` is."""
     folder = str(Path(__file__).parent / STARTER) if str(path) == STARTER else str(path)
     return f"{folder.rstrip('/')}/{name}"

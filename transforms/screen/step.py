@@ -65,11 +65,13 @@ def screenings(
     policies: PolicySet,
     settings: ScreenSettings,
     screened_at: datetime,
+    stages: Codes,
     recorded: Floats | None = None,
 ) -> pa.RecordBatch:
     """Return one SCREENING row per post from (rows, policies) scores and routes.
 
-    ``recorded`` is each row's chance to be stored; by default that of ``recording`` these codes.
+    ``stages`` is how many stages of the screen read each post. ``recorded`` is each row's chance to
+    be stored; by default that of ``recording`` these codes.
     """
     rows = content.num_rows
     policy_ids = tuple(policy.policy_id for policy in policies.policies)
@@ -98,6 +100,7 @@ def screenings(
             recording(settings, codes) if recorded is None else recorded
         ),
         "record_cleared": pa.repeat(settings.record_cleared, rows),
+        "stages": pa.array(stages, pa.int64()),
     }
     return pa.RecordBatch.from_arrays(
         [columns[name] if name in columns else content[name] for name in SCREENING.names],
@@ -266,10 +269,15 @@ class _Screen(beam.DoFn):
                 policies=self.policies,
                 settings=settings,
                 screened_at=datetime.now(UTC),
+                stages=screen.stages(of_heads).max(axis=1),
                 recorded=recorded,
             )
-            for screen, each_scores, each_codes in zip(
-                self.screens, [scores, *shadow_scores], [codes, *shadow_codes], strict=True
+            for screen, of_heads, each_scores, each_codes in zip(
+                self.screens,
+                read.scores,
+                [scores, *shadow_scores],
+                [codes, *shadow_codes],
+                strict=True,
             )
         ]
         yield rows[0]

@@ -90,6 +90,7 @@ class RerankingScreen(Screen):
     which it spares work, and too much for a stream of thousands of posts a second and core.
     """
 
+    under: Screen  # the same with what else reads posts
     encoder: Encoder
     rerankings: tuple[Reranking | None, ...]  # one a head
 
@@ -102,10 +103,12 @@ class RerankingScreen(Screen):
         own = {field.name: getattr(screen, field.name) for field in fields(Screen)}
         version = hashlib.sha256(f"{screen.version}:".encode() + to_bytes(heads)).hexdigest()[:16]
         rerankings = tuple(by_policy.get(policy_id) for policy_id in screen.policy_ids)
-        return cls(**own | {"version": version}, encoder=encoder, rerankings=rerankings)
+        changed = own | {"version": version}
+        return cls(**changed, under=screen, encoder=encoder, rerankings=rerankings)
 
     def rescored(self, scores: Floats, texts: pa.StringArray) -> Floats:
         """Return the scores with those of the posts that were read above all the others."""
+        scores = self.under.rescored(scores, texts)
         gates = [(head, each) for head, each in enumerate(self.rerankings) if each is not None]
         above = {head: scores[:, head] >= reranking.gate for head, reranking in gates}
         if not above:

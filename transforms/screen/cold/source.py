@@ -17,6 +17,7 @@ from weir.transforms.screen.cold.extra_heads import (
 from weir.transforms.screen.cold.fit import ColdReport
 from weir.transforms.screen.model import Screen, ScreenSource
 from weir.transforms.screen.reading.encoder import Encoder
+from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class ColdScreenSource(ScreenSource):
     base_version: str
     additions: bytes  # see extra_heads.to_bytes
     reports: str  # what the card says of the added heads, as a JSON list
+    reads: bool = False  # whether the trained screen has its second stage
 
     @classmethod
     def adding(
@@ -38,7 +40,14 @@ class ColdScreenSource(ScreenSource):
         additions = to_bytes(heads)
         told = json.dumps([report.to_json() for report in reports], ensure_ascii=False)
         version = _with_additions(base.screen(), additions).version
-        return cls(base.path, version, base.version, additions, told)
+        reads = isinstance(base, ReadingSource)
+        return cls(base.path, version, base.version, additions, told, reads)
+
+    @property
+    def base(self) -> ScreenSource:
+        """Return the source of the trained screen alone."""
+        kind = ReadingSource if self.reads else ScreenSource
+        return kind(self.path, self.base_version)
 
     def screen(self) -> Screen:
         """Return the screen, made once a process; ScreenError where it would be another."""
@@ -46,7 +55,7 @@ class ColdScreenSource(ScreenSource):
 
     def renewed(self) -> ScreenSource:
         """Return the screen that is there now, with the added heads that it has none for itself."""
-        base = ScreenSource.of(self.path)
+        base = self.base.renewed()
         trained = set(base.screen().policy_ids)
         heads = [h for h in from_bytes(self.additions) if h.policy_id not in trained]
         if not heads:
@@ -55,12 +64,11 @@ class ColdScreenSource(ScreenSource):
         version = _with_additions(base.screen(), additions).version
         told = [r for r in json.loads(self.reports) if r["policy_id"] not in trained]
         reports = json.dumps(told, ensure_ascii=False)
-        return ColdScreenSource(self.path, version, base.version, additions, reports)
+        return ColdScreenSource(self.path, version, base.version, additions, reports, self.reads)
 
     def card(self) -> str:
         """Return the card of the trained screen with the added heads on it, as JSON text."""
-        base = ScreenSource(self.path, self.base_version).card()
-        return json.dumps(extended_card(base, self.version, json.loads(self.reports)))
+        return json.dumps(extended_card(self.base.card(), self.version, json.loads(self.reports)))
 
 
 def extended_card(card: str, version: str, reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -77,8 +85,7 @@ def extended_card(card: str, version: str, reports: Sequence[Mapping[str, Any]])
 
 @lru_cache(maxsize=4)
 def _loaded(source: ColdScreenSource) -> Screen:
-    base = ScreenSource(source.path, source.base_version).screen()
-    screen = _with_additions(base, source.additions)
+    screen = _with_additions(source.base.screen(), source.additions)
     if screen.version != source.version:
         raise ScreenError(
             f"With the added heads the screen {source.path} has version {screen.version}, and this "
@@ -92,6 +99,9 @@ def _loaded(source: ColdScreenSource) -> Screen:
 def _with_additions(base: Screen, additions: bytes) -> Screen:
     heads = from_bytes(additions)
     screen = folded(base, heads)
+    added = {head.policy_id for head in heads}
+    if isinstance(base, ReadingScreen) and not set(base.reader.policy_ids) <= added:
+        screen = ReadingScreen.over(screen, base.reader.without(added), base.encoder)
     wanted = {head.reranking.encoder_version for head in heads if head.reranking}
     if not wanted:
         return screen

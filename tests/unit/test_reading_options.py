@@ -1,0 +1,56 @@
+"""Which stages of a screen a run has, and what it says where one is missing."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.reading import encoder, reader, screen
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.reading import screen_source
+from weir.transforms.screen import ScreenSource
+from weir.transforms.screen.reading.screen import ReadingSource
+
+_MISSING = "weir.pipelines.options.reading.encoder_missing"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("weir.transforms.screen.reading.screen.Encoder.load", staticmethod(encoder))
+    monkeypatch.setattr(_MISSING, lambda: None)
+    screen("a").save(tmp_path, {})
+    reader("a").save(tmp_path)
+    return str(tmp_path)
+
+
+def test_a_second_stage_is_used_where_it_is(folder: str) -> None:
+    assert isinstance(screen_source(folder, "auto"), ReadingSource)
+
+
+def test_it_can_be_turned_off(folder: str) -> None:
+    assert type(screen_source(folder, "off")) is ScreenSource
+
+
+def test_a_run_without_the_encoder_says_what_is_lost(
+    folder: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_MISSING, lambda: "tokenizers")
+    with caplog.at_level(logging.WARNING):
+        assert type(screen_source(folder, "auto")) is ScreenSource
+    assert "make encoder" in caplog.text
+    with pytest.raises(OptionError, match="make encoder"):
+        screen_source(folder, "on")
+
+
+def test_a_screen_without_one_is_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    screen("a").save(tmp_path, {})
+    with caplog.at_level(logging.WARNING):
+        screen_source(str(tmp_path), "auto")
+    assert not caplog.records
+    with pytest.raises(OptionError, match="no second stage"):
+        screen_source(str(tmp_path), "on")
+
+
+def test_another_word_is_refused(folder: str) -> None:
+    with pytest.raises(OptionError, match="auto, on, off"):
+        screen_source(folder, "maybe")

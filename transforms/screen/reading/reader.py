@@ -1,0 +1,260 @@
+"""Score once more, by what a sentence encoder reads, the posts that linear heads cannot clear.
+
+Nothing of the encoder is stored but its version: ``reading.npz`` has a vector for each head.
+"""
+
+import hashlib
+import io
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy.special import expit, logit
+
+from weir.policies import storage
+from weir.policies.policy import is_policy_id
+from weir.transforms.screen.archive import ScreenError, archive, check_size
+from weir.transforms.screen.model import Floats, Screen, file_of
+from weir.transforms.screen.reading.encoder import CHARACTERS, DIMENSIONS, Encoder, Vectors
+from weir.transforms.screen.selectivity import SHARES
+from weir.transforms.text.normalise import normalise
+
+FORMAT = 1
+READER_FILE = "reading.npz"
+_MOST_FILE = 4 << 20
+_MOST_HEADS = 256
+_CERTAIN = 1e-12  # a first score closer to 0 or 1 says no more
+READ_FROM = 0.5  # final scores of posts that were read are above it, those of others below
+
+Stages = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """What the second stage makes of a post, for each head of a screen.
+
+    A post is read where any head's first score reaches its gate. Its final score for a head is
+    then READ_FROM + expit(m + slopes * logit(first) + offsets) / 2, with m the highest of vectors .
+    embedding over the post's windows, and half of the first score where it was not read.
+    """
+
+    policy_ids: tuple[str, ...]
+    vectors: Vectors  # (heads, DIMENSIONS)
+    slopes: Floats  # (heads,)
+    offsets: Floats  # (heads,)
+    presumed: Floats  # (heads,), the least second score of a post too long to be read to its end
+    gates: Floats  # (heads,), first scores in [0, 1]
+    thresholds: Floats  # (heads,), final scores from which on a post has to be judged
+    recall: Floats  # (heads, len(SHARES)) of both stages, see Selectivity; NaN: nobody measured it
+    first: str  # `first_stage` of the screen that it was fitted to
+    encoder_version: str
+    version: str  # 16 hex digits of the SHA-256 of `file`
+    file: bytes
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Reader":
+        """Return the reader beside a screen; ScreenError where there is no sound one."""
+        name = file_of(path, READER_FILE)
+        try:
+            content = storage.read(name, _MOST_FILE)
+        except OSError as error:
+            raise ScreenError(
+                f"The second stage {name} cannot be read ({error.strerror or type(error).__name__})"
+                "; restore it, or run without it: --reading=off."
+            ) from error
+        return cls.parse(content, name)
+
+    @classmethod
+    def parse(cls, content: bytes, name: str = READER_FILE) -> "Reader":
+        """Return the reader in the bytes of a ``reading.npz``; ScreenError if they are unsound."""
+        try:
+            check_size(content, name)
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                _check_arrays(arrays, name)
+                reader = cls(
+                    policy_ids=tuple(arrays["policy_ids"].tolist()),
+                    vectors=arrays["vectors"].astype(np.float32),
+                    slopes=arrays["slopes"].astype(np.float64),
+                    offsets=arrays["offsets"].astype(np.float64),
+                    presumed=arrays["presumed"].astype(np.float64),
+                    gates=arrays["gates"].astype(np.float64),
+                    thresholds=arrays["thresholds"].astype(np.float64),
+                    recall=arrays["recall"].astype(np.float64),
+                    first=str(arrays["first"]),
+                    encoder_version=str(arrays["encoder_version"]),
+                    version=hashlib.sha256(content).hexdigest()[:16],
+                    file=content,
+                )
+        except ScreenError:
+            raise
+        except Exception as error:
+            raise ScreenError(
+                f"The second stage {name} is damaged ({type(error).__name__}); restore or train it "
+                "again."
+            ) from error
+        if problem := reader._problem():
+            raise ScreenError(f"The second stage {name} {problem}; restore or train it again.")
+        return reader
+
+    @classmethod
+    def of(
+        cls,
+        policy_ids: Sequence[str],
+        vectors: Vectors,
+        slopes: Floats,
+        offsets: Floats,
+        presumed: Floats,
+        gates: Floats,
+        thresholds: Floats,
+        recall: Floats,
+        first: str,
+        encoder_version: str,
+    ) -> "Reader":
+        """Return the reader as it will be once saved and loaded: vectors have half precision."""
+        return cls.parse(
+            archive(
+                {
+                    "format": np.array(FORMAT),
+                    "policy_ids": np.array(policy_ids, np.str_),
+                    "vectors": vectors.astype(np.float16),
+                    "slopes": slopes.astype(np.float64),
+                    "offsets": offsets.astype(np.float64),
+                    "presumed": presumed.astype(np.float64),
+                    "gates": gates.astype(np.float64),
+                    "thresholds": thresholds.astype(np.float64),
+                    "recall": recall.astype(np.float64),
+                    "first": np.array(first, np.str_),
+                    "encoder_version": np.array(encoder_version, np.str_),
+                }
+            )
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the reader into the folder of its screen."""
+        (path / READER_FILE).write_bytes(self.file)
+
+    def final_scores(self, first: Floats, texts: pa.StringArray, encoder: Encoder) -> Floats:
+        """Return the (rows, heads) scores of both stages from those of the first.
+
+        Which stage decided is in the score: from READ_FROM on it is the second. The scores are the
+        same for a row alone and in any batch.
+        """
+        read = np.flatnonzero(self.reads(first))
+        scores = first / 2
+        if len(read):
+            column: Any = texts
+            chosen: list[str] = normalise(column.take(pa.array(read))).to_pylist()
+            meanings = self.meanings(*encoder.embed_whole(chosen))
+            beyond = [row for row, text in enumerate(chosen) if len(text) > CHARACTERS]
+            meanings[beyond] = np.maximum(meanings[beyond], self.presumed)
+            scores[read] = self.combined(first[read], meanings)
+        return scores
+
+    def reads(self, first: Floats) -> npt.NDArray[np.bool_]:
+        """Return which posts are read, from the (rows, heads) scores of the first stage."""
+        return np.asarray((first >= self.gates).any(axis=1))
+
+    def meanings(self, vectors: Vectors, begins: npt.NDArray[np.intp]) -> Floats:
+        """Return (rows, heads) second scores: the highest of the windows that begin with each."""
+        # One by one: a product over many rows adds up in another order than over one.
+        of_windows = np.array([self.vectors @ vector for vector in vectors], np.float64)
+        return np.asarray(np.maximum.reduceat(of_windows, begins, axis=0), np.float64)
+
+    def combined(self, first: Floats, meanings: Floats) -> Floats:
+        """Return (rows, heads) final scores of posts that were read."""
+        hashed = logit(np.clip(first, _CERTAIN, 1 - _CERTAIN))
+        return np.asarray(
+            READ_FROM + expit(meanings + self.slopes * hashed + self.offsets) / 2, np.float64
+        )
+
+    def without(self, policy_ids: Collection[str]) -> "Reader":
+        """Return the reader of the other heads alone."""
+        kept = [row for row, policy_id in enumerate(self.policy_ids) if policy_id not in policy_ids]
+        return Reader.of(
+            [self.policy_ids[row] for row in kept],
+            self.vectors[kept],
+            self.slopes[kept],
+            self.offsets[kept],
+            self.presumed[kept],
+            self.gates[kept],
+            self.thresholds[kept],
+            self.recall[kept],
+            self.first,
+            self.encoder_version,
+        )
+
+    def with_recall(self, recall: Floats) -> "Reader":
+        """Return the same reader, of which (heads, len(SHARES)) recalls were measured."""
+        return Reader.of(
+            self.policy_ids,
+            self.vectors,
+            self.slopes,
+            self.offsets,
+            self.presumed,
+            self.gates,
+            self.thresholds,
+            recall,
+            self.first,
+            self.encoder_version,
+        )
+
+    def _weights(self) -> tuple[npt.NDArray[Any], ...]:
+        return self.vectors, self.slopes, self.offsets, self.presumed
+
+    def _problem(self) -> str | None:
+        """Return what is wrong with the arrays, or None."""
+        if not self.policy_ids or len(set(self.policy_ids)) < len(self.policy_ids):
+            return "names no policies, or one of them twice"
+        if not all(map(is_policy_id, self.policy_ids)):
+            return "has a head for what is no policy's id"
+        if not all(np.isfinite(a).all() for a in self._weights()):
+            return "has weights that are not finite numbers"
+        shares = np.concatenate([self.gates, self.thresholds])
+        if not ((shares >= 0) & (shares <= 1)).all() or not (self.slopes >= 0).all():
+            return "has a gate or a threshold outside [0, 1], or a negative slope"
+        if not (np.isnan(self.recall) | ((self.recall >= 0) & (self.recall <= 1))).all():
+            return "has a recall outside [0, 1]"
+        return None
+
+
+def first_stage(screen: Screen) -> str:
+    """Return 16 hex digits that stand for the scores of linear heads, whatever their thresholds."""
+    digest = hashlib.sha256("\n".join(screen.policy_ids).encode())
+    for array in (screen.weights, screen.scale, screen.bias):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _check_arrays(arrays: Any, name: str) -> None:
+    """Raise ScreenError unless the arrays are of the kinds that ``Reader.of`` writes."""
+    if int(arrays["format"]) != FORMAT:
+        raise ScreenError(
+            f"The second stage {name} has format {int(arrays['format'])}, this program reads "
+            f"{FORMAT}; train it again."
+        )
+    heads = arrays["policy_ids"].shape
+    kinds = {
+        "policy_ids": ("U", heads),
+        "vectors": ("f", (*heads, DIMENSIONS)),
+        "slopes": ("f", heads),
+        "offsets": ("f", heads),
+        "presumed": ("f", heads),
+        "gates": ("f", heads),
+        "thresholds": ("f", heads),
+        "recall": ("f", (*heads, len(SHARES))),
+        "first": ("U", ()),
+        "encoder_version": ("U", ()),
+    }
+    if (
+        len(heads) != 1
+        or heads[0] > _MOST_HEADS
+        or any((arrays[each].dtype.kind, arrays[each].shape) != kinds[each] for each in kinds)
+    ):
+        raise ScreenError(
+            f"The second stage {name} has arrays whose shapes do not belong together; restore or "
+            "train it again."
+        )

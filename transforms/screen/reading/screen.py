@@ -1,0 +1,162 @@
+"""A screen of two stages, and how it reaches the workers."""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from weir.policies import storage
+from weir.transforms.screen.archive import ScreenError
+from weir.transforms.screen.model import Floats, Screen, ScreenSource, file_of
+from weir.transforms.screen.reading.encoder import PACKAGE, Encoder
+from weir.transforms.screen.reading.reader import (
+    READ_FROM,
+    READER_FILE,
+    Reader,
+    Stages,
+    first_stage,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadingScreen(Screen):
+    """A screen whose second stage reads with the sentence encoder what the first does not clear.
+
+    Heads that the second stage does not know keep the scores of the first.
+    """
+
+    reader: Reader
+    encoder: Encoder
+    columns: npt.NDArray[np.intp]  # of the reader's heads among the screen's
+
+    @classmethod
+    def over(cls, screen: Screen, reader: Reader, encoder: Encoder) -> "ReadingScreen":
+        """Return both stages with a version of their own; ScreenError where they do not fit.
+
+        What is promised of the first stage's scores says nothing of these, so it is left out.
+        """
+        if not set(reader.policy_ids) <= set(screen.policy_ids):
+            raise ScreenError(
+                "The second stage has heads that the screen beside it has not; train both again, "
+                "or run without it: --reading=off."
+            )
+        if reader.encoder_version != encoder.version:
+            raise ScreenError(
+                f"The second stage was fitted to the sentence encoder {reader.encoder_version}, "
+                f"and {encoder.version} is installed; install that one with `make encoder`, or run "
+                "without the second stage: --reading=off."
+            )
+        columns = np.array([screen.policy_ids.index(p) for p in reader.policy_ids], np.intp)
+        thresholds = screen.thresholds.copy()
+        thresholds[columns] = reader.thresholds
+        both = f"{screen.version}:{reader.version}:{encoder.version}"
+        changed: dict[str, Any] = {
+            "version": hashlib.sha256(both.encode()).hexdigest()[:16],
+            "thresholds": thresholds,
+            "certificates": tuple(
+                each for each in screen.certificates if each.policy_id not in reader.policy_ids
+            ),
+            "provisional": tuple(
+                each for each in screen.provisional if each.policy_id not in reader.policy_ids
+            ),
+        }
+        measured = dict(zip(reader.policy_ids, reader.recall, strict=True))
+        changed["selectivity"] = tuple(
+            replace(each, recall=_curve(measured[each.policy_id]))
+            if each.policy_id in measured
+            else each
+            for each in screen.selectivity
+        )
+        own = {field.name: getattr(screen, field.name) for field in fields(Screen)}
+        return cls(**own | changed, reader=reader, encoder=encoder, columns=columns)
+
+    def rescored(self, scores: Floats, texts: pa.StringArray) -> Floats:
+        """Return the final scores."""
+        first = scores[:, self.columns]
+        scores[:, self.columns] = self.reader.final_scores(first, texts, self.encoder)
+        return scores
+
+    def stages(self, scores: Floats) -> Stages:
+        """Return which stage gave each score: 2 where the post was read, else 1."""
+        found = super().stages(scores)
+        found[:, self.columns] += scores[:, self.columns] >= READ_FROM
+        return found
+
+
+@dataclass(frozen=True)
+class ReadingSource(ScreenSource):
+    """Where workers find both stages; ``version`` is that of the two together."""
+
+    @classmethod
+    def of(cls, path: str | Path) -> "ReadingSource":
+        """Return the source of what is at ``path`` now; ScreenError where it is unsound."""
+        return cls(str(path), _both(path).version)
+
+    def screen(self) -> Screen:
+        """Return both stages, loaded once a process; ScreenError where they are others by now."""
+        return _loaded(self)
+
+    def renewed(self) -> "ReadingSource":
+        """Return the source of what is there now; ScreenError if it is unsound."""
+        return ReadingSource.of(self.path)
+
+    def stamp(self) -> object:
+        """Return what changes when either stage does; OSError."""
+        return [super().stamp(), storage.stamps(*_folder(self.path))]
+
+    def card(self) -> str:
+        """Return the screen's card with the version of the two stages."""
+        try:
+            fields = json.loads(super().card())
+        except ValueError:
+            fields = {}
+        known = fields if isinstance(fields, dict) else {}
+        return json.dumps(known | {"screen_version": self.version}, ensure_ascii=False)
+
+
+def _curve(recall: Floats) -> tuple[float, ...] | None:
+    return None if np.isnan(recall).any() else tuple(recall.tolist())
+
+
+def has_reader(path: str | Path) -> bool:
+    """Return whether a screen has a second stage beside it; OSError where nobody can say."""
+    return bool(storage.stamps(*_folder(path)))
+
+
+def encoder_missing() -> str | None:
+    """Return which module of the second stage is not installed, None where all are."""
+    modules = (PACKAGE, "safetensors", "tokenizers")
+    return next((module for module in modules if find_spec(module) is None), None)
+
+
+def _folder(path: str | Path) -> tuple[str, str]:
+    folder, _, name = file_of(path, READER_FILE).rpartition("/")
+    return folder, name
+
+
+def _both(path: str | Path) -> ReadingScreen:
+    screen, reader = Screen.load(path), Reader.load(path)
+    if reader.first != first_stage(screen):
+        raise ScreenError(
+            f"The second stage in {path} was fitted to another screen than the one beside it; "
+            "remove it, train both again, or run without it: --reading=off."
+        )
+    return ReadingScreen.over(screen, reader, Encoder.load())
+
+
+@lru_cache(maxsize=2)
+def _loaded(source: ReadingSource) -> ReadingScreen:
+    screen = _both(source.path)
+    if screen.version != source.version:
+        raise ScreenError(
+            f"The screen {source.path} with its second stage is now version {screen.version}, and "
+            f"this run began with {source.version}; put that one back, or start the run again."
+        )
+    return screen
