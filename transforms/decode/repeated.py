@@ -27,7 +27,7 @@ class Repeated:
         self._escaped = _ESCAPED_ASCII if plain else _ESCAPED
 
     def rows(self, column: pa.Array, values: Sequence[bytes | None]) -> set[int]:
-        """Return the rows that need a closer look: none in most batches, for a tenth of a parse.
+        """Return the rows that are to be read whole: none in most batches, for a tenth of a parse.
 
         ``values`` are those of the column, of type binary.
         """
@@ -43,7 +43,13 @@ class Repeated:
             )
         if self._escapes(batch):
             rows.update(row for row, value in enumerate(values) if value and self._spelled(value))
-        return rows
+        return {row for row in rows if self._unsure(values[row])}
+
+    def _unsure(self, value: bytes | None) -> bool:
+        try:
+            return self.within(value or b"")
+        except (msgspec.MsgspecError, RecursionError):
+            return True
 
     def within(self, value: bytes) -> bool:
         """Return whether a sound message may hold two texts; exact but for odd spellings."""
@@ -54,7 +60,7 @@ class Repeated:
                 break
             fields = _FIELDS.decode(value)
             # A parser drops the first of two values, and with it what was in there.
-            kept = sum(bytes(raw).count(self._quoted) for raw in fields.values())
+            kept = b"\n".join(fields.values()).count(self._quoted)
             if value.count(self._quoted) != kept + (self._path[-1] in fields):
                 return True
             value = bytes(fields.get(name, b""))
