@@ -52,7 +52,7 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
         return decode(value)
 
     def author_of(value: bytes | None) -> str | None:
-        if not settings.author_field or value is None:
+        if not (settings.author_field and settings.pseudonym_key) or value is None:
             return None
         fields, _ = _fields(utf8(value))
         (named,) = _pseudonyms([_author(_find(fields, paths[-1]))], settings.pseudonym_key)
