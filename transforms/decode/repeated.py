@@ -24,6 +24,7 @@ class Repeated:
         self._quoted = msgspec.json.encode(path[-1])
         # Others than ASCII are escaped by many writers: then every message is looked at.
         plain = path[-1].isascii() and "/" not in path[-1]
+        self._escape = b"\\u00" if plain else b"\\"
         self._escaped = _ESCAPED_ASCII if plain else _ESCAPED
 
     def rows(self, column: pa.Array, values: Sequence[bytes | None]) -> set[int]:
@@ -67,7 +68,7 @@ class Repeated:
         return False
 
     def _spelled(self, value: bytes) -> bool:
-        return self._escaped.search(value) is not None
+        return self._escape in value and self._escaped.search(value) is not None
 
     def _one_each(self, batch: Bytes, ends: npt.NDArray[np.int32]) -> bool:
         places = np.sort(_places(self._quoted, batch))
