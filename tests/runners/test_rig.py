@@ -39,7 +39,10 @@ def test_a_tethered_program_is_gone_with_whoever_started_it(monkeypatch, tmp_pat
     )
     command = [sys.executable, "-c", program, str(tethered("/bin/sleep"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
-        child = int(parent.stdout.readline())
+        keeper = int(parent.stdout.readline())  # on loopback
+        children = Path(f"/proc/{keeper}/task/{keeper}/children")
+        _wait_until(lambda: children.read_text())
+        child = int(children.read_text())
         comm = Path(f"/proc/{child}/comm")
         _wait_until(lambda: comm.read_text() == "sleep\n")
         parent.send_signal(signal.SIGKILL)
