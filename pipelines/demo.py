@@ -151,7 +151,8 @@ def fill(stack: Stack, messages: Iterable[tuple[bytes | None, bytes]]) -> int:
 
 
 def _job_options(stack: Stack, arguments: Iterable[str], run: str) -> PipelineOptions:
-    return job_options([*stack.arguments(), "--stop=latest", f"--run_name={run}", *arguments])
+    own = [*stack.arguments(), "--group=none", "--stop=latest", f"--run_name={run}"]
+    return job_options([*own, *arguments])
 
 
 def moderate_once(

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from weir.pipelines.bigquery.tables import check_tables, explained
@@ -129,7 +129,7 @@ class Plan:
         )
         ensure_topics(settings.kafka, settings.topics_written)
         record(settings.bigquery, self.request.run, self.configuration, self.replayed.whole)
-        here = settings.one_process and not _several_processes(self.options)
+        here = settings.one_process
         done = counted_here if here else CountedThere(settings.bigquery, self.request.run)
         # What is counted here is every message; what is stored is what was selected.
         total = self.replayed.offsets if here else expected.posts
@@ -162,11 +162,6 @@ def _engine(options: PipelineOptions) -> Mapping[str, str]:
         "reasoning tokens": str(judge.reasoning_tokens or ""),
         "url": str(endpoint.endpoint_url or ""),
     }
-
-
-def _several_processes(options: PipelineOptions) -> bool:
-    direct = options.view_as(DirectOptions)
-    return bool(direct.direct_running_mode == "multi_processing" and direct.direct_num_workers != 1)
 
 
 _USAGE = """weir replay --topic T --from A --to B --run NAME [options]

@@ -67,7 +67,7 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         settings.start,
         settings.stop,
         accept_loss=settings.accept_loss,
-        group=None if settings.one_process else settings.group,
+        group=None if settings.one_process or settings.stop.at != "never" else settings.group,
         bundle_rows=1_000_000 if seconds > 1 else 20_000,
         bundle_seconds=seconds,
         parts=settings.replay.slices if settings.replay else None,

@@ -15,12 +15,12 @@ from rich.console import Console
 
 from weir.pipelines.bigquery.tables import check_tables, explained
 from weir.pipelines.errors import reported
-from weir.pipelines.job.deferred import taken_up
 from weir.pipelines.job.graph import moderate, on_lanes
+from weir.pipelines.job.progress import commit_ends, ends_of, progress_committed, resumed
 from weir.pipelines.job.provenance import draw_salt, record_decider, record_run
+from weir.pipelines.job.unread import explain_end, explain_unread
 from weir.pipelines.monitoring.options import watched
 from weir.pipelines.options import CONCERNS, ModerationSettings
-from weir.pipelines.options.groups import progress_committed
 from weir.pipelines.options.stopping import drained_on_signals
 from weir.pipelines.runners import (
     IN_PROCESS,
@@ -33,7 +33,6 @@ from weir.pipelines.runners import (
 from weir.pipelines.runners.in_process import add_up_at_once
 from weir.pipelines.runners.ports import serve_on_loopback
 from weir.pipelines.screening.cold_start import cold_started
-from weir.pipelines.unread import explain_end, explain_unread
 from weir.policies.loading import LIBRARY
 from weir.transforms.counts import Counts, counts_here, counts_of
 from weir.transforms.kafka.settings import ensure_topics, identified
@@ -52,6 +51,8 @@ def run(argv: Sequence[str]) -> Counts:
     if settings.topics == (settings.shape.escalation_topic,):  # whichever job starts first
         check_source(settings.kafka, ())
         ensure_topics(settings.kafka, settings.topics)
+    check_source(settings.kafka, settings.topics)
+    settings = resumed(settings)
     check_source(settings.kafka, settings.topics, settings.start, settings.stop)
     ensure_topics(settings.kafka, settings.topics_written)
     check_tables(settings.bigquery)
@@ -66,7 +67,7 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     settings = cold_started(options, settings)
     with explained(settings.bigquery):
         record_decider(settings)
-    settings, bookmark = taken_up(settings)
+    ends = ends_of(settings)
     started, cancel, prism = (
         time.time(),
         cancel_of(options, settings.drain_seconds),
@@ -82,8 +83,8 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     for said in (*explain_end(settings, counts), explain_unread(settings, counts)):
         if said:
             sys.stderr.write(f"weir: {said}\n")
-    if bookmark is not None and whole and not counts.imbalances():
-        bookmark.keep()
+    if whole and not counts.imbalances():
+        commit_ends(settings, ends)
     return counts
 
 
@@ -98,7 +99,7 @@ def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
         return
     with (
         watched(settings.watch, settings.run),
-        progress_committed(settings.kafka, settings.group),
+        progress_committed(settings),
         _escalations_bounded(settings),
         drained_on_signals(settings.drain_seconds) as take_over,
     ):

@@ -1,21 +1,18 @@
 """Progress in a consumer group: for lag tools, and to start from."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from weir.pipelines.errors import OptionError
-from weir.transforms.kafka.commits import DONE, Committer
-from weir.transforms.kafka.settings import KafkaSettings
-from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.read import Start, Stop
-from weir.transforms.read.bounds import Group
 
 _LONGEST_NAME = 200  # characters; a group's name, with a prefix, may have 255 bytes in some tools
 _NONE = "none"
 FROM_GROUP = "group"
+DEFERRED_GROUP = "weir-deferred"  # whichever run deferred them, and whichever judges them
 
 
 class GroupOptions(PipelineOptions):
@@ -25,54 +22,49 @@ class GroupOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group(
             "Progress",
-            "Committed every few seconds. In process and on Prism the offset is the one before "
-            "which every decision is stored, and --start=group goes on there, so that a job that "
-            "was killed loses nothing; rows of what was in flight come again, under the same "
-            "decision ids. On other runners it is how far they have read, for lag tools alone: "
-            "their own checkpoint is what to resume from.",
+            "A run goes on where the last one of its name had got to. In process and on Prism "
+            "that is the offset before which every decision is stored, committed every few "
+            "seconds, so that a job that was killed loses nothing; rows of what was in flight come "
+            "again, under the same decision ids. On other runners it is the end of bounded work "
+            "that was done; of a job without an end it is how far it has read, for lag tools "
+            "alone: its own checkpoint is what to resume from.",
         )
         group.add_argument(
             "--group",
             metavar="NAME",
-            help="consumer group, or none (default: weir-RUN_NAME where there is no --stop or "
-            "--start is group)",
+            help="consumer group that holds it, or none (default: weir-RUN_NAME)",
         )
 
 
-def group_of(options: GroupOptions, run: str, start: str, stop: Stop) -> str | None:
-    """Return the group to commit to; OptionError where it is to be started from, and is none."""
-    from_group = start.strip() == FROM_GROUP
-    if options.group == _NONE:
-        if from_group:
+@dataclass(frozen=True)
+class Progress:
+    """Where a run keeps how far it has got, and where it begins."""
+
+    group: str | None  # of consumers
+    resumes: bool  # where the group has got to; at ``start`` where it has got nowhere
+    start: Start
+
+    @classmethod
+    def of(
+        cls, options: GroupOptions, start: str | None, stop: Stop, usual: str, *, restored: bool
+    ) -> Self:
+        """Return it from the options and the usual name of the group; OptionError.
+
+        What a runner restores of an earlier job has a place of its own to go on from.
+        """
+        group = None if options.group == _NONE else str(options.group or usual)
+        given = (start or FROM_GROUP).strip()
+        if given != FROM_GROUP:
+            try:
+                begin = Start.parse(given)
+            except ValueError as error:
+                raise OptionError(f"--start {start!r}: {error}") from error
+            # A slice from the midst is no progress: it would move a live job's place.
+            whole = stop.at == "never" or (begin.at, stop.at) == ("earliest", "latest")
+            return cls(group if whole or options.group else None, False, begin)
+        if start and group is None:
             raise OptionError("--start=group needs a group: leave --group=none out")
-        return None
-    if options.group:
-        return str(options.group)
-    return f"weir-{run}" if from_group or stop.at == "never" else None
-
-
-def start_of(start: str, group: str | None) -> Start:
-    """Return where reading starts; ValueError that says what is allowed."""
-    if start.strip() == FROM_GROUP and group:
-        return Start(Group(group))
-    return Start.parse(start)
-
-
-@contextmanager
-def progress_committed(kafka: KafkaSettings, group: str | None) -> Iterator[None]:
-    """Commit what is decided while the block runs, and once more at its end.
-
-    For a job of which every step is in this process.
-    """
-    if group is None:
-        yield
-        return
-    PROGRESS.start()
-    try:
-        with Committer(kafka, group, DONE, PROGRESS.settled):
-            yield
-    finally:
-        PROGRESS.stop()
+        return cls(group, group is not None and not restored, Start("earliest"))
 
 
 def require_run_name(name: str) -> None:

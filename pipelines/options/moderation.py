@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.util import find_spec
 from typing import TypeVar
 
@@ -24,7 +23,12 @@ from weir.pipelines.options.budget import (
 from weir.pipelines.options.cold import ColdStartOptions
 from weir.pipelines.options.endpoint import EndpointOptions
 from weir.pipelines.options.engines import JudgeOptions, engine_factory
-from weir.pipelines.options.groups import GroupOptions, group_of, require_run_name, start_of
+from weir.pipelines.options.groups import (
+    DEFERRED_GROUP,
+    GroupOptions,
+    Progress,
+    require_run_name,
+)
 from weir.pipelines.options.provisional import ProvisionalOptions, provisional_of
 from weir.pipelines.options.reading import ReadingOptions, screen_source
 from weir.pipelines.options.reloading import Edits, ReloadOptions
@@ -32,7 +36,14 @@ from weir.pipelines.options.source import SourceOptions, kafka_settings
 from weir.pipelines.options.stages import Shape, StageOptions, Stages, no_engine
 from weir.pipelines.options.stopping import StopOptions, drain_seconds_of
 from weir.pipelines.options.storage import Storing, StoringOptions, pseudonym_key, storing_of
-from weir.pipelines.runners import RunnerOptions, judge_hints, runs_in_process, runs_on_prism
+from weir.pipelines.runners import (
+    RunnerOptions,
+    judge_hints,
+    restores,
+    runs_in_process,
+    runs_on_prism,
+    several_processes,
+)
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import PolicyError, PolicySet
 from weir.transforms.decode import DecodeSettings
@@ -164,6 +175,7 @@ class ModerationSettings:
     start: Start
     stop: Stop
     group: str | None  # of consumers, to commit progress to
+    resumes: bool  # where the group has got to, if it has got anywhere
     one_process: bool  # every step runs in the process of the command
     drain_seconds: float
     watch: Watch
@@ -265,15 +277,21 @@ class ModerationSettings:
         if ignored := screen.screen().gone([policy.policy_id for policy in policies.policies]):
             _LOG.warning("%s", ignored)
         stop = _parse("--stop", Stop.parse, source.stop)
-        named_group = options.view_as(GroupOptions)
-        group = group_of(named_group, moderation.run_name, source.start, stop)
-        one_process = in_process or runs_on_prism(options)
+        progress = Progress.of(
+            options.view_as(GroupOptions),
+            source.start,
+            stop,
+            DEFERRED_GROUP if shape.deferred else f"weir-{moderation.run_name}",
+            restored=restores(options),
+        )
+        one_process = runs_on_prism(options) or (in_process and not several_processes(options))
         settings = cls(
             kafka=kafka_settings(source),
             shape=shape,
-            start=_parse("--start", partial(start_of, group=group), source.start),
+            start=progress.start,
             stop=stop,
-            group=group,
+            group=progress.group,
+            resumes=progress.resumes,
             one_process=one_process,
             drain_seconds=drain_seconds_of(options.view_as(StopOptions)),
             watch=Watch.of(options.view_as(WatchOptions), one_process=one_process),

@@ -20,8 +20,9 @@ class SourceOptions(PipelineOptions):
         group.add_argument("--topics", metavar="T,...", help="topics to moderate")
         group.add_argument(
             "--start",
-            default="earliest",
-            help='earliest, latest, group, an ISO 8601 time, or offsets such as {"0": 120}',
+            help='earliest, latest, an ISO 8601 time, offsets such as {"0": 120}, or group: where '
+            "the last run of this name had got to (default: group, and earliest where there is "
+            "none)",
         )
         group.add_argument(
             "--stop",

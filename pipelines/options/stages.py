@@ -51,8 +51,8 @@ class StageOptions(PipelineOptions):
             default="topics",
             choices=["topics", "deferred"],
             help="deferred: judge now what was over the budget of earlier runs, from "
-            "--deferred_topic; with a --stop it goes on where the last such run ended, unless "
-            "--start says otherwise",
+            "--deferred_topic; it goes on where the last such run ended, whatever its name, "
+            "unless --start says otherwise",
         )
         group.add_argument("--escalation_topic", default="weir-escalations")
         group.add_argument(

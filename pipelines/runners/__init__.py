@@ -1,6 +1,13 @@
 """Which engine runs the job, and the options that each of them needs and nobody should look up."""
 
-from weir.pipelines.runners.choice import IN_PROCESS, job_options, runs_in_process, runs_on_prism
+from weir.pipelines.runners.choice import (
+    IN_PROCESS,
+    job_options,
+    restores,
+    runs_in_process,
+    runs_on_prism,
+    several_processes,
+)
 from weir.pipelines.runners.ending import cancel_of, wait
 from weir.pipelines.runners.options import RunnerOptions, judge_hints
 
@@ -10,7 +17,9 @@ __all__ = [
     "cancel_of",
     "job_options",
     "judge_hints",
+    "restores",
     "runs_in_process",
     "runs_on_prism",
+    "several_processes",
     "wait",
 ]

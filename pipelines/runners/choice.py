@@ -4,12 +4,18 @@ import difflib
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
 
 from weir.pipelines.errors import OptionError
 from weir.pipelines.runners.arguments import Arguments
 from weir.pipelines.runners.dataflow import dataflow_defaults, require_dataflow
-from weir.pipelines.runners.flink import flink_defaults
+from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults
+from weir.pipelines.runners.options import RunnerOptions
 from weir.pipelines.runners.prism import prism_defaults
 
 # Beam's own default looks for a runner binary on the network before it falls back to this one.
@@ -85,6 +91,19 @@ def runs_in_process(options: PipelineOptions) -> bool:
 def runs_on_prism(options: PipelineOptions) -> bool:
     """Return whether Prism runs the job; ask before it starts, as Beam then forgets it."""
     return str(options.view_as(StandardOptions).runner) == "PrismRunner"
+
+
+def several_processes(options: PipelineOptions) -> bool:
+    """Return whether Beam's own runner is to use worker processes beside this one."""
+    direct = options.view_as(DirectOptions)
+    return bool(direct.direct_running_mode == "multi_processing" and direct.direct_num_workers != 1)
+
+
+def restores(options: PipelineOptions) -> bool:
+    """Return whether the runner itself keeps how far an earlier job had got, and goes on there."""
+    flink, cloud = options.view_as(FlinkJobOptions), options.view_as(GoogleCloudOptions)
+    resume = options.view_as(RunnerOptions).resume
+    return bool(resume or flink.savepoint_path or cloud.update)
 
 
 def runner_class(name: str) -> str:

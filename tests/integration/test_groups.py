@@ -42,10 +42,29 @@ def test_each_half_of_the_job_commits_what_it_has_decided(job):
     assert job.committed(f"{job.name}-judge", topic) == job.ends(topic)
 
 
-def test_a_run_that_starts_from_its_group_reads_what_came_since(job):
-    job.send(POSTS[:100])
-    job.whole("--start=group")
-    job.send(POSTS[100:130])
-    counts = job.whole("--start=group")
-    assert counts.messages == 30
-    assert counts.imbalances() == []
+def test_a_run_that_is_repeated_reads_what_came_since_and_says_so(job, capsys):
+    job.send(POSTS[280:310])
+    first = job.whole()
+    assert capsys.readouterr().err == ""
+    assert job.whole().messages == 0
+    job.send(POSTS[:30])
+    again = job.whole()
+    assert (again.messages, again.imbalances()) == (30, [])
+    assert len(job.read("flagged")) == first.flagged_messages > 0
+    said = capsys.readouterr().err
+    assert f"the run {job.name} goes on where it had got to: {job.name}[0] at" in said
+    assert "--start=earliest" in said
+
+
+def test_a_repeated_run_decides_all_again_where_it_is_told_to(job):
+    job.send(POSTS[:30])
+    assert job.whole("--start=earliest").messages == job.whole("--start=earliest").messages == 30
+    assert job.whole("--run_name=another").messages == 30
+
+
+def test_a_run_in_several_processes_begins_where_the_last_one_came_to_its_end(job):
+    job.send(POSTS[:30])
+    processes = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    assert job.whole(*processes).messages == 30
+    assert job.committed(f"weir-{job.name}", job.name) == job.ends(job.name)
+    assert job.whole(*processes).messages == 0

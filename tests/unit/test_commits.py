@@ -7,7 +7,7 @@ from tests.unit.test_read_partitions import TOPIC, Broker
 from weir.transforms.kafka.commits import DONE, Advice, Committed, Committer
 from weir.transforms.process.offset_ledger import Settled
 from weir.transforms.read import SourceError, Start, Stop
-from weir.transforms.read.bounds import Group
+from weir.transforms.read.bounds import Places
 from weir.transforms.read.partitions import slices
 
 PARTITION = TopicPartition("posts", 0)
@@ -89,15 +89,13 @@ def test_offsets_of_a_topic_that_was_made_anew_are_refused():
 
 
 def test_a_group_starts_where_it_was_and_at_the_earliest_where_it_has_nothing():
-    held = {TOPIC[0]: Committed(14, DONE, None)}
-    found = slices(Broker(), TOPIC, Start(Group("g")), Stop("never"), lambda group, topics: held)
+    found = slices(Broker(), TOPIC, Start(Places({tuple(TOPIC[0]): 14})), Stop("never"))
     assert [(s.partition, s.start) for s in found] == [(0, 14), (1, 0)]
 
 
 def test_a_group_that_is_beyond_the_end_is_refused():
-    held = {TOPIC[0]: Committed(99, DONE, None)}
     with pytest.raises(SourceError, match="beyond its end"):
-        slices(Broker(), TOPIC, Start(Group("g")), Stop("never"), lambda group, topics: held)
+        slices(Broker(), TOPIC, Start(Places({tuple(TOPIC[0]): 99})), Stop("never"))
 
 
 def test_where_decisions_are_made_elsewhere_an_offset_says_only_how_far_was_read():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, RetriableError
+from kafka.errors import AuthorizationError, KafkaError, RetriableError
 from kafka.structs import OffsetAndMetadata
 
 from weir.transforms.kafka.errors import SourceError
@@ -54,7 +54,8 @@ class Committed:
         if self.meaning == READ:
             raise SourceError(
                 f"The group {group} knows how far {name} was read, not what was decided: a runner "
-                "with checkpoints keeps that. Resume from its savepoint, or give --start an offset."
+                "with checkpoints keeps that. Resume from its savepoint, decide all again by "
+                "--start=earliest, or give another --run_name."
             )
         if self.topic_id and topic_id and self.topic_id != topic_id:
             raise SourceError(
@@ -84,6 +85,11 @@ def committed_offsets(
                         f"The Kafka brokers do not say what the group {group} holds "
                         f"({type(error).__name__}). Try again, or give --start an offset."
                     ) from error
+            except AuthorizationError as error:
+                raise SourceError(
+                    f"The Kafka brokers do not let this user read the group {group}, which says "
+                    "how far the run has got. Allow it, give another --group, or --group=none."
+                ) from error
             time.sleep(_PAUSE_SECONDS)
     return {
         partition: Committed.of(each)

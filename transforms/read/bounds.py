@@ -10,22 +10,22 @@ Offsets = Mapping[int, int]  # partition -> offset, the same for every topic
 
 
 @dataclass(frozen=True)
-class Group:
-    """A consumer group that holds what an earlier job had decided."""
+class Places:
+    """Where an earlier job had got to: an offset for each (topic, partition) that it had read."""
 
-    name: str
+    offsets: Mapping[tuple[str, int], int]
 
 
 @dataclass(frozen=True)
 class Start:
     """The first message to read of each partition.
 
-    A time means the first message at or after it. With offsets or a group, a partition that is not
+    A time means the first message at or after it. With offsets or places, a partition that is not
     named starts at its earliest message. A partition that appears later always starts at its
     earliest.
     """
 
-    at: Literal["earliest", "latest"] | datetime | Offsets | Group
+    at: Literal["earliest", "latest"] | datetime | Offsets | Places
 
     @classmethod
     def parse(cls, text: str) -> Self:

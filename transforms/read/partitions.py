@@ -2,10 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
@@ -16,13 +15,13 @@ from kafka.errors import (
     UnsupportedVersionError,
 )
 
-from weir.transforms.kafka.commits import Committed, committed_offsets
+from weir.transforms.kafka.commits import committed_offsets
 from weir.transforms.kafka.consumers import OFFSETS_TIMEOUT_MS, POLL_MS
 from weir.transforms.kafka.errors import SourceError
 from weir.transforms.kafka.listener import require_listener
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.whole_batches import hand_out_whole_batches, topic_id
-from weir.transforms.read.bounds import Group, Start, Stop
+from weir.transforms.read.bounds import Places, Start, Stop
 
 NEVER = 2**63 - 1  # an offset that no partition reaches
 _PROBE_SECONDS = 1.0
@@ -56,7 +55,7 @@ def check_source(
     with _quiet(), source_consumer(settings, timeout_seconds) as consumer:
         partitions = partitions_of(consumer, settings, topics)
         if start is not None and stop is not None:
-            slices(consumer, partitions, start, stop, partial(committed_offsets, settings))
+            slices(consumer, partitions, start, stop)
 
 
 def find_slices(
@@ -72,7 +71,7 @@ def read_once(
     """Return what ``find_slices`` does, and how many offsets a stop at the end leaves unread."""
     with source_consumer(settings) as consumer:
         partitions = partitions_of(consumer, settings, topics)
-        found = slices(consumer, partitions, start, stop, partial(committed_offsets, settings))
+        found = slices(consumer, partitions, start, stop)
         return found, behind_transactions(consumer, partitions) if stop.at == "latest" else 0
 
 
@@ -88,6 +87,21 @@ def behind_transactions(consumer: KafkaConsumer, partitions: Sequence[TopicParti
         for partition, mark in marks.items()
         if mark is not None
     )
+
+
+def places_of(settings: KafkaSettings, topics: Sequence[str], group: str) -> Places:
+    """Return where a group has got to in some topics; nowhere in those that it has nothing of.
+
+    SourceError where nothing safe can be said of one of its offsets.
+    """
+    held = committed_offsets(settings, group, set(topics))
+    with source_consumer(settings) as consumer:
+        return Places(
+            {
+                (p.topic, p.partition): each.start(group, p, topic_id(consumer, p.topic))
+                for p, each in held.items()
+            }
+        )
 
 
 @contextmanager
@@ -160,21 +174,13 @@ def partitions_of(
     ]
 
 
-def _nothing_committed(group: str, topics: set[str]) -> dict[TopicPartition, Committed]:  # noqa: ARG001
-    return {}
-
-
 def slices(
     consumer: KafkaConsumer,
     partitions: Sequence[TopicPartition],
     start: Start,
     stop: Stop,
-    committed: Callable[[str, set[str]], Mapping[TopicPartition, Committed]] = _nothing_committed,
 ) -> list[Slice]:
-    """Return what to read of each partition; SourceError names an offset that it does not have.
-
-    ``committed`` says what a group holds for some topics.
-    """
+    """Return what to read of each partition; SourceError names an offset that it does not have."""
     if isinstance(start.at, Mapping):
         _require_partitions(partitions, start.at, "start")
     if isinstance(stop.at, Mapping):
@@ -183,12 +189,8 @@ def slices(
     if not partitions:
         return []
     ends = _ends(consumer, partitions)
-    if isinstance(start.at, Group):
-        group, topics = start.at.name, {p.topic for p in partitions}
-        held = {
-            p: each.start(group, p, topic_id(consumer, p.topic))
-            for p, each in committed(group, topics).items()
-        }
+    if isinstance(start.at, Places):
+        held = {TopicPartition(*key): offset for key, offset in start.at.offsets.items()}
         starts: Mapping[TopicPartition, int] = dict(_beginnings(consumer, partitions)) | held
     else:
         starts = _offsets(consumer, partitions, start.at, ends)
