@@ -27,7 +27,7 @@ class StopOptions(PipelineOptions):
             "Stopping",
             "In process and on Prism, SIGTERM or Ctrl-C ends reading, finishes what is in flight "
             "and exits with 0; a second one stops at once. What was not finished is read again by "
-            "--start=group. On a cluster of Flink they leave a savepoint below --checkpoints, from "
+            "the same command. On a cluster of Flink they leave a savepoint below --checkpoints, from "
             "which --resume goes on.",
         )
         group.add_argument(
@@ -81,9 +81,7 @@ def drained_on_signals(seconds: float) -> Iterator[Callable[[], None]]:
 
 
 def _give_up(seconds: float) -> None:
-    _say(
-        f"not done after {seconds:g} s, stopped: what was in flight is read again by --start=group"
-    )
+    _say(f"not done after {seconds:g} s, stopped: the same command reads what was in flight again")
     os._exit(_LATE)
 
 

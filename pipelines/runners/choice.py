@@ -78,7 +78,7 @@ def _refuse_flinks(arguments: Arguments) -> None:
     for option in ("--resume", "--checkpoints"):
         if arguments.has(option):
             raise OptionError(
-                f"{option} is for --runner=flink; elsewhere --start=group goes on where a job was"
+                f"{option} is for --runner=flink; elsewhere a job goes on where its --run_name was"
             )
 
 
