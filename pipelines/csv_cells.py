@@ -6,17 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from weir.transforms.text.hidden import visible
+
 # What starts a formula, also after spaces that an importer trims, and in its full-width form.
 _FORMULA = re.compile(r'[\s"]*[=+\-@＝＋－＠\t\r]')
 # A spreadsheet that takes other separators than commas, as most of Europe's do, begins another cell
 # behind these, whatever quotes stand around: they are not the first of what it takes for a cell.
-_SEPARATORS = frozenset(";\t\n\u2028\u2029")
+_SEPARATORS = frozenset(";\t\n")  # others that break lines are shown
 _LATER = re.compile(r'(?<![\s";])[\s";]++(?=[=+\-@＝＋－＠])')
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def cell(value: Any) -> str:
-    """Return a value as the text of a cell: no formula, no control character.
+    """Return a value as the text of a cell: no formula, no character that acts.
 
     What a spreadsheet would take for a formula gets an apostrophe before it, at the beginning and
     wherever the text may be broken into cells.
@@ -25,8 +26,7 @@ def cell(value: Any) -> str:
         return ""
     if not isinstance(value, str):
         return str(value)
-    text = _CONTROL.sub("\ufffd", value.replace("\r\n", "\n").encode("utf-8", "replace").decode())
-    text = _LATER.sub(_shown, text)
+    text = _LATER.sub(_shown, visible(value))
     return f"'{text}" if _FORMULA.match(value) else text
 
 

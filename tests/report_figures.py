@@ -59,6 +59,10 @@ def figures(text="buy now", **changes):
         examples=tuple(
             Example(
                 policy_id=policy,
+                content_id=f"post-{n}",
+                topic="posts",
+                partition=3,
+                offset=1_000_000 + n,
                 day=FIRST + timedelta(days=n),
                 language="en",
                 text=text,
@@ -80,6 +84,7 @@ def _policy(policy_id, trend):
     return PolicyRow(
         policy_id=policy_id,
         escalated=21_000,
+        audited=400,
         judged=21_400,
         violating=sum(trend),
         safe=20_100,

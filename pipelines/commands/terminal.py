@@ -1,6 +1,5 @@
 """What the commands share: the console, tables, and options that several of them take."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -12,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from weir.transforms.text.hidden import visible
+
 console = Console()
 
 Policies = Annotated[
@@ -22,8 +23,6 @@ Policies = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-
 
 def counted(number: int, one: str, many: str) -> str:
     """Return a number with its noun, such as ``1 policy``."""
@@ -32,7 +31,7 @@ def counted(number: int, one: str, many: str) -> str:
 
 def plain(text: str, width: int) -> str:
     """Return a post's text as one short line that can neither style nor command a terminal."""
-    line = " ".join(_CONTROL.sub("", text).split())
+    line = " ".join(visible(text).split())
     return escape(line if len(line) <= width else line[: width - 1] + "…")
 
 

@@ -21,6 +21,7 @@ def described(found: Compared) -> dict[str, Any]:
         "from": found.window.since.isoformat(),
         "to": found.window.until.isoformat(),
         "posts": asdict(found.posts),
+        "policy_changes": [asdict(change) for change in found.changes],
         "total": _group(counted.total),
         "words": judgement_in_words(found),
         "transitions": [

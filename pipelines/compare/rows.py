@@ -10,6 +10,7 @@ from google.cloud import bigquery
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.bigquery.tables import explained
 from weir.pipelines.compare.cells import Cell, Cost, Counted
+from weir.pipelines.compare.changes import Change, changes_between, versions_of
 from weir.pipelines.compare.pairs import CELLS, FLIPS, POSTS, Pairs, pairs_of
 from weir.pipelines.compare.sides import Side, Window, find_side, window_of
 from weir.pipelines.errors import OptionError
@@ -64,6 +65,7 @@ class Compared:
     posts: Posts
     counted: Counted
     flips: tuple[Flip, ...]  # the most confident disagreements first, as many as were asked for
+    changes: tuple[Change, ...] = ()  # of the policies that both decided by
 
 
 def compared(
@@ -96,7 +98,11 @@ def compared(
             )
         posts = _posts(query.rows(POSTS))
         flips = tuple(_flip(row) for row in query.rows(FLIPS, most=most))
-    return Compared(a, b, window, posts, counted, flips)
+        versions = [
+            versions_of(client, dataset, side, window.since, window.until, policy_id)
+            for side in (a, b)
+        ]
+    return Compared(a, b, window, posts, counted, flips, changes_between(*versions))
 
 
 class _Query:

@@ -17,6 +17,8 @@ from weir.pipelines.compare.wording import (
     judgement_in_words,
     slice_in_words,
 )
+from weir.pipelines.word_changes import in_brackets
+from weir.transforms.text.hidden import visible
 
 _TEXT, _SAID = 200, 400  # characters of a post and of a rationale
 _GROUPS = 15  # of a breakdown
@@ -28,6 +30,7 @@ def print_comparison(found: Compared) -> None:
     _say(f"A is {found.a.name}, B is {found.b.name}: ", *slice_in_words(found))
     _print_figures("decisions of both, with 95 % intervals", "", [figures(counted.total)])
     _say(judgement_in_words(found))
+    _print_changes(found)
     transitions = [[a, b, pairs] for (a, b), pairs in counted.transitions.items()]
     sides = [escape(found.a.name), escape(found.b.name)]
     print_table("what became of each label", [*sides, "decisions"], transitions)
@@ -72,6 +75,16 @@ def _print_flips(found: Compared) -> None:
             console.print(
                 f"    {escape(name)}: {_decided(decided)}", highlight=False, soft_wrap=True
             )
+
+
+def _print_changes(found: Compared) -> None:
+    """Print the passages of the policies that differ, as ``git diff --word-diff`` would."""
+    for change in found.changes:
+        _say(f"\n{change.policy_id}, from {change.a} to {change.b}:")
+        for passage in change.passages:
+            _say(visible(in_brackets(passage)).rstrip())
+        if not change.passages:
+            _say(change.unsaid)
 
 
 def _decided(decided: Decided) -> str:

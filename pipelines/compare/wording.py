@@ -53,8 +53,17 @@ def figures(group: Group) -> tuple[str, ...]:
         _share(flips.agreement),
         f"{flips.gained:,}: {_share(flips.newly_flagged)}",
         f"{flips.lost:,}: {_share(flips.no_longer_flagged)}",
-        f"{100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})",
+        _points(value, low, high) if flips.pairs >= _FEWEST_PAIRS else "too few to say",
     )
+
+
+_FEWEST_PAIRS = 20  # with fewer, even where nothing flips the interval is 13 points either way
+
+
+def _points(value: float, low: float, high: float) -> str:
+    decimals = 1 if high - low >= 0.01 else 2
+    said = [f"{100 * share:+.{decimals}f}" for share in (value, low, high)]
+    return "{} ({} to {})".format(*said)
 
 
 COLUMNS = ("pairs", "agreement %", "newly flagged %", "no longer flagged %", "difference, points")

@@ -27,8 +27,8 @@ class StopOptions(PipelineOptions):
             "Stopping",
             "In process and on Prism, SIGTERM or Ctrl-C ends reading, finishes what is in flight "
             "and exits with 0; a second one stops at once. What was not finished is read again by "
-            "the same command. On a cluster of Flink they leave a savepoint below --checkpoints, from "
-            "which --resume goes on.",
+            "the same command. On a cluster of Flink they leave a savepoint below --checkpoints, "
+            "from which --resume goes on.",
         )
         group.add_argument(
             "--drain_seconds",

@@ -99,4 +99,6 @@ def line(numbers: Sequence[float], width: float = 96.0, height: float = 20.0) ->
         f"{2 + number * step:.1f},{height - 2 - (height - 4) * value / top:.1f}"
         for number, value in enumerate(numbers)
     ]
-    return " ".join(points if len(points) != 1 else [points[0], f"{width - 2:.1f},2.0"])
+    if len(points) == 1:  # one day: as high all along
+        points.append(points[0].replace("2.0,", f"{width - 2:.1f},", 1))
+    return " ".join(points)

@@ -35,6 +35,7 @@ class PolicyRow:
 
     policy_id: str
     escalated: int
+    audited: int  # drawn at random from what the screen cleared, and judged
     judged: int
     violating: int
     safe: int
@@ -103,6 +104,10 @@ class Example:
     """A post that violates, the most certain first."""
 
     policy_id: str
+    content_id: str
+    topic: str
+    partition: int
+    offset: int
     day: date
     language: str | None
     text: str | None
@@ -196,7 +201,16 @@ def _policies(rows: Iterable[dict[str, Any]], calendar: Sequence[date]) -> tuple
     by_policy: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_policy.setdefault(row["policy_id"], []).append(row)
-    summed = ("escalated", "judged", "violating", "safe", "indeterminate", "undecided", "reviewed")
+    summed = (
+        "escalated",
+        "audited",
+        "judged",
+        "violating",
+        "safe",
+        "indeterminate",
+        "undecided",
+        "reviewed",
+    )
     found = (
         PolicyRow(
             policy_id=policy_id,
@@ -304,7 +318,8 @@ GROUP BY stage, reason, policy_id ORDER BY letters DESC, reason LIMIT 20
 """
 _EXAMPLES = f"""
 SELECT
-  policy_id, DATE(created_at) AS day, language, text, rationale, rule_ids AS rules, probability,
+  policy_id, content_id, topic, `partition`, `offset`,
+  DATE(created_at) AS day, language, text, rationale, rule_ids AS rules, probability,
   decided_by
 FROM `{{dataset}}.labels`
 WHERE run = @run AND mode = @mode AND DATE(created_at) >= @since

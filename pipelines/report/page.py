@@ -1,70 +1,43 @@
 """The report as a page: figures in, HTML out; whatever comes from a post is escaped."""
 
-import base64
-import difflib
-import hashlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from importlib.resources import files
+from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
-
+from weir.pipelines.pages import render
 from weir.pipelines.report.charts import columns, line
 from weir.pipelines.report.figures import Figures, Version
+from weir.pipelines.word_changes import Piece, changed_words, cut
 from weir.transforms.judge.exemplar.engine import STAND_IN
 from weir.transforms.screen.live_recall import Estimate
+from weir.transforms.text.hidden import visible
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_DIFF_LINES = 60
+_DIFF_CHARACTERS = 4_000
 _AXIS = 5.0, 150.0  # where 0 % is, and how far 100 % is from it
 
 
 def page(figures: Figures, made: datetime, *, texts: bool = True) -> str:
     """Return the page; without ``texts`` no post and no rationale is in it."""
-    style = _file("report.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     calendar = [day.day for day in figures.days]
     escalated = [day.escalated for day in figures.days]
     cleared = [max((day.posts or 0) - day.escalated, 0) for day in figures.days]
-    return _template().render(
+    return render(
+        "weir.pipelines.report",
+        "report.html.j2",
+        _FILTERS,
         it=figures,
         made=made,
         texts=texts,
         tokens=any(cost.tokens_in is not None for cost in figures.costs),
-        style=Markup(style),  # noqa: S704 - our own file
-        style_hash=Markup(f"sha256-{digest}"),  # noqa: S704
         arrived=columns(calendar, [("escalated", escalated), ("cleared", cleared)]),
         flagged=columns(calendar, [("flagged", [day.flagged for day in figures.days])]),
-        changes=[(policy, versions, _diff(versions)) for policy, versions in figures.changes],
+        changes=[(policy, versions, _changes(versions)) for policy, versions in figures.changes],
     )
 
 
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
-    environment.filters |= {
-        "along": along,
-        "count": count,
-        "day": day,
-        "interval": interval,
-        "latency": latency,
-        "line": line,
-        "moment": moment,
-        "share": share,
-        "shown": shown,
-        "why": why,
-    }
-    return environment.from_string(_file("report.html.j2"))
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")
-
-
 def shown(text: str, most: int) -> str:
-    """Return the beginning of a text without characters that command or turn round what follows."""
-    plain = _CONTROL.sub("", text.encode("utf-8", "replace").decode()).strip()
+    """Return the beginning of a text; what would command, or turn round the rest, is shown."""
+    plain = visible(text).strip()
     return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 
@@ -116,14 +89,23 @@ def moment(when: datetime) -> str:
     return f"{day(when)}, {when:%H:%M} UTC"
 
 
-def _diff(versions: Sequence[Version]) -> list[tuple[str, str]]:
-    """Return the lines that the last two versions differ in: +, - or nothing, and the line."""
+def _changes(versions: Sequence[Version]) -> list[list[Piece]]:
+    """Return the passages in which the texts of the last two versions differ."""
     before, after = versions[-2].text, versions[-1].text
     if before is None or after is None:
         return []
-    return list(_changed(before.splitlines(), after.splitlines()))[:_DIFF_LINES]
+    return cut(changed_words(before, after), _DIFF_CHARACTERS)
 
 
-def _changed(before: list[str], after: list[str]) -> Iterator[tuple[str, str]]:
-    for each in list(difflib.unified_diff(before, after, n=1, lineterm=""))[2:]:
-        yield ("", "…") if each.startswith("@@") else (each[0].strip(), each[1:])
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "along": along,
+    "count": count,
+    "day": day,
+    "interval": interval,
+    "latency": latency,
+    "line": line,
+    "moment": moment,
+    "share": share,
+    "shown": shown,
+    "why": why,
+}

@@ -6,10 +6,11 @@ import pytest
 
 from tests.rows import NOON
 from weir.pipelines.compare.cells import Cell, Cost, Counted
-from weir.pipelines.compare.page import page, visible
+from weir.pipelines.compare.changes import Version, changes_between
+from weir.pipelines.compare.page import page
 from weir.pipelines.compare.rows import Compared, Decided, Flip, Posts
 from weir.pipelines.compare.sides import Side, Window, days_left_out, window_of
-from weir.pipelines.compare.wording import slice_in_words
+from weir.pipelines.compare.wording import figures, slice_in_words
 from weir.pipelines.errors import OptionError
 
 BASE = Cell("spam", "safe", "safe", None, "en", "1-49", "0-19", 1)
@@ -120,15 +121,6 @@ def test_all_that_is_left_out_is_said():
     assert "1 decisions. They are neither flagged nor safe" in said
 
 
-@pytest.mark.parametrize("act", ["\x00", "\x1b", "\x9b", "\u202e", "\u2066", "\u200b", "\ufeff"])
-def test_a_character_that_acts_is_shown_instead(act):
-    assert visible(f"a{act}b") == "a\ufffdb"
-
-
-def test_line_breaks_and_letters_of_any_script_stay_on_the_page():
-    assert visible("Да\n\tنعم é 👍") == "Да\n\tنعم é 👍"
-
-
 def test_a_post_that_was_not_stored_is_said_to_be_so():
     decided = Decided("violates", None, (), None, None)
     flip = Flip("t", 0, 1, "p1", NOON, "spam", None, None, decided, replace(decided, label="safe"))
@@ -136,3 +128,31 @@ def test_a_post_that_was_not_stored_is_said_to_be_so():
     assert "(not stored)" in shown
     assert "style-src &#39;sha256-" not in shown
     assert "'sha256-" in shown
+
+
+def test_of_few_pairs_no_interval_is_given_since_it_would_say_nothing():
+    few, many = (Counted((replace(BASE, posts=posts),)).total for posts in (3, 40))
+    assert figures(few)[-1] == "too few to say"
+    assert figures(many)[-1] == "+0.0 (-6.6 to +6.6)"
+
+
+def test_the_page_marks_the_words_of_a_policy_that_changed():
+    before, after = "Spam is bulk.\nAsk for <money>.", "Spam is bulk.\nAsk for <gifts>."
+    changes = changes_between({"spam": Version("v1", before)}, {"spam": Version("v2", after)})
+    shown = page(replace(found(Counted((BASE,))), changes=changes))
+    assert "Ask for &lt;<del>money</del><ins>gifts</ins>&gt;." in shown
+    assert "from <code>v1</code> to <code>v2</code>" in shown
+
+
+def test_a_version_whose_text_is_the_same_or_unknown_is_said_to_differ_otherwise():
+    same, unknown = Version("v1", "Spam."), Version("v2", None)
+    for other in (Version("v2", "Spam."), unknown):
+        (change,) = changes_between({"spam": same}, {"spam": other})
+        assert change.passages == ()
+        shown = page(replace(found(Counted((BASE,))), changes=(change,)))
+        assert "labels, rules, effort or contract differ" in shown
+
+
+def test_a_policy_of_one_side_or_of_one_version_has_not_changed():
+    version = Version("v1", "Spam.")
+    assert changes_between({"spam": version, "hate": version}, {"spam": version}) == ()

@@ -185,3 +185,22 @@ def test_a_share_says_no_more_than_it_knows(part, whole, said):
 def test_an_unknown_recall_is_unknown():
     assert interval(Estimate(None, 0.0, 1.0)) == "unknown"
     assert interval(Estimate(0.913, 0.8, 0.97)) == "91% (80% to 97%)"
+
+
+def test_a_policy_without_a_violation_has_a_level_line_however_few_days_there_are():
+    assert line([0]) == "2.0,18.0 94.0,18.0"
+    assert line([3]) == "2.0,2.0 94.0,2.0"
+
+
+def test_it_is_said_why_more_was_judged_than_sent_to_the_judge():
+    assert "800 were not sent to the judge but drawn at random" in PLAIN
+    none = tuple(replace(row, audited=0) for row in figures().policies)
+    assert "not sent to the judge" not in page(figures(policies=none), MADE)
+
+
+def test_an_example_has_what_leads_to_its_post():
+    assert "post <code>post-0</code>, posts[3] at offset <code>1000000</code>" in PLAIN
+
+
+def test_the_words_of_a_policy_that_changed_are_marked():
+    assert "Spam is bulk.\n<del>Ask for money.</del><ins>a plain text</ins>" in PLAIN

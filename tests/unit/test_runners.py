@@ -170,7 +170,7 @@ def test_a_job_that_resumes_keeps_the_key_groups_that_it_had(tmp_path):
 @pytest.mark.parametrize("option", ["--resume", "--checkpoints=file:///tmp/x"])
 @pytest.mark.parametrize("runner", ["", "prism"])
 def test_what_only_flink_has_is_refused_elsewhere(option, runner):
-    with pytest.raises(OptionError, match="--start=group"):
+    with pytest.raises(OptionError, match="--run_name"):
         job_options([*JOB, f"--runner={runner}", PRISM, option])
 
 
