@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from weir.policies.loading import load_policies, policy_stamps
-from weir.policies.policy import PolicySet
+from weir.policies.policy import PolicySet, Status
 
 
 @dataclass(frozen=True)
@@ -37,3 +37,12 @@ class PolicySource:
     def read(self) -> PolicySet:
         """Return the policies as the files are now; PolicyError where they cannot be used."""
         return load_policies(self.path or "")
+
+    def versions(self, value: PolicySet) -> dict[str, str]:
+        """Return the version of each policy; of one in shadow that is said beside its name."""
+        return {
+            f"policy {policy.policy_id}": f"{policy.version} in shadow"
+            if policy.status is Status.SHADOW
+            else policy.version
+            for policy in value.policies
+        }

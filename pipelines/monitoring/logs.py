@@ -1,4 +1,4 @@
-"""What the commands log: warnings and worse, less what dependencies say about nothing."""
+"""What the commands log: Weir's own news, and warnings, less what dependencies say of nothing."""
 
 import json
 import logging
@@ -17,12 +17,13 @@ _NOISE = (
 
 
 def configure() -> None:
-    """Send warnings to stderr, where nobody configured logging before."""
+    """Send news and warnings to stderr, where nobody configured logging before."""
     handler = logging.StreamHandler()
     handler.addFilter(_is_news)
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[handler]
     )
+    logging.getLogger("weir").setLevel(logging.INFO)
 
 
 def as_json() -> None:

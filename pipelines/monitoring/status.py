@@ -2,10 +2,11 @@
 
 import json
 import logging
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from weir.transforms.process.live_numbers import LIVE, Name, Snapshot
 from weir.transforms.process.own_folder import NotOwnError, own_folder, temporary_folder
+from weir.transforms.process.reloading import RELOADS
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,14 +39,17 @@ class Status:
     counts: dict[str, int]
     gauges: dict[str, float]
     lag: dict[str, int]  # topic[partition] -> messages
-    latency_ms: dict[str, dict[str, float]]  # route -> count, p50, p99
+    latency_ms: dict[str, dict[str, float | None]]  # route -> count, p50, p99; None is over 500 s
+    versions: dict[str, str]  # of what decides
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON, with the sum of the lag."""
         return vars(self) | {"lag_total": sum(self.lag.values())}
 
 
-def status_of(snapshot: Snapshot, run: str, started: float, now: float) -> Status:
+def status_of(
+    snapshot: Snapshot, run: str, started: float, now: float, versions: Mapping[str, str]
+) -> Status:
     """Return the numbers that a person asks for."""
     return Status(
         run=run,
@@ -61,13 +66,18 @@ def status_of(snapshot: Snapshot, run: str, started: float, now: float) -> Statu
         latency_ms={
             dict(k.labels)["route"]: {
                 "count": float(h.count),
-                "p50": h.quantile(0.5) or 0.0,
-                "p99": h.quantile(0.99) or 0.0,
+                "p50": _finite(h.quantile(0.5)),
+                "p99": _finite(h.quantile(0.99)),
             }
             for k, h in snapshot.histograms.items()
             if k.name == "latency_ms" and h.count
         },
+        versions=dict(versions),
     )
+
+
+def _finite(milliseconds: float | None) -> float | None:
+    return milliseconds if milliseconds is not None and math.isfinite(milliseconds) else None
 
 
 def folder() -> Path:
@@ -94,7 +104,7 @@ def published(run: str, every_seconds: float = _EVERY_SECONDS) -> Iterator[None]
     def write() -> None:
         said = False
         while not ended.wait(every_seconds):
-            status = status_of(LIVE.snapshot(), run, started, time.time())
+            status = status_of(LIVE.snapshot(), run, started, time.time(), RELOADS.versions())
             whole = file.with_suffix(".part")
             try:
                 whole.write_text(json.dumps(status.to_json()), "utf-8")

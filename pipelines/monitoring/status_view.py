@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from weir.transforms.process.live_numbers import BOUNDS_MS
 
 _MOST_PARTITIONS = 8  # those that are furthest behind
 
@@ -21,9 +24,10 @@ def status_view(jobs: Sequence[dict[str, Any]]) -> Group:
 
 def _table(job: dict[str, Any]) -> Table:
     since = datetime.fromtimestamp(job["started"], UTC).isoformat(timespec="seconds")
-    table = Table(title=escape(f"{job['run']}, process {job['pid']}, since {since}"))
-    table.add_column("")
-    table.add_column("", justify="right")
+    title = escape(f"{job['run']}, process {job['pid']}, since {since}")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
+    table.add_column("", no_wrap=True, overflow="fold")
+    table.add_column("", justify="right", no_wrap=True, overflow="fold")
     if stale := job.get("stale_seconds"):
         table.add_row("OLD NUMBERS: not written since (is the disk full?)", f"{stale:,.0f} s")
     seconds = max(1.0, job["written"] - job["started"])
@@ -38,9 +42,18 @@ def _table(job: dict[str, Any]) -> Table:
         if lag:
             table.add_row(escape(f"  {partition}"), f"{lag:,}")
     for route, latency in sorted(job["latency_ms"].items()):
-        at_most = f"{latency['p50']:g} / {latency['p99']:g} ms at most"
+        at_most = f"{_time(latency['p50'])} / {_time(latency['p99'])}"
         table.add_row(f"post to label, {route}: p50 / p99", at_most)
+    for name, version in sorted(job["versions"].items()):
+        table.add_row(escape(name), version)
     return table
+
+
+def _time(milliseconds: float | None) -> str:
+    """Return what a histogram knows of a time: the bound that it does not exceed."""
+    if milliseconds is None:
+        return f"over {BOUNDS_MS[-1] / 1000:,.0f} s"
+    return f"{milliseconds:g} ms" if milliseconds < 1000 else f"{milliseconds / 1000:,g} s"
 
 
 def _rate(counts: dict[str, int], seconds: float) -> str:

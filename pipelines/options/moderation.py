@@ -274,7 +274,9 @@ class ModerationSettings:
             shadow_screen = screen_source(second, reading) if second else None
         except (PolicyError, ScreenError) as error:
             raise OptionError(str(error)) from error
-        if ignored := screen.screen().gone([policy.policy_id for policy in policies.policies]):
+        # Whoever has policies of his own has not trained the starter, and knows none of its heads.
+        ignored = screen.screen().gone([policy.policy_id for policy in policies.policies])
+        if ignored and screen.path != STARTER:
             _LOG.warning("%s", ignored)
         stop = _parse("--stop", Stop.parse, source.stop)
         progress = Progress.of(

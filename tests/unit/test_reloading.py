@@ -81,6 +81,37 @@ def test_an_edited_policy_takes_the_place_of_the_one_before(folder, reloaded):
     assert reloaded.now.earlier == (before,)
 
 
+def test_an_edit_that_is_accepted_leaves_a_line_with_both_versions(folder, reloaded, caplog):
+    before = reloaded.now.value["spam"].version
+    edit(folder, "## Definitions", "## Definitions\n\nAnd more.")
+    shutil.copytree(LIBRARY / "violence", folder / "violence")
+    shutil.rmtree(folder / "hate")
+    with caplog.at_level(logging.INFO, "weir"):
+        reloaded.look()
+    (line,) = caplog.messages
+    now = reloaded.now.value
+    assert f"policy spam {now['spam'].version}, after {before}" in line
+    assert f"policy violence {now['violence'].version}" in line
+    assert "policy hate no longer" in line
+
+
+def test_weirs_own_news_reach_the_log():
+    assert logging.getLogger("weir.transforms.process.reloading").isEnabledFor(logging.INFO)
+
+
+def test_what_is_in_force_in_a_process_can_be_listed(folder):
+    reloads = Reloads()
+    reloading = Reloading(PolicySource(load_policies(folder), str(folder)), SECONDS)
+    assert reloads.versions() == {}
+    policies = reloads.acquire(reloading).now.value
+    assert reloads.versions() == {
+        "policy hate": policies["hate"].version,
+        "policy spam": policies["spam"].version,
+    }
+    reloads.release(reloading)
+    assert reloads.versions() == {}
+
+
 def test_a_policy_that_is_added_is_in_force(folder, reloaded):
     shutil.copytree(LIBRARY / "violence", folder / "violence")
     reloaded.look()
@@ -179,6 +210,9 @@ class Written:
         if self.broken:
             raise ValueError("half of it is missing")
         return self.stamps[0]
+
+    def versions(self, value):
+        return {"policy spam": str(value)}
 
 
 def test_what_changes_while_it_is_read_is_read_again():

@@ -124,3 +124,11 @@ def test_an_engine_that_lacks_what_it_needs_is_refused_before_the_job_starts(mon
     with pytest.raises(OptionError, match="--engine=exemplar needs scikit-learn here"):
         settings("--topics=posts")
     assert settings("--topics=posts", "--stages=screen").stages is Stages.SCREEN
+
+
+def test_own_policies_beside_the_starter_screen_give_no_warning_of_its_heads(tmp_path, caplog):
+    shutil.copytree(LIBRARY / "spam", tmp_path / "mine")
+    document = tmp_path / "mine" / "policy.md"
+    document.write_text(document.read_text("utf-8").replace("id: spam", "id: mine"), "utf-8")
+    settings("--topics=posts", f"--policies={tmp_path}")
+    assert caplog.messages == []

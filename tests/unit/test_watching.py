@@ -18,6 +18,8 @@ from weir.pipelines.monitoring.status import local_jobs, published, status_of
 from weir.pipelines.monitoring.status_view import status_view
 from weir.transforms.process.live_numbers import LIVE, Live, Name
 
+VERSIONS = {"policy spam": "8b3f94589abc0d13", "screen starter": "405fd3f835ebd10f"}
+
 
 @pytest.fixture
 def numbers():
@@ -31,7 +33,7 @@ def numbers():
 
 
 def test_the_status_holds_what_a_person_asks_for(numbers):
-    told = status_of(numbers, "live", 100.0, 160.0).to_json()
+    told = status_of(numbers, "live", 100.0, 160.0, VERSIONS).to_json()
     assert told["counts"] == {"messages": 120}
     assert told["gauges"] == {"judge_in_flight": 4}
     assert (told["lag"], told["lag_total"]) == ({"posts[0]": 9}, 9)
@@ -86,10 +88,32 @@ def test_what_a_killed_job_left_is_removed(tmp_path, monkeypatch):
 
 def test_the_view_shows_counts_lag_and_latency(numbers):
     console = Console(file=io.StringIO(), width=100)
-    console.print(status_view([status_of(numbers, "[live]", 100.0, 160.0).to_json()]))
+    console.print(status_view([status_of(numbers, "[live]", 100.0, 160.0, VERSIONS).to_json()]))
     shown = console.file.getvalue()
-    for what in ("[live]", "120", "2.0", "posts[0]", "50 / 1000 ms at most", "judge in flight"):
+    for what in ("[live]", "120", "2.0", "posts[0]", "50 ms / 1 s", "judge in flight"):
         assert what in shown
+
+
+def shown(status):
+    console = Console(file=io.StringIO(), width=80)
+    console.print(status_view([status.to_json()]))
+    return console.file.getvalue()
+
+
+def test_the_versions_in_force_are_listed_and_can_be_copied(numbers):
+    said = shown(status_of(numbers, "live", 100.0, 160.0, VERSIONS)).split()
+    assert {"8b3f94589abc0d13", "405fd3f835ebd10f"} <= set(said)
+
+
+def test_a_time_beyond_what_is_measured_is_said_to_be_over_it_and_is_json():
+    live = Live()
+    live.observe(Name("latency_ms", (("route", "clear"),)), [30.0, 9e9])
+    status = status_of(live.snapshot(), "old posts", 100.0, 160.0, {})
+    assert "50 ms / over 500 s" in shown(status)
+    assert (
+        json.loads(json.dumps(status.to_json(), allow_nan=False))["latency_ms"]["clear"]["p99"]
+        is None
+    )
 
 
 def test_prometheus_reads_the_numbers_on_loopback():

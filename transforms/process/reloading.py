@@ -6,14 +6,13 @@ that looks at the files, and steps ask what is in force when a batch begins.
 
 import logging
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from weir.transforms.counts import reload_failures
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 _LOG = logging.getLogger(__name__)
 _EARLIER = 8  # values that are kept after others took their place: for what is in flight
@@ -23,7 +22,7 @@ _FIRST_LOOK_SECONDS = 10.0
 _LAST_LOOK_SECONDS = 10.0
 
 
-class Source(Protocol[T_co]):
+class Source(Protocol[T]):
     """Something that is read from files; small enough to travel with a step."""
 
     @property
@@ -36,7 +35,7 @@ class Source(Protocol[T_co]):
         """Return what two sources of the same thing have in common."""
         ...
 
-    def first(self) -> T_co:
+    def first(self) -> T:
         """Return what is in force when the process begins."""
         ...
 
@@ -44,8 +43,12 @@ class Source(Protocol[T_co]):
         """Return what changes when a file does, without reading any."""
         ...
 
-    def read(self) -> T_co:
+    def read(self) -> T:
         """Return what the files hold now; ValueError says what is wrong with them, and where."""
+        ...
+
+    def versions(self, value: T) -> Mapping[str, str]:
+        """Return the versions in it, by the names of what they are versions of."""
         ...
 
 
@@ -176,10 +179,24 @@ class Reloaded(Generic[T]):
             kept = (before.value, *before.earlier)[:_EARLIER]
             self.now = InForce(value, kept)
             self._unrecorded.append(value)
-            _LOG.info("another %s is in force", self._source.what)
+            _LOG.info("in force from now on: %s", self._news(before.value, value))
         elif before.failures:
             self.now = InForce(value, before.earlier)
         reload_failures(self._source.what).set(0)
+
+    def versions(self) -> Mapping[str, str]:
+        """Return the versions in force, by the names of what they are versions of."""
+        return self._source.versions(self.now.value)
+
+    def _news(self, before: T, after: T) -> str:
+        old, new = self._source.versions(before), self._source.versions(after)
+        changed = [
+            f"{name} {new[name]}, after {old[name]}" if name in old else f"{name} {new[name]}"
+            for name in new
+            if new[name] != old.get(name)
+        ]
+        changed += [f"{name} no longer" for name in old if name not in new]
+        return "; ".join(changed) or f"the same {self._source.what}, told otherwise"
 
     def _refuse(self, problem: str) -> None:
         if problem != self._said:
@@ -220,6 +237,12 @@ class Reloads:
                 reloaded.start()
             reloaded.users += 1
             return reloaded
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions that decide in this process, by what they are versions of."""
+        with self._lock:
+            used = [each for each in self._reloaded.values() if each.users]
+        return {name: version for each in used for name, version in each.versions().items()}
 
     def release(self, reloading: Reloading[Any]) -> None:
         """Say that one user is gone."""

@@ -48,3 +48,7 @@ class ReloadedScreen:
         """Return the screen that is there now; ScreenError where it cannot be used."""
         source = self.screen.renewed()
         return LoadedScreen(source, source.screen())
+
+    def versions(self, value: LoadedScreen) -> dict[str, str]:
+        """Return its version, under its path: a second screen may be beside it."""
+        return {f"screen {value.source.path}": value.source.version}
