@@ -17,13 +17,13 @@ _MOST = 6_000  # characters of one policy's changes
 _VERSIONS = """
 SELECT v.policy_id, v.policy_version, ANY_VALUE(p.text) AS text
 FROM (
-  SELECT policy_id, policy_version, COUNT(*) AS verdicts
+  SELECT policy_id, policy_version, COUNT(*) AS decided
   FROM `{dataset}.verdicts`
   WHERE created_at >= @since AND created_at < @until
     AND @run IN ('', run) AND @version IN ('', policy_version) AND @policy IN ('', policy_id)
   GROUP BY policy_id, policy_version
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY policy_id ORDER BY verdicts DESC, policy_version
+    PARTITION BY policy_id ORDER BY decided DESC, policy_version
   ) = 1
 ) AS v
 LEFT JOIN `{dataset}.policies` AS p ON p.policy_version = v.policy_version

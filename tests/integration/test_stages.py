@@ -45,7 +45,7 @@ def test_two_jobs_decide_what_one_does_under_the_same_ids(job):
     labels, verdicts = job.rows(LABELS), job.rows(VERDICTS)[0]
     assert one.audits > 0
 
-    screened = job.whole("--stages=screen", "--audit_rate=0.2")
+    screened = job.whole("--stages=screen", "--audit_rate=0.2", "--start=earliest")
     # The escalations keep the run and mode of the job that screened, whatever this one is called.
     judged = job.part("--stages=judge", "--run_name=another", "--mode=shadow")
     assert screened.imbalances() == judged.imbalances() == []
@@ -126,7 +126,7 @@ def test_what_is_over_the_budget_is_judged_by_a_later_run(job):
     ids = job.rows(VERDICTS)[0]
     labels = {(r["offset"], r["partition"], r["policy_id"]): r["decision_id"]
               for r in job.rows(LABELS)}  # fmt: skip
-    whole = job.whole("--audit_rate=0.2", "--cache_mb=0")
+    whole = job.whole("--audit_rate=0.2", "--cache_mb=0", "--start=earliest")
     assert job.rows(VERDICTS)[0]["ids"] == ids["ids"] == whole.escalations
     assert {(r["offset"], r["partition"], r["policy_id"]): r["decision_id"]
             for r in job.rows(LABELS)} == labels  # fmt: skip
