@@ -92,6 +92,10 @@ look-alikes: $(READY)  ## write the table of look-alike letters anew from Unicod
 bench-selectivity: $(READY)  ## what the screen asks of the judge on ordinary posts, and finds: DATA=folder
 	$(BIN)/python -m tests.benchmarks.selectivity --data $(DATA)
 
+.PHONY: help-texts
+help-texts: $(READY)  ## write anew what the commands print for --help
+	$(BIN)/python -m weir.pipelines.commands.help_texts
+
 format: $(READY)  ## let ruff rewrite the code
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -28,12 +28,6 @@ from weir.policies.policy import Policy, PolicyError, PolicySet
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _EXEMPLAR = "exemplar"
-_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to ``weir policy``."""
-    app.command("evaluate", context_settings=_PASS_ON)(evaluate)
 
 
 def evaluate(

@@ -24,10 +24,6 @@ from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.files import read_file
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
-review_app = typer.Typer(
-    help="Have people review verdicts, and learn from what they say.", no_args_is_help=True
-)
-
 Project = Annotated[str, typer.Option(help="Google Cloud project.")]
 Dataset = Annotated[str, typer.Option(help="Dataset of the tables.")]
 Rest = Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")]
@@ -54,7 +50,6 @@ class Lesson(StrEnum):
     EXAMPLES = "examples"
 
 
-@review_app.command("export")
 def export_sample(
     project: Project,
     out: Out,
@@ -104,7 +99,6 @@ def export_sample(
     console.print(f"{len(rows):,} verdicts to review are in {out}", markup=False)
 
 
-@review_app.command("import")
 def import_reviews(
     file: Annotated[Path, typer.Argument(help="CSV of weir review export, with decisions.")],
     project: Project,
@@ -140,7 +134,6 @@ def _line(bad: Bad) -> int:
     return bad.line
 
 
-@review_app.command("learn")
 def learn(
     project: Project,
     out: Out,

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from weir.pipelines.commands.screen_audit import audit
 from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
 from weir.pipelines.errors import OptionError, reported
 from weir.pipelines.screening.verdict_labels import posts_from_verdicts
@@ -24,11 +23,7 @@ from weir.transforms.screen.training.labelled import (
 )
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
-screen_app = typer.Typer(help="Train the screen, and say what it promises.", no_args_is_help=True)
-screen_app.command()(audit)
 
-
-@screen_app.command("train")
 def train_screen(
     out: Annotated[Path, typer.Option(help="Folder to write screen.npz and card.json to.")],
     labels: Annotated[
@@ -157,7 +152,6 @@ def _warn(sentence: str) -> None:
     sys.stderr.write(f"weir: {sentence}\n")
 
 
-@screen_app.command("show")
 def show_screen(
     screen: Annotated[str, typer.Argument(help="Folder of a screen.")] = STARTER,
     policies: Policies = str(LIBRARY),

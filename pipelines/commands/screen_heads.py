@@ -11,6 +11,7 @@ import pyarrow as pa
 import typer
 from rich.console import Console
 
+from weir.pipelines.commands.terminal import Policies
 from weir.pipelines.errors import OptionError, reported
 from weir.pipelines.options import DecodeOptions, SourceOptions, kafka_settings
 from weir.pipelines.options.cold import ColdStart
@@ -30,11 +31,9 @@ from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 console = Console()
-_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 Out = Annotated[Path, typer.Option(help="Folder to write screen.npz and card.json to.")]
 ScreenPath = Annotated[str, typer.Option("--screen", help="Screen to start from.")]
-Library = Annotated[str, typer.Option("--policies", help="Folder of policy documents.")]
 PostsFile = Annotated[
     Path | None,
     typer.Option(
@@ -49,19 +48,13 @@ AuditRate = Annotated[float, typer.Option(help="As the runs have it.")]
 Teach = Annotated[bool, typer.Option("--teach", help="Let the sentence encoder teach the head.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to ``weir screen``."""
-    app.command("add", context_settings=_PASS_ON)(add_heads)
-    app.command("learn", context_settings=_PASS_ON)(learn_head)
-
-
 def add_heads(
     context: typer.Context,
     out: Out,
     policy: Annotated[list[str] | None, typer.Option(help="Default: all without a head.")] = None,
     posts: PostsFile = None,
     screen: ScreenPath = STARTER,
-    policies: Library = str(LIBRARY),
+    policies: Policies = str(LIBRARY),
     budget: Budget = "0.1",
     audit_rate: AuditRate = 0.01,
     teach: Teach = False,
@@ -94,7 +87,7 @@ def learn_head(
     bigquery_grpc: Annotated[str | None, typer.Option(help="An emulator's gRPC one.")] = None,
     posts: PostsFile = None,
     screen: ScreenPath = STARTER,
-    policies: Library = str(LIBRARY),
+    policies: Policies = str(LIBRARY),
     budget: Budget = "0.1",
     audit_rate: AuditRate = 0.01,
     teach: Teach = False,

@@ -6,13 +6,15 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-# Beam looks for Google's optional packages as it is imported, and kafka-python reports the request
+# Beam looks for Google's optional packages as it is imported, and warns of every service that it
+# starts as it was asked to. And kafka-python reports the request
 # that it was waiting for when it is closed, and its own pauses.
 _NOISE = (
     "Failed to import GCSFileSystem",
     "apitools not found",
     "Metadata refresh: failed Cancelled",
     "It is blocking the event loop",
+    "Really starting service",
 )
 
 

@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from weir.pipelines.errors import OptionError
 from weir.pipelines.monitoring import logs, status
 from weir.pipelines.monitoring import prometheus as metrics
+from weir.transforms.process.reloading import RELOADS
 
 _MOST_PORT = 65_535
 
@@ -65,5 +66,8 @@ def watched(watch: Watch, run: str) -> Iterator[None]:
     """Publish the numbers of this process while the block runs."""
     if watch.log_format == "json":
         logs.as_json()
-    with metrics.served(watch.metrics_host, watch.metrics_port), status.published(run):
+    with (
+        metrics.served(watch.metrics_host, watch.metrics_port),
+        status.published(run, RELOADS.versions),
+    ):
         yield

@@ -14,7 +14,6 @@ from typing import Any
 
 from weir.transforms.process.live_numbers import LIVE, Name, Snapshot
 from weir.transforms.process.own_folder import NotOwnError, own_folder, temporary_folder
-from weir.transforms.process.reloading import RELOADS
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,8 +86,12 @@ def folder() -> Path:
 
 
 @contextmanager
-def published(run: str, every_seconds: float = _EVERY_SECONDS) -> Iterator[None]:
-    """Write the numbers of this process for ``weir status`` while the block runs.
+def published(
+    run: str,
+    versions: Callable[[], Mapping[str, str]] = dict,
+    every_seconds: float = _EVERY_SECONDS,
+) -> Iterator[None]:
+    """Write the numbers of this process, and what decides in it, while the block runs.
 
     A job goes on where they cannot be written; it is then not shown, rather than with old ones.
     """
@@ -104,7 +107,7 @@ def published(run: str, every_seconds: float = _EVERY_SECONDS) -> Iterator[None]
     def write() -> None:
         said = False
         while not ended.wait(every_seconds):
-            status = status_of(LIVE.snapshot(), run, started, time.time(), RELOADS.versions())
+            status = status_of(LIVE.snapshot(), run, started, time.time(), versions())
             whole = file.with_suffix(".part")
             try:
                 whole.write_text(json.dumps(status.to_json()), "utf-8")

@@ -44,7 +44,7 @@ def _table(job: dict[str, Any]) -> Table:
     for route, latency in sorted(job["latency_ms"].items()):
         at_most = f"{_time(latency['p50'])} / {_time(latency['p99'])}"
         table.add_row(f"post to label, {route}: p50 / p99", at_most)
-    for name, version in sorted(job["versions"].items()):
+    for name, version in sorted(job.get("versions", {}).items()):  # an older build has none
         table.add_row(escape(name), version)
     return table
 

@@ -1,0 +1,190 @@
+"""``weir demo`` and ``weir local``: the whole system on this machine."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weir.pipelines import demo as demo_job
+from weir.pipelines.commands.screen import certificates_json, print_certificates
+from weir.pipelines.commands.screen_audit import print_audited
+from weir.pipelines.commands.terminal import Policies, console, plain, print_table
+from weir.pipelines.errors import OptionError, reported
+from weir.policies.loading import LIBRARY
+from weir.transforms.judge.exemplar.engine import STAND_IN
+
+
+def demo(
+    context: typer.Context,
+    input_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            help="CSV, JSON, JSON Lines or Parquet, .gz and .zst too. Default: a sample of posts.",
+        ),
+    ] = None,
+    id_field: Annotated[str, typer.Option(help="Field that holds a post's id.")] = "id",
+    text_field: Annotated[str, typer.Option(help="Field that holds a post's text.")] = "text",
+    policies: Policies = str(LIBRARY),
+    engine: Annotated[str, typer.Option(help="Who judges: see weir run --help.")] = "exemplar",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the counts to this file.")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the tables out of BigQuery to this folder.")
+    ] = None,
+    keep: Annotated[bool, typer.Option(help="Keep the stack up until Ctrl-C.")] = False,
+) -> None:
+    """Run the whole pipeline on this machine, from a file of posts to answers in BigQuery.
+
+    Starts an embedded Kafka broker and a BigQuery emulator on loopback, fills a topic, moderates
+    it, and prints what happened. Nothing leaves the machine, unless the engine is a server
+    elsewhere. Other options are the job's, as weir run takes them: weir demo --engine endpoint
+    --endpoint_url http://127.0.0.1:11434/v1
+    """
+    arguments = [
+        f"--policies={policies}",
+        f"--engine={engine}",
+        f"--id_field={id_field}",
+        f"--text_field={text_field}",
+        *context.args,
+    ]
+    with reported(), _writable(json_file, export):
+        settings = demo_job.checked_settings(arguments)
+        posts = demo_job.input_posts(input_file, settings.decode)
+        if input_file:
+            console.print(str(posts), markup=False, highlight=False, soft_wrap=True)
+    with (
+        reported(),
+        console.status("starting the broker and the BigQuery emulator") as status,
+        demo_job.local_stack() as stack,
+    ):
+        status.update("filling the topic")
+        sent = demo_job.fill(stack, posts.messages)
+        status.update(f"moderating {sent:,} posts")
+        report = demo_job.moderate_once(stack, arguments, handed_over=sent)
+        if export:
+            status.update("exporting the tables")
+            demo_job.export(stack, export)
+        status.stop()
+        _print_report(report, sent, stand_in=engine == "exemplar")
+        if json_file:
+            content = report.to_json() | certificates_json(report.screen)
+            json_file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        if keep:
+            _print_stack(stack)
+            _wait_for_interrupt()
+    raise typer.Exit(1 if report.problems or report.counts.failed else 0)
+
+
+@contextmanager
+def _writable(json_file: Path | None, export: Path | None) -> Iterator[None]:
+    """Refuse at once what could not be written once the work is done."""
+    if json_file and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
+        raise OptionError(f"--json {json_file}: name a file in a folder that exists")
+    if export and export.exists() and not export.is_dir():
+        raise OptionError(f"--export {export} is a file; name a folder")
+    yield
+
+
+def local(
+    broker: Annotated[
+        demo_job.BrokerKind,
+        typer.Option(help="kafka: a real Apache Kafka, fetched once by make rig; needs Java."),
+    ] = demo_job.BrokerKind.EMBEDDED,
+) -> None:
+    """Keep a broker and a BigQuery emulator up until Ctrl-C, and print the settings to use."""
+    with reported(), demo_job.local_stack(broker) as stack:
+        _print_stack(stack)
+        _wait_for_interrupt()
+
+
+def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> None:
+    console.print(
+        f"{sent:,} posts in {report.seconds:.1f} s, start-up of the job included\n",
+        style="bold",
+    )
+    counts = report.counts
+    print_table(
+        "what happened",
+        ["", "count", ""],
+        [
+            ["messages", counts.messages, "read from Kafka"],
+            ["undated", counts.undated, "of them, posts without a time that could be read"],
+            ["screenings", counts.screenings, "posts scored against every policy"],
+            ["escalations", counts.escalations, "pairs of post and policy sent to the judge"],
+            ["audits", counts.audits, "of them cleared by the screen, and drawn at random"],
+            ["verdicts", counts.verdicts, "the judge's answers"],
+            ["deferred", counts.deferred, "over the budget; to be judged later"],
+            ["violations", counts.violations, "of them, each a message on the flagged topic"],
+            ["indeterminate", counts.indeterminate, "of them; never treated as safe"],
+            ["dead letters", counts.dead_letters, "kept with their reason"],
+        ],
+    )
+    if report.causes:
+        print_table(
+            "why posts could not be processed",
+            ["stage", "reason", "count", "for example"],
+            [
+                [plain(v, 200) if isinstance(v, str) else v for v in r.values()]
+                for r in report.causes
+            ],
+        )
+    print_certificates(report.screen)
+    if report.flagged:
+        print_table(
+            "a few flagged posts",
+            ["policy", "post", "why"],
+            [
+                [r["policy_id"], plain(r["text"], 100), plain(_why(r["rationale"]), 160)]
+                for r in report.flagged
+            ],
+        )
+    if report.rates:
+        console.print("what an analyst asks BigQuery:", style="bold")
+        console.print(demo_job.VIOLATION_RATES.strip(), markup=False, highlight=False)
+        print_table(None, list(report.rates[0]), [list(row.values()) for row in report.rates])
+    if report.recall:
+        print_audited(report.recall)
+    if stand_in:
+        console.print(
+            "The exemplar judge is a stand-in: it compares posts with labelled examples, "
+            "and does not read the policy."
+        )
+    problems = "; ".join(report.problems)
+    console.print(f"conservation: {problems or 'ok'}", markup=False, style="bold")
+
+
+def _why(rationale: str | None) -> str:
+    """Return a rationale without the stand-in's notice, which is printed once for all."""
+    return (rationale or "").removeprefix(STAND_IN).strip()
+
+
+def _print_stack(stack: demo_job.Stack) -> None:
+    console.print("The stack is up; moderate its topic with:\n", style="bold")
+    console.print("weir run " + " \\\n  ".join(stack.arguments()), markup=False, highlight=False)
+    console.print("\nCtrl-C stops it; nothing it holds is kept.")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _wait_for_interrupt() -> None:
+    with _terminable():
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            console.print("stopping")

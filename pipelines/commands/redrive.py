@@ -1,0 +1,41 @@
+"""``weir redrive``: dead letters go back to where they came from."""
+
+from typing import Annotated
+
+import typer
+
+from weir.pipelines import redrive as redrive_job
+from weir.pipelines.commands.terminal import console
+from weir.pipelines.errors import reported
+from weir.pipelines.options import kafka_options
+from weir.transforms.dead_letters import MOST_ATTEMPTS
+
+
+def redrive(
+    context: typer.Context,
+    brokers: Annotated[str, typer.Option(help="Kafka brokers to start from.")],
+    topics: Annotated[
+        str, typer.Option(help="Topics that letters may go back to: those that the run reads.")
+    ],
+    dead_letter_topic: Annotated[str, typer.Option()] = "weir-dead-letters",
+    max_attempts: Annotated[
+        int, typer.Option(help="Leave what failed this often.", min=1, max=MOST_ATTEMPTS)
+    ] = 5,
+    limit: Annotated[int | None, typer.Option(help="Stop after this many.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Count only.")] = False,
+) -> None:
+    """Send dead letters back to the topics they came from, byte for byte.
+
+    What cannot be sent is counted, with the reason, and stays in the dead-letter topic.
+    Takes the security options of weir run too: --security_protocol, --sasl_mechanism, and so on.
+    """
+    with reported():
+        report = redrive_job.redrive(
+            kafka_options([f"--brokers={brokers}", *context.args]),
+            dead_letter_topic,
+            [topic.strip() for topic in topics.split(",") if topic.strip()],
+            max_attempts=max_attempts,
+            limit=limit,
+            dry_run=dry_run,
+        )
+    console.print(str(report), markup=False)

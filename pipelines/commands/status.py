@@ -1,0 +1,29 @@
+"""``weir status``: what the jobs of this machine are doing."""
+
+import json
+import time
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+from rich.live import Live
+
+from weir.pipelines.commands.terminal import AsJson, console
+from weir.pipelines.monitoring.status import local_jobs
+from weir.pipelines.monitoring.status_view import status_view
+
+
+def status(
+    as_json: AsJson = False,
+    once: Annotated[bool, typer.Option(help="Print once, and end.")] = False,
+) -> None:
+    """Print what the jobs of this machine are doing, every second, until Ctrl-C."""
+    with reported():
+        if as_json:
+            typer.echo(json.dumps(local_jobs(), indent=2))
+            return
+        view = Live(status_view(local_jobs()), console=console, auto_refresh=False)
+        with suppress(KeyboardInterrupt), view:
+            while not once:
+                time.sleep(1)
+                view.update(status_view(local_jobs()), refresh=True)

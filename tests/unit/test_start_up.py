@@ -1,0 +1,101 @@
+"""What runs no job starts at once: nothing of Beam, Kafka or BigQuery is imported for it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from weir.pipelines.commands.cli import app
+from weir.pipelines.commands.help_texts import FOLDER, help_texts
+from weir.policies.loading import LIBRARY
+
+SLOW = ["apache_beam", "google.cloud", "grpc", "kafka", "pyarrow", "scipy", "sklearn", "jinja2"]
+# Runs commands given as lines of words, and prints what they had imported by their end.
+PROGRAM = f"""
+import sys
+from typer.testing import CliRunner
+from weir.pipelines.commands.cli import app
+for line in sys.stdin.read().splitlines():
+    ended = CliRunner().invoke(app, line.split())
+    assert ended.exit_code == 0, (line, ended.output)
+print([name for name in {SLOW} if name in sys.modules])
+"""
+COMPLETION = f"""
+import sys
+from weir.pipelines.commands.cli import app
+sys.argv[0] = "weir"
+try:
+    app()
+finally:
+    print()
+    print([name for name in {SLOW} if name in sys.modules])
+"""
+
+
+def commands(group, path=()):
+    for name, command in group.commands.items():
+        below = (*path, name)
+        yield from commands(command, below) if hasattr(command, "commands") else [below]
+
+
+EVERY = [" ".join(path) for path in commands(typer.main.get_command(app))]
+
+
+def imported(folder, *lines):
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"XDG_RUNTIME_DIR": str(folder)},
+    )
+    return ended.stdout.strip(), ended.stderr
+
+
+def test_neither_help_nor_what_reads_policies_and_status_imports_what_a_job_needs(
+    tmp_path,
+):
+    groups = ["--help", "policy --help", "screen --help", "review --help", "--version"]
+    light = ["policy list", "policy check", "policy show spam", "status --once"]
+    helps = [f"{each} --help" for each in EVERY]
+    assert imported(tmp_path, *groups, *helps, *light) == ("[]", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("weir ", {"demo", "policy", "run"}),
+        ("weir screen ", {"add", "train"}),
+        ("weir screen train --pol", {"--policies"}),
+        ("weir run --stop", {"--stop"}),
+    ],
+)
+def test_a_line_is_completed_without_importing_what_a_job_needs(line, offered):
+    shell = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+    ended = subprocess.run(
+        [sys.executable, "-c", COMPLETION],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=shell | {"_WEIR_COMPLETE": "complete_bash"},
+    )
+    *found, last = ended.stdout.splitlines()
+    assert offered <= set(found)
+    assert last == "[]"
+
+
+def test_the_help_is_that_of_the_program():
+    kept = {file.name: file.read_text("utf-8") for file in FOLDER.iterdir()}
+    assert kept == help_texts(), "run make help-texts"
+
+
+def test_no_help_names_a_folder_of_this_machine():
+    assert not any(str(LIBRARY) in file.read_text("utf-8") for file in FOLDER.iterdir())
+
+
+def test_the_version_is_printed():
+    assert CliRunner().invoke(app, ["--version"]).output.startswith("weir ")
