@@ -1,9 +1,10 @@
 """``weir demo``: the whole system on one machine, from a file of posts to answers in BigQuery."""
 
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from google.cloud import bigquery
 from weir.infra.local import bigquery_emulator, broker, kafka_broker
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
 from weir.pipelines.bigquery.tables import PRIVATE, TABLES, create_tables
+from weir.pipelines.compare.rows import Compared, compared
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.moderate import finish
 from weir.pipelines.options import ModerationSettings
+from weir.pipelines.policy_edit import ACCOUNTS_MAY_BE_SOLD, PolicyEdit
 from weir.pipelines.posts import SAMPLE, PostFile, read_posts
 from weir.pipelines.runners import IN_PROCESS, job_options
 from weir.pipelines.screening.recall import Audited, added_up, audited
@@ -56,6 +59,15 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class Edited:
+    """What became of the same posts under a policy that was edited."""
+
+    compared: Compared
+    examples: int  # of the policy, that were labelled anew
+    seconds: float
+
+
+@dataclass(frozen=True)
 class DemoReport:
     """What one run did, counted in the pipeline and again where the results lie."""
 
@@ -67,6 +79,7 @@ class DemoReport:
     recall: tuple[Audited, ...]
     causes: tuple[dict[str, Any], ...]  # of the dead letters, most frequent first
     screen: Screen
+    edited: Edited | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts, per policy too, and ``conservation``: "ok" or what does not add up."""
@@ -162,12 +175,8 @@ def moderate_once(
 
     ``handed_over`` is how many posts are to be read, where that is known.
     """
-    options = _job_options(stack, arguments, run)
-    settings = ModerationSettings.from_options(options)
-    ensure_topics(stack.kafka, settings.topics_written)
-    started = time.time()
-    counts = finish(options, settings)
-    seconds, run = time.time() - started, settings.run
+    settings, counts, seconds = _decide(stack, run, arguments)
+    run = settings.run
     return DemoReport(
         counts=counts,
         problems=(
@@ -184,12 +193,38 @@ def moderate_once(
     )
 
 
+def _decide(
+    stack: Stack, run: str, arguments: Iterable[str]
+) -> tuple[ModerationSettings, Counts, float]:
+    options = _job_options(stack, arguments, run)
+    settings = ModerationSettings.from_options(options)
+    ensure_topics(stack.kafka, settings.topics_written)
+    started = time.time()
+    counts = finish(options, settings)
+    return settings, counts, time.time() - started
+
+
+def with_edit(
+    stack: Stack, report: DemoReport, edit: PolicyEdit = ACCOUNTS_MAY_BE_SOLD
+) -> DemoReport:
+    """Decide the sample again under a policy that was edited, beside the run ``demo``."""
+    with tempfile.TemporaryDirectory() as folder:
+        examples = edit.write(Path(folder))
+        arguments = [f"--policies={folder}", "--mode=replay"]
+        _, _, seconds = _decide(stack, "demo-edited", arguments)
+    found = compared(
+        stack.bigquery, "demo", "demo-edited", policy_id=edit.policy_id, most=_FLIPS_SHOWN
+    )
+    return replace(report, edited=Edited(found, examples, seconds))
+
+
+_FLIPS_SHOWN = 3
 FLAGGED_EXAMPLES = """
 SELECT policy_id, content_id, text, rationale, probability
 FROM `{dataset}.verdicts`
 WHERE run = @run AND verdict = 'violates'
 QUALIFY ROW_NUMBER() OVER (PARTITION BY policy_id ORDER BY probability DESC, content_id) = 1
-ORDER BY probability DESC, policy_id LIMIT 5
+ORDER BY probability DESC, policy_id
 """
 
 VIOLATION_RATES = """

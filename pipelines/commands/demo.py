@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from weir.pipelines import demo as demo_job
-from weir.pipelines.commands.screen import certificates_json, print_certificates
-from weir.pipelines.commands.screen_audit import print_audited
-from weir.pipelines.commands.terminal import Policies, console, plain, print_table
+from weir.pipelines.commands.demo_view import print_details, print_screen
+from weir.pipelines.commands.screen import certificates_json
+from weir.pipelines.commands.terminal import Policies, console
 from weir.pipelines.errors import OptionError, reported
 from weir.policies.loading import LIBRARY
-from weir.transforms.judge.exemplar.engine import STAND_IN
+
+_STAND_IN = "exemplar"
 
 
 def demo(
@@ -30,21 +31,23 @@ def demo(
     id_field: Annotated[str, typer.Option(help="Field that holds a post's id.")] = "id",
     text_field: Annotated[str, typer.Option(help="Field that holds a post's text.")] = "text",
     policies: Policies = str(LIBRARY),
-    engine: Annotated[str, typer.Option(help="Who judges: see weir run --help.")] = "exemplar",
+    engine: Annotated[str, typer.Option(help="Who judges: see weir run --help.")] = _STAND_IN,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the counts to this file.")
     ] = None,
     export: Annotated[
         Path | None, typer.Option(help="Write the tables out of BigQuery to this folder.")
     ] = None,
-    keep: Annotated[bool, typer.Option(help="Keep the stack up until Ctrl-C.")] = False,
+    details: Annotated[bool, typer.Option("--details", help="Print all that is known.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the stack up until Ctrl-C.")] = False,
 ) -> None:
     """Run the whole pipeline on this machine, from a file of posts to answers in BigQuery.
 
     Starts an embedded Kafka broker and a BigQuery emulator on loopback, fills a topic, moderates
-    it, and prints what happened. Nothing leaves the machine, unless the engine is a server
-    elsewhere. Other options are the job's, as weir run takes them: weir demo --engine endpoint
-    --endpoint_url http://127.0.0.1:11434/v1
+    it, and prints what happened. Of the sample it decides again under a policy that was edited;
+    for posts of your own weir replay and weir compare do that. Nothing leaves the machine, unless
+    the engine is a server elsewhere. Other options are the job's, as weir run takes them: weir
+    demo --engine endpoint --endpoint_url http://127.0.0.1:11434/v1
     """
     arguments = [
         f"--policies={policies}",
@@ -70,8 +73,13 @@ def demo(
         if export:
             status.update("exporting the tables")
             demo_job.export(stack, export)
+        if (input_file, policies, engine, context.args) == (None, str(LIBRARY), _STAND_IN, []):
+            status.update("the same posts, under a policy that was edited")
+            report = demo_job.with_edit(stack, report)
         status.stop()
-        _print_report(report, sent, stand_in=engine == "exemplar")
+        print_screen(report, sent, stand_in=engine == _STAND_IN)
+        if details:
+            print_details(report)
         if json_file:
             content = report.to_json() | certificates_json(report.screen)
             json_file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
@@ -101,67 +109,6 @@ def local(
     with reported(), demo_job.local_stack(broker) as stack:
         _print_stack(stack)
         _wait_for_interrupt()
-
-
-def _print_report(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> None:
-    console.print(
-        f"{sent:,} posts in {report.seconds:.1f} s, start-up of the job included\n",
-        style="bold",
-    )
-    counts = report.counts
-    print_table(
-        "what happened",
-        ["", "count", ""],
-        [
-            ["messages", counts.messages, "read from Kafka"],
-            ["undated", counts.undated, "of them, posts without a time that could be read"],
-            ["screenings", counts.screenings, "posts scored against every policy"],
-            ["escalations", counts.escalations, "pairs of post and policy sent to the judge"],
-            ["audits", counts.audits, "of them cleared by the screen, and drawn at random"],
-            ["verdicts", counts.verdicts, "the judge's answers"],
-            ["deferred", counts.deferred, "over the budget; to be judged later"],
-            ["violations", counts.violations, "of them, each a message on the flagged topic"],
-            ["indeterminate", counts.indeterminate, "of them; never treated as safe"],
-            ["dead letters", counts.dead_letters, "kept with their reason"],
-        ],
-    )
-    if report.causes:
-        print_table(
-            "why posts could not be processed",
-            ["stage", "reason", "count", "for example"],
-            [
-                [plain(v, 200) if isinstance(v, str) else v for v in r.values()]
-                for r in report.causes
-            ],
-        )
-    print_certificates(report.screen)
-    if report.flagged:
-        print_table(
-            "a few flagged posts",
-            ["policy", "post", "why"],
-            [
-                [r["policy_id"], plain(r["text"], 100), plain(_why(r["rationale"]), 160)]
-                for r in report.flagged
-            ],
-        )
-    if report.rates:
-        console.print("what an analyst asks BigQuery:", style="bold")
-        console.print(demo_job.VIOLATION_RATES.strip(), markup=False, highlight=False)
-        print_table(None, list(report.rates[0]), [list(row.values()) for row in report.rates])
-    if report.recall:
-        print_audited(report.recall)
-    if stand_in:
-        console.print(
-            "The exemplar judge is a stand-in: it compares posts with labelled examples, "
-            "and does not read the policy."
-        )
-    problems = "; ".join(report.problems)
-    console.print(f"conservation: {problems or 'ok'}", markup=False, style="bold")
-
-
-def _why(rationale: str | None) -> str:
-    """Return a rationale without the stand-in's notice, which is printed once for all."""
-    return (rationale or "").removeprefix(STAND_IN).strip()
 
 
 def _print_stack(stack: demo_job.Stack) -> None:

@@ -9,6 +9,7 @@ import typer
 from rich.live import Live
 
 from weir.pipelines.commands.terminal import AsJson, console
+from weir.pipelines.errors import reported
 from weir.pipelines.monitoring.status import local_jobs
 from weir.pipelines.monitoring.status_view import status_view
 

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from tests.rows import NOON, screening, verdict
 from weir.pipelines.commands.cli import app
 from weir.pipelines.compare.rows import compared
+from weir.pipelines.job.provenance import insert_once
+from weir.pipelines.word_changes import in_brackets
 from weir.transforms.records import SCREENING, VERDICT
 from weir.transforms.write.bigquery.appender import Appender
 from weir.transforms.write.bigquery.connection import AppendConnection
@@ -314,3 +316,15 @@ def test_what_cannot_be_compared_ends_with_a_sentence_and_exit_code_2(
     assert result.exit_code == 2
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_words_of_the_policies_that_decided_are_compared(bigquery, names):
+    a, b, v1, v2 = names
+    for run, version, decisions, word in ((a, v1, A, "money"), (b, v2, B, "gifts")):
+        store(bigquery, run, version, decisions)
+        text = {"policy_version": version, "policy_id": "spam", "text": f"Ask for {word}."}
+        insert_once(bigquery, "policies", "policy_version", text)
+    (change,) = compared(bigquery, a, b).changes
+    assert (change.policy_id, change.a, change.b) == ("spam", v1, v2)
+    assert in_brackets(change.passages[0]) == "Ask for [-money-]{+gifts+}."
+    assert "Ask for [-money-]{+gifts+}." in weir(bigquery, a, b).stdout

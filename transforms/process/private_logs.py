@@ -12,4 +12,4 @@ def withhold_content(*libraries: str) -> None:
     for name in list(logging.root.manager.loggerDict):
         if any(name == library or name.startswith(f"{library}.") for library in libraries):
             logger = logging.getLogger(name)
-            logger.setLevel(max(logger.level, logging.INFO))
+            logger.setLevel(max(logger.getEffectiveLevel(), logging.INFO))
