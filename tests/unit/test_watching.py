@@ -69,7 +69,7 @@ def test_numbers_that_are_not_written_any_more_are_said_to_be_old(
     tmp_path, monkeypatch, numbers, age, stale
 ):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    job = status_of(numbers, "nightly", 1.0, 1000.0).to_json()
+    job = status_of(numbers, "nightly", 1.0, 1000.0, VERSIONS).to_json()
     (status.folder() / f"{os.getpid()}.json").write_text(json.dumps(job))
     (listed,) = local_jobs(now=lambda: 1000.0 + age)
     assert listed["stale_seconds"] == stale
