@@ -55,7 +55,7 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
         if not (settings.author_field and settings.pseudonym_key) or value is None:
             return None
         fields, _ = _fields(utf8(value))
-        (named,) = _pseudonyms([_author(_find(fields, paths[-1]))], settings.pseudonym_key)
+        (named,) = _pseudonyms([_author(_find(fields, paths[-1]))], settings.pseudonym_key or "")
         return named
 
     def decoded(batch: pa.RecordBatch) -> Decoded:
