@@ -11,11 +11,11 @@ from kafka import TopicPartition
 from kafka.admin import NewTopic
 
 from tests.hostile import EITHER, READABLE, UNREADABLE
-from weir.pipelines.demo import TOPIC, Stack, moderate_once, query
+from weir.pipelines.demo import TOPIC, Stack, fill, moderate_once, query, with_edit
 from weir.pipelines.job import moderate
 from weir.pipelines.job.provenance import draw_salt
 from weir.transforms.counts import Counts
-from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.screen import STARTER, Screen
 from weir.transforms.screen.route import audited
 
@@ -174,6 +174,20 @@ def test_the_audits_lot_is_drawn_by_a_secret_of_the_dataset_that_stays(job):
     assert drawn <= lot(salt)
     assert not drawn <= lot("")
     assert draw_salt(job.bigquery) == salt
+
+
+def test_a_sentence_of_a_policy_changes_and_with_it_verdicts_on_the_same_posts(kafka, bigquery):
+    stack = Stack(KafkaSettings(kafka), bigquery)
+    ensure_topics(stack.kafka, [TOPIC], 1)
+    sold = "Main account for sale: 4 years, rank Immortal, 61 skins, original email changes hands."
+    fill(stack, [(None, post(n, text)) for n, text in enumerate([sold, "a lovely day"])])
+    compared = with_edit(stack, moderate_once(stack, [])).edited.compared
+    assert [(each.text, each.a.label, each.b.label) for each in compared.flips] == [
+        (sold, "violates", "safe")
+    ]
+    (change,) = compared.changes
+    assert change.policy_id == "game-cheating"
+    assert change.passages
 
 
 def test_a_second_screen_beside_the_first_changes_nothing_but_the_comparison(job, tmp_path):
