@@ -57,9 +57,8 @@ def print_screen(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> N
     if stand_in:
         _say("\nThe judge here is a stand-in for gpt-oss-safeguard, and reads no policy.")
     problems = "; ".join(report.problems)
-    _say(
-        f"conservation: {problems or 'ok'} (every post is accounted for). More: weir demo --details"
-    )
+    _say(f"conservation: {problems or 'ok, every post is accounted for'}.")
+    _say("More: weir demo --details")
 
 
 def _print_edit(edited: demo_job.Edited, *, stand_in: bool) -> None:
