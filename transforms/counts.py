@@ -216,6 +216,11 @@ def reload_failures(what: str) -> Gauge:
     return Gauge(Metrics.gauge(NAMESPACE, name), Name(name))
 
 
+def surges(number: int) -> None:
+    """Say of how many heads and languages many more posts are above than there should be."""
+    Gauge(Metrics.gauge(NAMESPACE, "screen_surges"), Name("screen_surges")).set(number)
+
+
 def latency(route: str) -> Milliseconds:
     """Return the distribution of the time from a post's Kafka timestamp to its label, by route.
 

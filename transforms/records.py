@@ -132,6 +132,29 @@ SCREENING = pa.schema(
         pa.field("record_cleared", pa.float64()),  # of the posts that every policy cleared
         pa.field("author_id", pa.string()),
         pa.field("stages", pa.int64()),  # of the screen that read the post: 1, or 2
+        pa.field("detected_language", pa.string()),  # see transforms.text.languages
+        # Of the thresholds that follow the stream; null where none does, or nothing is to read.
+        pa.field("threshold_version", pa.string()),
+    ]
+)
+
+# One row per threshold that follows the stream, each time that one of its language's changes; the
+# thresholds table, column for column. A position is where it first decided in this process.
+THRESHOLD = pa.schema(
+    [
+        pa.field("decision_id", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        *_POSITION,
+        pa.field("threshold_version", pa.string(), nullable=False),
+        pa.field("screen_version", pa.string(), nullable=False),
+        pa.field("policy_id", pa.string(), nullable=False),
+        pa.field("language", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),  # see thresholds.group.Reason
+        pa.field("threshold", pa.float64(), nullable=False),
+        pa.field("share", pa.float64(), nullable=False),  # of the language's posts, as asked for
+        pa.field("share_above", pa.float64()),  # of the latest ones; null before there are any
+        pa.field("posts", pa.int64(), nullable=False),  # of the language, seen by this process
+        pa.field("decided_at", TIMESTAMP, nullable=False),
     ]
 )
 

@@ -28,6 +28,7 @@ def print_screen(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> N
         f"{counts.verdicts - counts.violations - counts.indeterminate:,} safe, "
         f"{counts.indeterminate:,} indeterminate"
     )
+    _say(f"  asked    {counts.selectivity}")
     if counts.deferred:
         _say(f"  deferred {counts.deferred:,} over the budget wait")
     if counts.undated:

@@ -83,6 +83,7 @@ def decide(messages: beam.PCollection, settings: ModerationSettings) -> None:
         job.judge(escalations)
     else:
         job.send(escalations, settings.shape.escalation_topic, count="escalations_sent")
+    job.defer()
     job.bury()
 
 
@@ -90,6 +91,7 @@ def decide(messages: beam.PCollection, settings: ModerationSettings) -> None:
 class _Job:
     settings: ModerationSettings
     dead: list[beam.PCollection] = field(default_factory=list)
+    late: list[beam.PCollection] = field(default_factory=list)  # what waits for a later run
 
     def __post_init__(self) -> None:
         self.run, self.cluster = self.settings.run, self.settings.kafka.cluster
@@ -115,7 +117,12 @@ class _Job:
             ),
             settings.shadow_screen and self.reloading_screen(settings.shadow_screen),
             ProvisionalSettings(settings.decode, settings.mode) if settings.provisional else None,
+            settings.shares,
         )
+        if settings.shares is not None:
+            self.dead.append(self.write(screened.thresholds, "thresholds"))
+        if settings.surges:
+            self.late.append(screened.deferred)
         screenings = screened.screenings
         if settings.provisional:
             screened.provisional | "FlagAtOnce" >> WriteProvisional(
@@ -163,9 +170,8 @@ class _Job:
         )
         verdicts = self.write(judged.verdicts, "verdicts", settings.storing.redaction)
         self.dead += [judged.dead, verdicts]
-        if settings.defers:
-            self.send(judged.deferred, settings.shape.deferred_topic)
-            self.dead.append(self.write(judged.deferred, "deferrals"))
+        if settings.budgeted:
+            self.late.append(judged.deferred)
 
     def apart(self, lanes: int) -> beam.PTransform:
         """Break the fusion; on Prism for so many bundles at once."""
@@ -184,7 +190,15 @@ class _Job:
 
     def send(self, escalations: beam.PCollection, topic: str, count: str | None = None) -> None:
         origin = Origin(self.run, self.cluster, self.settings.mode)
-        escalations | "Send" >> WriteEscalations(self.settings.kafka, topic, origin, count=count)
+        label = "Send" if count else "Defer"
+        escalations | label >> WriteEscalations(self.settings.kafka, topic, origin, count=count)
+
+    def defer(self) -> None:
+        if not self.late:
+            return
+        late = self.late | "Late" >> beam.Flatten()
+        self.send(late, self.settings.shape.deferred_topic)
+        self.dead.append(self.write(late, "deferrals"))
 
     def bury(self) -> None:
         dead = self.dead | "DeadLetters" >> beam.Flatten()

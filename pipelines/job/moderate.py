@@ -33,6 +33,7 @@ from weir.pipelines.runners import (
 from weir.pipelines.runners.in_process import add_up_at_once
 from weir.pipelines.runners.ports import serve_on_loopback
 from weir.pipelines.screening.cold_start import cold_started
+from weir.pipelines.screening.stream_thresholds import started
 from weir.policies.loading import LIBRARY
 from weir.transforms.counts import Counts, counts_here, counts_of
 from weir.transforms.kafka.settings import ensure_topics, identified
@@ -64,11 +65,11 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     settings = replace(settings, kafka=identified(settings.kafka))
     with explained(settings.bigquery):
         settings = replace(settings, salt=draw_salt(settings.bigquery))
-    settings = cold_started(options, settings)
+    settings = started(cold_started(options, settings))
     with explained(settings.bigquery):
         record_decider(settings)
     ends = ends_of(settings)
-    started, cancel, prism = (
+    began, cancel, prism = (
         time.time(),
         cancel_of(options, settings.drain_seconds),
         runs_on_prism(options),
@@ -79,7 +80,7 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
         state = result.wait_until_finish() if settings.one_process else wait(result, cancel)
         whole = state == PipelineState.DONE and not STOPPING.is_set()
         counts = counts_here() if prism else counts_of(result)
-    record_run(settings, counts, started)
+    record_run(settings, counts, began)
     for said in (*explain_end(settings, counts), explain_unread(settings, counts)):
         if said:
             sys.stderr.write(f"weir: {said}\n")

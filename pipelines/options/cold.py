@@ -8,6 +8,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from weir.pipelines.errors import OptionError
 from weir.transforms.screen.cold.fit import ColdSettings
 
+DEFAULT = "0.1"  # as the other heads have it
 ENCODERS = ("off", "teach", "rerank")
 
 
@@ -24,10 +25,10 @@ class ColdStartOptions(PipelineOptions):
         )
         group.add_argument(
             "--cold_start",
-            default="0.1",
+            default=DEFAULT,
             metavar="SHARE|off",
             help="share of the posts that may be judged for such a policy, the audit sample "
-            "included; off: all of them are",
+            "included, where it is to be another than that of the other heads; off: all of them",
         )
         group.add_argument(
             "--encoder",

@@ -32,6 +32,7 @@ from weir.pipelines.options.groups import (
 from weir.pipelines.options.provisional import ProvisionalOptions, provisional_of
 from weir.pipelines.options.reading import ReadingOptions, screen_source
 from weir.pipelines.options.reloading import Edits, ReloadOptions
+from weir.pipelines.options.shares import ShareOptions, shares_of
 from weir.pipelines.options.source import SourceOptions, kafka_settings
 from weir.pipelines.options.stages import Shape, StageOptions, Stages, no_engine
 from weir.pipelines.options.stopping import StopOptions, drain_seconds_of
@@ -54,6 +55,7 @@ from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Start, Stop
 from weir.transforms.records import Mode
 from weir.transforms.screen import STARTER, ScreenError, ScreenSource
+from weir.transforms.screen.thresholds.applied import StreamShares
 from weir.transforms.select import Replayed
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -154,6 +156,7 @@ CONCERNS = (
     ReadingOptions,
     ProvisionalOptions,
     ReloadOptions,
+    ShareOptions,
     ColdStartOptions,
     JudgeOptions,
     EndpointOptions,
@@ -199,11 +202,11 @@ class ModerationSettings:
     bigquery: BigQuerySettings
     storing: Storing
     break_fusion: bool
+    shares: StreamShares | None = None  # of the stream, that heads are open for
     provisional: bool = False  # posts are flagged before they are judged
     edits: Edits = field(default_factory=Edits)
-    judge_hints: Mapping[str, str] = field(
-        default_factory=dict
-    )  # of its workers, as Beam names them
+    # Of the judge's workers, as Beam names them.
+    judge_hints: Mapping[str, str] = field(default_factory=dict)
     salt: str = field(default="", repr=False)  # of what is drawn at random
     replay: Replayed | None = None  # the slice of history that is decided anew, where it is one
 
@@ -218,9 +221,14 @@ class ModerationSettings:
         return self.shape.topics
 
     @property
-    def defers(self) -> bool:
-        """Return whether an escalation may be set aside for a later run."""
-        return self.budget.limited or self.shadow_budget.limited
+    def surges(self) -> bool:
+        """Return whether the screen may set aside what a surge brings beyond a bound."""
+        return self.stages.screens and self.shares is not None
+
+    @property
+    def budgeted(self) -> bool:
+        """Return whether the judge may set aside what is over its budget."""
+        return self.stages.judges and (self.budget.limited or self.shadow_budget.limited)
 
     @property
     def topics_written(self) -> tuple[str, ...]:
@@ -230,7 +238,7 @@ class ModerationSettings:
             written.append(self.flagged_topic)
         if not self.stages.judges:
             written.append(self.shape.escalation_topic)
-        elif self.defers:
+        if self.surges or self.budgeted:
             written.append(self.shape.deferred_topic)
         return tuple(written)
 
@@ -242,6 +250,7 @@ class ModerationSettings:
         """
         source, decode = options.view_as(SourceOptions), options.view_as(DecodeOptions)
         moderation, sink = options.view_as(ModerationOptions), options.view_as(SinkOptions)
+        share = options.view_as(ShareOptions)
         judge, spending = options.view_as(JudgeOptions), options.view_as(SpendingOptions)
         in_process = runs_in_process(options)
         _require_known(options, every_option=in_process)
@@ -333,6 +342,13 @@ class ModerationSettings:
                 screen,
                 policies,
                 Mode(moderation.mode),
+            ),
+            shares=shares_of(
+                share.budget_per_head,
+                share.requests_per_1000,
+                moderation.audit_rate,
+                screen,
+                policies,
             ),
             judge_hints=judge_hints(options.view_as(RunnerOptions)),
         )

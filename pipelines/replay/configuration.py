@@ -36,6 +36,7 @@ class Configuration:
     audit_rate: float
     engine: Mapping[str, str]
     decoding: Mapping[str, str]
+    budget: str = "off"  # of the heads
 
     @classmethod
     def of(
@@ -58,6 +59,7 @@ class Configuration:
             settings.audit_rate,
             engine,
             {name: str(value) for name, value in asdict(settings.decode).items()},
+            str(settings.shares.asked) if settings.shares else "off",
         )
 
     def to_json(self) -> str:

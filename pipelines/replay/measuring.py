@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from weir.transforms.kafka.consumers import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read.partitions import Slice
 from weir.transforms.screen.model import scored
-from weir.transforms.screen.route import Heads, audited, judged, routes
+from weir.transforms.screen.route import audited, judged, routes
+from weir.transforms.screen.thresholds.applied import Applied
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _PLACES = 16
@@ -33,7 +35,10 @@ _PROMPTS = 40  # pairs whose tokens are counted
 def measured(settings: ModerationSettings, slices: Sequence[Slice]) -> Measured:
     """Return what some 2,000 posts, spread over the slices, are like to the screen."""
     screen = settings.screen.screen()
-    heads = Heads.of(screen, settings.policies)
+    shares = settings.shares and replace(settings.shares, follows=True)
+    applied = Applied(
+        screen, settings.policies, shares, f"{settings.run}: forecast", settings.audit_rate
+    )
     policies = settings.policies.policies
     read = decoder(settings.decode)
     posts = escalated = escalations = 0
@@ -44,7 +49,8 @@ def measured(settings: ModerationSettings, slices: Sequence[Slice]) -> Measured:
         ids: Any = content["content_id"]
         found = scored([screen], texts)
         sample = audited(ids, settings.audit_rate, "")
-        codes = routes(heads.scores(found.scores[0]), heads, sample, found.empty)
+        decided = applied.decide(found.scores[0], found)
+        codes = routes(decided.scores, decided.heads, sample[:, None], found.empty)
         rows, columns = np.nonzero(judged(codes))
         posts += content.num_rows
         escalated += len(np.unique(rows))

@@ -9,7 +9,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from weir.distribution import install_command
 from weir.pipelines.options import ModerationSettings
-from weir.pipelines.options.cold import ColdStart, ColdStartOptions, share_of
+from weir.pipelines.options.cold import DEFAULT, ColdStart, ColdStartOptions, share_of
 from weir.pipelines.screening.stream_sample import posts_of_topics
 from weir.policies.policy import Policy
 from weir.transforms.read import SourceError
@@ -65,7 +65,11 @@ def cold_started(options: PipelineOptions, settings: ModerationSettings) -> Mode
     if not fitted.heads:
         return settings
     source = ColdScreenSource.adding(settings.screen, fitted.heads, fitted.reports)
-    return replace(settings, screen=source)
+    shares = settings.shares
+    if shares is not None and chosen.cold_start != DEFAULT:
+        own = tuple((head.policy_id, start.settings.escalated) for head in fitted.heads)
+        shares = replace(shares, own=own)
+    return replace(settings, screen=source, shares=shares)
 
 
 def headless(policies: Sequence[Policy], screen: Screen) -> list[Policy]:

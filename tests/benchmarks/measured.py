@@ -142,8 +142,8 @@ def main() -> None:
     timed(PartitionReader, "poll", "read")
     decoder = decoding.decoder
     decoding.decoder = lambda settings: timing(decoder(settings), "decode")
-    timed(screen_step, "scores_of", "score")
-    timed(screen_step, "audited", "route")
+    timed(screen_step, "scored", "score")
+    timed(screen_step, "sampled", "route")
     timed(screen_step, "routes", "route")
     timed(screen_step, "screenings", "screening rows")
     timed(screen_step, "escalations", "escalations")

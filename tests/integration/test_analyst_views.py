@@ -500,3 +500,33 @@ def test_what_had_nothing_to_read_is_cleared_and_no_part_of_the_recall(bigquery)
     labels = rows_of(bigquery, "labels", run)
     assert {(row["label"], row["decided_by"]) for row in labels} == {("cleared", "screen")}
     assert [row["cleared"] for row in rows_of(bigquery, "live_recall", run)] == [1]
+
+
+def test_screen_cost_has_what_each_language_asks_and_finds(bigquery):
+    run = f"cost-{uuid.uuid4().hex[:8]}"
+    routes = ["escalate", "audit", "audit", "clear"]
+    rows = [
+        screening(run, n, stored={"detected_language": language}, spam=route)
+        for n, (language, route) in enumerate((x, y) for x in ("en", "de") for y in routes)
+    ]
+    put(bigquery, "screenings", rows)
+    answers = ["violates", "safe", "safe", None, "violates", "violates", "safe", None]
+    audit = {"route": "audit", "inclusion_probability": 0.5}
+    put(
+        bigquery,
+        "verdicts",
+        [
+            verdict(run, n, "spam", answer, **(audit if n % 4 else {}))
+            for n, answer in enumerate(answers)
+            if answer
+        ],
+    )
+    found = {row["language"]: row for row in rows_of(bigquery, "screen_cost", run)}
+    assert {name: row["requests_per_1000"] for name, row in found.items()} == {
+        "en": 750,
+        "de": 750,
+    }
+    assert {name: (row["missed"], row["recall"]) for name, row in found.items()} == {
+        "en": (0, 1),
+        "de": (2, pytest.approx(1 / 3)),
+    }

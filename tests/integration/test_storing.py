@@ -62,7 +62,9 @@ def one(job, sql):
 
 def test_a_part_of_the_cleared_posts_is_stored_the_rest_counted_and_rates_are_right(job, screen):
     job.send(posts())
-    counts = job.run(f"--screen={screen}", "--record_cleared=25%", "--audit_rate=0.1")
+    counts = job.run(
+        f"--screen={screen}", "--budget_per_head=off", "--record_cleared=25%", "--audit_rate=0.1"
+    )
     assert counts.imbalances() == []
     assert counts.screenings == 420
     stored = one(job, f"SELECT COUNT(*) AS n FROM `{{dataset}}.screenings` WHERE {LIVE}")["n"]
@@ -82,7 +84,9 @@ def test_a_part_of_the_cleared_posts_is_stored_the_rest_counted_and_rates_are_ri
 
 def test_with_none_recorded_every_cleared_post_is_counted_alone(job, screen):
     job.send(posts())
-    counts = job.run(f"--screen={screen}", "--record_cleared=none", "--audit_rate=0")
+    counts = job.run(
+        f"--screen={screen}", "--budget_per_head=off", "--record_cleared=none", "--audit_rate=0"
+    )
     assert (counts.imbalances(), counts.screenings_unrecorded) == ([], 400)
     (row,) = job.rows(
         f"SELECT * FROM `{{dataset}}.daily_rates` WHERE {LIVE} AND policy_id = 'game-cheating'"
@@ -92,7 +96,9 @@ def test_with_none_recorded_every_cleared_post_is_counted_alone(job, screen):
 
 def test_nothing_of_a_post_or_a_dead_message_is_stored_where_no_text_is_to_be(job, screen):
     job.send([*posts(5, 5), b'{"id": "x", "secret'])
-    counts = job.run(f"--screen={screen}", "--store_text=none", "--audit_rate=1")
+    counts = job.run(
+        f"--screen={screen}", "--budget_per_head=off", "--store_text=none", "--audit_rate=1"
+    )
     assert counts.imbalances() == []
     assert counts.dead_letters == 1
     verdicts = job.rows(f"SELECT * FROM `{{dataset}}.verdicts` WHERE {LIVE}")
@@ -107,7 +113,7 @@ def test_nothing_of_a_post_or_a_dead_message_is_stored_where_no_text_is_to_be(jo
 
 def test_equal_posts_can_be_told_by_their_hash(job, screen):
     job.send([post(n, "aimbot for sale", n=n) for n in range(3)])
-    job.run(f"--screen={screen}", "--store_text=hash", "--audit_rate=0")
+    job.run(f"--screen={screen}", "--budget_per_head=off", "--store_text=hash", "--audit_rate=0")
     texts = job.rows(f"SELECT text FROM `{{dataset}}.verdicts` WHERE {LIVE}")
     assert len(texts) == 3
     assert len({row["text"] for row in texts}) == 1
@@ -128,7 +134,9 @@ def authors(job, table):
 
 def test_one_authors_rows_go_and_all_others_stay(job, screen):
     job.send(posts())
-    job.run(f"--screen={screen}", "--author_field=user.name", "--audit_rate=0")
+    job.run(
+        f"--screen={screen}", "--budget_per_head=off", "--author_field=user.name", "--audit_rate=0"
+    )
     ann, bob = (pseudonym(KEY, name) for name in ("u1", "u2"))
     for table in ("screenings", "verdicts"):
         assert {ann, bob} < authors(job, table)
@@ -145,7 +153,9 @@ def test_one_authors_rows_go_and_all_others_stay(job, screen):
 
 def test_an_author_may_be_sql_and_is_only_a_parameter(job, screen):
     job.send([post(1, "aimbot", user={"name": "' OR 1=1 --"}), post(2, "aimbot", user={"name": 7})])
-    job.run(f"--screen={screen}", "--author_field=user.name", "--audit_rate=0")
+    job.run(
+        f"--screen={screen}", "--budget_per_head=off", "--author_field=user.name", "--audit_rate=0"
+    )
     assert weir_forget(job, "--author", "' OR 1=1 --").exit_code == 0
     assert authors(job, "verdicts") == {pseudonym(KEY, "7")}
     assert weir_forget(job, "--pseudonym", "' OR 1=1 --").exit_code == 0

@@ -80,6 +80,7 @@ class Stream:
             f"--dead_letter_topic={self.name}-dead",
             f"--run_name={self.name}",
             f"--screen={self.screen}",
+            "--budget_per_head=off",
             f"--policies={self.policies}",
             "--audit_rate=0",
         ]

@@ -101,7 +101,12 @@ class Replay:
         self.kafka, self.bigquery, self.name = kafka, bigquery, name
         # The stack's own topic comes first, and the last one given counts.
         self.stack = [a for a in Stack(kafka, bigquery).arguments() if "--topics" not in a]
-        self.common = [f"--screen={screen}", "--audit_rate=0.02", "--cache_mb=0"]
+        self.common = [
+            f"--screen={screen}",
+            "--budget_per_head=off",
+            "--audit_rate=0.02",
+            "--cache_mb=0",
+        ]
         self.topic, self.policies = topic, policies
 
     def arguments(self, *more):

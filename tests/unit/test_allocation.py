@@ -66,8 +66,11 @@ def test_more_than_every_post_for_every_head_opens_all() -> None:
 
 
 def test_requests_that_the_audits_take_alone_are_refused() -> None:
-    with pytest.raises(ValueError, match="takes all of the 50 requests"):
-        Asked(per_1000=50).shares([None] * 8, audit_rate=0.01)
+    problem = Asked(per_1000=50).problem(8, audit_rate=0.01)
+    assert problem is not None
+    assert "take all of the 50 requests" in problem
+    assert Asked(per_1000=50).shares([None] * 8, audit_rate=0.01).tolist() == [0.0] * 8
+    assert Asked(per_1000=90).problem(8, audit_rate=0.01) is None
 
 
 @pytest.mark.parametrize("asked", [{"per_head": 0.0}, {"per_head": 1.5}, {"per_1000": 0.0}])

@@ -1,7 +1,7 @@
 import pytest
 
 from weir.infra.bigquery import TABLES, VIEWS, columns, statement, statements
-from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
+from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, THRESHOLD, VERDICT
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,7 @@ from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
         ("shadow_screenings", SCREENING),
         ("verdicts", VERDICT),
         ("deferrals", DEFERRAL),
+        ("thresholds", THRESHOLD),
         ("dead_letters", DEAD_LETTER),
     ],
 )

@@ -38,7 +38,7 @@ from weir.transforms.screen.provisional import (
     thresholds,
 )
 from weir.transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED
-from weir.transforms.screen.step import escalations
+from weir.transforms.screen.rows import escalations
 from weir.transforms.text.features import BUCKETS
 from weir.transforms.write.flagged import (
     SCHEMA,

@@ -9,7 +9,7 @@ from weir.pipelines.errors import OptionError
 from weir.pipelines.options.storage import _share
 from weir.transforms.records import SCREENING
 from weir.transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED, ScreenSettings
-from weir.transforms.screen.step import recording
+from weir.transforms.screen.rows import recording
 from weir.transforms.write.recording import Recorded, recorded
 
 

@@ -15,6 +15,7 @@ from weir.transforms.screen.route import (
     ScreenSettings,
     audited,
     routes,
+    sampled,
 )
 from weir.transforms.text.features import BUCKETS
 
@@ -39,26 +40,26 @@ def test_a_policy_without_a_head_is_forced_and_has_no_score(screen: Screen) -> N
     heads = Heads.of(screen, policy_set("a", "new"))
     scores = heads.scores(np.zeros((2, 3)))
     assert np.isnan(scores[:, 1]).all()
-    codes = routes(scores, heads, np.array([False, True]))
+    codes = routes(scores, heads, np.array([[False], [True]]))
     assert codes.tolist() == [[CLEAR, FORCED], [AUDIT, FORCED]]
 
 
 def test_a_score_at_the_threshold_escalates(screen: Screen) -> None:
     heads = Heads.of(screen, policy_set("a"))
     scores = np.array([[0.1], [np.nextafter(0.1, 0)], [1.0]])
-    codes = routes(scores, heads, np.zeros(3, bool))
+    codes = routes(scores, heads, np.zeros((3, 1), bool))
     assert codes[:, 0].tolist() == [ESCALATE, CLEAR, ESCALATE]
 
 
 def test_an_audit_takes_only_what_would_have_been_cleared(screen: Screen) -> None:
     heads = Heads.of(screen, policy_set("a", "b"))
-    codes = routes(np.array([[0.5, 0.0]]), heads, np.array([True]))
+    codes = routes(np.array([[0.5, 0.0]]), heads, np.array([[True]]))
     assert codes.tolist() == [[ESCALATE, AUDIT]]
 
 
 def test_a_set_without_policies_has_no_routes(screen: Screen) -> None:
     heads = Heads.of(screen, policy_set())
-    assert routes(heads.scores(np.zeros((2, 3))), heads, np.zeros(2, bool)).shape == (2, 0)
+    assert routes(heads.scores(np.zeros((2, 3))), heads, np.zeros((2, 1), bool)).shape == (2, 0)
 
 
 def test_the_audit_takes_its_share_and_always_the_same_posts() -> None:
@@ -71,6 +72,13 @@ def test_the_audit_takes_its_share_and_always_the_same_posts() -> None:
 def test_another_salt_draws_another_sample() -> None:
     ids = pa.array([f"post-{n}" for n in range(2000)])
     assert not np.array_equal(audited(ids, 0.5, "one"), audited(ids, 0.5, "two"))
+
+
+def test_pairs_are_drawn_at_rates_of_their_own_and_those_of_a_low_one_at_a_higher_one_too() -> None:
+    ids = pa.array([f"post-{n}" for n in range(20_000)])
+    drawn = sampled(ids, np.tile([0.02, 0.05], (20_000, 1)), "")
+    assert np.abs(drawn.mean(axis=0) - [0.02, 0.05]).max() < 0.01
+    assert not (drawn[:, 0] & ~drawn[:, 1]).any()
 
 
 @pytest.mark.parametrize(("rate", "share"), [(0.0, 0.0), (1.0, 1.0)])

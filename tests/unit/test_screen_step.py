@@ -26,7 +26,7 @@ from weir.transforms.screen import (
 )
 from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
 from weir.transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED
-from weir.transforms.screen.step import escalations, screenings
+from weir.transforms.screen.rows import escalations, screenings
 from weir.transforms.text.features import BUCKETS, matrix
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -19,9 +19,32 @@ def settings(*arguments):
 
 
 def test_one_job_does_all_by_default():
-    job = settings("--topics=posts")
+    job = settings("--topics=posts", "--budget_per_head=off")
     assert job.stages is Stages.ALL
     assert job.topics_written == ("weir-dead-letters", "weir-flagged")
+
+
+def test_what_a_surge_brings_beyond_its_bound_goes_to_the_deferred_topic():
+    for stages in ("all", "screen"):
+        assert "weir-deferred" in settings("--topics=posts", f"--stages={stages}").topics_written
+    judging = settings("--stages=judge")
+    assert "weir-deferred" not in judging.topics_written
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--budget_per_head=0.1", "--requests_per_1000=300"], "give one"),
+        (["--budget_per_head=2"], "budget_per_head is '2'"),
+        (["--budget_per_head=much"], "budget_per_head is 'much'"),
+        (["--requests_per_1000=-1"], "requests_per_1000 is -1"),
+        (["--requests_per_1000=nan"], "requests_per_1000 is nan"),
+        (["--requests_per_1000=80"], "take all of the 80 requests"),
+    ],
+)
+def test_a_budget_that_buys_nothing_is_refused(given, message):
+    with pytest.raises(OptionError, match=message):
+        settings("--topics=posts", *given)
 
 
 def test_a_budget_adds_the_deferred_topic():
@@ -55,7 +78,7 @@ def test_what_ships_with_weir_is_not_read_again():
 
 
 def test_a_job_that_screens_writes_escalations_and_asks_for_no_engine():
-    job = settings("--topics=posts", "--stages=screen")
+    job = settings("--topics=posts", "--stages=screen", "--budget_per_head=off")
     assert job.topics_written == ("weir-dead-letters", "weir-escalations")
     with pytest.raises(RuntimeError, match="no engine"):
         job.engine()

@@ -36,9 +36,10 @@ class Stream:
         """Return which posts are escalated (1), deferred (2) or cleared (0)."""
         self.now += seconds
         known = np.full(len(scores), fresh)
-        self.moves += self.group.learn(scores, known, self.now)
-        above = logits(scores) >= self.group.cuts
-        return above.astype(int) + self.group.over(scores, known)
+        places = logits(scores)
+        self.moves += self.group.learn(places, known, self.now)
+        above = places >= self.group.cuts
+        return above.astype(int) + self.group.over(places, known)
 
     def settled(self, posts: int = 5000) -> "Stream":
         self.give(drawn(posts))
@@ -55,8 +56,7 @@ def test_a_head_is_open_for_its_share_of_the_stream() -> None:
 def test_of_a_few_posts_the_highest_are_escalated(posts: int, share: float, seed: int) -> None:
     scores = drawn(posts, seed=seed)
     outcomes = Stream(np.array([share])).give(scores)
-    # Those of the sketch's bin that the threshold lies in cannot be told apart.
-    assert (outcomes >= 1).sum() >= share * posts - 4
+    assert (outcomes >= 1).sum() >= 0.95 * share * posts - 1
     assert outcomes[scores.argmax()] == 1
 
 
@@ -138,8 +138,8 @@ def test_copies_move_no_threshold_and_use_up_nothing() -> None:
 
 def test_a_start_stays_near_what_was_known_before() -> None:
     group = Group(SHARE, 0.0)
-    group.learn(drawn(2000, 3.0), np.ones(2000, bool), 0.0)
-    group.begin(np.array([-2.0]), within=0.5)
+    group.learn(logits(drawn(2000, 3.0)), np.ones(2000, bool), 0.0)
+    group.begin(np.array([-2.0]), within=np.array([0.5]))
     assert group.cuts == [-1.5]
 
 

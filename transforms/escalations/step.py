@@ -18,7 +18,7 @@ from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.offset_ledger import PROGRESS, positions
 from weir.transforms.records import Route, Stage
-from weir.transforms.screen.step import ESCALATION_ROWS
+from weir.transforms.screen.rows import ESCALATION_ROWS
 
 
 class WriteEscalations(beam.PTransform):

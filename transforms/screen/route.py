@@ -78,6 +78,18 @@ def audited(content_ids: pa.StringArray, rate: float, salt: str) -> npt.NDArray[
     return draws < np.uint64(int(rate * 2**64))
 
 
+def sampled(content_ids: pa.StringArray, rates: Floats, salt: str) -> npt.NDArray[np.bool_]:
+    """Return which pairs of a post and a policy the sample takes at their (rows, policies) rates.
+
+    A post that is taken at a rate is taken at every higher one.
+    """
+    taken = np.zeros(rates.shape, bool)
+    for rate in np.unique(rates).tolist():
+        at_rate = rates == rate
+        taken |= at_rate & audited(content_ids, rate, salt)[:, None]
+    return taken
+
+
 def routes(
     scores: Floats,
     heads: Heads,
@@ -86,11 +98,11 @@ def routes(
 ) -> Codes:
     """Return (rows, policies) codes of ROUTES for (rows, policies) scores.
 
-    At the threshold or above a post escalates; below it is cleared, unless the sample took it.
-    What is ``empty`` has nothing to be judged by.
+    At the threshold or above a post escalates; below it is cleared, unless ``audits``, (rows,
+    policies) or (rows, 1), took it. What is ``empty`` (rows,) has nothing to be judged by.
     """
     codes = (scores >= heads.thresholds).astype(np.int8)
-    codes[(codes == CLEAR) & audits[:, None]] = AUDIT
+    codes[(codes == CLEAR) & audits] = AUDIT
     codes[:, heads.column < 0] = FORCED
     if empty is not None:
         codes[empty] = EMPTY

@@ -1,9 +1,9 @@
 """The step of the graph that screens: content in, screenings and escalations out."""
 
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 import apache_beam as beam
@@ -11,16 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from weir.policies.policy import PolicySet, Status
+from weir.policies.policy import PolicySet
 from weir.policies.source import PolicySource
 from weir.transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
-from weir.transforms.counts import ages, counter, latency, policy_counter
-from weir.transforms.identity import decision_ids
+from weir.transforms.counts import ages, counter, latency, policy_counter, surges
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.garbage import settle
 from weir.transforms.process.offset_ledger import PROGRESS, positions
 from weir.transforms.process.reloading import RELOADS, Reloading
-from weir.transforms.records import ESCALATION, SCREENING, Route, post_bytes
+from weir.transforms.records import Route
 from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
 from weir.transforms.screen.model import Floats, ScreenSource, scored
 from weir.transforms.screen.provisional import (
@@ -32,154 +31,26 @@ from weir.transforms.screen.provisional import (
 )
 from weir.transforms.screen.route import (
     AUDIT,
+    CLEAR,
     EMPTY,
-    ROUTES,
+    ESCALATE,
     Codes,
-    Heads,
     ScreenSettings,
-    audited,
     judged,
     routes,
+    sampled,
 )
+from weir.transforms.screen.rows import escalations, recording, screenings, take
+from weir.transforms.screen.thresholds.applied import UNSEEN_AUDITS, Applied, Decided, StreamShares
+from weir.transforms.screen.thresholds.group import Reason
+from weir.transforms.screen.thresholds.rows import deferrals, threshold_rows
 
-ESCALATION_ROWS = 32
-_ESCALATION_BYTES = 4 << 20  # of posts in one batch of escalations, unless one alone is larger
-_ORIGIN = ("run", "cluster", "mode")  # of an escalation that leaves this job
-_ROUTE_NAMES = pa.array([route.value for route in ROUTES], pa.string())
-
-
-@lru_cache(maxsize=16)
-def _policy_column(policy_ids: tuple[str, ...], rows: int) -> tuple[Any, Any]:
-    """Return the list offsets and the ids of ``rows`` lists with one entry a policy."""
-    offsets = np.arange(rows + 1, dtype=np.int32) * len(policy_ids)
-    ids = np.tile(np.arange(len(policy_ids), dtype=np.int32), rows)
-    return pa.array(offsets), _take(pa.array(policy_ids, pa.string()), ids)
-
-
-def screenings(
-    content: pa.RecordBatch,
-    scores: Floats,
-    codes: Codes,
-    *,
-    screen_version: str,
-    policies: PolicySet,
-    settings: ScreenSettings,
-    screened_at: datetime,
-    stages: Codes,
-    recorded: Floats | None = None,
-) -> pa.RecordBatch:
-    """Return one SCREENING row per post from (rows, policies) scores and routes.
-
-    ``stages`` is how many stages of the screen read each post. ``recorded`` is each row's chance to
-    be stored; by default that of ``recording`` these codes.
-    """
-    rows = content.num_rows
-    policy_ids = tuple(policy.policy_id for policy in policies.policies)
-    offsets, ids = _policy_column(policy_ids, rows)
-    flat = scores.ravel()
-    entries: Any = pa.StructArray.from_arrays(
-        [ids, pa.array(flat, mask=np.isnan(flat)), _take(_ROUTE_NAMES, codes.ravel())],
-        names=["policy_id", "score", "route"],
-    )
-    columns = {
-        "decision_id": decision_ids(
-            content,
-            cluster=settings.cluster,
-            stage="screen",
-            version=f"{screen_version}:{policies.version}",
-            run=settings.run,
-        ),
-        "run": pa.repeat(settings.run, rows),
-        "screened_at": pa.repeat(pa.scalar(screened_at, SCREENING.field("screened_at").type), rows),
-        "screen_version": pa.repeat(screen_version, rows),
-        "policy_set": pa.repeat(policies.version, rows),
-        "policies": pa.ListArray.from_arrays(offsets, entries),
-        "mode": pa.repeat(str(settings.mode), rows),
-        "shadow_policies": _in_shadow(policies, rows),
-        "recorded_probability": pa.array(
-            recording(settings, codes) if recorded is None else recorded
-        ),
-        "record_cleared": pa.repeat(settings.record_cleared, rows),
-        "stages": pa.array(stages, pa.int64()),
-    }
-    return pa.RecordBatch.from_arrays(
-        [columns[name] if name in columns else content[name] for name in SCREENING.names],
-        schema=SCREENING,
-    )
-
-
-def recording(settings: ScreenSettings, *decided: Codes) -> Floats:
-    """Return each post's chance to be stored: below 1 where all that was decided is to clear it."""
-    cleared = ~np.logical_or.reduce([judged(codes).any(axis=1) for codes in decided])
-    return np.where(cleared, settings.record_cleared, 1.0)
-
-
-def _in_shadow(policies: PolicySet, rows: int) -> Any:
-    """Return ``rows`` lists of the policies that are in shadow; null where none is."""
-    kind = SCREENING.field("shadow_policies").type
-    found = [p.policy_id for p in policies.policies if p.status == Status.SHADOW]
-    return pa.array([found] * rows, kind) if found else pa.nulls(rows, kind)
-
-
-def escalations(
-    content: pa.RecordBatch,
-    scores: Floats,
-    codes: Codes,
-    *,
-    screen_version: str,
-    policies: PolicySet,
-    settings: ScreenSettings,
-    provisional: Ids | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """Yield the posts to judge as ESCALATION batches, policy by policy.
-
-    ``provisional`` holds the decision ids of what is flagged before that.
-
-    One policy's posts stay together because the judge reads the policy once for all of them.
-    """
-    policy, row = np.nonzero(judged(codes).T)
-    if not len(row):
-        return
-    ids = pa.array([p.policy_id for p in policies.policies], pa.string())
-    versions = pa.array([p.version for p in policies.policies], pa.string())
-    sizes = post_bytes(content)[row]
-    for start, stop in _cuts(sizes):
-        rows, which = row[start:stop], policy[start:stop]
-        taken = _take(content, rows)
-        score, code = scores[rows, which], codes[rows, which]
-        yield pa.RecordBatch.from_arrays(
-            [
-                *taken.columns,
-                _take(ids, which),
-                _take(versions, which),
-                pa.repeat(screen_version, len(rows)),
-                _take(_ROUTE_NAMES, code),
-                pa.array(score, mask=np.isnan(score)),
-                pa.array(np.where(code == AUDIT, settings.audit_rate, 1.0)),
-                *(pa.nulls(len(rows), pa.string()) for _ in _ORIGIN),
-                pa.nulls(len(rows), pa.string())
-                if provisional is None
-                else pa.array(provisional[rows, which], pa.string()),
-            ],
-            schema=ESCALATION,
-        )
-
-
-def _take(rows: Any, indices: npt.NDArray[Any]) -> Any:
-    """Return the chosen rows of an Arrow array or batch."""
-    return rows.take(pa.array(indices))
-
-
-def _cuts(sizes: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yield ranges of at most ESCALATION_ROWS rows and about _ESCALATION_BYTES."""
-    start = size = 0
-    for stop, row_size in enumerate(sizes.tolist()):
-        full = stop - start == ESCALATION_ROWS or size + row_size > _ESCALATION_BYTES
-        if full and stop > start:
-            yield start, stop
-            start, size = stop, 0
-        size += row_size
-    yield start, len(sizes)
+_LOG = logging.getLogger(__name__)
+_SURGE = (
+    "a surge: %.0f%% of the latest posts in %s are above the threshold of %s, which is open for "
+    "%.0f%%. It stays where it is, and what is above three times that share is deferred; the "
+    "table thresholds has the rows"
+)
 
 
 class _Screen(beam.DoFn):
@@ -192,9 +63,10 @@ class _Screen(beam.DoFn):
         settings: ScreenSettings,
         shadow: Reloading[LoadedScreen] | None = None,
         provisional: ProvisionalSettings | None = None,
+        shares: StreamShares | None = None,
     ) -> None:
         self.sources, self.settings = (policies, source, shadow), settings
-        self.provisional = provisional
+        self.provisional, self.shares = provisional, shares
 
     def setup(self) -> None:
         policies, source, shadow = self.sources
@@ -204,11 +76,14 @@ class _Screen(beam.DoFn):
         self.screened, self.escalated = counter("screenings"), counter("escalations")
         self.audits = counter("audits")
         self.untouched, self.empty = counter("untouched"), counter("nothing_to_read")
+        self.deferred = counter("deferred")
         self._seen: tuple[Any, ...] = (None, None, None)
+        self._told: set[str] = set()  # versions of thresholds whose rows have gone out
         self._take()
         settle("screen")
 
     def teardown(self) -> None:
+        self.applied: list[Applied] = []  # so that nothing holds their thresholds
         for source in self.sources:
             if source is not None:
                 RELOADS.release(source)
@@ -225,7 +100,10 @@ class _Screen(beam.DoFn):
             here.count()
         self.policies = policies.value
         self.screens = [each.value.screen for each in (screen, second) if each is not None]
-        self.heads = [Heads.of(each, self.policies) for each in self.screens]
+        run, rate = self.settings.run, self.settings.audit_rate
+        self.applied = [
+            Applied(each, self.policies, self.shares, run, rate) for each in self.screens
+        ]
         if self.provisional is not None:
             self.precise = thresholds(self.screens[0], self.policies, self.provisional.mode)
         self.per_policy = [
@@ -238,32 +116,32 @@ class _Screen(beam.DoFn):
         texts: Any = content["text"]
         contents: Any = content["content_id"]
         read = scored(self.screens, texts)
-        found = zip(self.heads, read.scores, strict=True)
-        scores, *shadow_scores = [heads.scores(each) for heads, each in found]
-        sample = audited(contents, settings.audit_rate, settings.audit_salt)
-        codes = routes(scores, self.heads[0], sample, read.empty)
-        self._count(codes)
+        found = zip(self.applied, read.scores, strict=True)
+        decided, *shadows = [applied.decide(each, read) for applied, each in found]
+        rates = np.where(decided.unseen, UNSEEN_AUDITS, 1.0) * settings.audit_rate
+        rates = np.minimum(rates, 1.0)
+        sample = sampled(contents, rates, settings.audit_salt)
+        scores, codes = decided.scores, routes(decided.scores, decided.heads, sample, read.empty)
+        over = decided.over & (codes == ESCALATE)
+        self._count(codes, over)
         self._time(content, codes)
         escalated, _ = np.nonzero(judged(codes))
-        PROGRESS.hold(_take(positions(content), escalated))  # before the screenings are let go
+        PROGRESS.hold(take(positions(content), escalated))  # before the screenings are let go
         ids = None
         if self.provisional is not None:
             ids = provisional_ids(
                 content, scores, codes, self.precise, self.policies, self.settings
             )
             yield from self._flagged(content, scores, ids, self.provisional)
-        unaudited = np.zeros(len(codes), bool)
-        shadow_codes = [
-            routes(each, heads, unaudited, read.empty)
-            for heads, each in zip(self.heads[1:], shadow_scores, strict=True)
-        ]
+        unaudited = np.zeros((len(codes), 1), bool)
+        shadow_codes = [routes(each.scores, each.heads, unaudited, read.empty) for each in shadows]
         for _ in shadow_codes:
             PROGRESS.hold(positions(content))  # a row more each
         recorded = recording(settings, codes, *shadow_codes)
         rows = [
             screenings(
                 content,
-                each_scores,
+                each.scores,
                 each_codes,
                 screen_version=screen.version,
                 policies=self.policies,
@@ -271,29 +149,75 @@ class _Screen(beam.DoFn):
                 screened_at=datetime.now(UTC),
                 stages=screen.stages(of_heads).max(axis=1),
                 recorded=recorded,
+                languages=read.languages,
+                threshold_versions=each.versions,
             )
-            for screen, of_heads, each_scores, each_codes in zip(
+            for screen, of_heads, each, each_codes in zip(
                 self.screens,
                 read.scores,
-                [scores, *shadow_scores],
+                [decided, *shadows],
                 [codes, *shadow_codes],
                 strict=True,
             )
         ]
         yield rows[0]
+        yield from self._thresholds(content, [decided, *shadows])
+        if over.any():
+            yield from self._deferred(content, scores, np.where(over, codes, CLEAR), ids)
+        for batch in escalations(
+            content,
+            scores,
+            np.where(over, CLEAR, codes),
+            screen_version=self.screens[0].version,
+            policies=self.policies,
+            settings=settings,
+            provisional=ids,
+            audit_rates=rates,
+        ):
+            WAITING.add(batch)
+            yield beam.pvalue.TaggedOutput("escalations", batch)
+        for shadow in rows[1:]:
+            yield beam.pvalue.TaggedOutput("shadow", shadow)
+
+    def _thresholds(self, content: pa.RecordBatch, decided: Sequence[Decided]) -> Iterator[Any]:
+        """Give the rows of thresholds that this instance decides with for the first time."""
+        for screen, applied, each in zip(self.screens, self.applied, decided, strict=True):
+            news = [s for version, s in each.standing.items() if version not in self._told]
+            if not news:
+                continue
+            self._told.update(standing.version for standing in news)
+            told = [(standing, *moved) for standing in news for moved in applied.told(standing)]
+            for standing, policy_id, move in told:
+                if move.reason == Reason.SURGE:
+                    above, share = 100 * move.above, 100 * move.share
+                    _LOG.warning(_SURGE, above, standing.language, policy_id, share)
+            rows = threshold_rows(
+                content,
+                told,
+                screen_version=screen.version,
+                settings=self.settings,
+                decided_at=datetime.now(UTC),
+            )
+            PROGRESS.hold(rows)
+            yield beam.pvalue.TaggedOutput("thresholds", rows)
+        surges(sum(applied.surges for applied in self.applied))
+
+    def _deferred(
+        self, content: pa.RecordBatch, scores: Floats, codes: Codes, ids: Ids | None
+    ) -> Iterator[Any]:
+        """Give what is beyond the bound of a surge, to be judged by a later run."""
         for batch in escalations(
             content,
             scores,
             codes,
             screen_version=self.screens[0].version,
             policies=self.policies,
-            settings=settings,
+            settings=self.settings,
             provisional=ids,
         ):
-            WAITING.add(batch)
-            yield beam.pvalue.TaggedOutput("escalations", batch)
-        for shadow in rows[1:]:
-            yield beam.pvalue.TaggedOutput("shadow", shadow)
+            rows = deferrals(batch, self.settings, datetime.now(UTC))
+            PROGRESS.hold(rows)  # a row and a message each
+            yield beam.pvalue.TaggedOutput("deferred", rows)
 
     def _flagged(
         self, content: pa.RecordBatch, scores: Floats, ids: Ids, provisional: ProvisionalSettings
@@ -318,7 +242,11 @@ class _Screen(beam.DoFn):
         times: Any = content["timestamp"].filter(pa.array(cleared))
         latency(Route.CLEAR).update_all(ages(times, time.time_ns() // 1000))
 
-    def _count(self, codes: Codes) -> None:
+    def _count(self, codes: Codes, over: npt.NDArray[np.bool_]) -> None:
+        if over.any():
+            self.deferred.inc(int(over.sum()))
+            for policy, count in zip(self.policies.policies, over.sum(axis=0), strict=True):
+                policy_counter(policy.policy_id, "deferred").inc(int(count))
         self.screened.inc(len(codes))
         sent = judged(codes)
         self.untouched.inc(int((~sent.any(axis=1)).sum()))
@@ -331,6 +259,9 @@ class _Screen(beam.DoFn):
                 metric.inc(count)
 
 
+_OUTPUTS = ("escalations", "shadow", "provisional", "thresholds", "deferred")
+
+
 class ScreenContent(beam.PTransform):
     """CONTENT -> ``screenings`` (one batch per batch) and ``escalations`` (at most 32 rows each).
 
@@ -338,6 +269,9 @@ class ScreenContent(beam.PTransform):
     ``provisional`` turns provisional flags on: PROVISIONAL batches come out under that name.
     ``shadow`` is a second screen, whose screenings come out as ``shadow``, to be compared: whatever
     it says changes nothing else. Both score the same features, so it costs a fraction of the first.
+    With ``shares`` the heads that are not certified are open for a share of the stream: THRESHOLD
+    batches come out as ``thresholds``, and DEFERRED ones as ``deferred``: what a surge brings
+    beyond a bound.
 
     What is given as a Reloading is read again while the job runs.
     """
@@ -349,22 +283,22 @@ class ScreenContent(beam.PTransform):
         settings: ScreenSettings,
         shadow: ScreenSource | Reloading[LoadedScreen] | None = None,
         provisional: ProvisionalSettings | None = None,
+        shares: StreamShares | None = None,
     ) -> None:
         super().__init__()
         if isinstance(policies, PolicySet):
             policies = Reloading(PolicySource(policies))
         second = None if shadow is None else _reloading(shadow)
-        self._dofn = _Screen(_reloading(source), policies, settings, second, provisional)
+        self._dofn = _Screen(_reloading(source), policies, settings, second, provisional, shares)
 
     def expand(self, content: Any) -> Any:
         """Apply the step to a PCollection of CONTENT batches."""
         outputs = content | "Screen" >> beam.ParDo(self._dofn).with_outputs(
-            "escalations", "shadow", "provisional", main="screenings"
+            *_OUTPUTS, main="screenings"
         )
         outputs.screenings.element_type = pa.RecordBatch
-        outputs.escalations.element_type = pa.RecordBatch
-        outputs.shadow.element_type = pa.RecordBatch
-        outputs.provisional.element_type = pa.RecordBatch
+        for name in _OUTPUTS:
+            outputs[name].element_type = pa.RecordBatch
         return outputs
 
 

@@ -38,24 +38,31 @@ class Asked:
         """Return the share of the posts, in [0, 1], that each head may escalate.
 
         ``curves`` has each head's recall at selectivity.SHARES, None where nobody measured it.
-        What cannot pay for more than the audits is a ValueError, which says so.
+        What the audits take is no head's to give, so that all of it may be theirs.
         """
         heads = len(curves)
         if not heads:
             return np.zeros(0)
-        total = heads * self.per_head if self.per_1000 is None else self.per_1000 / 1000
-        total = min(total, float(heads))
-        if total <= heads * audit_rate < heads:
-            raise ValueError(
-                f"The audit sample ({audit_rate:g} of the posts for each of {heads} heads) takes "
-                f"all of the {total * 1000:g} requests for 1,000 posts; raise them or lower the "
-                "audit rate."
-            )
+        total = self._total(heads)
         if audit_rate >= 1:
-            return np.full(heads, min(1.0, total / heads))
+            return np.full(heads, total / heads)
         # Of what is not escalated the sample takes its rate: s + rate (1 - s) is asked in all.
         escalated = (total - heads * audit_rate) / (1 - audit_rate)
-        return divided(escalated, curves)
+        return divided(max(0.0, escalated), curves)
+
+    def problem(self, heads: int, audit_rate: float) -> str | None:
+        """Return why that many heads could escalate nothing; None where they can."""
+        total = self._total(heads)
+        if not heads or not total <= heads * audit_rate < heads:
+            return None
+        return (
+            f"The audits ({audit_rate:g} of the posts for each of {heads} heads) take all of the "
+            f"{total * 1000:g} requests for 1,000 posts; raise them, or lower --audit_rate."
+        )
+
+    def _total(self, heads: int) -> float:
+        total = heads * self.per_head if self.per_1000 is None else self.per_1000 / 1000
+        return min(total, float(heads))
 
 
 def divided(total: float, curves: Sequence[Sequence[float] | None]) -> Floats:

@@ -13,11 +13,12 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from weir.transforms.screen.thresholds.sketch import Floats, Mask, Sketch, logits
+from weir.transforms.screen.thresholds.sketch import Floats, Mask, Sketch
 
 # Until a group has so many posts a threshold is where they say: after, SPEED bounds it. Two hundred
 # tell a twentieth of the stream to within a third of it.
 YOUNG = 200
+_GROWN = 1.1  # times the posts of the last time: a threshold for every post would be too many
 SPEED = 0.5 / 3600  # logits a second: odds that change by two thirds in an hour, a day's drift
 MOVE_SECONDS = 60.0
 _LONGEST = 600.0  # of the time since the last look, in which a quiet stream earns no long step
@@ -69,7 +70,7 @@ class Group:
         self.cuts = np.full(heads, -np.inf)  # as they are applied
         self._cuts = self.cuts.copy()  # as they would be, if every small step were one
         self._sketch = Sketch(heads)
-        self._looked = now
+        self._looked, self._settled = now, 0
         self._recent, self._recent_above = 0.0, np.zeros(heads)
         self.surging = np.zeros(heads, bool)
         self._credit = np.maximum(bounds(shares) * WINDOW, _LEAST_CREDIT)
@@ -80,28 +81,33 @@ class Group:
         """Return how many posts have been seen."""
         return self._sketch.seen
 
-    def begin(self, cuts: Floats, within: float) -> None:
-        """Keep the thresholds within so many logits of earlier ones; nan: there is none."""
+    def ask(self, shares: Floats) -> None:
+        """Be open for other shares from now on: thresholds go where these say, at once."""
+        self.shares = shares
+        self._most_credit = np.maximum(bounds(shares) * WINDOW, _LEAST_CREDIT)
+        self._settle()
+
+    def begin(self, cuts: Floats, within: Floats) -> None:
+        """Keep each threshold within so many logits of an earlier one; nan: there is none."""
         known = ~np.isnan(cuts)
-        low, high = cuts[known] - within, cuts[known] + within
+        low, high = cuts[known] - within[known], cuts[known] + within[known]
         self._cuts[known] = self._cuts[known].clip(low, high)
         self.cuts[known] = self._cuts[known]
 
-    def learn(self, scores: Floats, fresh: Mask, now: float) -> list[Move]:
-        """Take in (posts, heads) scores and return the thresholds that are others since.
+    def learn(self, places: Floats, fresh: Mask, now: float) -> list[Move]:
+        """Take in (posts, heads) logits and return the thresholds that are others since.
 
         ``fresh`` (posts,) says which are no copy of a late one: a copy raises no threshold.
         """
         first = not self.posts
         if not first and not self.follows:
             return []
-        places = logits(scores)
         counted = fresh[:, None] | (places < self.cuts)
         counted[:, self.surging] = False
-        self._sketch.add(scores, counted)
-        if self.posts < YOUNG or first:
+        self._sketch.add(places, counted)
+        if first or (self.posts < YOUNG and self.posts >= _GROWN * self._settled):
             moved = self._settle()
-        elif now - self._looked >= MOVE_SECONDS:
+        elif self.posts >= YOUNG and now - self._looked >= MOVE_SECONDS:
             moved = self._step(now)
         else:
             moved = np.zeros(len(self.cuts), bool)
@@ -113,20 +119,20 @@ class Group:
             moves = [self._move(head, Reason.START) for head in range(len(self.cuts))]
         return [*moves, *watched]
 
-    def over(self, scores: Floats, fresh: Mask) -> Mask:
+    def over(self, places: Floats, fresh: Mask) -> Mask:
         """Return which of (posts, heads) are at their threshold and beyond what it may let pass.
 
         The lowest scores are; copies cost the judge nothing and are not counted.
         """
-        self._credit += bounds(self.shares) * len(scores)
+        self._credit += bounds(self.shares) * len(places)
         if not self.follows:
-            return np.zeros(scores.shape, bool)
-        asking = (logits(scores) >= self.cuts) & fresh[:, None]
+            return np.zeros(places.shape, bool)
+        asking = (places >= self.cuts) & fresh[:, None]
         wanted = asking.sum(axis=0)
-        result = np.zeros(scores.shape, bool)
+        result = np.zeros(places.shape, bool)
         for head in np.flatnonzero(wanted > self._credit):
             rows = np.flatnonzero(asking[:, head])
-            ranked = rows[np.argsort(-scores[rows, head], kind="stable")]
+            ranked = rows[np.argsort(-places[rows, head], kind="stable")]
             result[ranked[math.floor(self._credit[head]) :], head] = True
         left = self._credit - np.minimum(wanted, np.floor(self._credit))
         self._credit = np.minimum(left, self._most_credit)
@@ -139,6 +145,7 @@ class Group:
     def _settle(self) -> Mask:
         """Go where the few posts say."""
         before = self.cuts
+        self._settled = self.posts
         self._cuts = self._sketch.cuts(self.shares)
         self.cuts = self._cuts.copy()
         return _differ(before, self.cuts)

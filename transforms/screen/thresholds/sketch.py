@@ -1,8 +1,11 @@
 """How the scores of each head are distributed over the latest posts of a stream, in little memory.
 
 A histogram of the scores' logits, 64 bins to a unit: what share of the posts lies at a threshold or
-above is known to within half a bin, however the scores are spread, and two histograms add up to
+above is known to within a bin, however the scores are spread, and two histograms add up to
 that of both streams. What is older counts less: the whole never weighs more than ``MEMORY`` posts.
+
+Many posts may have the very same score, such as all that a head knows nothing of. A lot decides
+among the posts of a bin that is too many whole: ``places`` puts each where its lot says in it.
 """
 
 import numpy as np
@@ -15,6 +18,8 @@ Mask = npt.NDArray[np.bool_]
 EDGE = 16.0  # beyond it, 1e-7 from 0 and 1, scores are alike
 BINS = 2048
 MEMORY = 20_000.0  # posts; a twentieth is known to within a thirtieth of it then
+_GENEROUS = 1.05  # times the posts that were allowed: so much of a bin passes whole
+_FEW = 3  # and these
 _PER_UNIT = BINS / (2 * EDGE)
 _NEAREST = float(expit(-EDGE))
 
@@ -25,6 +30,20 @@ def logits(scores: Floats) -> Floats:
     return np.asarray(np.log(clipped / (1 - clipped)), np.float64)
 
 
+def places(scores: Floats, lots: Floats) -> Floats:
+    """Return (posts, heads) logits of scores in [0, 1], where their posts' lots put them in bins.
+
+    ``lots`` is (posts,), in [0, 1), and the same for equal posts.
+    """
+    bins = np.floor((logits(scores) + EDGE) * _PER_UNIT).clip(0, BINS - 1)
+    return np.asarray((bins + lots[:, None]) / _PER_UNIT - EDGE, np.float64)
+
+
+def logit(score: float) -> float:
+    """Return the log-odds of one score in [0, 1], within EDGE."""
+    return float(logits(np.array([score]))[0])
+
+
 class Sketch:
     """The distributions of ``heads`` heads over one stream of posts. Not for several threads."""
 
@@ -32,10 +51,10 @@ class Sketch:
         self.counts = np.zeros((heads, BINS))
         self.seen = 0  # posts, forgotten ones included
 
-    def add(self, scores: Floats, counted: Mask | None = None) -> None:
-        """Add (posts, heads) scores; of them only those that are ``counted``, of the same shape."""
-        posts, heads = scores.shape
-        place = ((logits(scores) + EDGE) * _PER_UNIT).astype(np.intp).clip(0, BINS - 1)
+    def add(self, found: Floats, counted: Mask | None = None) -> None:
+        """Add (posts, heads) logits; of them only those that are ``counted``, of the same shape."""
+        posts, heads = found.shape
+        place = ((found + EDGE) * _PER_UNIT).astype(np.intp).clip(0, BINS - 1)
         place += np.arange(heads) * BINS
         added = place.ravel() if counted is None else place[counted]
         self.counts += np.bincount(added, minlength=heads * BINS).reshape(heads, BINS)
@@ -49,9 +68,10 @@ class Sketch:
         self._forget()
 
     def cuts(self, shares: Floats) -> Floats:
-        """Return, for each head, the logit that its share of the posts reaches.
+        """Return, for each head, the highest logit that its share of the posts reaches.
 
-        At least one post does: the first one of a stream escalates. -inf where all do.
+        Rather a few too many than one too few, and one at least: the first post of a stream
+        escalates. -inf where all do.
         """
         total = self.counts.sum(axis=1)
         allowed = np.maximum(np.ceil(shares * total - 1e-9), 1.0)
@@ -60,23 +80,17 @@ class Sketch:
             result[head] = self._cut(int(head), float(allowed[head]))
         return result
 
-    def above(self, cuts: Floats) -> Floats:
-        """Return, for each head, which share of its posts is at a logit or above; 0 of nothing."""
-        place = (np.clip(cuts, -EDGE, EDGE) + EDGE) * _PER_UNIT
-        whole = np.minimum(place.astype(np.intp), BINS - 1)
-        heads = np.arange(len(self.counts))
-        beyond = np.cumsum(self.counts[:, ::-1], axis=1)[:, ::-1]
-        here = self.counts[heads, whole]
-        mass = beyond[heads, whole] - here * (place - whole)
-        return np.asarray(mass / np.maximum(beyond[:, 0], 1e-12), np.float64)
-
     def _cut(self, head: int, allowed: float) -> float:
-        """Return the logit with ``allowed`` posts above it, as if each bin were even inside."""
+        """Return the lower edge of the highest bin that ``allowed`` posts reach.
+
+        Where the bin is too many whole it is cut where the lots let the right number pass.
+        """
         beyond = np.cumsum(self.counts[head, ::-1])
-        turn = int(np.searchsorted(beyond, allowed))  # the first bin from above that is too much
-        over = beyond[turn] - allowed
-        low = BINS - 1 - turn
-        return float((low + over / self.counts[head, low]) / _PER_UNIT - EDGE)
+        turn = int(np.searchsorted(beyond, allowed))
+        low = float(BINS - 1 - turn)
+        if beyond[turn] > _GENEROUS * allowed + _FEW:
+            low += float((beyond[turn] - allowed) / self.counts[head, BINS - 1 - turn])
+        return low / _PER_UNIT - EDGE
 
     def _forget(self) -> None:
         most = float(self.counts.sum(axis=1).max(initial=0.0))

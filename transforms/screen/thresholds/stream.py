@@ -2,138 +2,158 @@
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 from weir.transforms.screen.thresholds.group import Group, Move
-from weir.transforms.screen.thresholds.sketch import Floats, Mask
+from weir.transforms.screen.thresholds.sketch import Floats, Mask, places
 from weir.transforms.text.languages import GROUPS, Groups
 
 _KEY_BITS = 16  # 65,536 posts are remembered, 0.5 MB
-_MULTIPLIERS = np.random.default_rng(13).integers(0, 1 << 63, 1024, np.uint64) | np.uint64(1)
+_MULTIPLIERS = np.random.default_rng(13).integers(0, 1 << 63, 256, np.uint64) | np.uint64(1)
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A threshold that is another from now on, and the version of its language's thresholds."""
+class Standing:
+    """The thresholds of all heads for one language under one version."""
 
     language: str
     version: str
-    move: Move
+    moves: tuple[Move, ...]  # one a head, in their order: the last of each
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
     """What the thresholds make of a batch, each (rows, heads), and ``versions`` (rows,).
 
-    ``over`` is at its threshold and beyond the bound of a surge: to be deferred.
+    ``above`` is at its threshold or above, ``over`` of them beyond the bound of a surge: to be
+    deferred. ``standing`` has what each of the versions is.
     """
 
-    thresholds: Floats
+    above: Mask
     over: Mask
     versions: npt.NDArray[np.object_]
-    moved: tuple[Moved, ...]
+    standing: Mapping[str, Standing]
 
 
 @dataclass(frozen=True)
 class Known:
     """A threshold that an earlier run had: ``cut`` is a logit."""
 
-    head: int
+    policy_id: str
     language: str
     cut: float
     within: float  # logits that it may have moved by since
 
 
-@dataclass(eq=False)
 class StreamThresholds:
     """The thresholds in one process; for all of its threads.
 
     ``shares`` is (heads,). ``name`` is what versions are versions of: the screen.
     """
 
-    name: str
-    shares: Floats
-    follows: bool = True
-
-    def __post_init__(self) -> None:
+    def __init__(self, name: str, shares: Floats, *, follows: bool = True) -> None:
+        self._name, self._shares, self._follows = name, shares, follows
         self._groups: dict[int, Group] = {}
-        self._versions: dict[int, str] = {}
+        self._standing: dict[int, Standing] = {}
         self._seen = np.zeros(1 << _KEY_BITS, np.uint64)
         self._lock = threading.Lock()
+
+    def ask(self, shares: Floats) -> None:
+        """Be open for other shares from now on."""
+        with self._lock:
+            if not np.array_equal(shares, self._shares):
+                self._shares = shares
+                for group in self._groups.values():
+                    group.ask(shares)
 
     def cut(self, scores: Floats, languages: Groups, now: float) -> Cut:
         """Take in a batch's (rows, heads) scores in [0, 1], and say which of them are above.
 
         ``languages`` is (rows,), ``now`` in seconds of a clock that never goes back.
         """
-        result = Cut(
-            np.empty(scores.shape),
-            np.zeros(scores.shape, bool),
-            np.empty(len(scores), object),
-            (),
-        )
-        moved: list[Moved] = []
+        above, over = np.zeros((2, *scores.shape), bool)
+        versions = np.empty(len(scores), object)
+        standing = {}
         with self._lock:
-            fresh = self._fresh(scores)
+            fresh, lots = self._fresh(scores)
+            found = places(scores, lots)
             for code in np.unique(languages).tolist():
                 rows = np.flatnonzero(languages == code)
-                group = self._groups.get(code)
-                if group is None:
-                    group = self._groups[code] = Group(self.shares, now, follows=self.follows)
-                moves = group.learn(scores[rows], fresh[rows], now)
-                if moves:
-                    moved += self._moved(code, group, moves)
-                result.thresholds[rows] = expit(group.cuts)
-                result.over[rows] = group.over(scores[rows], fresh[rows])
-                result.versions[rows] = self._versions[code]
-        return Cut(result.thresholds, result.over, result.versions, tuple(moved))
+                group = self._group(code, now)
+                moves = group.learn(found[rows], fresh[rows], now)
+                now_standing = self._stand(code, group, moves)
+                above[rows] = found[rows] >= group.cuts
+                over[rows] = group.over(found[rows], fresh[rows])
+                versions[rows] = now_standing.version
+                standing[now_standing.version] = now_standing
+        return Cut(above, over, versions, standing)
 
-    def begin(self, known: Sequence[Known]) -> None:
-        """Keep near the thresholds of an earlier run what the posts seen so far would move."""
+    def begin(self, known: Sequence[Known], policy_ids: Sequence[str]) -> None:
+        """Keep near the thresholds of an earlier run what the posts seen so far would move.
+
+        ``policy_ids`` are those of the heads.
+        """
+        place = {policy_id: head for head, policy_id in enumerate(policy_ids)}
         with self._lock:
             for code, group in self._groups.items():
+                cuts = np.full((2, len(policy_ids)), np.nan)
                 for each in known:
-                    if each.language == GROUPS[code]:
-                        cuts = np.full(len(self.shares), np.nan)
-                        cuts[each.head] = each.cut
-                        group.begin(cuts, each.within)
-                self._versions[code] = self._version(code, group)
+                    if each.language == GROUPS[code] and each.policy_id in place:
+                        cuts[:, place[each.policy_id]] = each.cut, each.within
+                group.begin(*cuts)
+                self._stand(code, group, [group.standing(head) for head in range(len(policy_ids))])
 
-    def surges(self) -> dict[tuple[int, str], bool]:
-        """Return, by head and language, whether many more posts are above than there should be."""
+    def standing(self) -> dict[str, Standing]:
+        """Return all thresholds as they are, by version."""
         with self._lock:
-            return {
-                (head, GROUPS[code]): bool(group.surging[head])
-                for code, group in self._groups.items()
-                for head in range(len(self.shares))
-            }
+            return {each.version: each for each in self._standing.values()}
 
-    def _fresh(self, scores: Floats) -> Mask:
-        """Return which posts are no copy of one of the latest: a copy has the very same scores."""
+    def surges(self) -> int:
+        """Return of how many heads and languages too many posts are above the threshold."""
+        with self._lock:
+            return sum(int(group.surging.sum()) for group in self._groups.values())
+
+    def _group(self, code: int, now: float) -> Group:
+        group = self._groups.get(code)
+        if group is None:
+            group = self._groups[code] = Group(self._shares, now, follows=self._follows)
+        return group
+
+    def _fresh(self, scores: Floats) -> tuple[Mask, Floats]:
+        """Return which posts are no copy of one of the latest, and a lot for each.
+
+        A copy has the very same scores, and the same lot.
+        """
         bits = np.ascontiguousarray(scores).view(np.uint64)
         keys = (bits * _MULTIPLIERS[: scores.shape[1]]).sum(axis=1, dtype=np.uint64)
-        places = (keys >> np.uint64(64 - _KEY_BITS)).astype(np.intp)
-        unknown = self._seen[places] != keys
-        self._seen[places] = keys
+        keys ^= keys >> np.uint64(29)
+        keys *= _MULTIPLIERS[-1]
+        slots = (keys >> np.uint64(64 - _KEY_BITS)).astype(np.intp)
+        unknown = self._seen[slots] != keys
+        self._seen[slots] = keys
         first = np.zeros(len(keys), bool)
         first[np.unique(keys, return_index=True)[1]] = True
-        return np.asarray(unknown & first)
+        lots = ((keys >> np.uint64(8)) & np.uint64(0xFFFFFF)).astype(np.float64) / (1 << 24)
+        return np.asarray(unknown & first), lots
 
-    def _moved(self, code: int, group: Group, moves: Sequence[Move]) -> list[Moved]:
-        """Return moves under the version of all of the language's thresholds together."""
-        version = self._version(code, group)
-        known = {move.head: move for move in moves}
-        if version != self._versions.get(code):  # all of its rows, so that a version is whole
-            self._versions[code] = version
-            rest = (h for h in range(len(self.shares)) if h not in known)
-            moves = [*moves, *(group.standing(head) for head in rest)]
-        return [Moved(GROUPS[code], version, move) for move in moves]
-
-    def _version(self, code: int, group: Group) -> str:
-        content = f"{self.name}:{GROUPS[code]}:".encode() + group.cuts.tobytes()
-        return hashlib.sha256(content).hexdigest()[:16]
+    def _stand(self, code: int, group: Group, moves: Sequence[Move]) -> Standing:
+        before = self._standing.get(code)
+        if before is not None and not moves:
+            return before
+        last = {move.head: move for move in (*(before.moves if before else ()), *moves)}
+        # A surge changes no threshold and is news all the same.
+        content = b"".join(
+            (
+                f"{self._name}:{GROUPS[code]}:".encode(),
+                group.cuts.tobytes(),
+                group.surging.tobytes(),
+            )
+        )
+        version = hashlib.sha256(content).hexdigest()[:16]
+        standing = Standing(GROUPS[code], version, tuple(last[head] for head in sorted(last)))
+        self._standing[code] = standing
+        return standing

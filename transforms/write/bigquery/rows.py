@@ -14,6 +14,7 @@ from weir.transforms.records import (
     HEADERS,
     HUMAN_LABEL,
     SCREENING,
+    THRESHOLD,
     TIMESTAMP,
     VERDICT,
     Stage,
@@ -38,6 +39,7 @@ ROWS = {
     "verdicts": _as_stored(VERDICT),
     "deferrals": _as_stored(DEFERRAL),
     "dead_letters": _as_stored(DEAD_LETTER),
+    "thresholds": _as_stored(THRESHOLD),
     "human_labels": _as_stored(HUMAN_LABEL),
 }
 

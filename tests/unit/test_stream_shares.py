@@ -1,0 +1,227 @@
+"""The screening step where heads are open for a share of the stream, in each language by itself."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.language_posts import ABUSE, ORDINARY
+from tests.unit.test_screen_step import content
+from weir.policies.policy import Policy, PolicySet
+from weir.transforms.records import DEFERRED, THRESHOLD
+from weir.transforms.screen import STARTER, Screen, ScreenContent, ScreenSettings, ScreenSource
+from weir.transforms.screen.certificate import Certificate
+from weir.transforms.screen.selectivity import Selectivity
+from weir.transforms.screen.thresholds.allocation import Asked
+from weir.transforms.screen.thresholds.applied import Start, StreamShares
+from weir.transforms.screen.thresholds.group import BOUND
+from weir.transforms.screen.thresholds.sketch import logit
+from weir.transforms.screen.thresholds.stream import Known
+from weir.transforms.text.features import BUCKETS, matrix
+
+POLICIES = PolicySet(
+    tuple(
+        Policy(i, i, "owner", "text", {"1": "violates"}, {}) for i in ("hate", "harassment", "new")
+    )
+)
+SHARE = 0.1
+
+
+class Step:
+    """The step in this process, and what it gave."""
+
+    def __init__(
+        self, screen: Screen, folder: Path, starts: tuple[Start, ...] = (), audit_rate: float = 0
+    ) -> None:
+        screen.save(folder, {})
+        settings = ScreenSettings("run-1", "cluster-1", audit_rate=audit_rate)
+        shares = StreamShares(Asked(per_head=SHARE + audit_rate), starts)
+        source = ScreenSource.of(folder)
+        self.step = ScreenContent(source, POLICIES, settings, shares=shares)._dofn
+        self.step.setup()
+
+    def give(self, texts: list[str]) -> dict[str, list[dict]]:
+        """Return the rows of a batch by what they are."""
+        first, *others = self.step.process(content(*texts))
+        found = {name: [] for name in ("escalations", "thresholds", "deferred")}
+        for each in others:
+            found[each.tag] += each.value.to_pylist()
+        return found | {"screenings": first.to_pylist()}
+
+
+def routes_of(rows: list[dict], policy_id: str) -> list[str]:
+    return [
+        entry["route"]
+        for row in rows
+        for entry in row["policies"]
+        if entry["policy_id"] == policy_id
+    ]
+
+
+@pytest.fixture(scope="module")
+def starter() -> Screen:
+    return Screen.load(STARTER)
+
+
+@pytest.mark.parametrize("language", ORDINARY)
+def test_a_language_that_no_head_has_seen_is_open_for_its_share_of_its_own_ranking(
+    starter: Screen, tmp_path: Path, language: str
+) -> None:
+    english = [f"The {thing} is in the garden with my old friend" for thing in "abcdefghijkl"] * 20
+    step = Step(starter, tmp_path, (Start.of(starter, english),))
+    posts = [*ORDINARY[language], *ABUSE[language]]
+    rows = step.give(posts)["screenings"]
+    found = [entry["score"] for row in rows for entry in row["policies"][:1]]
+    detected = np.array([row["detected_language"] for row in rows])
+    escalated = np.array(routes_of(rows, "hate")) == "escalate"
+    scores = np.array(found)
+    for group in set(detected):
+        here = detected == group
+        # At least its share, and the highest of it, whatever English posts score.
+        assert escalated[here].sum() >= int(SHARE * here.sum())
+        assert escalated[here][scores[here].argmax()]
+        if here.sum() > 50:
+            assert escalated[here].mean() < 3 * SHARE
+            # Scores of one bin of the sketch, a 64th of a logit, are alike.
+            least, most = scores[here][escalated[here]].min(), scores[here][~escalated[here]].max()
+            assert logit(least) >= logit(most) - 1 / 64
+
+
+def test_the_rows_of_thresholds_name_what_screenings_name(starter: Screen, tmp_path: Path) -> None:
+    step = Step(starter, tmp_path)
+    given = step.give([*ORDINARY["German"], *ORDINARY["Russian"], ""])
+    named = {(row["detected_language"], row["threshold_version"]) for row in given["screenings"]}
+    rows = given["thresholds"]
+    assert {(row["language"], row["threshold_version"]) for row in rows} == {
+        each for each in named if each[1]
+    }
+    assert {row["policy_id"] for row in rows} == {"hate", "harassment"}
+    assert [row["share"] for row in rows] == pytest.approx([SHARE] * len(rows))
+    assert given["screenings"][-1]["threshold_version"] is None
+    pa.RecordBatch.from_pylist(rows, schema=THRESHOLD).validate(full=True)
+
+
+def test_a_threshold_has_its_row_once_in_an_instance_of_the_step(
+    starter: Screen, tmp_path: Path
+) -> None:
+    step = Step(starter, tmp_path, (Start.of(starter, ORDINARY["German"] * 4),))
+    first, again = (step.give(ORDINARY["German"][:20]) for _ in range(2))
+    assert {row["language"] for row in first["thresholds"]} >= {"de"}
+    assert not again["thresholds"]
+
+
+def plain(certified: bool = False) -> Screen:
+    """Return a screen whose one head counts the word badword, and has seen English."""
+    weights = np.zeros((BUCKETS, 1), np.float32)
+    weights[matrix(["badword"]).indices, 0] = 2
+    rare = matrix([f"w{n}" for n in range(500)])
+    weights[rare.indices, 0] += np.random.default_rng(0).normal(0, 0.5, len(rare.indices))
+    certificate = Certificate(
+        *("hate", True, 0.5, 0.95, 0.95, 59, 0, 59, 0, "labels", "0" * 64, 100, 0.1, None)
+    )
+    return Screen.of(
+        ("hate",),
+        weights,
+        np.ones(BUCKETS, np.float32),
+        np.zeros(1),
+        np.array([0.5]),
+        [certificate] if certified else [],
+        selectivity_of=[Selectivity("hate", ("en",))],
+    )
+
+
+def english(count: int, seed: int = 0, more: str = "") -> list[str]:
+    random = np.random.default_rng(seed)
+    return [
+        f"the w{a} is on the w{b} {more}" for a, b in random.integers(0, 500, (count, 2)).tolist()
+    ]
+
+
+def test_a_certified_head_keeps_its_threshold_in_the_languages_that_it_has_seen(
+    tmp_path: Path,
+) -> None:
+    step = Step(plain(certified=True), tmp_path)
+    posts = english(300)
+    rows = step.give([*posts, *ORDINARY["Russian"]])["screenings"]
+    for row, route in zip(rows, routes_of(rows, "hate"), strict=True):
+        if row["detected_language"] == "en":
+            assert (route == "escalate") == (row["policies"][0]["score"] >= 0.5)
+    russian = np.array(routes_of(rows[len(posts) :], "hate")) == "escalate"
+    assert russian.any()
+
+
+def test_an_attack_is_escalated_up_to_a_bound_then_deferred_and_nothing_is_cleared(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    screen = plain()
+    step = Step(screen, tmp_path, (Start.of(screen, english(2000)),))
+    attack = [step.give(english(400, seed=n, more="badword badword")) for n in range(1, 25)]
+    late = attack[10:]
+    routes = routes_of([row for each in late for row in each["screenings"]], "hate")
+    assert "clear" not in routes
+    escalated = [row for each in late for row in each["escalations"] if row["policy_id"] == "hate"]
+    deferred = [row for each in late for row in each["deferred"]]
+    assert len(escalated) + len(deferred) == len(routes)
+    # One in twenty is a copy of an earlier one, which costs nothing.
+    assert len(escalated) / len(routes) == pytest.approx(BOUND * SHARE + 0.05, abs=0.03)
+    pa.RecordBatch.from_pylist(deferred, schema=DEFERRED).validate(full=True)
+    assert "surge" in {row["reason"] for each in attack for row in each["thresholds"]}
+    assert step.step.applied[0].surges == 1
+    assert "a surge: " in caplog.text
+    assert "badword" not in caplog.text
+
+
+def test_the_copies_of_one_author_raise_no_threshold(tmp_path: Path) -> None:
+    screen = plain()
+    step = Step(screen, tmp_path, (Start.of(screen, english(2000)),))
+    others = english(400, seed=5)
+    before = routes_of(step.give(others)["screenings"], "hate")
+    for _ in range(20):
+        copies = step.give(["the badword is on the badword"] * 500)
+        assert set(routes_of(copies["screenings"], "hate")) == {"escalate"}
+        assert not copies["deferred"]
+    after = routes_of(step.give(english(400, seed=6))["screenings"], "hate")
+    assert before.count("escalate") == pytest.approx(after.count("escalate"), abs=25)
+
+
+def test_a_flood_of_harmless_posts_opens_no_gate(tmp_path: Path) -> None:
+    screen = plain()
+    step = Step(screen, tmp_path, (Start.of(screen, english(2000)),))
+    near = english(400, seed=5)
+    before = routes_of(step.give(near)["screenings"], "hate")
+    for n in range(20):
+        step.give([f"the {n} {m} is on and it is the one" for m in range(400)])
+    after = routes_of(step.give(english(400, seed=6))["screenings"], "hate")
+    assert before.count("escalate") == pytest.approx(after.count("escalate"), abs=25)
+
+
+def test_a_job_that_starts_again_in_an_attack_stays_near_its_last_thresholds(
+    tmp_path: Path,
+) -> None:
+    screen = plain()
+    attacked = english(2000, more="badword badword")
+    known = (Known("hate", "en", 0.0, within=0.1),)
+    step = Step(screen, tmp_path, (Start.of(screen, attacked, known),))
+    given = step.give(english(400, seed=3, more="badword badword"))
+    assert "clear" not in routes_of(given["screenings"], "hate")
+
+
+def test_a_language_that_a_head_has_not_seen_is_audited_twice_as_often(tmp_path: Path) -> None:
+    step = Step(plain(), tmp_path, audit_rate=0.2)
+    russian = [f"{text} {n}" for n, text in enumerate(ORDINARY["Russian"] * 4)]
+    rows = step.give([*english(400), *russian])["escalations"]
+    audits = [row for row in rows if row["route"] == "audit"]
+    rates = {row["text"] in russian: row["inclusion_probability"] for row in audits}
+    assert rates == {True: pytest.approx(0.4), False: pytest.approx(0.2)}
+
+
+def test_another_share_for_a_policy_holds_from_the_next_batch_on(tmp_path: Path) -> None:
+    screen = plain()
+    shares = StreamShares(Asked(per_head=0.1))
+    assert shares.of_heads(screen, POLICIES, 0.0).tolist() == pytest.approx([0.1])
+    own = replace(shares, own=(("hate", 0.4),))
+    assert own.of_heads(screen, POLICIES, 0.0).tolist() == [0.4]
+    gone = PolicySet(POLICIES.policies[1:])
+    assert shares.of_heads(screen, gone, 0.0).tolist() == [0.0]
