@@ -30,6 +30,7 @@ screen_app = typer.Typer(
     cls=group(
         "screen-",
         show=Later("screen:show_screen"),
+        measure=Later("screen_measure:measure_screen"),
         train=Later("screen:train_screen"),
         add=Later.passing_on("screen_heads:add_heads"),
         learn=Later.passing_on("screen_heads:learn_head"),

@@ -1,0 +1,83 @@
+"""``weir screen measure``: what a screen would ask of the judge, before a run."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
+from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.options.shares import shares_of
+from weir.pipelines.screening.measure import Part, measured
+from weir.pipelines.screening.stream_sample import posts_of_file
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.decode import DecodeSettings
+from weir.transforms.screen import STARTER, ScreenSource
+
+_MOST = 200_000
+_LEAST = 100
+
+
+def measure_screen(
+    posts: Annotated[
+        Path, typer.Option(help="Posts such as your stream has: CSV or JSON Lines, gzipped or not.")
+    ],
+    screen: Annotated[str, typer.Option(help="Folder of a screen.")] = STARTER,
+    policies: Policies = str(LIBRARY),
+    budget_per_head: Annotated[
+        str | None,
+        typer.Option(
+            "--budget-per-head",
+            "--budget_per_head",
+            help="As the runs have it: a share of the posts for each head (0.1), or off.",
+        ),
+    ] = None,
+    requests_per_1000: Annotated[
+        float | None,
+        typer.Option(
+            "--requests-per-1000",
+            "--requests_per_1000",
+            help="As the runs have it: for 1,000 posts, of all heads together.",
+        ),
+    ] = None,
+    audit_rate: Annotated[float, typer.Option(help="As the runs have it.")] = 0.01,
+    id_field: Annotated[str, typer.Option(help="Field that holds a post's id.")] = "id",
+    text_field: Annotated[str, typer.Option(help="Field that holds a post's text.")] = "text",
+    as_json: AsJson = False,
+) -> None:
+    """Print how many requests the screen would make for 1,000 of your posts.
+
+    Nothing is judged, and nothing leaves the machine. What is found of the violations it cannot
+    say: that takes labels (weir screen train) or a run's audits (weir screen audit).
+    """
+    with reported():
+        if not 0 <= audit_rate <= 1:
+            raise OptionError(f"--audit-rate is {audit_rate}; give a share from 0 to 1")
+        source, loaded = ScreenSource.of(screen), load_policies(policies)
+        shares = shares_of(budget_per_head, requests_per_1000, audit_rate, source, loaded)
+        decode = DecodeSettings(id_field=id_field, text_field=text_field)
+        texts = posts_of_file(posts, decode, _MOST)
+        if len(texts) < _LEAST:
+            raise OptionError(
+                f"--posts {posts} has {len(texts)} posts that can be read, and {_LEAST} are the "
+                "least that say anything; give more of them"
+            )
+        found = measured(source.screen(), loaded, texts, shares, audit_rate)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        return
+    console.print(str(found), markup=False, highlight=False, style="bold")
+    if found.nothing_to_read:
+        console.print(f"{found.nothing_to_read:,} have nothing to read and are never judged")
+    columns = ["requests per 1,000 posts", "posts untouched"]
+    print_table(None, ["policy", *columns], [_cells(part) for part in found.policies])
+    print_table(
+        None,
+        ["language", "posts", *columns],
+        [[name, part.posts, *rest] for part in found.languages for name, *rest in [_cells(part)]],
+    )
+
+
+def _cells(part: Part) -> list[str]:
+    return [part.name, f"{part.requests_per_1000:,.0f}", f"{part.untouched:.0%}"]

@@ -1,0 +1,122 @@
+"""What a screen would ask of the judge for some posts, before anything is judged.
+
+Half of the posts, by a hash, sets the thresholds for the other, and the other way round: those of a
+post's own half would look a little better than they are.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+from weir.policies.policy import PolicySet
+from weir.transforms.screen.model import Screen, scored
+from weir.transforms.screen.route import judged, routes
+from weir.transforms.screen.thresholds.applied import (
+    UNSEEN_AUDITS,
+    Applied,
+    Decided,
+    Start,
+    StreamShares,
+)
+from weir.transforms.text.languages import GROUPS
+
+Rates = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the posts, or one policy of all: what they cost of the judge."""
+
+    name: str
+    posts: int
+    requests_per_1000: float  # audits included
+    untouched: float  # share of the posts that is not escalated, audits left aside
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a screen asks for some posts, in all, by policy and by language."""
+
+    posts: int
+    nothing_to_read: int
+    requests_per_1000: float
+    untouched: float
+    policies: tuple[Part, ...]
+    languages: tuple[Part, ...]  # those with most posts first
+
+    def __str__(self) -> str:
+        """Return the two figures in a sentence."""
+        return (
+            f"requests per 1,000 posts: {self.requests_per_1000:,.0f}; "
+            f"{self.untouched:.0%} of the {self.posts:,} posts untouched"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON's types."""
+        return asdict(self)
+
+
+def measured(
+    screen: Screen,
+    policies: PolicySet,
+    texts: Sequence[str],
+    shares: StreamShares | None,
+    audit_rate: float,
+) -> Measured:
+    """Return what a screen asks for at least two posts."""
+    half = np.array([xxhash.xxh3_64_intdigest(text.encode()) % 2 == 0 for text in texts])
+    column = pa.array(texts, pa.string())
+    asked, escalated, languages, empty = [], [], [], 0
+    for number, rows in enumerate((half, ~half)):
+        others = column.filter(pa.array(~rows)).to_pylist()
+        read = scored([screen], column.filter(pa.array(rows)))
+        begun = shares and replace(shares, starts=(Start.of(screen, others),), follows=False)
+        applied = Applied(screen, policies, begun, f"measure {number}", audit_rate)
+        decided = applied.decide(read.scores[0], read)
+        unaudited = np.zeros((len(read.empty), 1), bool)
+        sent = judged(routes(decided.scores, decided.heads, unaudited, read.empty))
+        asked.append(np.where(sent, 1.0, _audits(decided, audit_rate, read.empty)))
+        escalated.append(sent)
+        languages.append(read.languages)
+        empty += int(read.empty.sum())
+    requests, sent = np.concatenate(asked), np.concatenate(escalated)
+    group = np.concatenate(languages)
+    whole = _part("", requests, sent)
+    names = [policy.policy_id for policy in policies.policies]
+    return Measured(
+        posts=whole.posts,
+        nothing_to_read=empty,
+        requests_per_1000=whole.requests_per_1000,
+        untouched=whole.untouched,
+        policies=tuple(_part(name, requests[:, [n]], sent[:, [n]]) for n, name in enumerate(names)),
+        languages=tuple(_by_language(group, requests, sent)),
+    )
+
+
+def _audits(decided: Decided, rate: float, empty: npt.NDArray[np.bool_]) -> Rates:
+    """Return each pair's chance to be audited where it is cleared."""
+    rates = np.minimum(1.0, rate * np.where(decided.unseen, UNSEEN_AUDITS, 1.0))
+    return np.where(empty[:, None], 0.0, rates)
+
+
+def _by_language(
+    group: npt.NDArray[np.uint8], requests: Rates, sent: npt.NDArray[np.bool_]
+) -> Iterator[Part]:
+    codes, counts = np.unique(group, return_counts=True)
+    for code in codes[np.argsort(-counts, kind="stable")].tolist():
+        yield _part(GROUPS[code], requests[group == code], sent[group == code])
+
+
+def _part(name: str, requests: Rates, sent: npt.NDArray[np.bool_]) -> Part:
+    posts = len(requests)
+    return Part(
+        name,
+        posts,
+        round(1000 * float(requests.sum()) / posts, 1),
+        round(1 - float(sent.any(axis=1).mean()), 4),
+    )
