@@ -15,11 +15,21 @@ def weir(tmp_path_factory) -> Path:
     """Return the command of a wheel, built and installed beside what this environment has."""
     folder = tmp_path_factory.mktemp("wheel")
     uv = Path(sys.executable).with_name("uv")
-    run(uv, "build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", folder, ROOT)
+    run(
+        uv,
+        "build",
+        "--offline",
+        "--quiet",
+        "--wheel",
+        "--no-build-isolation",
+        "--out-dir",
+        folder,
+        ROOT,
+    )
     (wheel,) = folder.glob("weir_moderation-*.whl")
-    run(uv, "venv", "--quiet", "--python", sys.executable, folder / "env")
+    run(uv, "venv", "--offline", "--quiet", "--python", sys.executable, folder / "env")
     python = folder / "env" / "bin" / "python"
-    run(uv, "pip", "install", "--quiet", "--no-deps", "--python", python, wheel)
+    run(uv, "pip", "install", "--offline", "--quiet", "--no-deps", "--python", python, wheel)
     packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
     # The dependencies, but not the checkout: a .pth that lies in a folder added so is not read.
     Path(packages.strip(), "dependencies.pth").write_text(sysconfig.get_path("purelib"))
