@@ -7,12 +7,29 @@ import pytest
 from weir.transforms.process.private_logs import withhold_content
 
 
-@pytest.mark.parametrize(
-    ("around", "least"), [(logging.DEBUG, logging.INFO), (logging.WARNING, logging.WARNING)]
-)
-def test_a_library_logs_neither_its_requests_nor_more_than_the_logs_around_it(around, least):
-    parent, logger = logging.getLogger("chatty"), logging.getLogger("chatty.client")
-    parent.setLevel(around)
-    withhold_content("chatty")
-    assert logger.getEffectiveLevel() == least
-    logger.setLevel(logging.NOTSET)
+@pytest.fixture
+def said(caplog):
+    """Give what a library says whose level is set after its content was withheld."""
+
+    def at(level):
+        logging.getLogger("chatty.client").setLevel(logging.NOTSET)
+        withhold_content("chatty")
+        logging.getLogger("chatty").setLevel(level)
+        for each in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            logging.getLogger("chatty.client").log(getattr(logging, each), each)
+        return caplog.messages
+
+    yield at
+    logging.getLogger("chatty").setLevel(logging.NOTSET)
+
+
+def test_a_library_never_logs_its_requests(said):
+    assert said(logging.DEBUG) == ["INFO", "WARNING", "ERROR"]
+
+
+def test_a_library_logs_no_more_than_the_logs_around_it(said):
+    assert said(logging.WARNING) == ["WARNING", "ERROR"]
+
+
+def test_a_library_can_still_be_silenced_as_a_whole(said):
+    assert said(logging.CRITICAL) == []
