@@ -14,6 +14,9 @@ from tests.hostile import EITHER, READABLE, UNREADABLE
 from weir.pipelines.demo import TOPIC, Stack, fill, moderate_once, query, with_edit
 from weir.pipelines.job import moderate
 from weir.pipelines.job.provenance import draw_salt
+from weir.pipelines.options import ModerationSettings
+from weir.pipelines.runners import job_options
+from weir.pipelines.screening.stream_thresholds import started
 from weir.transforms.counts import Counts
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.screen import STARTER, Screen
@@ -145,6 +148,23 @@ def test_a_violation_reaches_the_flagged_topic_once_with_the_posts_key(job):
     ids = {dict(record.headers)["ce_id"] for record in flagged}
     assert len(ids) == len(flagged)
     assert {record.key[:1] for record in flagged} == {b"k"}
+
+
+def test_screenings_name_thresholds_that_have_rows_and_the_next_start_knows_them(job):
+    job.send(POSTS)
+    job.run()
+    unknown = job.rows(
+        "SELECT DISTINCT s.threshold_version FROM `{dataset}.screenings` AS s "
+        "LEFT JOIN (SELECT DISTINCT threshold_version, run FROM `{dataset}.thresholds`) AS t "
+        "USING (run, threshold_version) WHERE s.run = @run AND t.run IS NULL"
+    )
+    assert unknown == []
+    settings = started(ModerationSettings.from_options(job_options(job.arguments())))
+    (start,) = settings.shares.starts
+    assert {("spam", "en"), ("hate", "en")} <= {
+        (each.policy_id, each.language) for each in start.known
+    }
+    assert all(0 < each.within < 1 for each in start.known)  # an hour is half a logit
 
 
 def test_the_demo_report_agrees_with_what_lies_in_bigquery(kafka, bigquery):

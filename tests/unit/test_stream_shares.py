@@ -225,3 +225,17 @@ def test_another_share_for_a_policy_holds_from_the_next_batch_on(tmp_path: Path)
     assert own.of_heads(screen, POLICIES, 0.0).tolist() == [0.4]
     gone = PolicySet(POLICIES.policies[1:])
     assert shares.of_heads(screen, gone, 0.0).tolist() == [0.0]
+
+
+def test_a_stream_of_one_language_that_no_head_knows_costs_its_share(
+    starter: Screen, tmp_path: Path
+) -> None:
+    step = Step(starter, tmp_path)
+    random = np.random.default_rng(0)
+    batches = [
+        [" ".join(random.choice(ORDINARY["Russian"], 2)) for _ in range(200)] for _ in range(8)
+    ]
+    given = [step.give(batch)["screenings"] for batch in batches]
+    assert {row["detected_language"] for rows in given for row in rows} == {"cyrillic"}
+    routes = routes_of([row for rows in given for row in rows], "hate")
+    assert routes.count("escalate") / len(routes) == pytest.approx(SHARE, abs=0.05)
