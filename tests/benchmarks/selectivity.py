@@ -191,28 +191,49 @@ def main() -> None:
         say(options.into, told)
 
 
+_CAUTION = (
+    "No head is certified: labels come from public sets, and a recall is promised of the stream "
+    "of whoever uses it. A head is open for a share of the stream. `recall_at_share` was measured "
+    "on public sets that had taught nothing; measure what it finds on yours with the audit sample, "
+    "and train on your own labels."
+)
+
+
 def say(folder: Path, told: Mapping[str, Any]) -> None:
-    """Write into a screen what its stages find where they are open for each of SHARES."""
+    """Write into a screen what its stages find where they are open for each of SHARES.
+
+    It is a screen of public sets, which promises nothing.
+    """
     first, both = (
         dict(zip(told["policies"], told["ways"][WAYS[way].name]["curves"], strict=True))
         for way in ("first", "both")
     )
     screen, reader = Screen.load(folder), Reader.load(folder)
-    screen = screen.with_selectivity(
+    screen = screen.with_thresholds(screen.thresholds).with_selectivity(
         [replace(each, recall=tuple(first[each.policy_id])) for each in screen.selectivity]
     )
     reader = reader.with_recall(np.array([both[policy_id] for policy_id in reader.policy_ids]))
     card = json.loads((folder / CARD_FILE).read_text("utf-8"))
-    measured = {"shares": list(SHARES), "first": first, "both": both}
-    caution = (
-        "recall on public sets that taught nothing, where a head is open for a share of a stream"
-    )
-    screen.save(
-        folder,
-        card
-        | {"screen_version": screen.version, "selectivity": {"what": caution, **measured}}
-        | {"second_stage": {"version": reader.version, "encoder": reader.encoder_version}},
-    )
+    languages = {each.policy_id: list(each.languages) for each in screen.selectivity}
+    heads = [
+        {key: value for key, value in head.items() if key != "certificate"}
+        | {
+            "languages": languages[head["policy_id"]],
+            "recall_at_share": {
+                "shares": list(SHARES),
+                "first_stage": first[head["policy_id"]],
+                "both_stages": both[head["policy_id"]],
+            },
+        }
+        for head in card["heads"]
+    ]
+    changed = {
+        "screen_version": screen.version,
+        "caution": _CAUTION,
+        "second_stage": {"version": reader.version, "encoder": reader.encoder_version},
+        "heads": heads,
+    }
+    screen.save(folder, card | changed)
     reader.save(folder)
 
 
