@@ -21,6 +21,7 @@ from weir.pipelines.options.budget import (
     shadow_budget_of,
 )
 from weir.pipelines.options.cold import ColdStartOptions
+from weir.pipelines.options.decoding import DecodeOptions, decode_settings
 from weir.pipelines.options.endpoint import EndpointOptions
 from weir.pipelines.options.engines import JudgeOptions, engine_factory
 from weir.pipelines.options.groups import (
@@ -36,7 +37,7 @@ from weir.pipelines.options.shares import ShareOptions, shares_of
 from weir.pipelines.options.source import SourceOptions, kafka_settings
 from weir.pipelines.options.stages import Shape, StageOptions, Stages, no_engine
 from weir.pipelines.options.stopping import StopOptions, drain_seconds_of
-from weir.pipelines.options.storage import Storing, StoringOptions, pseudonym_key, storing_of
+from weir.pipelines.options.storage import Storing, StoringOptions, storing_of
 from weir.pipelines.runners import (
     RunnerOptions,
     judge_hints,
@@ -48,7 +49,6 @@ from weir.pipelines.runners import (
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import PolicyError, PolicySet
 from weir.transforms.decode import DecodeSettings
-from weir.transforms.decode.oversized import MAX_POST_BYTES
 from weir.transforms.judge.budget import Budget
 from weir.transforms.judge.engine import Engine
 from weir.transforms.kafka.settings import KafkaSettings
@@ -65,31 +65,6 @@ _NEEDS = {
     "vllm": ("vllm", "vLLM", "engine", ", on a Linux machine with a GPU"),
 }
 _LOG = logging.getLogger(__name__)
-
-
-class DecodeOptions(PipelineOptions):
-    """How a message becomes a post."""
-
-    @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        group = parser.add_argument_group("Decoding")
-        group.add_argument(
-            "--format", default="json", choices=["json", "text"], help="what a message holds"
-        )
-        group.add_argument(
-            "--id_field", default="id", help="path of the post's id, such as post.id"
-        )
-        group.add_argument("--text_field", default="text", help="path of its text")
-        group.add_argument(
-            "--time_field", default="created_at", help="path of its time, ISO 8601 or epoch"
-        )
-        group.add_argument("--language_field", default="lang", help="path of its language")
-        group.add_argument(
-            "--max_post_bytes",
-            type=int,
-            default=MAX_POST_BYTES,
-            help="a larger message is a dead letter: what reading it costs grows with it",
-        )
 
 
 class ModerationOptions(PipelineOptions):
@@ -307,7 +282,7 @@ class ModerationSettings:
             drain_seconds=drain_seconds_of(options.view_as(StopOptions)),
             watch=Watch.of(options.view_as(WatchOptions), one_process=one_process),
             accept_loss=source.accept_loss,
-            decode=_decode_settings(decode, options.view_as(StoringOptions).author_field),
+            decode=decode_settings(decode, options.view_as(StoringOptions).author_field),
             policies=policies,
             screen=screen,
             shadow_screen=shadow_screen,
@@ -354,23 +329,6 @@ class ModerationSettings:
         )
         _refuse_own_output(settings)
         return settings
-
-
-def _decode_settings(options: DecodeOptions, author_field: str) -> DecodeSettings:
-    key = pseudonym_key(f"--author_field={author_field}") if author_field else None
-    try:
-        return DecodeSettings(
-            format=options.format,
-            id_field=options.id_field,
-            text_field=options.text_field,
-            time_field=options.time_field,
-            language_field=options.language_field,
-            author_field=author_field,
-            pseudonym_key=key,
-            max_post_bytes=options.max_post_bytes,
-        )
-    except ValueError as error:
-        raise OptionError(f"--format, --max_post_bytes and --..._field: {error}") from error
 
 
 def _require_known(options: PipelineOptions, *, every_option: bool) -> None:
