@@ -140,7 +140,10 @@ def local_jobs(now: Callable[[], float] = time.time) -> list[dict[str, Any]]:
     found = []
     for file in folder().glob("*.json"):
         if _runs(int(file.stem)):
-            job = json.loads(file.read_text("utf-8"))
+            try:
+                job = json.loads(file.read_text("utf-8"))
+            except FileNotFoundError:  # it ended since the folder was listed
+                continue
             age = now() - job["written"]
             found.append(job | {"stale_seconds": age if age > _STALE_SECONDS else 0.0})
         else:

@@ -94,3 +94,11 @@ def test_a_job_whose_numbers_can_no_longer_be_written_is_not_shown_with_old_ones
         while status.local_jobs():
             pass
     assert caplog.text.count("No space left on device") == 1
+
+
+def test_a_job_that_ends_while_the_folder_is_listed_is_not_there(shared, monkeypatch):
+    with status.published("nightly", every_seconds=0.01):
+        while not (jobs := list(status.folder().glob("*.json"))):
+            pass
+    monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter(jobs))
+    assert status.local_jobs() == []
