@@ -53,7 +53,7 @@ check: $(READY)  ## formatter, linter, types
 	$(BIN)/mypy
 
 unit: $(READY)  ## tests without servers, seconds
-	$(ALONE) $(BIN)/pytest tests/unit
+	$(ALONE) $(BIN)/pytest -n auto tests/unit
 
 integration: $(READY)  ## tests with a real broker and the BigQuery emulator
 	$(ALONE) $(BIN)/pytest tests/integration
