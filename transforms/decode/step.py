@@ -8,11 +8,11 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from weir.transforms.counts import count_dead_letters, counter
+from weir.transforms.accounts import account_for_dead_letters
+from weir.transforms.counts import counter
 from weir.transforms.dead_letters import dead_letters
 from weir.transforms.decode.formats import decoder
 from weir.transforms.decode.settings import DecodeSettings
-from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.records import Stage
 
 _LOG = logging.getLogger(__name__)
@@ -63,9 +63,8 @@ class _DecodeDoFn(beam.DoFn):
                 errors=[failure.error for failure in decoded.failures],
                 **self._origin,
             )
-            count_dead_letters(letters)
+            account_for_dead_letters(letters)
             self._warn(batch.num_rows, letters)
-            PROGRESS.hold(letters)  # a row and a message each
             yield beam.pvalue.TaggedOutput("dead", letters)
 
     def _warn(self, messages: int, letters: pa.RecordBatch) -> None:

@@ -2,27 +2,30 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from weir.transforms.accounts import account_for_dead_letters
 from weir.transforms.coders import slices
-from weir.transforms.counts import count_dead_letters, counter, policy_counter
+from weir.transforms.counts import counter, policy_counter
 from weir.transforms.dead_letters import dead_letters
 from weir.transforms.decode.decoded import without
 from weir.transforms.escalations.message import Origin, decoded, escalation_records, shortened
-from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Outbox
+from weir.transforms.kafka.outbox import MAX_RECORD_BYTES
 from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.kafka.sink import ProduceToKafka
 from weir.transforms.process.backlog import WAITING
-from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.records import Route, Stage
 from weir.transforms.screen.rows import ESCALATION_ROWS
 
 
-class WriteEscalations(beam.PTransform):
-    """Produces every row of ESCALATION batches, and fails the bundle unless all arrive.
+class WriteEscalations(ProduceToKafka):
+    """Produces every row of ESCALATION batches.
 
     ``origin`` stands on rows that name no job of their own. ``count`` is the field of Counts that
     counts what arrived, where that is not counted elsewhere.
@@ -37,52 +40,17 @@ class WriteEscalations(beam.PTransform):
         count: str | None = None,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
-        super().__init__()
-        self._dofn = _WriteDoFn(settings, topic, origin, count, max_record_bytes)
+        super().__init__(
+            settings,
+            partial(escalation_records, topic=topic, origin=origin),
+            shrink=shortened,
+            tally=partial(_tally, count),
+            max_record_bytes=max_record_bytes,
+        )
 
-    def expand(self, escalations: beam.PCollection) -> beam.pvalue.PDone:
-        """Write every batch of escalations."""
-        _ = escalations | beam.ParDo(self._dofn)
-        return beam.pvalue.PDone(escalations.pipeline)
 
-
-class _WriteDoFn(beam.DoFn):
-    def __init__(
-        self,
-        settings: KafkaSettings,
-        topic: str,
-        origin: Origin,
-        count: str | None,
-        max_record_bytes: int,
-    ) -> None:
-        self._settings = settings
-        self._topic = topic
-        self._origin = origin
-        self._count = count
-        self._max_record_bytes = max_record_bytes
-
-    def setup(self) -> None:
-        self._outbox = Outbox(self._settings, shortened, max_record_bytes=self._max_record_bytes)
-
-    def start_bundle(self) -> None:
-        self._sent = 0
-        self._positions: list[pa.RecordBatch] = []
-
-    def process(self, escalations: pa.RecordBatch) -> None:
-        self._positions.append(positions(escalations))
-        for record in escalation_records(escalations, self._topic, self._origin):
-            self._outbox.send(record)
-            self._sent += 1
-
-    def finish_bundle(self) -> None:
-        self._outbox.settle()
-        for each in self._positions:
-            PROGRESS.release(each)
-        if self._count is not None:
-            counter(self._count).inc(self._sent)
-
-    def teardown(self) -> None:
-        self._outbox.close()
+def _tally(name: str | None, escalations: pa.RecordBatch) -> dict[str, int]:
+    return {} if name is None else {name: escalations.num_rows}
 
 
 class ReadEscalations(beam.PTransform):
@@ -125,8 +93,7 @@ class _ReadDoFn(beam.DoFn):
                 errors=[failure.error for failure in read.failures],
                 **self._origin,
             )
-            count_dead_letters(letters)
-            PROGRESS.hold(letters)  # a row and a message each
+            account_for_dead_letters(letters)
             yield beam.pvalue.TaggedOutput("dead", letters)
 
 

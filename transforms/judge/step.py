@@ -13,7 +13,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from weir.policies.policy import PolicySet
 from weir.policies.source import PolicySource
-from weir.transforms.counts import count_dead_letters
+from weir.transforms.accounts import account_for_dead_letters
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.judge.budget import UNLIMITED, Budget
 from weir.transforms.judge.bundle import Bundle, Ended, Escalated
@@ -209,8 +209,7 @@ class _Judge(beam.DoFn):
             yield beam.pvalue.TaggedOutput("deferred", rows)
         if dead := [each for each in ended if isinstance(each, Dead)]:
             for letters in dead_letter_batches(dead, self._provenance):
-                count_dead_letters(letters)
-                PROGRESS.hold(letters)  # a row and a message each
+                account_for_dead_letters(letters)
                 yield beam.pvalue.TaggedOutput("dead", letters)
 
     def _windowed(self, outputs: Iterable[Any]) -> Iterator[Any]:

@@ -205,9 +205,9 @@ class Progress:
                 carried.owed += 1
                 carried.messages.append(message)
 
-    def hold(self, rows: pa.RecordBatch) -> None:
-        """Say that the message at the position of each row owes one more."""
-        self._add(rows, 1)
+    def hold(self, rows: pa.RecordBatch, more: int = 1) -> None:
+        """Say that the message at the position of each row owes so many more."""
+        self._add(rows, more)
 
     def release(self, rows: pa.RecordBatch) -> None:
         """Say that each row has arrived where it belongs."""

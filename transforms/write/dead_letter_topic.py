@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
-import apache_beam as beam
 import pyarrow as pa
 
 from weir.transforms.dead_letters import ATTEMPTS_HEADER, REDRIVEN_FROM
-from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Outbox, Record
+from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Record
 from weir.transforms.kafka.settings import KafkaSettings
-from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.kafka.sink import ProduceToKafka
 
 DECISION, RUN, STAGE, REASON, ERROR, TOPIC, PARTITION, OFFSET = (
     f"weir-{name}"
@@ -26,8 +26,8 @@ HEADERS = frozenset(
 )
 
 
-class WriteDeadLetters(beam.PTransform):
-    """Produces every row of DEAD_LETTER batches, and fails the bundle unless all arrive.
+class WriteDeadLetters(ProduceToKafka):
+    """Produces every row of DEAD_LETTER batches.
 
     Where not ``whole``, a letter says why and where, and the message stays at its position alone.
     """
@@ -40,42 +40,12 @@ class WriteDeadLetters(beam.PTransform):
         max_record_bytes: int = MAX_RECORD_BYTES,
         whole: bool = True,
     ) -> None:
-        super().__init__()
-        self._dofn = _WriteDoFn(settings, topic, max_record_bytes, whole=whole)
-
-    def expand(self, letters: beam.PCollection) -> beam.pvalue.PDone:
-        """Write every batch of dead letters."""
-        _ = letters | beam.ParDo(self._dofn)
-        return beam.pvalue.PDone(letters.pipeline)
-
-
-class _WriteDoFn(beam.DoFn):
-    def __init__(
-        self, settings: KafkaSettings, topic: str, max_record_bytes: int, *, whole: bool
-    ) -> None:
-        self._settings = settings
-        self._topic = topic
-        self._whole = whole
-        self._max_record_bytes = max_record_bytes
-
-    def setup(self) -> None:
-        self._outbox = Outbox(self._settings, emptied, max_record_bytes=self._max_record_bytes)
-
-    def start_bundle(self) -> None:
-        self._positions: list[pa.RecordBatch] = []
-
-    def process(self, letters: pa.RecordBatch) -> None:
-        self._positions.append(positions(letters))
-        for record in letter_records(letters, self._topic):
-            self._outbox.send(record if self._whole else withheld(record))
-
-    def finish_bundle(self) -> None:
-        self._outbox.settle()
-        for each in self._positions:
-            PROGRESS.release(each)
-
-    def teardown(self) -> None:
-        self._outbox.close()
+        super().__init__(
+            settings,
+            partial(letter_records if whole else withheld_records, topic=topic),
+            shrink=emptied,
+            max_record_bytes=max_record_bytes,
+        )
 
 
 def letter_records(letters: pa.RecordBatch, topic: str) -> Iterator[Record]:
@@ -106,6 +76,11 @@ def letter_records(letters: pa.RecordBatch, topic: str) -> Iterator[Record]:
                 *(((VALUE, NULL),) if nothing else ()),
             ),
         )
+
+
+def withheld_records(letters: pa.RecordBatch, topic: str) -> Iterator[Record]:
+    """Return the message of each row with Weir's headers alone."""
+    return map(withheld, letter_records(letters, topic))
 
 
 def original_headers(

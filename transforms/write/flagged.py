@@ -6,23 +6,21 @@ withdrawal.
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import compress
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import msgspec
 import pyarrow as pa
 
-from weir.transforms.counts import counter
 from weir.transforms.decode.decoded import LONGEST_ID
-from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Outbox, ProducerSource, Record
+from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Record
 from weir.transforms.kafka.settings import KafkaSettings
-from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.kafka.sink import ProduceToKafka
 from weir.transforms.records import Mode, Outcome
 
 EVENT_TYPE = "org.weir.violation.v1"
@@ -92,8 +90,8 @@ class _Prompt:
         return self.settings.producer(**{"linger_ms": 0} | overrides)
 
 
-class WriteProvisional(beam.PTransform):
-    """Produces every row of PROVISIONAL batches at once, and fails the bundle unless all arrive.
+class WriteProvisional(ProduceToKafka):
+    """Produces every row of PROVISIONAL batches at once.
 
     Fused with the step that screens it does not wait for the end of the source's bundle.
     ``source`` is that of ``WriteFlagged``.
@@ -107,19 +105,17 @@ class WriteProvisional(beam.PTransform):
         *,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
-        super().__init__()
-        self._dofn = _WriteDoFn(
-            _Prompt(settings), topic, source, max_record_bytes, provisional_records, _flags
+        super().__init__(
+            _Prompt(settings),
+            partial(provisional_records, topic=topic, source=source),
+            shrink=trimmed,
+            tally=_flags,
+            max_record_bytes=max_record_bytes,
         )
 
-    def expand(self, flags: beam.PCollection) -> beam.pvalue.PDone:
-        """Write every batch of flags."""
-        _ = flags | beam.ParDo(self._dofn)
-        return beam.pvalue.PDone(flags.pipeline)
 
-
-class WriteFlagged(beam.PTransform):
-    """Produces every row of VIOLATION batches, and fails the bundle unless all are acknowledged.
+class WriteFlagged(ProduceToKafka):
+    """Produces every row of VIOLATION batches.
 
     ``source`` is the URI reference that stands in ``ce_source``.
     """
@@ -132,55 +128,13 @@ class WriteFlagged(beam.PTransform):
         *,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
-        super().__init__()
-        self._dofn = _WriteDoFn(
-            settings, topic, source, max_record_bytes, flagged_records, kinds_of
+        super().__init__(
+            settings,
+            partial(flagged_records, topic=topic, source=source),
+            shrink=trimmed,
+            tally=kinds_of,
+            max_record_bytes=max_record_bytes,
         )
-
-    def expand(self, violations: beam.PCollection) -> beam.pvalue.PDone:
-        """Write every batch of violations."""
-        _ = violations | beam.ParDo(self._dofn)
-        return beam.pvalue.PDone(violations.pipeline)
-
-
-class _WriteDoFn(beam.DoFn):
-    def __init__(
-        self,
-        settings: ProducerSource,
-        topic: str,
-        source: str,
-        max_record_bytes: int,
-        records: Callable[[pa.RecordBatch, str, str], Iterator[Record]],
-        kinds: Callable[[pa.RecordBatch], dict[str, int]],
-    ) -> None:
-        self._settings = settings
-        self._topic = topic
-        self._source = source
-        self._max_record_bytes = max_record_bytes
-        self._records, self._kinds = records, kinds
-
-    def setup(self) -> None:
-        self._outbox = Outbox(self._settings, trimmed, max_record_bytes=self._max_record_bytes)
-
-    def start_bundle(self) -> None:
-        self._sent: Counter[str] = Counter()
-        self._positions: list[pa.RecordBatch] = []
-
-    def process(self, rows: pa.RecordBatch) -> None:
-        self._positions.append(positions(rows))
-        for record in self._records(rows, self._topic, self._source):
-            self._outbox.send(record)
-        self._sent.update(self._kinds(rows))
-
-    def finish_bundle(self) -> None:
-        self._outbox.settle()
-        for each in self._positions:
-            PROGRESS.release(each)
-        for name, count in self._sent.items():
-            counter(name).inc(count)
-
-    def teardown(self) -> None:
-        self._outbox.close()
 
 
 def _flags(flags: pa.RecordBatch) -> dict[str, int]:

@@ -17,7 +17,8 @@ from google.cloud.bigquery_storage_v1.services.big_query_write.transports import
 )
 
 from weir.transforms import coders
-from weir.transforms.counts import count_dead_letters, counter
+from weir.transforms.accounts import account_for_dead_letters
+from weir.transforms.counts import counter
 from weir.transforms.loopback import is_loopback
 from weir.transforms.process.offset_ledger import PROGRESS, positions
 from weir.transforms.write.bigquery.appender import Appender, Refused
@@ -172,10 +173,8 @@ class _Write(beam.DoFn):
             return []
         assert self._place is not None  # rows came from a batch
         letters = refused_letters(refused, self._table, self._run, self._cluster)
-        PROGRESS.hold(letters)
-        PROGRESS.hold(letters)  # a row and a message each
+        account_for_dead_letters(letters, in_place_of_rows=False)
         self._release()
-        count_dead_letters(letters)
         return [self._place.with_value(letters)]
 
     def teardown(self) -> None:
