@@ -47,6 +47,7 @@ def topic(kafka):
 def run(kafka, bigquery, topic: str, *more: str):
     arguments = [*Stack(KafkaSettings(kafka), bigquery).arguments(), f"--topics={topic}"]
     arguments += [f"--run_name={topic}", "--stop=latest", f"--flagged_topic={topic}-flagged"]
+    arguments += ["--reading=off"]
     return moderate.run([*arguments, *more])
 
 

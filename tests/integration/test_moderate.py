@@ -54,6 +54,7 @@ class Job:
             f"--dead_letter_topic={self.name}-dead",
             f"--run_name={self.name}",
             "--stop=latest",
+            "--reading=off",  # at twenty milliseconds a post, where the encoder is installed
         ]
 
     def run(self, *more: str) -> Counts:
