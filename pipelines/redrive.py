@@ -169,8 +169,8 @@ def _send(
     dry_run: bool,
 ) -> None:
     seen: set[bytes] = set()
+    done: dict[TopicPartition, int] = {}
     for letters in polls:
-        done: dict[TopicPartition, int] = {}
         for partition, letter in letters:
             if limit is not None and counts["redriven"] >= limit:
                 break
@@ -188,6 +188,8 @@ def _send(
                     outbox.send(record)
         if not dry_run:
             outbox.settle()
+        # A call that sent nothing, for a topic misspelled or too few attempts, is as if never made.
+        if counts["redriven"] and not dry_run:
             consumer.commit({p: OffsetAndMetadata(at, "", -1) for p, at in done.items()})
         if limit is not None and counts["redriven"] >= limit:
             break

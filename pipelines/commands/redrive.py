@@ -22,11 +22,18 @@ def redrive(
         int, typer.Option(help="Leave what failed this often.", min=1, max=MOST_ATTEMPTS)
     ] = 5,
     limit: Annotated[int | None, typer.Option(help="Stop after this many.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="Count only.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="From the first letter on, those that were sent before among them."
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only.")] = False,
 ) -> None:
     """Send dead letters back to the topics they came from, byte for byte.
 
-    What cannot be sent is counted, with the reason, and stays in the dead-letter topic.
+    What cannot be sent is counted, with the reason, and stays in the dead-letter topic. A call
+    goes on where the last one that sent anything ended.
     Takes the security options of weir run too: --security_protocol, --sasl_mechanism, and so on.
     """
     with reported():
@@ -37,5 +44,6 @@ def redrive(
             max_attempts=max_attempts,
             limit=limit,
             dry_run=dry_run,
+            again=again,
         )
     console.print(str(report), markup=False)

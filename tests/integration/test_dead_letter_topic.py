@@ -87,6 +87,13 @@ def test_a_second_redrive_sends_only_what_came_since(settings, topics):
     assert redrive(settings, dead, {source}, again=True, dry_run=True).redriven == 3
 
 
+def test_letters_that_a_call_only_left_are_there_for_the_next(settings, topics):
+    source, dead = topics
+    write(settings, dead, failed(source, 1, 2))
+    assert redrive(settings, dead, {f"{source}-misspelled"}).foreign == 2
+    assert redrive(settings, dead, {source}).redriven == 2
+
+
 def test_a_dry_run_counts_and_changes_nothing(settings, topics):
     source, dead = topics
     write(
