@@ -153,5 +153,5 @@ def test_own_policies_beside_the_starter_screen_give_no_warning_of_its_heads(tmp
     shutil.copytree(LIBRARY / "spam", tmp_path / "mine")
     document = tmp_path / "mine" / "policy.md"
     document.write_text(document.read_text("utf-8").replace("id: spam", "id: mine"), "utf-8")
-    settings("--topics=posts", f"--policies={tmp_path}")
+    settings("--topics=posts", f"--policies={tmp_path}", "--reading=off")
     assert caplog.messages == []
