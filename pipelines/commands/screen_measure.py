@@ -8,14 +8,14 @@ import typer
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
 from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.options.reading import screen_source
 from weir.pipelines.options.shares import shares_of
 from weir.pipelines.screening.measure import Part, measured
 from weir.pipelines.screening.stream_sample import posts_of_file
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.decode import DecodeSettings
-from weir.transforms.screen import STARTER, ScreenSource
+from weir.transforms.screen import STARTER
 
-_MOST = 200_000
 _LEAST = 100
 
 
@@ -42,6 +42,12 @@ def measure_screen(
         ),
     ] = None,
     audit_rate: Annotated[float, typer.Option(help="As the runs have it.")] = 0.01,
+    reading: Annotated[
+        str, typer.Option(help="As the runs have it: auto, on or off, for the second stage.")
+    ] = "auto",
+    most: Annotated[
+        int, typer.Option(help="Posts of the file, the first ones; the second stage takes 20 ms.")
+    ] = 2000,
     id_field: Annotated[str, typer.Option(help="Field that holds a post's id.")] = "id",
     text_field: Annotated[str, typer.Option(help="Field that holds a post's text.")] = "text",
     as_json: AsJson = False,
@@ -54,10 +60,10 @@ def measure_screen(
     with reported():
         if not 0 <= audit_rate <= 1:
             raise OptionError(f"--audit-rate is {audit_rate}; give a share from 0 to 1")
-        source, loaded = ScreenSource.of(screen), load_policies(policies)
+        source, loaded = screen_source(screen, reading), load_policies(policies)
         shares = shares_of(budget_per_head, requests_per_1000, audit_rate, source, loaded)
         decode = DecodeSettings(id_field=id_field, text_field=text_field)
-        texts = posts_of_file(posts, decode, _MOST)
+        texts = posts_of_file(posts, decode, most)
         if len(texts) < _LEAST:
             raise OptionError(
                 f"--posts {posts} has {len(texts)} posts that can be read, and {_LEAST} are the "

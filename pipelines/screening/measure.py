@@ -14,7 +14,7 @@ import pyarrow as pa
 import xxhash
 
 from weir.policies.policy import PolicySet
-from weir.transforms.screen.model import Screen, scored
+from weir.transforms.screen.model import Scored, Screen, scored
 from weir.transforms.screen.route import judged, routes
 from weir.transforms.screen.thresholds.applied import (
     UNSEEN_AUDITS,
@@ -70,12 +70,12 @@ def measured(
 ) -> Measured:
     """Return what a screen asks for at least two posts."""
     half = np.array([xxhash.xxh3_64_intdigest(text.encode()) % 2 == 0 for text in texts])
-    column = pa.array(texts, pa.string())
+    whole_file = scored([screen], pa.array(texts, pa.string()))
     asked, escalated, languages, empty = [], [], [], 0
     for number, rows in enumerate((half, ~half)):
-        others = column.filter(pa.array(~rows)).to_pylist()
-        read = scored([screen], column.filter(pa.array(rows)))
-        begun = shares and replace(shares, starts=(Start.of(screen, others),), follows=False)
+        read = _some(whole_file, rows)
+        start = Start.of_read(screen, _some(whole_file, ~rows))
+        begun = shares and replace(shares, starts=(start,), follows=False)
         applied = Applied(screen, policies, begun, f"measure {number}", audit_rate)
         decided = applied.decide(read.scores[0], read)
         unaudited = np.zeros((len(read.empty), 1), bool)
@@ -96,6 +96,10 @@ def measured(
         policies=tuple(_part(name, requests[:, [n]], sent[:, [n]]) for n, name in enumerate(names)),
         languages=tuple(_by_language(group, requests, sent)),
     )
+
+
+def _some(read: Scored, rows: npt.NDArray[np.bool_]) -> Scored:
+    return Scored([each[rows] for each in read.scores], read.empty[rows], read.languages[rows])
 
 
 def _audits(decided: Decided, rate: float, empty: npt.NDArray[np.bool_]) -> Rates:

@@ -37,7 +37,11 @@ class Start:
     @classmethod
     def of(cls, screen: Screen, texts: Sequence[str], known: Sequence[Known] = ()) -> "Start":
         """Return what these posts say of a screen."""
-        read = scored([screen], pa.array(texts, pa.string()))
+        return cls.of_read(screen, scored([screen], pa.array(texts, pa.string())), known)
+
+    @classmethod
+    def of_read(cls, screen: Screen, read: Scored, known: Sequence[Known] = ()) -> "Start":
+        """Return what posts say that the screen, the first of ``read``, has read."""
         readable = ~read.empty
         scores = read.scores[0][readable].astype(np.float32)
         batch = pa.RecordBatch.from_arrays(
