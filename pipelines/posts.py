@@ -10,7 +10,7 @@ import pyarrow as pa
 from weir.pipelines.errors import OptionError
 from weir.pipelines.text_fields import text_fields
 from weir.transforms.decode import DecodeSettings, decoder
-from weir.transforms.files import Fault, Records, listed, read_file
+from weir.transforms.files import Fault, NoColumnError, Records, listed, read_file
 from weir.transforms.records import MESSAGE
 
 SAMPLE = Path(__file__).parent / "sample" / "posts.jsonl"
@@ -39,10 +39,13 @@ def read_posts(path: Path, decode: DecodeSettings) -> PostFile:
     """Return the messages of a file, and its posts as the decoder reads them.
 
     A line of JSON Lines is a message as it stands, and a row of a table an object of its columns.
-    FileError where a row is neither; OptionError where none is a post.
+    FileError where a row is neither; OptionError where none is a post, or a column is missing.
     """
     wanted = [".".join(names) for names in decode.paths]
-    read = read_file(path, wanted).sound()
+    try:
+        read = read_file(path, wanted).sound()
+    except NoColumnError as error:
+        raise OptionError(f"{error}; name the one that holds the text by --text_field") from error
     messages: list[tuple[bytes | None, bytes]] = []
     texts: list[str] = []
     unread: list[Fault] = []

@@ -58,7 +58,7 @@ class Progress:
             try:
                 begin = Start.parse(given)
             except ValueError as error:
-                raise OptionError(f"--start {start!r}: {error}") from error
+                raise OptionError(f"--start {start!r}: {error}; or {FROM_GROUP}") from error
             # A slice from the midst is no progress: it would move a live job's place.
             whole = stop.at == "never" or (begin.at, stop.at) == ("earliest", "latest")
             return cls(group if whole or options.group else None, False, begin)

@@ -42,6 +42,11 @@ def test_a_slice_does_not_move_the_place_of_a_live_run(start, stop):
     assert progress("--group=mine", start=start, stop=stop).group == "mine"
 
 
+def test_a_start_that_is_none_is_refused_with_every_one_there_is():
+    with pytest.raises(OptionError, match="earliest, latest, .*; or group"):
+        progress(start="beginning")
+
+
 def test_what_a_runner_restores_goes_on_from_the_runners_own_place():
     assert progress(stop="never", restored=True) == Progress("weir-live", False, EARLIEST)
 

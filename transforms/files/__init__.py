@@ -1,6 +1,15 @@
 """Files of posts and labels: CSV, JSON and Parquet, read whole or refused with the line."""
 
 from weir.transforms.files.read import read_content, read_file
-from weir.transforms.files.records import Fault, FileError, Record, Records, listed
+from weir.transforms.files.records import Fault, FileError, NoColumnError, Record, Records, listed
 
-__all__ = ["Fault", "FileError", "Record", "Records", "listed", "read_content", "read_file"]
+__all__ = [
+    "Fault",
+    "FileError",
+    "NoColumnError",
+    "Record",
+    "Records",
+    "listed",
+    "read_content",
+    "read_file",
+]

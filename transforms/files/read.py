@@ -39,7 +39,7 @@ def read_content(content: bytes, name: str, wanted: Sequence[str]) -> Records:
     try:
         records, faults, notes, doubts = _read(content, name, wanted)
     except FileError as error:
-        raise FileError(f"{name}: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
     digest = hashlib.sha256(content).hexdigest()
     return Records(name, digest, tuple(records), tuple(faults), tuple(notes), tuple(doubts))
 

@@ -17,6 +17,10 @@ class FileError(WeirError, ValueError):
     """A file cannot be used; the message names it, the line, and the way out, and no post."""
 
 
+class NoColumnError(FileError):
+    """The column that is asked for first is not in the first line: whoever asked may know why."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """Lines, from 1, that are no record, and why: a sentence without anything that they hold."""
@@ -113,10 +117,10 @@ def found_names(names: Iterable[str], wanted: Sequence[str]) -> tuple[dict[str, 
 
 
 def checked_names(names: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raise FileError where the first wanted column is missing, or any column stands twice."""
+    """Raise NoColumnError where the first wanted column is missing, FileError for one there twice."""
     if wanted[0] not in names:
         said = f"; there are {', '.join(map(repr, names[:12]))}" if _look_like_names(names) else ""
-        raise FileError(f"there is no column {wanted[0]!r} in the first line{said}")
+        raise NoColumnError(f"there is no column {wanted[0]!r} in the first line{said}")
     if twice := next((name for name in names if list(names).count(name) > 1), None):
         raise FileError(f"the column {twice!r} stands twice; keep one")
 
