@@ -43,7 +43,7 @@ def test_a_slice_does_not_move_the_place_of_a_live_run(start, stop):
 
 
 def test_a_start_that_is_none_is_refused_with_every_one_there_is():
-    with pytest.raises(OptionError, match="earliest, latest, .*; or group"):
+    with pytest.raises(OptionError, match=r"earliest, latest, .*; or group"):
         progress(start="beginning")
 
 

@@ -117,7 +117,7 @@ def found_names(names: Iterable[str], wanted: Sequence[str]) -> tuple[dict[str, 
 
 
 def checked_names(names: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raise NoColumnError where the first wanted column is missing, FileError for one there twice."""
+    """Raise NoColumnError without the first wanted column, FileError where one stands twice."""
     if wanted[0] not in names:
         said = f"; there are {', '.join(map(repr, names[:12]))}" if _look_like_names(names) else ""
         raise NoColumnError(f"there is no column {wanted[0]!r} in the first line{said}")
