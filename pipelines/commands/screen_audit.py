@@ -40,7 +40,9 @@ def audit(
     """Estimate what the screen misses, from the random sample of cleared posts that was judged.
 
     Says for each policy which share of the violations the screen catches, how many it missed, both
-    with their 95 % interval, and whether the certified recall still fits the traffic.
+    with their 95 % interval, and whether the certified recall still fits the traffic. "At least" is
+    the live certificate: of what the judge calls violating, so much was escalated in these days,
+    with 95 % confidence however often it is asked.
     """
     with reported():
         settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
@@ -99,6 +101,7 @@ def described(each: Audited) -> dict[str, Any]:
         "drift": each.drifted,
         "p_value": drift.p_value if drift else None,
         "more_audits": drift.more_audits if drift else None,
+        "live_certificate": asdict(live) if (live := each.live_certificate) else None,
         "verdict": each.words(),
     }
 
@@ -107,6 +110,12 @@ def print_audited(found: Sequence[Audited], days: Sequence[Audited] = ()) -> Non
     """Print a table of the policies, or of their days where there are any, and what it means."""
     _print_estimates(days or found, by_day=bool(days))
     console.print("Estimated from the audited posts, with 95 % intervals.", highlight=False)
+    console.print(
+        "At least: of what the judge calls violating, so much was escalated in these days; 95 % "
+        "confidence, however often you look.",
+        highlight=False,
+        soft_wrap=True,
+    )
     for each in found:
         console.print(
             f"  {_name(each, found)}: {each.words()}", markup=False, highlight=False, soft_wrap=True
@@ -131,7 +140,7 @@ def _name(each: Audited, among: Sequence[Audited]) -> str:
 def _print_estimates(found: Sequence[Audited], *, by_day: bool) -> None:
     day = ["day"] if by_day else []
     estimates = ["recall", "from-to", "missed a day", "from-to"]
-    certified = [] if by_day else ["certified"]
+    certified = ["at least", *([] if by_day else ["certified"])]
     print_table(
         "what the screen catches and misses",
         ["policy", *day, "audits", "seen", *estimates, *certified],
@@ -141,8 +150,9 @@ def _print_estimates(found: Sequence[Audited], *, by_day: bool) -> None:
                 *((each.first.isoformat(),) if by_day else ()),
                 each.sample.audits_answered,
                 each.sample.missed_seen,
-                *_cells(each.estimate.recall, lambda share: f"{100 * share:.1f}%"),
+                *_cells(each.estimate.recall, _share),
                 *_cells(_scaled(each.estimate.missed, each.days), _number),
+                "unknown" if (live := each.live_certificate) is None else _share(live.recall),
                 *(() if by_day else ("no" if each.certified is None else f"{each.certified:.1%}",)),
             ]
             for each in found
@@ -161,6 +171,10 @@ def _cells(estimate: Estimate, form: Callable[[float], str]) -> tuple[str, str]:
         return "unknown", ""
     low, high = form(estimate.low), form(estimate.high)
     return form(estimate.value), f"{low.removesuffix('%')}-{high}"
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f}%"
 
 
 def _number(number: float) -> str:

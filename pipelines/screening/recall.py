@@ -1,16 +1,23 @@
-"""What the audit says of the screens of a run: the ``live_recall`` view, added up over days."""
+"""What the audit says of the screens of a run, added up over days.
+
+The ``live_recall`` view has the estimates; people's reviews count in it. The certificate is
+relative to the judge, so it rests on the verdicts alone.
+"""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from itertools import groupby
+from typing import Any
 
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.bigquery.tables import explained
+from weir.transforms.records import Route
+from weir.transforms.screen.live_certificate import Judged, LiveCertificate, certify
 from weir.transforms.screen.live_recall import Drift, LiveRecall, Sample, drift, estimate
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -31,11 +38,17 @@ class Audited:
     forced: int
     sample: Sample
     certified: float | None  # None where the screen has no certificate for the policy
+    judged: Judged = field(default_factory=Judged)
 
     @property
     def estimate(self) -> LiveRecall:
         """Return recall and missed violations."""
         return estimate(self.sample)
+
+    @property
+    def live_certificate(self) -> LiveCertificate | None:
+        """Return what is certain of these posts, however often it is asked; None if nothing is."""
+        return certify(self.judged)
 
     @property
     def drift(self) -> Drift | None:
@@ -78,8 +91,12 @@ def audited(
     sql = _DAYS.replace("{dataset}", dataset)
     with explained(settings), closing(settings.client()) as client:
         rows = execute(client, sql, chosen(run, since, policy_id))
+        verdicts = execute(
+            client, _JUDGED.replace("{dataset}", dataset), chosen(run, since, policy_id)
+        )
         versions = sorted({row["screen_version"] for row in rows})
         cards = {version: _certified(client, dataset, version) for version in versions}
+    judged = _judged(verdicts)
     return [
         Audited(
             policy_id=row["policy_id"],
@@ -90,9 +107,27 @@ def audited(
             forced=row["forced"],
             sample=Sample(**{column: row[column] for column in _COLUMNS}),
             certified=cards[row["screen_version"]].get(row["policy_id"]),
+            judged=judged.get(_key(row), Judged()),
         )
         for row in rows
     ]
+
+
+def _judged(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[object, ...], Judged]:
+    """Return what was judged by mode, policy, screen and day."""
+    found: dict[tuple[object, ...], Judged] = {}
+    for row in rows:
+        if row["route"] == Route.ESCALATE:
+            more = Judged(caught=row["violating"])
+        else:
+            audits = ((row["probability"], row["answered"], row["violating"]),)
+            more = Judged(0, audits if row["answered"] else (), row["posts"] - row["answered"])
+        found[_key(row)] = found.get(_key(row), Judged()) + more
+    return found
+
+
+def _key(row: Mapping[str, Any]) -> tuple[object, ...]:
+    return row["mode"], row["policy_id"], row["screen_version"], row["day"]
 
 
 def added_up(days: Iterable[Audited]) -> list[Audited]:
@@ -108,16 +143,37 @@ def _together(days: Sequence[Audited]) -> Audited:
         days=len({day.first for day in days}),
         forced=sum(day.forced for day in days),
         sample=Sample.total(day.sample for day in days),
+        judged=sum((day.judged for day in days), Judged()),
     )
 
 
-_COLUMNS = tuple(field.name for field in fields(Sample))
+_COLUMNS = tuple(column.name for column in fields(Sample))
 _DAYS = (
-    f"SELECT policy_id, screen_version, day, forced, {', '.join(_COLUMNS)} "  # noqa: S608 - our names
+    f"SELECT mode, policy_id, screen_version, day, forced, {', '.join(_COLUMNS)} "  # noqa: S608 - our names
     "FROM `{dataset}.live_recall` "
     "WHERE run = @run AND day >= @since AND @policy IN ('', policy_id) "
     "ORDER BY policy_id, screen_version, day"
 )
+# A replay's own share is in every probability, as the view says. What has no verdict has none.
+_JUDGED = """
+WITH pairs AS (
+  SELECT
+    l.mode, policy_id, l.screen_version, DATE(created_at) AS day, route, verdict,
+    LEAST(1.0, COALESCE(inclusion_probability, 1) / COALESCE(r.sample, 1)) AS probability
+  FROM `{dataset}.labels` AS l
+  LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
+    USING (run)
+  WHERE run = @run AND DATE(created_at) >= @since AND @policy IN ('', policy_id)
+    AND route IN ('escalate', 'audit')
+)
+SELECT
+  mode, policy_id, screen_version, day, route, probability,
+  COUNT(*) AS posts,
+  SUM(IF(verdict IS NULL, 0, 1)) AS answered,
+  SUM(IF(COALESCE(verdict, '') = 'violates', 1, 0)) AS violating
+FROM pairs
+GROUP BY mode, policy_id, screen_version, day, route, probability
+"""
 _EVER = date(1970, 1, 1)  # no post is older
 
 

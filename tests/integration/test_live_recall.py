@@ -5,6 +5,7 @@ import json
 import random
 import uuid
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import query
 from weir.pipelines.screening.recall import added_up, audited
 from weir.transforms.records import DEFERRAL, SCREENING, VERDICT
+from weir.transforms.screen.live_certificate import Judged, certify
 from weir.transforms.screen.live_recall import Sample, estimate
 from weir.transforms.write.bigquery.appender import Appender
 from weir.transforms.write.bigquery.connection import AppendConnection
@@ -215,6 +217,24 @@ def test_days_are_added_up_and_the_certificate_is_that_of_the_screen(bigquery, r
     assert (spam.certified, hate.certified, spam.days) == (0.95, None, 2)
     (last,) = audited(bigquery, run, since=date(2026, 3, 5), policy_id="spam")
     assert (last.first, last.last) == (date(2026, 3, 5), date(2026, 3, 5))
+
+
+def test_the_live_certificate_rests_on_the_judges_answers(bigquery, run):
+    decisions = [d for d in traffic(5) if d.policy == "spam"]
+    store(bigquery, run, decisions)
+    (spam,) = added_up(audited(bigquery, run))
+    audits = [d for d in decisions if d.route == "audit"]
+    counts = [
+        (chance, len(those), sum(d.outcome == "violates" for d in those))
+        for chance in (0.1, 0.25)
+        if (those := [d for d in audits if d.chance == chance and d.outcome])
+    ]
+    caught = sum((d.route, d.outcome) == ("escalate", "violates") for d in decisions)
+    expected = Judged(caught, tuple(counts), sum(d.outcome is None for d in audits))
+    assert spam.live_certificate == certify(expected)
+    (said,) = json.loads(weir_audit(bigquery, run, "--json").stdout)
+    assert said["live_certificate"] == asdict(spam.live_certificate)
+    assert "at least" in weir_audit(bigquery, run).stdout
 
 
 def weir_audit(settings, run, *more):
