@@ -73,6 +73,12 @@ def test_no_word_is_lost_with_the_markup(text: str) -> None:
     assert shown(text).count("word") == text.count("word")
 
 
+def test_markup_is_undone_however_deep_it_is_nested_in_what_is_hidden() -> None:
+    openings = ["<!--", "<script>", "<style>", "<template>", "<p style=display:none>", "[img]"]
+    endings = ["[/img]", "</p>", "</template>", "</style>", "</script>", "-->"]
+    assert "kill" in one(f"{' '.join(openings)} k<b></b>ill {' '.join(endings)}").split()
+
+
 def test_an_entity_of_many_digits_is_a_character_too() -> None:
     assert one("&#" + "0" * 5000 + "107;ill") == "kill"
 

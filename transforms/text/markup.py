@@ -128,7 +128,7 @@ def _undone(text: str) -> str:
     if "%" in text:
         text = _PERCENT.sub(_decoded, text)
     if "<" in text or "[" in text:
-        text = _without_hidden(text, aside)
+        text = _without_hidden(text)
         text = _TAG.sub(lambda match: _tag(match, aside), text)
     if "[" in text:
         text = _without_links(text, aside)
@@ -151,9 +151,13 @@ def _decoded(match: re.Match[str]) -> str:
         return match[0]
 
 
-def _without_hidden(text: str, aside: list[str]) -> str:
-    """Move what stands between an opening and its end; one without an end opens nothing."""
-    pieces, done = [], 0
+def _without_hidden(text: str) -> str:
+    """Move what stands between an opening and its end; one without an end opens nothing.
+
+    To the end of the text, so that its own markup is undone with the rest: whatever is nested in it
+    would take a round a level otherwise.
+    """
+    pieces, aside, done = [], [], 0
     endless: set[str] = set()
     for match in _HIDDEN.finditer(text):
         bbcode, tag, styled, style = match.groups()
@@ -164,10 +168,10 @@ def _without_hidden(text: str, aside: list[str]) -> str:
         if closing is None:
             endless.add(end)
             continue
-        aside += [style or "", text[match.end() : closing.start()]]
+        aside += [" ", style or "", " ", text[match.end() : closing.start()]]
         pieces.append(text[done : match.start()])
         done = closing.end()
-    return "".join([*pieces, text[done:]])
+    return "".join([*pieces, text[done:], *aside])
 
 
 def _end(bbcode: str | None, tag: str | None) -> str:
