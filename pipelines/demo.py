@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 from google.cloud import bigquery
 
-from weir.infra.local import bigquery_emulator, broker, kafka_broker
+from weir.infra.local import Emulator, bigquery_emulator, broker, kafka_broker
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
 from weir.pipelines.bigquery.tables import PRIVATE, TABLES, create_tables
 from weir.pipelines.compare.rows import Compared, compared
@@ -109,19 +109,24 @@ _BROKERS = {BrokerKind.EMBEDDED: broker, BrokerKind.KAFKA: _apache_kafka}
 def local_stack(kind: BrokerKind = BrokerKind.EMBEDDED) -> Iterator[Stack]:
     """Start the stack on free loopback ports; it is gone when this process is."""
     with _BROKERS[kind]() as bootstrap, bigquery_emulator() as emulator:
-        stack = Stack(
-            KafkaSettings(bootstrap),
-            BigQuerySettings(
-                project=emulator.project,
-                dataset="weir",
-                rest_endpoint=emulator.rest_endpoint,
-                grpc_endpoint=emulator.grpc_endpoint,
-            ),
-        )
-        ensure_topics(stack.kafka, [TOPIC], PARTITIONS)
-        ensure_topics(stack.kafka, ["weir-flagged", "weir-dead-letters"], 1)
-        create_tables(stack.bigquery, create_dataset=True)
-        yield stack
+        yield stack_on(bootstrap, emulator)
+
+
+def stack_on(bootstrap: str, emulator: Emulator, dataset: str = "weir") -> Stack:
+    """Make the topics and tables on a broker and an emulator that are running; return the stack."""
+    stack = Stack(
+        KafkaSettings(bootstrap),
+        BigQuerySettings(
+            project=emulator.project,
+            dataset=dataset,
+            rest_endpoint=emulator.rest_endpoint,
+            grpc_endpoint=emulator.grpc_endpoint,
+        ),
+    )
+    ensure_topics(stack.kafka, [TOPIC], PARTITIONS)
+    ensure_topics(stack.kafka, ["weir-flagged", "weir-dead-letters"], 1)
+    create_tables(stack.bigquery, create_dataset=True)
+    return stack
 
 
 def checked_settings(arguments: Iterable[str]) -> ModerationSettings:

@@ -1,18 +1,20 @@
 """Whether anything is lost among bad messages: ``python -m tests.benchmarks.accounting``.
 
 One message in a hundred is bad, of every kind in ``tests/hostile.py``. The job runs twice over the
-same topic: every message has to be accounted for, and the views must not change.
+same topic: every message has to be accounted for, and the views must not change. Options that are
+not its own are the job's.
 """
 
 import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.corpus import messages
+from tests.benchmarks.throughput import Stacks
 from tests.hostile import EITHER, READABLE, UNREADABLE
 from weir.pipelines.demo import TOPIC, Stack, local_stack, moderate_once, query
 
@@ -34,9 +36,9 @@ def sent(count: int, bad_share: float) -> Iterator[tuple[bytes | None, bytes | N
         yield (b"bad", bad[number // every % len(bad)]) if number % every == 0 else (key, value)
 
 
-def run(stack: Stack) -> dict[str, Any]:
+def run(stack: Stack, arguments: Sequence[str]) -> dict[str, Any]:
     """Run the job once; return its counts, problems, and what BigQuery holds then."""
-    report = moderate_once(stack, [], run="accounting")
+    report = moderate_once(stack, arguments, run="accounting")
     return {
         "counts": report.to_json(),
         "labels": query(stack.bigquery, _LABELS, "accounting"),
@@ -47,14 +49,14 @@ def run(stack: Stack) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None, stack: Stacks = local_stack) -> None:
     """Run twice, print what was counted, and exit with 1 where anything does not add up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--out", type=Path, default=Path("accounting.json"))
-    options = parser.parse_args()
-    with local_stack() as stack:
-        producer = stack.kafka.producer(max_request_size=2 << 20)
+    options, of_job = parser.parse_known_args(argv)
+    with stack() as local:
+        producer = local.kafka.producer(max_request_size=2 << 20)
         acknowledgements = [
             producer.send(TOPIC, key=key, value=value)
             for key, value in sent(options.messages, 0.01)
@@ -66,7 +68,7 @@ def main() -> None:
         runs = []
         for number in (1, 2):
             started = time.time()
-            runs.append(run(stack))
+            runs.append(run(local, of_job))
             counts = runs[-1]["counts"]
             print(f"run {number}, {time.time() - started:.0f} s:")
             print({name: value for name, value in counts.items() if name != "policies"})

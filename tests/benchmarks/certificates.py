@@ -53,7 +53,6 @@ from weir.transforms.screen.training.train import TrainingSettings, fit, lowest_
 RECALL = 0.95
 TEST_SHARE = 0.4  # of the random splits: the more, the less the test posts' own chance matters
 SMALL_TEST = 0.2  # where more would leave too few violating posts for the other parts
-FOLDS = 5
 DRAWS = 200  # of calibration posts, a split
 MOST_TRIES = 10  # of splits, for one with violating posts enough; their number decides, no score
 GRID = tuple(product((3.0, 10.0), (3e-5, 1e-4, 3e-4)))
@@ -93,8 +92,11 @@ def with_salt(corpus: Corpus, salt: int) -> Corpus:
 
 def random_splits(
     corpus: Corpus, head: int, splits: int, confidence: float, test_share: float
-) -> Splits:
-    """Fit, calibrate and measure one head, in as many random splits that can certify it."""
+) -> Splits | None:
+    """Fit, calibrate and measure one head, in as many random splits that can certify it.
+
+    None where no split can.
+    """
     rows: dict[str, list[tuple[float, float, float, float]]] = {"certified": [], "naive": []}
     sizes = []
     for salt in range(MOST_TRIES * splits):
@@ -128,6 +130,9 @@ def random_splits(
             expected = expected_to_hold(len(held), order, len(measured))
             found.append((recall, gone, true, expected))
         print(f"{corpus.policy_ids[head]}: split {len(sizes)} of {splits}", file=sys.stderr)
+    if not sizes:
+        print(f"{corpus.policy_ids[head]}: too few posts for {confidence}", file=sys.stderr)
+        return None
     n, k, m = np.mean(sizes, axis=0)
     certified, naive_held = (_held(found) for found in rows.values())
     return Splits(
@@ -164,7 +169,7 @@ def out_of_fold(
 ) -> np.ndarray:
     """Return the any-policy score of the rows, each by heads that have not seen its fold."""
     scores = np.full((len(corpus.draw), len(corpus.policy_ids)), np.nan)
-    for number in range(FOLDS):
+    for number in np.unique(fold[rows]):
         learned, held_out = rows[fold[rows] != number], rows[fold[rows] == number]
         scores[held_out] = head_scores(corpus, learned, held_out, strength, smoothing)
     return any_policy(scores[rows])
@@ -191,7 +196,9 @@ def head_scores(
     return scores
 
 
-def cross_validated(openai: LabelledSet, seeds: int) -> dict[str, list[float]]:
+def cross_validated(
+    openai: LabelledSet, seeds: int, folds: int, tried: int
+) -> dict[str, list[float]]:
     """Return average precision of any policy on OpenAI-2022 alone, one figure a seed.
 
     Near-duplicates are in one fold. *nested* chooses strength and smoothing by the other folds.
@@ -202,15 +209,15 @@ def cross_validated(openai: LabelledSet, seeds: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"as they are": [], "nested": []}
     for seed in range(seeds):
         draw = with_salt(corpus, seed).draw
-        fold = (draw * FOLDS).astype(int)
-        inner = (draw * FOLDS * FOLDS).astype(int) % FOLDS
+        fold = (draw * folds).astype(int)
+        inner = (draw * folds * folds).astype(int) % folds
         scores = out_of_fold(corpus, rows, fold, STRENGTH, SMOOTHING)
         found["as they are"].append(average_precision(truth, scores) or 0.0)
         nested = np.empty(len(truth))
-        for number in range(FOLDS):
+        for number in range(folds):
             learned, held_out = rows[fold != number], rows[fold == number]
             best = max(
-                GRID,
+                GRID[:tried],
                 key=lambda grid: (
                     average_precision(truth[learned], out_of_fold(corpus, learned, inner, *grid))
                     or 0.0
@@ -230,22 +237,24 @@ def any_of(openai: LabelledSet) -> LabelledSet:
     return replace(openai, posts=tuple(posts))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print tables, and write what was measured as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--splits", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tried", type=int, default=len(GRID), help="settings of the fit")
+    parser.add_argument("--folds", type=int, default=5, help="of the cross-validation")
     parser.add_argument("--json", type=Path, default=Path("certificates.json"))
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     public, library = public_sets(options.data), load_policies(LIBRARY)
     openai = public[0]
     sets = [*public, golden_examples(library)]
     card = train(sets, [p.policy_id for p in library.policies], TrainingSettings()).card
-    folds = cross_validated(openai, options.seeds)
+    folds = cross_validated(openai, options.seeds, options.folds, options.tried)
     every = Corpus.of(sets, ("sexual-content", "hate"))
     alone = Corpus.of([any_of(openai)], ("any policy",))
-    splits = [
+    measured_splits = [
         random_splits(corpus, head, options.splits, confidence, test_share)
         for corpus, head, confidence, test_share in (
             (alone, 0, 0.95, TEST_SHARE),
@@ -256,6 +265,7 @@ def main() -> None:
             (every, 1, 0.99, TEST_SHARE),
         )
     ]
+    splits = [each for each in measured_splits if each is not None]
     measured = {
         "card": card,
         "cross_validated": folds,

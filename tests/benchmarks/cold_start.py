@@ -11,7 +11,7 @@ import argparse
 import csv
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,7 @@ from weir.transforms.text import features
 BUDGET, PREVALENCE = 0.1, 0.05
 EXAMPLES = (10, 20, 40, 100)
 VERDICTS = (200, 1000, 5000)
+PROMOTED_AFTER = (500, 1000, 2000, 4000)  # verdicts
 STREAM = 2000
 ROUNDS = 4
 MISSES, FALSE_ALARMS = 0.1, 0.01  # of the judge that the loop learns from
@@ -219,7 +220,7 @@ def loop(data: dict[str, Posts], encoder, seeds: int, verdicts=VERDICTS) -> dict
     return {w: {n: round(np.mean(r), 3) for n, r in cells.items()} for w, cells in found.items()}
 
 
-def promotions(data: dict[str, Posts], seeds: int, counts=(500, 1000, 2000, 4000)) -> dict:
+def promotions(data: dict[str, Posts], seeds: int, counts=PROMOTED_AFTER) -> dict:
     """Return {verdicts: {promoted, better}}: shares of seeds, without the encoder, one round.
 
     Half of the verdicts are the cold head's highest scores, half a random sample of the rest;
@@ -282,26 +283,34 @@ def facts(way: str, count: int) -> str:
     return f"{FACTS.get(way, {}).get(count, '')}"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
     parser.add_argument("--encoder", action="store_true", help="with the sentence encoder too")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--examples", type=int, nargs="+", default=EXAMPLES)
+    parser.add_argument("--verdicts", type=int, nargs="+", default=VERDICTS, help="of the loop")
+    parser.add_argument(
+        "--asked", type=int, nargs="+", default=PROMOTED_AFTER, help="verdicts of a promotion"
+    )
     parser.add_argument("--json", type=Path, help="write the figures here")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     data = sets(arguments.data)
     encoder = Remembering(Encoder.load()) if arguments.encoder else None
-    report = {"seeds": arguments.seeds, "few": few_examples(data, encoder, arguments.seeds)}
+    report = {
+        "seeds": arguments.seeds,
+        "few": few_examples(data, encoder, arguments.seeds, arguments.examples),
+    }
     for way, counts in report["few"].items():
         for count, tasks in counts.items():
             mean = np.mean(list(tasks.values()))
             cells = " ".join(f"{task} {value:.2f}" for task, value in tasks.items())
             print(f"{way:9} {count:5} examples {mean:.3f} (facts {facts(way, count)}) {cells}")
-    report["loop"] = loop(data, encoder, arguments.seeds)
+    report["loop"] = loop(data, encoder, arguments.seeds, arguments.verdicts)
     for way, cells in report["loop"].items():
         told = " ".join(f"{n}: {r:.3f} (facts {LOOP_FACTS.get(n, '')})" for n, r in cells.items())
         print(f"{way:9} verdicts {told}")
-    report["promotions"] = promotions(data, 2 * arguments.seeds)
+    report["promotions"] = promotions(data, 2 * arguments.seeds, arguments.asked)
     for count, cells in report["promotions"].items():
         print(f"after {count} verdicts", " ".join(f"{k} {v:.0%}" for k, v in cells.items()))
     if arguments.json:

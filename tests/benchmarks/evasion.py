@@ -21,12 +21,13 @@ import pyarrow as pa
 import scipy.sparse as sp
 from scipy.special import expit
 
+from tests.benchmarks.labelled import test_texts
 from tests.evasions import EVASIONS
 from tests.languages import SENTENCES
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen.model import Floats, Screen
 from weir.transforms.screen.training.labelled import LabelledPost, golden_examples, public_sets
-from weir.transforms.screen.training.train import Part, parts, train
+from weir.transforms.screen.training.train import TrainingSettings, train
 from weir.transforms.text import features
 from weir.transforms.text.normalise import normalise
 
@@ -129,20 +130,21 @@ def languages(screen: Screen) -> dict[str, Language]:
     return measured
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Train, measure, print two tables, and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     policies = load_policies(LIBRARY)
     sets = public_sets(options.data)
     policy_ids = [policy.policy_id for policy in policies.policies]
-    screen, _ = train([*sets, golden_examples(policies)], policy_ids)
+    screen = train([*sets, golden_examples(policies)], policy_ids, TrainingSettings()).screen
     posts = [post for labelled in sets for post in labelled.posts]
-    test = parts(pa.array([post.text for post in posts], pa.string())) == Part.TEST
+    texts = normalise(pa.array([post.text for post in posts], pa.string())).to_pylist()
+    tested = test_texts(sets)
     by_evasion = evasions(
-        screen, [post for post, chosen in zip(posts, test, strict=True) if chosen]
+        screen, [post for post, text in zip(posts, texts, strict=True) if text in tested]
     )
     by_language = languages(screen)
     _print(by_evasion, by_language)

@@ -11,7 +11,7 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -226,12 +226,12 @@ def _measured(worker: Worker, data: bytes, answer) -> None:
     answer.send((posts, letters, seconds, peak))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print what each kind costs; exit with 1 where one of them is too dear or goes missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=MAX_POST_BYTES, help="bytes of a message")
     parser.add_argument("--kind", action="append", default=[], help="only this one")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     failed = False
     for cost in costs(options.size, frozenset(options.kind)):
         failed |= cost.failed

@@ -53,18 +53,19 @@ _SHAPES_SCALE = (
 Way = Callable[[], Measured]
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print tables, and write what was measured as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", default="simulated")
     parser.add_argument("--gpus", type=int, nargs="+", default=[1, 8], help="simulated ones")
     parser.add_argument("--seconds", type=float, default=120, help="that each run is to take")
+    parser.add_argument("--shape_requests", type=int, default=8000, help="for shapes of bundles")
     parser.add_argument("--time_scale", type=float, default=1.0, help="simulated s in one s")
     parser.add_argument("--requests", type=int, default=200, help="where nothing is simulated")
     parser.add_argument("--repeats", type=int, default=3, help="where nothing is simulated")
     parser.add_argument("--prism", type=Path, help="the runner's binary, to measure on it as well")
     parser.add_argument("--out", type=Path, default=Path("bench-judge.json"))
-    options, of_engine = parser.parse_known_args()
+    options, of_engine = parser.parse_known_args(argv)
     policies = load_policies(LIBRARY)
     if options.engine == "simulated":
         report = _simulated(policies, options)
@@ -84,7 +85,7 @@ def _simulated(policies: PolicySet, options: argparse.Namespace) -> dict[str, An
         report["full_rate"][gpus] = _told(f"{gpus} simulated H100, time x{of.time_scale:g}", runs)
         _plan(runs["beam"], of)
     of = replace(simulation, time_scale=_SHAPES_SCALE)
-    runs = _shapes(of, policies, options.prism)
+    runs = _shapes(of, policies, options.shape_requests, options.prism)
     report["bundles"] = _told(f"bundles, 1 simulated H100, time x{of.time_scale:g}", runs)
     return report
 
@@ -101,8 +102,10 @@ def _full_rate(simulation: Simulation, policies: PolicySet, seconds: float) -> d
     return _measured(engine, watched, policies, ways)
 
 
-def _shapes(simulation: Simulation, policies: PolicySet, prism: Path | None) -> dict[str, Measured]:
-    batches, engine = escalated(LONG_ROWS // 4, policies), simulation()
+def _shapes(
+    simulation: Simulation, policies: PolicySet, requests: int, prism: Path | None
+) -> dict[str, Measured]:
+    batches, engine = escalated(requests, policies), simulation()
     watched = Watched(engine)
     ways: dict[str, Way] = {
         MODEL: lambda: ideally(simulation, batches, policies),

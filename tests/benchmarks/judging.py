@@ -5,7 +5,6 @@ it, the whole time with start-up.
 """
 
 import json
-import pickle
 import queue
 import threading
 import time
@@ -18,7 +17,6 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
 from tests.benchmarks.arriving import Arriving
 from tests.benchmarks.batching_model import Fleet
@@ -29,8 +27,13 @@ from weir.policies.policy import PolicySet
 from weir.transforms import coders
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.judge import JudgeContent, JudgeSettings
+from weir.transforms.judge.budget import UNLIMITED, Allowance
+from weir.transforms.judge.bundle import Bundle, Ended, Escalated
+from weir.transforms.judge.cache import VerdictCache
 from weir.transforms.judge.engine import Completion, Engine, Request
-from weir.transforms.records import ESCALATION
+from weir.transforms.judge.rows import Judged, Provenance, Row, verdict_batch
+from weir.transforms.judge.shared import SharedEngine, Slots
+from weir.transforms.records import ESCALATION, Mode
 
 coders.register()
 
@@ -83,7 +86,7 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.name, self.model = self.engine.name, self.engine.model
-        self.capacity = self.engine.capacity
+        self.capacity, self.content_tokens = self.engine.capacity, self.engine.content_tokens
 
     def submit(self, asked: Sequence[Request]) -> list["Future[Completion]"]:
         """Pass the requests on."""
@@ -196,17 +199,19 @@ def in_bundles(
 ) -> Measured:
     """Judge in bundles of so many rows, so many of them at once, as a streaming runner would.
 
-    Each thread has a copy of the DoFn, and takes the next bundle when the last one has ended.
+    Each thread takes the next bundle when its last one has ended; all share one engine's places.
     """
     watched.forget()
     started = time.monotonic()
-    seen = _Seen()
-    step = pickle.dumps(_judge(watched, policies)._judge)
+    shared = SharedEngine(
+        watched, Slots(watched.capacity), VerdictCache(0, watched.model), Allowance(UNLIMITED)
+    )
     bundles: queue.SimpleQueue[Sequence[pa.RecordBatch]] = queue.SimpleQueue()
     for bundle in _batched(batches, max(1, rows // ROWS)):
         bundles.put(bundle)
+    seen = _Seen()
     workers = [
-        threading.Thread(target=_work, args=(pickle.loads(step), bundles, seen))
+        threading.Thread(target=_work, args=(shared, policies, bundles, seen))
         for _ in range(threads)
     ]
     for worker in workers:
@@ -239,18 +244,27 @@ def _row(number: int, value: bytes, policies: PolicySet) -> dict[str, Any]:
     }
 
 
-def _work(step: Any, bundles: "queue.SimpleQueue[Sequence[pa.RecordBatch]]", seen: "_Seen") -> None:
-    step.setup()
+def _work(
+    shared: SharedEngine,
+    policies: PolicySet,
+    bundles: "queue.SimpleQueue[Sequence[pa.RecordBatch]]",
+    seen: "_Seen",
+) -> None:
+    provenance = Provenance("bench", "bench", Mode.ENFORCE, shared.engine.name, shared.engine.model)
     while True:
         try:
-            bundle = bundles.get_nowait()
+            batches = bundles.get_nowait()
         except queue.Empty:
-            break
-        step.start_bundle()
-        for batch in bundle:
-            seen.add(step.process(batch, MIN_TIMESTAMP))
-        seen.add(step.finish_bundle())
-    step.teardown()
+            return
+        bundle = Bundle(shared, _PATIENCE_SECONDS)
+        ended: list[Ended] = []
+        for batch in batches:
+            named = enumerate(batch["policy_id"].to_pylist())
+            rows = [Escalated(Row(batch, number), policies[name]) for number, name in named]
+            ended += bundle.take(batch, rows)
+        ended += bundle.finish()
+        judged = [each for each in ended if isinstance(each, Judged)]
+        seen.see(verdict_batch(judged, provenance, DecodeSettings(), time.time_ns() // 1000))
 
 
 def _judge(watched: Watched, policies: PolicySet) -> JudgeContent:
@@ -273,12 +287,6 @@ class _Seen:
     @property
     def verdicts(self) -> int:
         return sum(self._rows)
-
-    def add(self, outputs: Iterator[Any]) -> None:
-        for output in outputs:
-            if output.tag == "verdicts":
-                # What a bundle's end gives bears its time, what comes before does not.
-                self.see(getattr(output.value, "value", output.value))
 
     def see(self, batch: pa.RecordBatch) -> None:
         self._rows.append(batch.num_rows)

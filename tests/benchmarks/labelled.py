@@ -4,19 +4,21 @@
 with the stand-in judge, over a set, and compares what BigQuery's labels view says of each post with
 the set's labels. *Indeterminate* and *undecided* count as not flagged. ``unseen`` are the posts
 that the starter screen was tested with: no head has learned from them or was calibrated with them.
+Options that are not its own are the job's.
 """
 
 import argparse
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import compress
 from pathlib import Path
 
 import pyarrow as pa
 
+from tests.benchmarks.throughput import Stacks
 from weir.pipelines.demo import fill, local_stack, moderate_once, query
 from weir.pipelines.posts import read_posts
 from weir.policies.loading import LIBRARY, load_policies
@@ -70,18 +72,20 @@ def test_texts(sets: list[LabelledSet]) -> set[str]:
     return set(compress(corpus.texts.to_pylist(), corpus.draw >= 1 - TEST_SHARE))
 
 
-def measure(labelled: LabelledSet, tested: set[str]) -> dict[str, object]:
+def measure(
+    labelled: LabelledSet, tested: set[str], stack: Stacks, arguments: Sequence[str]
+) -> dict[str, object]:
     """Run the job over a set; return its counts, seconds and scores by policy."""
-    with tempfile.TemporaryDirectory() as folder, local_stack() as stack:
+    with tempfile.TemporaryDirectory() as folder, stack() as local:
         posts = Path(folder) / "posts.jsonl"
         with posts.open("w", encoding="utf-8") as lines:
             for number, post in enumerate(labelled.posts):
                 lines.write(json.dumps({"id": str(number), "text": post.text}) + "\n")
-        sent = fill(stack, read_posts(posts, DecodeSettings()).messages)
+        sent = fill(local, read_posts(posts, DecodeSettings()).messages)
         started = time.time()
-        report = moderate_once(stack, [], run="labelled")
+        report = moderate_once(local, arguments, run="labelled")
         seconds = time.time() - started
-        rows = query(stack.bigquery, _LABELS, "labelled")
+        rows = query(local.bigquery, _LABELS, "labelled")
     labels: dict[str, dict[str, str]] = {}
     for row in rows:
         labels.setdefault(row["policy_id"], {})[row["content_id"]] = row["label"]
@@ -109,17 +113,17 @@ def measure(labelled: LabelledSet, tested: set[str]) -> dict[str, object]:
     }
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None, stack: Stacks = local_stack) -> None:
     """Measure the sets, print a table, and write what was measured as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--set", action="append", choices=SETS, dest="sets")
     parser.add_argument("--out", type=Path, default=Path("labelled.json"))
-    options = parser.parse_args()
+    options, of_job = parser.parse_known_args(argv)
     wanted = options.sets or SETS
     sets = public_sets(options.data)
     tested = test_texts(sets)
-    measured = [measure(each, tested) for each in sets if each.name in wanted]
+    measured = [measure(each, tested, stack, of_job) for each in sets if each.name in wanted]
     options.out.write_text(json.dumps(measured, indent=2) + "\n")
     for result in measured:
         _print(result)

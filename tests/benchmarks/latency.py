@@ -14,6 +14,7 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -115,14 +116,14 @@ def provisional_report(stream, arrived, warm):
     }
 
 
-def main():
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runner", choices=["prism", "flink"])
     parser.add_argument("--rate", type=float, default=1000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--provisional", action="store_true")
     parser.add_argument("--judge_seconds", type=float, default=5)
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(argv)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-latency-")))
         stream = stream_of(stack, folder, at_once if chosen.provisional else at_half)

@@ -8,33 +8,44 @@ import json
 import resource
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 from kafka import TopicPartition
 
-from tests.benchmarks.stages import SECONDS, timed, timing
+from tests.benchmarks.stages import timed, timing
 from weir.pipelines.job.moderate import IN_PROCESS
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.counts import counts_of
 from weir.transforms.decode import Decode, DecodeSettings
 from weir.transforms.decode import step as decoding
 from weir.transforms.kafka.consumers import PartitionReader
-from weir.transforms.kafka.outbox import MAX_RECORD_BYTES
+from weir.transforms.kafka.outbox import Outbox
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import ReadFromKafka, Start, Stop
 from weir.transforms.read.partitions import find_slices
 from weir.transforms.records import VIOLATION
 from weir.transforms.screen import ScreenContent, ScreenSettings, ScreenSource
 from weir.transforms.screen import step as screen_step
+from weir.transforms.screen.route import Heads
 from weir.transforms.write import flagged
 from weir.transforms.write.bigquery import sink
+from weir.transforms.write.bigquery.appender import Appender
+from weir.transforms.write.bigquery.connection import AppendConnection
+from weir.transforms.write.bigquery.rows import ROWS
 from weir.transforms.write.bigquery.sink import BigQuerySettings, WriteToBigQuery
-from weir.transforms.write.flagged import WriteFlagged
 
 FLAGGED = "bench-flagged"
+_ROWS = 20_000  # what a bundle holds in Beam
+_APPEND_BYTES = 2 << 20  # and an append
 
 
 def violations(escalated: pa.RecordBatch) -> pa.RecordBatch:
@@ -83,8 +94,8 @@ def in_beam(
     screened = decoded.content | "Screen" >> ScreenContent(
         screen, load_policies(LIBRARY), ScreenSettings(audit_rate=0.0, **run)
     )
-    flagged = screened.escalations | "Flag" >> beam.ParDo(_Flag()).with_output_types(pa.RecordBatch)
-    _ = flagged | "Send" >> WriteFlagged(kafka, FLAGGED, source="/bench")
+    found = screened.escalations | "Flag" >> beam.ParDo(_Flag()).with_output_types(pa.RecordBatch)
+    _ = found | "Send" >> flagged.WriteFlagged(kafka, FLAGGED, source="/bench")
     _ = screened.screenings | "Write" >> WriteToBigQuery(bigquery, "screenings", **run)
     result = pipeline.run()
     result.wait_until_finish()
@@ -92,85 +103,159 @@ def in_beam(
 
 
 def in_a_loop(
-    kafka: KafkaSettings, topic: str, bigquery: BigQuerySettings, screen: ScreenSource
+    kafka: KafkaSettings, topic: str, bigquery: BigQuerySettings, source: ScreenSource
 ) -> int:
     """Call the steps' functions one after the other; return the messages read."""
-    run = {"run": "bench", "cluster": "bench"}
-    decode = decoding._DecodeDoFn(DecodeSettings(), **run)
-    screening = screen_step._Screen(
-        screen, load_policies(LIBRARY), ScreenSettings(audit_rate=0.0, **run)
-    )
-    write = sink._Write(sink._Connect(bigquery, "screenings"), "screenings", **run)
-    flag = flagged._WriteDoFn(kafka, FLAGGED, "/bench", MAX_RECORD_BYTES)
-    steps = [decode, screening, write, flag]
-    for step in steps:
-        step.setup()
-        step.start_bundle()
-    read = 0
-    for part in find_slices(kafka, (topic,), Start.parse("earliest"), Stop.parse("latest")):
-        reader = PartitionReader(kafka, TopicPartition(part.topic, part.partition))
-        reader.seek(part.start)
-        position, since = part.start, 0
-        while position < part.stop:
-            batch, position = reader.poll(4000)
-            if batch is None:
-                continue
-            read += batch.num_rows
-            since += batch.num_rows
-            for content in decode.process(batch):
-                for output in screening.process(content):
-                    if isinstance(output, beam.pvalue.TaggedOutput):
-                        flag.process(violations(output.value))
-                    else:
-                        write.process(output, 0, None)
-            if since >= 20_000:  # what a bundle holds in Beam
-                for step in (write, flag):
-                    step.finish_bundle()
-                    step.start_bundle()
-                since = 0
-        reader.close()
-    for step in (write, flag):
-        step.finish_bundle()
-        step.teardown()
+    decode, screen = decoding.decoder(DecodeSettings()), _Screening(source)
+    outbox, rows = Outbox(kafka, flagged.trimmed), _Rows(bigquery)
+    read = since = 0
+    for batch in _batches(kafka, topic):
+        read += batch.num_rows
+        since += batch.num_rows
+        screenings, escalations = screen(decode(batch).content)
+        rows.add(screenings)
+        for escalated in escalations:
+            for record in flagged.flagged_records(violations(escalated), FLAGGED, "/bench"):
+                outbox.send(record)
+        if since >= _ROWS:
+            rows.settle()
+            outbox.settle()
+            since = 0
+    rows.close()
+    outbox.settle()
+    outbox.close()
     return read
 
 
-def main() -> None:
-    """Run once; the argument is JSON: how, bootstrap, topic, rest, grpc,
-    project, dataset, screen, out."""
-    job = json.loads(sys.argv[1])
-    timed(PartitionReader, "poll", "read")
+def _batches(kafka: KafkaSettings, topic: str) -> Iterator[pa.RecordBatch]:
+    for part in find_slices(kafka, (topic,), Start.parse("earliest"), Stop.parse("latest")):
+        reader = PartitionReader(kafka, TopicPartition(part.topic, part.partition))
+        reader.seek(part.start)
+        position = part.start
+        while position < part.stop:
+            batch, position = reader.poll(4000)
+            if batch is not None:
+                yield batch
+        reader.close()
+
+
+class _Screening:
+    """What the screen's step does with a batch where nothing is audited and no head is missing."""
+
+    def __init__(self, source: ScreenSource) -> None:
+        self._screen, self._policies = source.screen(), load_policies(LIBRARY)
+        self._heads = Heads.of(self._screen, self._policies)
+        self._settings = ScreenSettings("bench", "bench", audit_rate=0.0)
+
+    def __call__(self, content: pa.RecordBatch) -> tuple[pa.RecordBatch, Iterator[pa.RecordBatch]]:
+        read = screen_step.scored([self._screen], content["text"])
+        scores = self._heads.scores(read.scores[0])
+        rates = np.zeros(scores.shape)
+        audits = screen_step.sampled(content["content_id"], rates, self._settings.audit_salt)
+        codes = screen_step.routes(scores, self._heads, audits, read.empty)
+        known: dict[str, Any] = {
+            "screen_version": self._screen.version,
+            "policies": self._policies,
+            "settings": self._settings,
+        }
+        rows = screen_step.screenings(
+            content,
+            scores,
+            codes,
+            screened_at=datetime.now(UTC),
+            stages=self._screen.stages(read.scores[0]).max(axis=1),
+            languages=read.languages,
+            **known,
+        )
+        return rows, screen_step.escalations(content, scores, codes, **known)
+
+
+class _Rows:
+    """Screenings on their way to BigQuery, appended as the sink appends them."""
+
+    def __init__(self, bigquery: BigQuerySettings) -> None:
+        def connect() -> AppendConnection:
+            return AppendConnection(bigquery.write_client(), bigquery.stream("screenings"))
+
+        self._appender = Appender(connect, "screenings")
+        self._waiting: list[pa.RecordBatch] = []
+
+    def add(self, screenings: pa.RecordBatch) -> None:
+        self._waiting.append(sink.project(screenings, ROWS["screenings"]))
+        if sum(rows.nbytes for rows in self._waiting) >= _APPEND_BYTES:
+            self._append()
+
+    def settle(self) -> None:
+        self._append()
+        if refused := self._appender.drain():
+            raise SystemExit(f"BigQuery refused {len(refused)} rows: nothing was measured")
+
+    def close(self) -> None:
+        self.settle()
+        self._appender.close()
+
+    def _append(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            for part in sink.cut(sink.joined(waiting)):
+                self._appender.append(part)
+
+
+# What is timed: an owner, a function of it, and the stage.
+_STAGES = (
+    (PartitionReader, "poll", "read"),
+    (screen_step, "scored", "score"),
+    (screen_step, "sampled", "route"),
+    (screen_step, "routes", "route"),
+    (screen_step, "screenings", "screening rows"),
+    (screen_step, "escalations", "escalations"),
+    (sink, "project", "append"),
+    (sink, "joined", "append"),
+    (Appender, "append", "append"),
+    (Appender, "drain", "append"),
+    (flagged, "flagged_records", "flag"),
+    (Outbox, "send", "flag"),
+    (Outbox, "settle", "flag"),
+)
+
+
+@contextmanager
+def _timed() -> Iterator[Counter[str]]:
     decoder = decoding.decoder
-    decoding.decoder = lambda settings: timing(decoder(settings), "decode")
-    timed(screen_step, "scored", "score")
-    timed(screen_step, "sampled", "route")
-    timed(screen_step, "routes", "route")
-    timed(screen_step, "screenings", "screening rows")
-    timed(screen_step, "escalations", "escalations")
-    timed(sink._Write, "process", "append")
-    timed(sink._Write, "finish_bundle", "append")
-    timed(flagged._WriteDoFn, "process", "flag")
-    timed(flagged._WriteDoFn, "finish_bundle", "flag")
+    with timed(_STAGES) as seconds:
+
+        def made(settings: DecodeSettings) -> Any:
+            return timing(decoder(settings), "decode", seconds)
+
+        with patch.object(decoding, "decoder", made):
+            yield seconds
+
+
+def measure(job: Mapping[str, str]) -> dict[str, Any]:
+    """Run once; ``job`` is how, bootstrap, topic, rest, grpc, project, dataset and screen."""
     bigquery = BigQuerySettings(
         job["project"], job["dataset"], rest_endpoint=job["rest"], grpc_endpoint=job["grpc"]
     )
     go = in_beam if job["how"] == "beam" else in_a_loop
     screen = ScreenSource.of(job["screen"])
-    started, wall = time.process_time(), time.time()
-    read = go(KafkaSettings(job["bootstrap"]), job["topic"], bigquery, screen)
-    cpu = time.process_time() - started
-    Path(job["out"]).write_text(
-        json.dumps(
-            {
-                "messages": read,
-                "cpu_us": cpu / read * 1e6,
-                "wall_s": time.time() - wall,
-                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-                "stages_us": {k: v / read * 1e6 for k, v in SECONDS.items()},
-                "outside_us": (cpu - sum(SECONDS.values())) / read * 1e6,
-            }
-        )
-    )
+    with _timed() as seconds:
+        started, wall = time.process_time(), time.time()
+        read = go(KafkaSettings(job["bootstrap"]), job["topic"], bigquery, screen)
+        cpu = time.process_time() - started
+    return {
+        "messages": read,
+        "cpu_us": cpu / read * 1e6,
+        "wall_s": time.time() - wall,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "stages_us": {stage: spent / read * 1e6 for stage, spent in seconds.items()},
+        "outside_us": (cpu - seconds.total()) / read * 1e6,
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run once and write what was measured; the arguments are the job as JSON, and a file."""
+    job, out = sys.argv[1:] if argv is None else argv
+    Path(out).write_text(json.dumps(measure(json.loads(job))))
 
 
 if __name__ == "__main__":

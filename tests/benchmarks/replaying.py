@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from weir.transforms.read.partitions import find_slices
 from weir.transforms.screen import STARTER, Screen
 
 TOPIC = "history"
-_PROCESSES = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
 
 
 class Score(beam.DoFn):
@@ -45,14 +45,17 @@ class Score(beam.DoFn):
             out.write(f"{content.num_rows} {began} {time.time()}\n")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=500_000)
     parser.add_argument("--runner", default="direct")
-    options = parser.parse_args()
+    parser.add_argument("--processes", type=int, default=2, help="of the in-process runner")
+    options = parser.parse_args(argv)
     arguments = [f"--runner={options.runner}"]
-    arguments += _PROCESSES if options.runner == "direct" else []
+    if options.runner == "direct" and options.processes > 1:
+        arguments.append(f"--direct_num_workers={options.processes}")
+        arguments.append("--direct_running_mode=multi_processing")
     with broker() as bootstrap:
         kafka = KafkaSettings(bootstrap)
         ensure_topics(kafka, [TOPIC], 1)

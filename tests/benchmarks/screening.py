@@ -10,7 +10,7 @@ import json
 import random
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,11 +28,9 @@ from weir.transforms.text.features import BUCKETS
 from weir.transforms.text.normalise import normalise
 
 HEADS = 8
-POSTS = 4000
 POST_BYTES = 200
-ROUNDS = 5
 TRIES = 6  # of what takes no longer than a stir of a shared machine
-LENGTHS = (62_500, 250_000, 1_000_000)  # bytes
+LENGTHS = (1 / 16, 1 / 4, 1)  # of the longest post
 
 # What could take more than linear time or memory, by the unit that is repeated.
 LONG: Mapping[str, str] = {
@@ -71,17 +69,17 @@ def _words() -> list[str]:
     return [word for line in lines for word in json.loads(line)["text"].split()]
 
 
-def posts() -> dict[str, list[str]]:
-    """Return posts of about POST_BYTES by kind: plain ASCII, disguised, and other languages."""
+def posts(count: int) -> dict[str, list[str]]:
+    """Return so many posts of each kind: plain ASCII, disguised, and other languages."""
     rng = random.Random(3)
     words = [word for word in _words() if word.isascii() and word[:-1].isalpha()]
     plain = []
-    for _ in range(POSTS):
+    for _ in range(count):
         text = " ".join(rng.choices(words, k=POST_BYTES // 2))
         plain.append(text[:POST_BYTES])
     disguised = [rng.choice(list(EVASIONS.values()))(text[:60], rng) for text in plain]
     sentences = [sentence for texts in SENTENCES.values() for sentence in texts]
-    foreign = [" ".join(rng.choices(sentences, k=2)) for _ in range(POSTS)]
+    foreign = [" ".join(rng.choices(sentences, k=2)) for _ in range(count)]
     return {"ASCII": plain, "disguised": disguised, "other languages": foreign}
 
 
@@ -108,7 +106,9 @@ def usual(texts: list[str]) -> Callable[[], object]:
     sample = features.transform(texts[:200])
     rng = np.random.default_rng(1)
     heads = [
-        LogisticRegression(max_iter=20).fit(sample, rng.permutation(200) < 100)
+        LogisticRegression(max_iter=20).fit(
+            sample, rng.permutation(sample.shape[0]) < sample.shape[0] // 2
+        )
         for _ in range(HEADS)
     ]
 
@@ -125,35 +125,34 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def speeds() -> tuple[dict[str, Speed], float]:
+def speeds(count: int, rounds: int) -> tuple[dict[str, Speed], float]:
     """Return the screen's speed by kind of post and scikit-learn's on ASCII, taken by turns."""
-    model, kinds = screen(), posts()
+    model, kinds = screen(), posts(count)
     works: dict[str, Callable[[], object]] = {}
     for kind, texts in kinds.items():
         column = pa.array(texts, pa.string())
         works[kind] = lambda column=column: model.score(column)  # type: ignore[misc]
     works["scikit-learn, ASCII"] = usual(kinds["ASCII"])
     best = dict.fromkeys(works, float("inf"))
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for kind, work in works.items():
             tries = TRIES if kind in kinds else 1
             best[kind] = min(best[kind], *(_seconds(work) for _ in range(tries)))
-    sizes = {kind: sum(len(t.encode()) for t in texts) / POSTS for kind, texts in kinds.items()}
+    sizes = {kind: sum(len(t.encode()) for t in texts) / count for kind, texts in kinds.items()}
     measured = {
-        kind: Speed(POSTS / seconds, sizes.get(kind, sizes["ASCII"]))
+        kind: Speed(count / seconds, sizes.get(kind, sizes["ASCII"]))
         for kind, seconds in best.items()
     }
     return measured, best["scikit-learn, ASCII"] / best["ASCII"]
 
 
-def lengths() -> dict[str, list[float]]:
-    """Return the CPU seconds of one post of every one of LENGTHS, by what it is made of."""
+def lengths(sizes: Sequence[int]) -> dict[str, list[float]]:
+    """Return the CPU seconds of one post of each size in bytes, by what it is made of."""
     model = screen()
     taken = {}
     for kind, unit in LONG.items():
         texts = [
-            pa.array(["a" + unit * (length // len(unit.encode()))], pa.string())
-            for length in LENGTHS
+            pa.array(["a" + unit * (length // len(unit.encode()))], pa.string()) for length in sizes
         ]
         taken[kind] = [min(_seconds(lambda t=t: model.score(t)) for _ in range(2)) for t in texts]  # type: ignore[misc]
     return taken
@@ -162,18 +161,21 @@ def lengths() -> dict[str, list[float]]:
 def batch_equals_rows() -> bool:
     """Say whether every kind of post has the same scores, bit for bit, alone and among others."""
     model = screen()
-    texts = pa.array([text for kind in posts().values() for text in kind[:300]], pa.string())
+    texts = pa.array([text for kind in posts(300).values() for text in kind], pa.string())
     alone = np.concatenate([model.score(texts.slice(row, 1)) for row in range(len(texts))])
     return bool(np.array_equal(model.score(texts), alone))
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print, and write as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--posts", type=int, default=4000, help="of each kind")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--longest", type=int, default=1_000_000, help="post, in bytes")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     normalise(pa.array([unicodedata.lookup("CYRILLIC SMALL LETTER A")]))  # makes the tables
-    measured, ratio = speeds()
+    measured, ratio = speeds(options.posts, options.rounds)
     print(f"{'posts':22}{'bytes':>7}{'a CPU second':>14}{'us a post':>11}")
     for kind, speed in measured.items():
         print(
@@ -183,8 +185,9 @@ def main() -> None:
     print(f"{ratio:.1f} times scikit-learn's speed on ASCII, {HEADS} heads")
     same = batch_equals_rows()
     print(f"a batch scores as its rows do, bit for bit: {'yes' if same else 'NO'}\n")
-    taken = lengths()
-    print(f"{'one post of':22}" + "".join(f"{length // 1000:>9,} kB" for length in LENGTHS))
+    sizes = [round(options.longest * share) for share in LENGTHS]
+    taken = lengths(sizes)
+    print(f"{'one post of':22}" + "".join(f"{length // 1000:>9,} kB" for length in sizes))
     for kind, seconds in taken.items():
         print(f"{kind:22}" + "".join(f"{1e3 * each:9.1f} ms" for each in seconds))
     if options.json:
@@ -193,7 +196,7 @@ def main() -> None:
             "speeds": {kind: asdict(speed) for kind, speed in measured.items()},
             "times_scikit_learn": ratio,
             "batch_equals_rows": same,
-            "lengths": LENGTHS,
+            "lengths": sizes,
             "cpu_seconds_by_length": taken,
         }
         options.json.write_text(json.dumps(result, indent=2) + "\n")

@@ -161,7 +161,7 @@ def shipped(posts: Posts) -> dict[str, float]:
     return found
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print three tables, and write what was measured as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="file to keep what the encoder read")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--into", type=Path, help="screen whose file and card are to say this")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     policies = load_policies(LIBRARY)
     policy_ids = [policy.policy_id for policy in policies.policies]
     sets = [*public_sets(options.data), golden_examples(policies)]

@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -81,12 +82,12 @@ def checkpoints(folder):
     ]
 
 
-def main():
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runner", choices=["prism", "flink"])
     parser.add_argument("--rate", type=float, default=300)
     parser.add_argument("--minutes", type=float, default=30)
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(argv)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-soak-")))
         stream = stream_of(stack, folder, at_half)

@@ -2,19 +2,28 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
-
-SECONDS: Counter[str] = Counter()
-
-
-def timed(owner: Any, name: str, stage: str) -> None:
-    """Make the function ``name`` of a module or class add its CPU time to a stage."""
-    setattr(owner, name, timing(getattr(owner, name), stage))
+from unittest.mock import patch
 
 
-def timing(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
+@contextmanager
+def timed(functions: Iterable[tuple[Any, str, str]]) -> Iterator[Counter[str]]:
+    """Give the CPU seconds of each stage, that functions add to until the end.
+
+    Each is a module or class, the name of its function, and the stage.
+    """
+    seconds: Counter[str] = Counter()
+    with ExitStack() as stack:
+        for owner, name, stage in functions:
+            measured = timing(getattr(owner, name), stage, seconds)
+            stack.enter_context(patch.object(owner, name, measured))
+        yield seconds
+
+
+def timing(function: Callable[..., Any], stage: str, seconds: Counter[str]) -> Callable[..., Any]:
     """Return the function with the calling thread's CPU time added to a stage.
 
     A generator is timed while it runs, not while it waits.
@@ -26,19 +35,19 @@ def timing(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
         try:
             result = function(*args, **kwargs)
         finally:
-            SECONDS[stage] += time.thread_time() - started
-        return _generated(result, stage) if isinstance(result, Iterator) else result
+            seconds[stage] += time.thread_time() - started
+        return _generated(result, stage, seconds) if isinstance(result, Iterator) else result
 
     return call
 
 
-def _generated(items: Iterator[Any], stage: str) -> Iterator[Any]:
+def _generated(items: Iterator[Any], stage: str, seconds: Counter[str]) -> Iterator[Any]:
     while True:
         started = time.thread_time()
         try:
             item = next(items, items)
         finally:
-            SECONDS[stage] += time.thread_time() - started
+            seconds[stage] += time.thread_time() - started
         if item is items:
             return
         yield item

@@ -9,7 +9,9 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,26 +25,35 @@ from weir.pipelines.demo import PARTITIONS, Stack, local_stack
 from weir.transforms.kafka.settings import ensure_topics
 from weir.transforms.screen import STARTER, Screen
 
+Stacks = Callable[[], AbstractContextManager[Stack]]
+Run = Callable[[str, Sequence[str]], None]
 
-def main() -> None:
+
+def apart(module: str, arguments: Sequence[str]) -> None:
+    """Run a module of this folder in a process of its own."""
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments]
+    subprocess.run(command, check=True, timeout=900)
+
+
+def main(argv: Sequence[str] | None = None, stack: Stacks = local_stack, run: Run = apart) -> None:
     """Measure, print a table, and write what was measured as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
-    options = parser.parse_args()
-    with local_stack() as stack, tempfile.TemporaryDirectory() as folder:
-        ensure_topics(stack.kafka, [FLAGGED, "usual-flagged"], 1)
-        size = _fill(stack, "bench", options.messages)
-        _fill(stack, "bench-quarter", options.messages // 4)
+    options = parser.parse_args(argv)
+    with stack() as local, tempfile.TemporaryDirectory() as folder:
+        ensure_topics(local.kafka, [FLAGGED, "usual-flagged"], 1)
+        size = _fill(local, "bench", options.messages)
+        _fill(local, "bench-quarter", options.messages // 4)
+        contenders = Contenders(local, Path(folder), run)
         _screen().save(Path(folder), {})
-        out = Path(folder) / "measured.json"
         runs: dict[str, list[dict[str, Any]]] = {"usual": [], "loop": [], "beam": []}
         for number in range(options.repeats):
             for how, measured in runs.items():
                 print(f"run {number + 1} of {options.repeats}: {how}", file=sys.stderr)
-                measured.append(_measure(stack, how, "bench", options.messages, out))
-        quarter = _measure(stack, "beam", "bench-quarter", options.messages // 4, out)
+                measured.append(contenders.measure(how, "bench", options.messages))
+        quarter = contenders.measure("beam", "bench-quarter", options.messages // 4)
     report = {
         "messages": options.messages,
         "bytes_per_message": size / options.messages,
@@ -89,35 +100,37 @@ def _fill(stack: Stack, topic: str, count: int) -> int:
     return size
 
 
-def _measure(stack: Stack, how: str, topic: str, count: int, out: Path) -> dict[str, Any]:
-    bootstrap = stack.kafka.bootstrap_servers
-    if how == "usual":
-        command = [
-            "tests.benchmarks.usual",
-            bootstrap,
-            topic,
-            str(count),
-            str(PARTITIONS),
-            str(out),
-        ]
-    else:
-        job = {
-            "how": how,
-            "bootstrap": bootstrap,
-            "topic": topic,
-            "project": stack.bigquery.project,
-            "dataset": stack.bigquery.dataset,
-            "rest": stack.bigquery.rest_endpoint,
-            "grpc": stack.bigquery.grpc_endpoint,
-            "screen": str(out.parent),
-            "out": str(out),
-        }
-        command = ["tests.benchmarks.measured", json.dumps(job)]
-    subprocess.run([sys.executable, "-m", *command], check=True, timeout=900)
-    measured: dict[str, Any] = json.loads(out.read_text())
-    if measured["messages"] != count:
-        raise SystemExit(f"{how} read {measured['messages']} of {count} messages")
-    return measured
+@dataclass(frozen=True)
+class Contenders:
+    """Those that are compared, over one stack; ``folder`` holds the screen."""
+
+    stack: Stack
+    folder: Path
+    run: Run
+
+    def measure(self, how: str, topic: str, count: int) -> dict[str, Any]:
+        """Run one of them; SystemExit where it has not read every message."""
+        out = self.folder / "measured.json"
+        kafka, bigquery = self.stack.kafka, self.stack.bigquery
+        if how == "usual":
+            brokers = kafka.bootstrap_servers
+            self.run("usual", [brokers, topic, str(count), str(PARTITIONS), str(out)])
+        else:
+            job = {
+                "how": how,
+                "bootstrap": kafka.bootstrap_servers,
+                "topic": topic,
+                "project": bigquery.project,
+                "dataset": bigquery.dataset,
+                "rest": bigquery.rest_endpoint,
+                "grpc": bigquery.grpc_endpoint,
+                "screen": str(self.folder),
+            }
+            self.run("measured", [json.dumps(job), str(out)])
+        measured: dict[str, Any] = json.loads(out.read_text())
+        if measured["messages"] != count:
+            raise SystemExit(f"{how} read {measured['messages']} of {count} messages")
+        return measured
 
 
 def _median(runs: Sequence[dict[str, Any]], name: str) -> float:

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,9 @@ def classifier() -> Pipeline:
     return model
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Score a topic: arguments are the brokers, the topic, its length, partitions, result file."""
-    bootstrap, topic, length, partitions, result = sys.argv[1:]
+    bootstrap, topic, length, partitions, result = sys.argv[1:] if argv is None else argv
     kafka = KafkaSettings(bootstrap)
     model = classifier()
     sample = [json.loads(value)["text"] for _, value in messages(4000, seed=11)]
@@ -55,6 +56,8 @@ def main() -> None:
                     flagged += 1
             read += len(records)
     producer.flush()
+    producer.close()
+    consumer.close()
     Path(result).write_text(
         json.dumps(
             {

@@ -1,0 +1,99 @@
+"""Every benchmark runs, at a size that measures nothing: what it calls is still there."""
+
+import importlib
+import pkgutil
+import uuid
+from contextlib import contextmanager
+
+import pytest
+
+from tests import benchmarks
+from tests.public_sets import write_public_sets
+from weir.infra.local import broker
+from weir.pipelines.demo import stack_on
+
+# Without servers; {few} and {more} are folders of made-up sets, {out} is a file.
+ALONE = {
+    "audit": "--streams 1 --json {out}",
+    "certificates": "--data {few} --splits 1 --seeds 1 --folds 2 --tried 1 --json {out}",
+    "cold_start": "--data {more} --seeds 1 --examples 10 --verdicts 40 --asked 40 --json {out}",
+    "evasion": "--data {few} --json {out}",
+    "hostile": "--size 2000 --kind words --kind headers",
+    "judge": "--seconds 0.1 --gpus 1 --shape_requests 64 --out {out}",
+    "replaying": "--messages 200 --processes 1",
+    "screening": "--posts 50 --rounds 1 --longest 2000 --json {out}",
+    "selectivity": "--data {few} --limit 60 --way words --json {out}",
+}
+# With a broker and an emulator that are lent to them.
+LENT = {
+    "accounting": "--messages 100 --out {out} --reading=off",
+    "labelled": "--data {few} --set davidson --out {out} --reading=off",
+    "throughput": "--messages 80 --repeats 1 --out {out}",
+}
+# With a real Kafka, Prism and Flink; with vLLM beside another: only their arguments are read.
+ELSEWHERE = ("latency", "soak")
+BY_OTHERS = {"measured", "usual"}  # which throughput runs
+
+
+# What throughput runs, each in a process of its own, and what has nothing to run.
+BY_OTHERS = {"measured", "usual"}
+
+
+def main_of(name):
+    return getattr(importlib.import_module(f"tests.benchmarks.{name}"), "main", None)
+
+
+@pytest.fixture(scope="session")
+def sets(tmp_path_factory):
+    sizes = {"few": 300, "more": 800}
+    return {n: write_public_sets(tmp_path_factory.mktemp(n), size) for n, size in sizes.items()}
+
+
+@pytest.fixture
+def arguments(sets, tmp_path):
+    return lambda line: line.format(**sets, out=tmp_path / "out.json").split()
+
+
+@pytest.fixture
+def lent(emulator):
+    """What gives a bench the stack that it would start by itself."""
+
+    @contextmanager
+    def stack():
+        with broker() as bootstrap:
+            yield stack_on(bootstrap, emulator, f"weir_{uuid.uuid4().hex[:8]}")
+
+    return stack
+
+
+def ended(run) -> int:
+    """Return the exit status of a program that may end by itself or by saying so."""
+    try:
+        run()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_every_benchmark_is_run_by_a_test_of_this_file():
+    names = {module.name for module in pkgutil.iter_modules(benchmarks.__path__)}
+    programs = {name for name in names if main_of(name)}  # imports all of them
+    assert programs == {*ALONE, *LENT, *ELSEWHERE} | BY_OTHERS
+
+
+# Python from 3.12 on warns of any fork of a process that has threads.
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("name", ALONE)
+def test_a_benchmark_without_servers_runs(name, arguments):
+    assert ended(lambda: main_of(name)(arguments(ALONE[name]))) == 0
+
+
+@pytest.mark.parametrize("name", LENT)
+def test_a_benchmark_on_a_local_stack_runs(name, arguments, lent):
+    in_process = {"run": lambda module, line: main_of(module)(line)} if name == "throughput" else {}
+    assert ended(lambda: main_of(name)(arguments(LENT[name]), lent, **in_process)) == 0
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_benchmark_that_needs_a_rig_reads_its_arguments(name):
+    assert ended(lambda: main_of(name)(["--help"])) == 0
