@@ -49,5 +49,6 @@ EITHER: dict[str, bytes] = {
     "invalid UTF-8 in the text": b'{"id": "x", "text": "\xff\xfe"}',
     "invalid UTF-8 in a skipped field": b'{"id": "x", "text": "a", "other": "\xff"}',
     "no number in a skipped field": b'{"id": "x", "text": "a", "other": NaN}',
+    "two texts, and a name that is no UTF-8": b'{"\xc3": 1, "text": "a", "deep": {"text": "b"}}',
     "two texts": b'{"id": "x", "text": "a", "text": "b"}',
 }

@@ -250,6 +250,12 @@ _ANYTHING = (
 )
 
 
+@pytest.mark.parametrize("name", EITHER)
+def test_what_may_end_either_way_ends(name):
+    decoded = read(EITHER[name])
+    assert decoded.content.num_rows + len(decoded.failures) == 1
+
+
 @given(st.lists(_ANYTHING, max_size=4), st.sampled_from([JSON, NESTED, DecodeSettings("text")]))
 def test_any_bytes_in_any_row_never_change_their_neighbours(values, settings):
     together = read(*values, settings=settings)

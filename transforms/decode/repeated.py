@@ -49,7 +49,7 @@ class Repeated:
     def _unsure(self, value: bytes | None) -> bool:
         try:
             return self.within(value or b"")
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return True
 
     def within(self, value: bytes) -> bool:
