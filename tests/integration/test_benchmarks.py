@@ -20,6 +20,7 @@ ALONE = {
     "evasion": "--data {few} --json {out}",
     "hostile": "--size 2000 --kind words --kind headers",
     "judge": "--seconds 0.1 --gpus 1 --shape_requests 64 --out {out}",
+    "live_certificate": "--streams 2 --json {out}",
     "replaying": "--messages 200 --processes 1",
     "screening": "--posts 50 --rounds 1 --longest 2000 --json {out}",
     "selectivity": "--data {few} --limit 60 --way words --json {out}",
