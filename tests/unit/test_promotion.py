@@ -44,6 +44,26 @@ def test_a_gain_of_one_post_may_be_chance() -> None:
     assert "may be chance" in promote(old, new, judged).reason
 
 
+def test_a_head_that_is_no_better_is_not_promoted_at_any_look_in_95_of_100_streams() -> None:
+    promoted = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        judged = verdicts(2000, violations=0)
+        judged.violates[:] = random.random(2000) < 0.1
+        old, new = ranking(judged, 1, 2 * seed + 500), ranking(judged, 1, 2 * seed + 501)
+        promoted += any(
+            promote(
+                old[:seen],
+                new[:seen],
+                RandomVerdicts(
+                    judged.violates[:seen], judged.weights[:seen], judged.sampled[:seen]
+                ),
+            ).promoted
+            for seen in range(500, 2001, 300)
+        )
+    assert promoted <= 5
+
+
 def test_fewer_than_500_random_verdicts_decide_nothing() -> None:
     judged = verdicts(499)
     decision = promote(ranking(judged, 1, 1), ranking(judged, 3, 2), judged)

@@ -1,4 +1,12 @@
-"""Decide whether a new head ranks the traffic better than the one it would replace."""
+"""Decide whether a new head ranks the traffic better than the one it would replace.
+
+The test is a bet on every violation that one of the two finds and the other does not, worth its
+weight. Where the new head finds no more of the traffic's violations than the old, the capital is a
+supermartingale, and the chance that it ever reaches 1 / ERROR is at most ERROR (Ville, 1939),
+however often it is looked at as verdicts come: Waudby-Smith and Ramdas, "Estimating means of
+bounded random variables by betting" (JRSS B, 2024). That is the error of one new head against one
+old one: a head that is fitted anew is another.
+"""
 
 from dataclasses import dataclass
 
@@ -10,8 +18,9 @@ from weir.transforms.screen.model import Floats
 # The verdicts on a random sample that a comparison needs: with fewer it is a toss-up.
 ENOUGH_RANDOM = 500
 ENOUGH_VIOLATIONS = 10
-_DRAWS = 400
-_CONFIDENCE = 0.8  # of the resampled comparisons that the new head has to win
+ERROR = 0.05  # of a promotion of a head that is no better, at any look
+# Stakes, as shares of the capital: it is spread over many, and the best one wins in the end.
+_STAKES: Floats = np.sin(np.pi * (2 * np.arange(64) + 1) / 256) ** 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +50,7 @@ def promote(old: Floats, new: Floats, verdicts: RandomVerdicts, budget: float = 
     """Compare two heads by their scores of the same judged posts, in the same order.
 
     The new head must not have learned from them. It is promoted where its estimated recall, when a
-    share ``budget`` of the traffic is judged, is higher, and so in most resamplings too.
+    share ``budget`` of the traffic is judged, is higher, and bets on it have won enough.
     """
     sampled, violations = int(verdicts.sampled.sum()), int(verdicts.violates.sum())
     if sampled < ENOUGH_RANDOM:
@@ -62,9 +71,12 @@ def promote(old: Floats, new: Floats, verdicts: RandomVerdicts, budget: float = 
         return Decision(
             False, f"it finds no more than what it would replace: {told}", before, after
         )
-    won = _share_won(old, new, verdicts, budget)
-    if won < _CONFIDENCE:
-        reason = f"the difference may be chance ({won:.0%} of resamplings won): {told}"
+    capital = _capital(_within(new, verdicts, budget) - _within(old, verdicts, budget), verdicts)
+    if capital < 1 / ERROR:
+        reason = (
+            f"the difference may be chance (bets on it won {capital:.1f} times their stake; "
+            f"{1 / ERROR:.0f} are needed): {told}"
+        )
         return Decision(False, reason, before, after)
     return Decision(True, told, before, after)
 
@@ -79,15 +91,20 @@ def recall_within(
     return float(np.interp(budget, share, found / max(found[-1], 1e-12)))
 
 
-def _share_won(old: Floats, new: Floats, verdicts: RandomVerdicts, budget: float) -> float:
-    """Return in which share of resamplings of the posts the new head finds more; ties are half."""
-    random = np.random.default_rng(0)
-    won = 0.0
-    for _ in range(_DRAWS):
-        rows = random.integers(0, len(old), len(old))
-        violates, weights = verdicts.violates[rows], verdicts.weights[rows]
-        difference = recall_within(new[rows], violates, weights, budget) - recall_within(
-            old[rows], violates, weights, budget
-        )
-        won += (difference > 0) + (difference == 0) / 2
-    return won / _DRAWS
+def _within(scores: Floats, verdicts: RandomVerdicts, budget: float) -> Floats:
+    """Return 1 for the highest scores that make up the budget, and 0 for the others."""
+    order = np.argsort(-scores, kind="stable")
+    within = np.zeros(len(scores))
+    within[order] = np.cumsum(verdicts.weights[order]) <= budget * verdicts.weights.sum()
+    return within
+
+
+def _capital(gained: Floats, verdicts: RandomVerdicts) -> float:
+    """Return what bets on the new head made of a capital of 1; the order of the posts is no matter.
+
+    ``gained`` is 1 where it alone would have a post judged, -1 where the old one alone would.
+    """
+    worth = gained * verdicts.violates * verdicts.weights / verdicts.weights.max()
+    decided = worth[worth != 0]
+    logs = np.log1p(_STAKES[:, None] * decided).sum(1)
+    return float(np.exp(np.minimum(logs, 500.0)).mean())
