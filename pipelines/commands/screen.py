@@ -10,6 +10,7 @@ import typer
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
 from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.options.reading import screen_source
 from weir.pipelines.screening.verdict_labels import posts_from_verdicts
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen import STARTER, Screen
@@ -22,6 +23,8 @@ from weir.transforms.screen.training.labelled import (
     public_sets,
 )
 from weir.transforms.write.bigquery.sink import BigQuerySettings
+
+_SHOWN = (0.01, 0.02, 0.05, 0.1, 0.2)  # shares of ordinary posts that a head may be open for
 
 
 def train_screen(
@@ -159,7 +162,7 @@ def show_screen(
 ) -> None:
     """Print what each head of a screen promises, and on which posts."""
     with reported():
-        loaded = Screen.load(screen)
+        loaded = screen_source(screen, "auto").screen()
         known = [policy.policy_id for policy in load_policies(policies).policies]
     if ignored := loaded.gone(known):
         _warn(ignored)
@@ -183,13 +186,25 @@ def certificates_json(screen: Screen) -> dict[str, Any]:
 
 
 def print_certificates(screen: Screen) -> None:
-    """Print a table of what each head promises."""
+    """Print a table of what each head promises, and one of what a share of a stream buys."""
     certificates = [(p, screen.certificate(p)) for p in screen.policy_ids]
-    print_table(
-        "what the screen promises",
-        ["policy", "promise", "may miss", "escalates"],
-        [[policy_id, *_cells(certificate)] for policy_id, certificate in certificates],
-    )
+    if screen.certificates or not screen.selectivity:
+        print_table(
+            "what the screen promises",
+            ["policy", "promise", "may miss", "escalates"],
+            [[policy_id, *_cells(certificate)] for policy_id, certificate in certificates],
+        )
+    if measured := [head for head in screen.selectivity if head.recall is not None]:
+        print_table(
+            "what a share of ordinary posts finds",
+            ["policy", *(f"{share:.0%}" for share in _SHOWN)],
+            [[head.policy_id, *map(_percent, head.found(_SHOWN))] for head in measured],
+        )
+        console.print(
+            "Measured on public sets that taught a head nothing. A promise needs your own labels.",
+            markup=False,
+            highlight=False,
+        )
     certified = [each for each in screen.certificates if each.certified]
     for name in sorted({each.calibration_set for each in certified}):
         promised = [each.policy_id for each in certified if each.calibration_set == name]
@@ -200,6 +215,10 @@ def print_certificates(screen: Screen) -> None:
         )
     for precise in screen.provisional:
         console.print(f"provisional flags of {precise}", markup=False, highlight=False)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
 
 
 def _cells(certificate: Certificate | None) -> list[str]:

@@ -73,6 +73,15 @@ def test_show_prints_the_certificates(trained: tuple[Path, Result]) -> None:
     assert shown["certificates"]["spam"]["labels_needed"] > 0
 
 
+def test_show_says_what_a_share_of_the_stream_buys_where_nothing_is_certified() -> None:
+    shown = weir("show").output
+    assert "never calibrated" not in shown
+    (row,) = [line for line in shown.splitlines() if line.startswith("self-harm")]
+    found = [int(cell.strip("%")) for cell in row.split()[1:]]
+    assert len(found) == 5
+    assert found == sorted(found)
+
+
 def test_show_prints_those_of_the_starter_where_no_screen_is_named() -> None:
     result = weir("show")
     assert result.exit_code == 0

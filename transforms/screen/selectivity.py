@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 # The shares of a stream at which recall is measured, ascending.
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -34,6 +36,10 @@ class Selectivity:
             math.isfinite(each) and 0 <= each <= 1 for each in self.recall
         ):
             raise ValueError(f"The recall of {self.policy_id} is not one of each share.")
+
+    def found(self, shares: Sequence[float]) -> list[float]:
+        """Return the recall at each of ``shares``, between the measured ones on a straight line."""
+        return [float(each) for each in np.interp(shares, SHARES, self.recall or ())]
 
 
 def to_bytes(heads: Sequence[Selectivity]) -> bytes:
