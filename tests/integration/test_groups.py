@@ -28,7 +28,7 @@ def job(kafka, bigquery):
 def test_dead_letters_deferrals_and_violations_let_the_offset_go_on(job):
     hostile = [*UNREADABLE.values(), *READABLE.values(), *EITHER.values()]
     job.send([*POSTS, *hostile])
-    counts = job.whole(f"--group={job.name}", "--budget_share=0.5", "--audit_rate=0.2")
+    counts = job.whole(f"--group={job.name}", "--budget_share=0.5", "--audit_rate=0.02")
     assert min(counts.dead_letters, counts.deferred, counts.violations) > 0
     assert job.committed(job.name, job.name) == job.ends(job.name)
 
