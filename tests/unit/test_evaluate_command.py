@@ -254,7 +254,7 @@ def test_a_misjudged_post_can_neither_style_nor_command_the_terminal(server, tmp
     server.then = chat("VALID", "[red]\x1b]0;title\x07thought[/red]")
     shown = evaluated(server, policies(tmp_path, examples=examples)).stdout
     assert "[bold]HEY[/bold]" in shown
-    assert "[red]]0;titlethought[/red]" in shown
+    assert "[red]\N{REPLACEMENT CHARACTER}]0;title\N{REPLACEMENT CHARACTER}thought[/red]" in shown
     assert not re.search("[\x1b\x07\u202e]", shown)
 
 
