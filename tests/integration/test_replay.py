@@ -68,7 +68,10 @@ def test_what_an_attempt_left_undone_is_done_and_nothing_else(job):
     job.replay()
     whole = job.rows(LABELS)
     assert before(job.bigquery, job.name).decided.offsets == 120
-    job.delete("verdicts", "`offset` = 3 AND `partition` = 0")
+    (judged,) = job.rows(
+        "SELECT MIN(`offset`) AS at FROM `{dataset}.verdicts` WHERE run = @run AND `partition` = 0"
+    )
+    job.delete("verdicts", f"`offset` = {judged['at']} AND `partition` = 0")
     job.delete("screenings", "`offset` < 2 AND `partition` = 1")
     left = before(job.bigquery, job.name)
     assert (left.waiting, left.owed > 0) == (1, True)

@@ -165,7 +165,7 @@ def test_a_post_seen_before_is_answered_from_the_cache_and_says_so(job):
 def test_a_post_too_large_for_the_topic_is_judged_all_the_same(job):
     large = "selling aimbot and wallhack for ranked, undetected " * 14_000
     job.send([post(1, large), post(2, "selling aimbot and wallhack for ranked, undetected")])
-    screened = job.whole("--stages=screen")
+    screened = job.whole("--stages=screen", "--audit_rate=1")
     judged = job.part("--stages=judge")
     assert judged.imbalances() == []
     assert judged.verdicts == screened.escalations_sent > 0

@@ -143,6 +143,6 @@ def test_a_retention_that_deletes_nothing_yet_is_set(empty):
 
 def test_every_table_with_a_row_for_a_post_has_a_retention():
     partitioned = {name for name in TABLES if "PARTITION BY" in statement(name, "p.d")}
-    assert partitioned == set(DAYS)
+    assert partitioned - {"thresholds"} == set(DAYS)  # whose rows are few, and of no author
     for table, column in DAYS.items():
         assert f"PARTITION BY DATE({column})" in statement(table, "p.d")

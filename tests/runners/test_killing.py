@@ -33,8 +33,8 @@ def down_for_a_while(server):
     server.start()
 
 
-def of_sessions(leaders):
-    """Return the processes of some sessions, without those that began them."""
+def of_pools(leaders):
+    """Return the processes in the sessions of some pools, without the pools."""
     found = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -43,7 +43,15 @@ def of_sessions(leaders):
             continue
         if int(rest.split()[3]) in leaders and rest.split()[0] != "Z":
             found.add(int(name.split()[0]))
-    return found - leaders
+    return {each for each in found - leaders if not is_pool(each)}
+
+
+def is_pool(process):
+    """Return whether a process is a pool: what began its session only keeps it on loopback."""
+    try:
+        return b"worker_pool_main" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 class Workers:
@@ -53,7 +61,7 @@ class Workers:
         self._pool, self._pools = pool, {pool.pid}
 
     def kill_harness(self):
-        workers = of_sessions(self._pools)
+        workers = of_pools(self._pools)
         assert workers
         for each in workers:
             os.kill(each, signal.SIGKILL)
