@@ -21,6 +21,7 @@ from weir.errors import WeirError
 from weir.pipelines.bigquery.tables import create_tables
 from weir.pipelines.commands.replay import Plan, main
 from weir.pipelines.demo import Stack, query
+from weir.pipelines.job.provenance import draw_salt, insert_once
 from weir.transforms.kafka.settings import KafkaSettings
 
 POSTS = int(os.environ.get("WEIR_REPLAY_POSTS", "20000"))
@@ -135,6 +136,9 @@ class Replay:
 def another_dataset(bigquery):
     settings = replace(bigquery, dataset=f"weir_{uuid.uuid4().hex[:12]}")
     create_tables(settings, create_dataset=True)
+    # Each dataset has a secret of its own, by which audits are drawn.
+    row = {"purpose": "draws", "salt": draw_salt(bigquery), "recorded_at": datetime.now(UTC)}
+    insert_once(settings, "salts", "purpose", row)
     return settings
 
 
