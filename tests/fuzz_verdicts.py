@@ -86,9 +86,12 @@ def may_be_safe(final: str | None, policy: Policy) -> bool:
     if final is None:
         return False
     if policy.contract is not Contract.JSON:
-        return _SAFE_LABELS[policy.policy_id].fullmatch(final.strip()) is not None
-    try:
-        pairs = json.loads(final.strip(), object_pairs_hook=tuple)  # objects only are tuples
+        codes = _SAFE_LABELS[policy.policy_id]
+        dressed = rf"{codes}\.?|`\s*{codes}\s*`|```\s*{codes}\s*```"
+        return re.fullmatch(dressed, final.strip()) is not None
+    fenced = re.fullmatch("(`|```)(?i:json)?([^`]*)\\1", final.strip())
+    try:  # objects only are tuples
+        pairs = json.loads((fenced[2] if fenced else final).strip(), object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         return False
     if not isinstance(pairs, tuple):
@@ -99,14 +102,17 @@ def may_be_safe(final: str | None, policy: Policy) -> bool:
 
 
 _SAFE_LABELS = {
-    "bare": re.compile("0"),
-    "levels": re.compile("NO0"),
-    "label-and-codes": re.compile("(VALID|NO0)((, |,| )(VALID|NO0))*"),
+    "bare": "0",
+    "levels": "NO0",
+    "label-and-codes": "(?:(?:VALID|NO0)(?:(?:, |,| )(?:VALID|NO0))*)",
 }
 
 
+_ENDS = ["length", "abort", "", "STOP", "content_filter"]
+
+
 def _finish(choices: random.Random) -> str:
-    return "stop" if choices.random() < 0.95 else choices.choice(["length", "abort", "", "STOP"])
+    return "stop" if choices.random() < 0.95 else choices.choice(_ENDS)
 
 
 def _final(choices: random.Random, policy: Policy) -> str | None:
@@ -149,7 +155,8 @@ def _object(choices: random.Random) -> str:
     text = "{" + space + body + space + "}"
     match choices.randrange(12):
         case 0:
-            return f"```json\n{text}\n```"
+            opening, closing = choices.choices(["```json\n", "```", "```\n", "`", "``` {}\n"], k=2)
+            return opening + text + closing
         case 1:
             return text + choices.choice([text, " done", "}", ",", "\x00", "// no", "<|return|>"])
         case 2:

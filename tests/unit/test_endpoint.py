@@ -45,6 +45,7 @@ from weir.transforms.judge.engine import EngineError, Request
 from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.harmony.prompt import render
 from weir.transforms.judge.harmony.structure import label_tokens, structural_tag
+from weir.transforms.judge.verdict import parse
 
 KEY = "sk-a-secret-key"
 POST = "the private words of a post"
@@ -201,13 +202,16 @@ def test_a_server_that_counts_nothing_is_no_error(server, engine_of):
     [
         ("stop", "stop"),
         ("length", "length"),
-        ("content_filter", "other"),
+        ("MAX_TOKENS", "length"),
+        ("eos", "stop"),
+        ("eos_token", "stop"),
+        ("content_filter", "content_filter"),
         ("tool_calls", "other"),
         ("uncertain", "other"),
         (None, "other"),
     ],
 )
-def test_only_stop_and_length_are_taken_at_their_word(server, engine_of, said, meant):
+def test_only_known_words_for_an_end_are_taken_at_their_word(server, engine_of, said, meant):
     server.script = [chat(SAFE, finish=said)]
     assert answer(engine_of()).finish_reason == meant
 
@@ -289,7 +293,9 @@ def test_a_prompt_that_fills_the_context_is_not_sent(server, engine_of):
     ("reply", "reason"),
     [
         (error(401), "unauthorized"),
-        (error(403), "unauthorized"),
+        (error(402), "payment_required"),
+        (error(403), "forbidden"),
+        (error(429, code="insufficient_quota"), "insufficient_quota"),
         (error(404), "unknown_model"),
         (error(400), "bad_request"),
         (error(422), "bad_request"),
@@ -308,15 +314,37 @@ def test_what_will_not_pass_fails_at_once_and_alone(server, engine_of, reply, re
     assert answer(engine).final == SAFE
 
 
-def test_a_post_is_never_sent_on_to_where_the_server_points(server, engine_of):
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_neither_post_nor_key_is_sent_on_to_where_the_server_points(server, engine_of, status):
     other = ScriptedServer()
     try:
-        location = {"Location": f"{other.url}/chat/completions"}
-        server.script = [Reply(307, headers=location)]
+        pointing = Reply(status, headers={"Location": f"{other.url}/chat/completions"})
+        server.script = [pointing]
         assert failure(engine_of()).reason == "redirected"
+        server.models = pointing
+        with pytest.raises(EndpointError, match="points elsewhere"):
+            check_endpoint(settings_of(server))
         assert other.questions == []
+        assert other.looked_up == 0
     finally:
         other.close()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        error(400, param="prompt", code="content_filter"),
+        error(403, "Input was flagged", code=403, metadata={"reasons": ["violence"]}),
+        Reply(body={"error": {"code": 403, "metadata": {"reasons": ["violence"]}}}),
+        Reply(body={"error": {"code": "content_filter"}}),
+    ],
+    ids=["Azure", "a router", "a router in HTTP 200", "a code in HTTP 200"],
+)
+def test_what_a_content_filter_refuses_is_indeterminate_and_asked_once(server, engine_of, refusal):
+    server.script = [refusal]
+    verdict = parse(answer(engine_of()), POLICY)
+    assert (verdict.outcome, verdict.reason) == ("indeterminate", "content_filter")
+    assert len(server.questions) == 1
 
 
 # What may pass
@@ -332,11 +360,14 @@ def test_a_post_is_never_sent_on_to_where_the_server_points(server, engine_of):
         Reply(body={"choices": []}, sent=5),
         HTML,
         Reply(body=b'{"choices": [{"message"'),
-        Reply(body={"object": "chat.completion"}),
+        Reply(body={"choices": None}),
+        Reply(body={"error": {"message": "Provider returned error", "code": 429}}),
+        Reply(body={"choices": [{"error": {"code": 502}, "finish_reason": "error"}]}),
         Reply(body=b"\xff\xfe"),
     ],
-    ids=["429", "500", "503", "drop", "cut", "HTML", "half JSON", "no choices", "no UTF-8"],
-)
+    ids=["429", "500", "503", "drop", "cut", "HTML", "half JSON", "no choices", "error in 200",
+         "error in a choice", "no UTF-8"],
+)  # fmt: skip
 def test_what_may_pass_is_tried_again(server, engine_of, reply):
     server.script = [reply]
     assert answer(engine_of()).final == SAFE
@@ -419,10 +450,15 @@ def test_a_retry_after_that_says_nothing_is_left_out(value):
     assert _retry_after(value) is None
 
 
-def _retry_after(value):
-    response = httpx2.Response(
-        429, headers={"Retry-After": value}, request=httpx2.Request("POST", "http://x/v1")
-    )
+def test_retry_after_may_be_in_milliseconds():
+    assert _retry_after("2", milliseconds="1500") == 1.5
+    assert _retry_after("2", milliseconds="soon") == 2
+
+
+def _retry_after(value, milliseconds=""):
+    headers = {"Retry-After": value, "Retry-After-Ms": milliseconds}
+    request = httpx2.Request("POST", "http://x/v1")
+    response = httpx2.Response(429, headers=headers, request=request)
     refused = openai.RateLimitError("no", response=response, body=None)
     return failure_of(refused, EndpointSettings("http://x/v1")).retry_after
 

@@ -100,7 +100,11 @@ def test_confidence_may_have_any_form_because_it_decides_nothing(odd):
         (" \n", Reason.MISSING_FINAL),
         ("I'm sorry, but I can't help with that.", Reason.NOT_JSON),
         ('{"violation": 0', Reason.NOT_JSON),
-        ('```json\n{"violation": 0}\n```', Reason.NOT_JSON),
+        ('Here:\n```json\n{"violation": 0}\n```', Reason.NOT_JSON),
+        ('```json\n{"violation": 0}\n``` as it is harmless', Reason.NOT_JSON),
+        ('```\n{"violation": 0}\n```\n```\n{"violation": 0}\n```', Reason.TRAILING_TEXT),
+        ('```yaml\n{"violation": 0}\n```', Reason.NOT_JSON),
+        ("``````", Reason.NOT_JSON),
         ('{"violation": ' + "9" * 5000 + "}", Reason.NOT_JSON),
         ("[" * 100_000, Reason.NOT_JSON),
         ('{"violation": 0} as it is harmless', Reason.TRAILING_TEXT),
@@ -136,7 +140,7 @@ def test_any_other_answer_is_indeterminate_with_its_reason(final, reason):
     [
         ("length", Reason.CUT_OFF),
         ("uncertain", Reason.UNCERTAIN),
-        ("content_filter", Reason.UNFINISHED),
+        ("content_filter", Reason.CONTENT_FILTER),
         ("", Reason.UNFINISHED),
     ],
 )
@@ -156,7 +160,34 @@ def test_a_violating_label_that_names_a_rule_cites_it():
     assert judged("SP1", LABEL_POLICY).rule_ids == ("SP1",)
 
 
-@pytest.mark.parametrize("final", ["valid", "VALID.", "INVALID VALID", "I cannot help.", "1"])
+@pytest.mark.parametrize(
+    "fenced", ["```json\n{}\n```", "```\n{}\n```", "```JSON {}```", "`{}`", "\n```json{}``` \n"]
+)
+def test_an_object_alone_in_one_fence_is_read(fenced):
+    assert judged(fenced.replace("{}", '{"violation": 0}')).outcome == Outcome.SAFE
+    assert judged(fenced.replace("{}", answer())).outcome == Outcome.VIOLATES
+
+
+@pytest.mark.parametrize("final", ["INVALID.", "`INVALID`", "```\nINVALID\n```"])
+def test_a_label_in_backticks_or_with_a_full_stop_is_the_label(final):
+    for policy in (LABEL_POLICY, CODED_POLICY):
+        assert judged(final, policy).outcome == Outcome.VIOLATES
+        assert judged(final.replace("INVALID", "VALID"), policy).outcome == Outcome.SAFE
+
+
+def test_a_label_that_ends_in_a_full_stop_is_itself():
+    policy = replace(LABEL_POLICY, labels={"NO": "safe", "NO.": "violates"})
+    assert judged("NO.", policy).outcome == Outcome.VIOLATES
+
+
+@pytest.mark.parametrize(
+    "final",
+    [
+        *("valid", "VALID..", "**VALID**", "VALID (SP1)", '"VALID"', "`VALID`.", "`VALID.`"),
+        *("`VALID` ``", "`VALID", "``VALID``", "~VALID~", "```text\nVALID\n```", "VALID!", "."),
+        *("INVALID VALID", "`INVALID` `VALID`", "I cannot help.", "1"),
+    ],
+)
 def test_a_label_must_be_exact_and_alone(final):
     verdict = judged(final, LABEL_POLICY)
     assert (verdict.outcome, verdict.reason) == (Outcome.INDETERMINATE, Reason.UNKNOWN_LABEL)
@@ -191,6 +222,8 @@ def test_the_two_keys_of_the_shorter_json_form_are_enough():
         ("INVALID SP2, SP1\n", Outcome.VIOLATES, ("SP2", "SP1")),
         ("INVALID,SP2,SP2", Outcome.VIOLATES, ("SP2",)),
         ("NOT SURE AT ALL SP1", Outcome.VIOLATES, ("SP1",)),
+        ("`INVALID SP1`", Outcome.VIOLATES, ("SP1",)),
+        ("INVALID SP1.", Outcome.VIOLATES, ("SP1",)),
     ],
 )
 def test_a_label_may_carry_the_codes_that_it_rests_on(final, outcome, rules):
@@ -209,9 +242,12 @@ def test_a_label_may_carry_the_codes_that_it_rests_on(final, outcome, rules):
         ("INVALID sp2", Reason.UNKNOWN_RULE),
         ("VALID because it is harmless", Reason.UNKNOWN_RULE),
         ("INVALID (SP2)", Reason.UNKNOWN_RULE),
+        ("INVALID: SP2", Reason.UNKNOWN_LABEL),
+        ("INVALID SP2.a", Reason.UNKNOWN_RULE),
+        ("INVALID SP2 and SP1", Reason.UNKNOWN_RULE),
+        ("**INVALID SP2**", Reason.UNKNOWN_LABEL),
         ("SP2", Reason.UNKNOWN_LABEL),
         ("VALIDSP0", Reason.UNKNOWN_LABEL),
-        ("VALID.", Reason.UNKNOWN_LABEL),
         ("VALID\nSP0", Reason.UNKNOWN_LABEL),
         ("VALID  SP0", Reason.UNKNOWN_LABEL),
         ("VALID ,", Reason.UNKNOWN_LABEL),

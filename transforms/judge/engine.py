@@ -20,6 +20,7 @@ class Finish(StrEnum):
     STOP = "stop"  # it had said all
     LENGTH = "length"  # it was cut off
     UNCERTAIN = "uncertain"  # it declines to decide between violating and safe
+    CONTENT_FILTER = "content_filter"  # something in front of the model keeps the post from it
 
 
 @dataclass(frozen=True)

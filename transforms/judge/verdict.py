@@ -22,6 +22,7 @@ class Reason(StrEnum):
     UNCERTAIN = "uncertain"  # the engine declined to decide
     CUT_OFF = "cut_off"  # the answer ran into its length limit
     UNFINISHED = "unfinished"  # it stopped for some other reason
+    CONTENT_FILTER = "content_filter"  # a filter of the provider keeps the post from the model
     MISSING_FINAL = "missing_final"  # nothing, or only reasoning
     UNKNOWN_LABEL = "unknown_label"  # not one of the policy's labels; a refusal is one of these
     NOT_JSON = "not_json"  # a refusal, prose, or broken JSON
@@ -96,6 +97,8 @@ def _final(completion: Completion, policy: Policy) -> _Final:
             raise _UnreadableError(Reason.CUT_OFF)
         case Finish.UNCERTAIN:
             raise _UnreadableError(Reason.UNCERTAIN)
+        case Finish.CONTENT_FILTER:
+            raise _UnreadableError(Reason.CONTENT_FILTER)
         case _:
             raise _UnreadableError(Reason.UNFINISHED)
     text = (completion.final or "").strip()
@@ -103,14 +106,40 @@ def _final(completion: Completion, policy: Policy) -> _Final:
         raise _UnreadableError(Reason.MISSING_FINAL)
     match policy.contract:
         case Contract.LABEL:
-            final = _label(text, policy)
+            final = _label(_undecorated(text, policy), policy)
         case Contract.LABEL_RULES:
-            final = _label_and_rules(text, policy)
+            final = _label_and_rules(_undecorated(text, policy), policy)
         case Contract.JSON:
-            final = _json(text, policy)
+            final = _json(_unfenced(text), policy)
     if not final.violates and completion.tokens_cut:
         raise _UnreadableError(Reason.UNREAD)
     return final
+
+
+def _undecorated(text: str, policy: Policy) -> str:
+    """Return a label without the backticks around it, or without the full stop behind it.
+
+    One of the two and no more: beyond that it is no label with something to it, but a sentence.
+    """
+    if text in policy.labels:
+        return text
+    quoted = _between_backticks(text)
+    return text.removesuffix(".") if quoted is None else quoted
+
+
+def _unfenced(text: str) -> str:
+    """Return what stands in the one fence of a text; the text itself where it is in none."""
+    quoted = _between_backticks(text)
+    if quoted is None:
+        return text
+    return quoted[4:].strip() if quoted[:4].lower() == "json" else quoted
+
+
+def _between_backticks(text: str) -> str | None:
+    for mark in ("```", "`"):
+        if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark):
+            return text[len(mark) : -len(mark)].strip()
+    return None
 
 
 def _label(text: str, policy: Policy) -> _Final:

@@ -4,6 +4,7 @@ import openai
 
 from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.endpoint import wire
+from weir.transforms.judge.endpoint.answers import completion_of
 from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
 from weir.transforms.judge.endpoint.secrets import without_key
 from weir.transforms.judge.endpoint.server import Server
@@ -44,7 +45,7 @@ async def _checked(settings: EndpointSettings) -> Served:
     try:
         served = _served(settings, await server.models())
         question = wire.question(_TRIAL, "Hello.", served, _TRIAL_TOKENS)
-        wire.completion_of(await server.ask(question), question, 0.0)
+        completion_of(await server.ask(question), question, 0.0)
     except ERRORS as error:
         failure = failure_of(error, settings)
         raise EndpointError(

@@ -8,8 +8,9 @@ from contextlib import suppress
 from itertools import count
 
 from weir.transforms.judge.endpoint import wire
+from weir.transforms.judge.endpoint.answers import completion_of, filtered
 from weir.transforms.judge.endpoint.breaker import Breaker
-from weir.transforms.judge.endpoint.failures import ERRORS, Failure, failure_of
+from weir.transforms.judge.endpoint.failures import CONTENT_FILTER, ERRORS, Failure, failure_of
 from weir.transforms.judge.endpoint.server import Server
 from weir.transforms.judge.endpoint.settings import EndpointSettings, Served
 from weir.transforms.judge.engine import Completion, EngineError, Request
@@ -22,9 +23,11 @@ _CLOSE_S = 10.0
 class EndpointEngine:
     """Sends each request on its own, as many at once as ``capacity``.
 
-    ``EngineError.reason`` is one of unauthorized, unknown_model, bad_request, too_long,
-    redirected (the request's own), rate_limited, server_error, unreachable, timeout, bad_response
-    (after the retries). While the server is down requests wait; the caller's deadline ends them.
+    ``EngineError.reason`` is one of unauthorized, forbidden, payment_required, insufficient_quota,
+    unknown_model, bad_request, too_long, redirected (the request's own), rate_limited,
+    server_error, unreachable, timeout, bad_response (after the retries). What a content filter
+    refuses is an answer, with that finish. While the server is down requests wait; the caller's
+    deadline ends them.
     """
 
     name = "endpoint"
@@ -70,13 +73,15 @@ class EndpointEngine:
                         queue_ms = (time.monotonic() - submitted) * 1000
                     try:
                         answer = await self._server.ask(question)
-                        completion = wire.completion_of(answer, question, queue_ms)
+                        completion = completion_of(answer, question, queue_ms)
                     except ERRORS as error:
                         failure = failure_of(error, self._settings)
                     else:
                         self._breaker.succeeded()
                         return completion
                     self._report(failure)
+                if failure.reason == CONTENT_FILTER:  # an answer: asked again it is the same
+                    return filtered(question, queue_ms)
                 if not failure.may_pass or attempt == self._settings.retries:
                     break
                 await asyncio.sleep(self._settings.backoff.seconds(attempt))

@@ -7,13 +7,21 @@ import email.utils
 import math
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import openai
 
+from weir.transforms.judge.endpoint.bodies import GarbledError, count, text
 from weir.transforms.judge.endpoint.settings import EndpointSettings
 
 _LONGEST_HOLD_S = 600.0  # of Retry-After; every caller's deadline ends before
+CONTENT_FILTER = "content_filter"
+_FILTERED = {
+    *("content_filter", "content_policy_violation", "responsibleaipolicyviolation"),
+    *("invalid_prompt", "moderation_blocked", "prompt_blocked"),
+}
+_QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"}
 _TOO_LONG = re.compile(
     r"context.{0,20}(length|size|window)|(prompt|input).{0,20}too long|too many.{0,20}tokens"
     r"|maximum.{0,40}tokens|max_model_len",
@@ -32,12 +40,16 @@ class Failure:
     retry_after: float | None = None  # seconds, where the server names them
 
 
-class GarbledError(Exception):
-    """The server answered with success and something that is no answer; the message says what."""
+class ErrorAnsweredError(Exception):
+    """The server answered with success, and with an error in place of an answer."""
+
+    def __init__(self, error: object) -> None:
+        super().__init__("an error in place of an answer")
+        self.error = error
 
 
 # What an attempt may raise; asyncio's own deadline raises TimeoutError.
-ERRORS = (openai.APIError, TimeoutError, GarbledError)
+ERRORS = (openai.APIError, TimeoutError, GarbledError, ErrorAnsweredError)
 
 
 def failure_of(error: Exception, settings: EndpointSettings) -> Failure:
@@ -63,21 +75,55 @@ def failure_of(error: Exception, settings: EndpointSettings) -> Failure:
                 may_pass=True,
                 of_server=True,
             )
+        case ErrorAnsweredError():
+            return _of_error_in_answer(error.error)
         case openai.APIStatusError():
-            return _of_status(error)
+            waits = _retry_after(error.response.headers)
+            return _of_status(error.status_code, error.body, f"(HTTP {error.status_code})", waits)
         case _:
             return Failure("engine_error", f"the client raised {type(error).__name__}")
 
 
-def _of_status(error: openai.APIStatusError) -> Failure:
-    status = error.status_code
-    what = f"(HTTP {status})"
+def _of_error_in_answer(error: object) -> Failure:
+    status = count(error, "code") or count(error, "status") or 0
+    if not 400 <= status < 600:
+        words = _words(error)
+        status = 429 if any("rate_limit" in word for word in words) else 500
+        status = 400 if _FILTERED & words else status
+    return _of_status(status, error, f"(an error {status} inside HTTP 200)")
+
+
+def _of_status(status: int, body: object, what: str, retry_after: float | None = None) -> Failure:
+    """Return what a status means; ``body`` is the error as the server describes it."""
+    words = _words(body)
+    if status in (400, 403, 422) and (_FILTERED & words or _was_flagged(body)):
+        return Failure(
+            CONTENT_FILTER,
+            f"a content filter in front of the model refuses the post {what}: have the provider "
+            "turn it off for moderation, or judge where there is none",
+        )
+    if _QUOTA & words:
+        return Failure(
+            "insufficient_quota",
+            f"the account's quota is used up {what}: raise it with the provider, then weir redrive",
+        )
     match status:
-        case 401 | 403:
+        case 401:
             return Failure(
                 "unauthorized",
                 f"the server refuses the key {what}: set WEIR_ENDPOINT_KEY to one that may use "
                 "the model",
+            )
+        case 402:
+            return Failure(
+                "payment_required",
+                f"the account has no credit left {what}: pay in, then weir redrive",
+            )
+        case 403:
+            return Failure(
+                "forbidden",
+                f"the server does not let this key, or this place, use the model {what}: set "
+                "WEIR_ENDPOINT_KEY to one that may, and see the provider's rules for the model",
             )
         case 404:
             return Failure(
@@ -91,7 +137,7 @@ def _of_status(error: openai.APIStatusError) -> Failure:
                 f"the server takes no more for now {what}: lower --endpoint_concurrency, or ask "
                 "for a higher limit",
                 may_pass=True,
-                retry_after=_retry_after(error),
+                retry_after=retry_after,
             )
         case 413:
             return _too_long(what)
@@ -103,7 +149,7 @@ def _of_status(error: openai.APIStatusError) -> Failure:
                 f"the server failed {what}: its own log says why",
                 may_pass=True,
                 of_server=True,
-                retry_after=_retry_after(error),
+                retry_after=retry_after,
             )
         case _ if status < 400:
             return Failure(
@@ -111,12 +157,31 @@ def _of_status(error: openai.APIStatusError) -> Failure:
                 f"the server points elsewhere {what}: give --endpoint_url where it points, "
                 "posts are not sent on",
             )
-        case _ if error.code == "context_length_exceeded" or _TOO_LONG.search(str(error.body)):
+        case _ if "context_length_exceeded" in words or _TOO_LONG.search(str(body)):
             return _too_long(what)
         case _:
             return Failure(
                 "bad_request", f"the server rejects the request {what}: its own log says why"
             )
+
+
+def _words(error: object) -> set[str]:
+    """Return the codes by which servers name an error, the inner one's too, in small letters."""
+    found = (
+        text(each, name)
+        for each in (error, _inner(error, "innererror"), _inner(error, "inner_error"))
+        for name in ("code", "type", "status")
+    )
+    return {word.lower() for word in found if word}
+
+
+def _was_flagged(error: object) -> bool:
+    """Return whether a router's own moderation says why it refuses: it names reasons."""
+    return bool(_inner(_inner(error, "metadata"), "reasons"))
+
+
+def _inner(error: object, name: str) -> object:
+    return error.get(name) if isinstance(error, Mapping) else None
 
 
 def _too_long(what: str) -> Failure:
@@ -127,14 +192,22 @@ def _too_long(what: str) -> Failure:
     )
 
 
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    """Return seconds, from a number of them or an HTTP date (RFC 9110, section 10.2.3)."""
-    value = error.response.headers.get("retry-after", "")
-    try:
-        seconds = float(value)
-    except ValueError:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return seconds: of them, of milliseconds, or up to an HTTP date (RFC 9110, 10.2.3)."""
+    milliseconds, value = headers.get("retry-after-ms", ""), headers.get("retry-after", "")
+    seconds = _number(milliseconds) / 1000
+    if not 0 < seconds < math.inf:
+        seconds = _number(value)
+    if math.isnan(seconds):
         try:
             seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
         except ValueError:
             return None
     return min(seconds, _LONGEST_HOLD_S) if math.isfinite(seconds) and seconds > 0 else None
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan

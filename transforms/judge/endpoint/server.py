@@ -11,7 +11,8 @@ import httpx2
 import openai
 
 from weir.transforms.judge.endpoint import wire
-from weir.transforms.judge.endpoint.failures import ERRORS, GarbledError, failure_of
+from weir.transforms.judge.endpoint.bodies import GarbledError
+from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings
 from weir.transforms.loopback import is_loopback
 

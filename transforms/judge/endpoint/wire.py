@@ -1,43 +1,21 @@
-"""Requests and answers as the OpenAI API has them; pure."""
+"""Questions and lists of models as the OpenAI API has them; pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from weir.policies.policy import Policy
-from weir.transforms.judge.endpoint.failures import GarbledError
+from weir.transforms.judge.endpoint.bodies import NO_ANSWER, GarbledError, count, decoded, text
 from weir.transforms.judge.endpoint.settings import Form, Served
-from weir.transforms.judge.engine import Completion, EngineError, Finish
+from weir.transforms.judge.engine import EngineError
 from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.harmony.prompt import Prompt, chat, render
-from weir.transforms.judge.harmony.structure import (
-    FINAL_TOKENS,
-    label_tokens,
-    structural_tag,
-    violating_probability,
-)
+from weir.transforms.judge.harmony.structure import FINAL_TOKENS, label_tokens, structural_tag
 
-T = TypeVar("T")
-_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-_TokenId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
-_TOKEN_ID = re.compile("[0-9]{1,9}")
 _STEP = 256
-_Choices = msgspec.Meta(min_length=1)
 
 # vLLM names itself; llama.cpp too, and reads the effort only as a variable of the template.
 VLLM, LLAMA_CPP = "vllm", "llamacpp"
-
-_NO_ANSWER = (
-    "the answer is not the JSON of an OpenAI-compatible server: is --endpoint_url right? "
-    "It usually ends in /v1"
-)
-_NO_TOKENS = (
-    "the answer has no token ids, so the server is not vLLM, or an old one: "
-    "give --endpoint_form=chat"
-)
 
 
 @dataclass(frozen=True)
@@ -51,87 +29,42 @@ class Question:
     tokens_cut: int  # of the post
 
 
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: _Count | None = None
-
-
-class _CompletionDetails(msgspec.Struct):
-    reasoning_tokens: _Count | None = None
-
-
-class _Usage(msgspec.Struct):
-    """Counts; vLLM names the cached ones only with --enable-prompt-tokens-details."""
-
-    prompt_tokens: _Count | None = None
-    completion_tokens: _Count | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-
-
-class _Message(msgspec.Struct):
-    content: str | None = None
-    reasoning: str | None = None  # vLLM, Ollama, hosted ones
-    reasoning_content: str | None = None  # llama.cpp, older vLLM
-
-
-class _ChatChoice(msgspec.Struct):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _ChatAnswer(msgspec.Struct):
-    choices: Annotated[list[_ChatChoice], _Choices]
-    usage: _Usage | None = None
-
-
 @dataclass(frozen=True)
-class _Said:
-    reasoning: str | None
-    final: str | None
-    tokens_reasoning: int | None
-    probability: float | None = None
-
-
-class _Logprobs(msgspec.Struct):
-    top_logprobs: list[dict[str, float] | None] | None = None  # by token_id:N, of each position
-
-
-class _TokensChoice(msgspec.Struct):
-    token_ids: list[_TokenId] | None = None
-    logprobs: _Logprobs | None = None
-    finish_reason: str | None = None
-
-
-class _TokensAnswer(msgspec.Struct):
-    choices: Annotated[list[_TokensChoice], _Choices]
-    usage: _Usage | None = None
-
-
-class Model(msgspec.Struct):
+class Model:
     """An entry of /models; ``root`` and ``max_model_len`` are vLLM's."""
 
     id: str
     owned_by: str | None = None
     root: str | None = None
-    max_model_len: _Count | None = None
-
-
-class _Models(msgspec.Struct):
-    data: list[Model] | None = None  # null, or not there at all, where nothing is loaded
+    max_model_len: int | None = None
 
 
 def models(body: bytes) -> list[Model]:
-    """Return what /models lists. Raises GarbledError."""
-    return _decoded(body, _Models).data or []
+    """Return what /models lists, below ``data`` or in a bare array. Raises GarbledError.
+
+    ``data`` is null, or not there at all, where nothing is loaded.
+    """
+    listed = decoded(body, object)
+    if isinstance(listed, Mapping):
+        listed = listed.get("data") or []
+    if not isinstance(listed, list):
+        raise GarbledError(NO_ANSWER)
+    return [
+        Model(
+            name, text(each, "owned_by"), text(each, "root"), count(each, "max_model_len") or None
+        )
+        for each in listed
+        if (name := text(each, "id"))
+    ]
 
 
-def question(policy: Policy, text: str, served: Served, answer_tokens: int) -> Question:
+def question(policy: Policy, post: str, served: Served, answer_tokens: int) -> Question:
     """Return what to ask. Raises EngineError where an answer has no room in the context."""
     if served.context_tokens is not None:  # more is an error, even where the prompt is short
         answer_tokens = min(answer_tokens, served.context_tokens)
     if served.form is Form.TOKENS:
-        return _by_tokens(policy, render(policy, text), served, answer_tokens)
-    messages, tokens_cut = chat(policy, text)
+        return _by_tokens(policy, render(policy, post), served, answer_tokens)
+    messages, tokens_cut = chat(policy, post)
     body: dict[str, Any] = {
         "model": served.model,
         "messages": [
@@ -174,57 +107,3 @@ def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: in
         "return_tokens_as_token_ids": True,
     }
     return Question("/completions", body, policy, Form.TOKENS, prompt.tokens_cut)
-
-
-def completion_of(body: bytes, question: Question, queue_ms: float) -> Completion:
-    """Return what an answer says. Raises GarbledError where it is none."""
-    if question.form is Form.TOKENS:
-        by_tokens = _decoded(body, _TokensAnswer)
-        finish, usage = by_tokens.choices[0].finish_reason, by_tokens.usage or _Usage()
-        said = _read(by_tokens.choices[0], question.policy)
-    else:
-        by_chat = _decoded(body, _ChatAnswer)
-        finish, usage = by_chat.choices[0].finish_reason, by_chat.usage or _Usage()
-        said = _said(by_chat.choices[0].message, usage)
-    prompt = usage.prompt_tokens_details or _PromptDetails()
-    return Completion(
-        said.final,
-        reasoning=said.reasoning,
-        probability=said.probability,
-        tokens_in=usage.prompt_tokens,
-        tokens_cached=prompt.cached_tokens,
-        tokens_out=usage.completion_tokens,
-        tokens_reasoning=said.tokens_reasoning,
-        tokens_cut=question.tokens_cut,
-        queue_ms=queue_ms,
-        # A server means other things by the rest of Weir's words.
-        finish_reason=finish if finish in (Finish.STOP, Finish.LENGTH) else "other",
-    )
-
-
-def _read(choice: _TokensChoice, policy: Policy) -> _Said:
-    if choice.token_ids is None:
-        raise GarbledError(_NO_TOKENS)
-    answer = harmony.read(choice.token_ids)
-    top = choice.logprobs.top_logprobs if choice.logprobs else None
-    likely = [_by_id(position or {}) for position in top or ()]
-    probability = violating_probability(policy, choice.token_ids, likely) if likely else None
-    return _Said(answer.reasoning, answer.final, answer.tokens_reasoning, probability)
-
-
-def _by_id(position: Mapping[str, float]) -> dict[int, float]:
-    ids = ((name.removeprefix("token_id:"), value) for name, value in position.items())
-    return {int(token): min(value, 0.0) for token, value in ids if _TOKEN_ID.fullmatch(token)}
-
-
-def _said(message: _Message, usage: _Usage) -> _Said:
-    counted = usage.completion_tokens_details or _CompletionDetails()
-    reasoning = message.reasoning or message.reasoning_content
-    return _Said(reasoning, message.content, counted.reasoning_tokens)
-
-
-def _decoded(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise GarbledError(_NO_ANSWER) from None
