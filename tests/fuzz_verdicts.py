@@ -108,7 +108,7 @@ _SAFE_LABELS = {
 }
 
 
-_ENDS = ["length", "abort", "", "STOP", "content_filter"]
+_ENDS = ["length", "abort", "", "STOP", "content_filter", "prompt_cut"]
 
 
 def _finish(choices: random.Random) -> str:

@@ -651,7 +651,7 @@ def test_neither_the_key_nor_the_post_is_in_any_error_or_log_line(server, engine
 
 def test_the_only_model_of_a_server_needs_no_name(server):
     served = check_endpoint(settings_of(server))
-    assert served == Served("gpt-oss-safeguard:20b", Form.CHAT, "library", None, 8)
+    assert served == Served("gpt-oss-safeguard:20b", Form.CHAT, "library", None, 8, is_gpt_oss=True)
 
 
 def test_a_name_without_a_tag_means_the_latest_as_it_does_to_ollama(server):
@@ -663,7 +663,7 @@ def test_a_gpt_oss_model_at_vllm_is_sent_tokens(server):
     server.models = models("judge", owner="vllm", root="/w/gpt-oss-20b", max_model_len=4096)
     server.then = tokens(ANSWERED)
     served = check_endpoint(settings_of(server, concurrency=5))
-    assert served == Served("judge", Form.TOKENS, "vllm", 4096, 5)
+    assert served == Served("judge", Form.TOKENS, "vllm", 4096, 5, is_gpt_oss=True)
 
 
 def test_another_model_at_vllm_is_sent_chat(server):

@@ -1,6 +1,7 @@
 """Complete answers of servers that are nearly like OpenAI's are read, and their twins are not."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from weir.transforms.judge.endpoint.failures import ErrorAnsweredError
 from weir.transforms.judge.endpoint.message import said
 from weir.transforms.judge.endpoint.settings import Form, Served
 from weir.transforms.judge.endpoint.wire import Model, models, question
+from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.verdict import parse
 from weir.transforms.records import Outcome
 
@@ -24,7 +26,8 @@ POLICY = Policy(
     labels={"1": "violates", "0": "safe"},
     rules={"SPAM1": "bulk"},
 )
-QUESTION = question(POLICY, "a post", Served("m", Form.CHAT, "", None, concurrency=1), 100)
+CHAT = Served("m", Form.CHAT, "", None, concurrency=1)
+QUESTION = question(POLICY, "a post", CHAT, 100)
 VIOLATES = '{"violation": 1, "rule_ids": ["SPAM1"]}'
 SAFE = '{"violation": 0}'
 HARMONY = "<|channel|>analysis<|message|>Bulk.<|end|><|start|>assistant<|channel|>final<|message|>"
@@ -152,6 +155,53 @@ def test_an_odd_count_spoils_no_answer(given, read):
     counted = completion(SAFE, usage=given)
     assert parse(counted, POLICY).outcome == Outcome.SAFE
     assert (counted.tokens_in, counted.tokens_out) == read
+
+
+def cut_at(tokens_in, post, served=CHAT, **cached):
+    """Return the verdict on an answer "safe" of a server that counts so many prompt tokens."""
+    usage = {"prompt_tokens": tokens_in, "prompt_tokens_details": cached}
+    choice = {"message": {"content": SAFE}, "finish_reason": "stop"}
+    body = json.dumps({"choices": [choice], "usage": usage}).encode()
+    return parse(completion_of(body, question(POLICY, post, served, 100), 0.0), POLICY)
+
+
+LONG_POST = "word " * 4000  # and of each a token
+GPT_OSS = replace(CHAT, is_gpt_oss=True)
+
+
+@pytest.mark.parametrize(("tokens_in", "served"), [(1500, CHAT), (3500, GPT_OSS), (1, GPT_OSS)])
+def test_an_answer_to_a_prompt_that_the_server_cut_decides_nothing(tokens_in, served):
+    verdict = cut_at(tokens_in, LONG_POST, served)
+    assert (verdict.outcome, verdict.reason) == (Outcome.INDETERMINATE, "prompt_cut")
+
+
+@pytest.mark.parametrize(
+    ("tokens_in", "served", "cached"),
+    [
+        (4300, GPT_OSS, {}),
+        (2500, CHAT, {}),  # of another vocabulary
+        (1200, GPT_OSS, {"cached_tokens": 3100}),  # counted apart
+        (0, GPT_OSS, {}),  # not counted
+        (None, GPT_OSS, {}),
+    ],
+)
+def test_a_prompt_that_may_have_been_read_in_whole_is_not_cut(tokens_in, served, cached):
+    assert cut_at(tokens_in, LONG_POST, served, **cached).outcome == Outcome.SAFE
+
+
+def test_white_space_that_a_template_drops_is_not_cut():
+    assert cut_at(150, "\n \n" * 3000, GPT_OSS).outcome == Outcome.SAFE
+
+
+def test_token_ids_are_read_in_whole_or_they_were_cut():
+    served = replace(GPT_OSS, form=Form.TOKENS)
+    asked = question(POLICY, "a post", served, 100)
+    ids = [harmony.CHANNEL, *harmony.encode("final"), harmony.MESSAGE, *harmony.encode(SAFE)]
+    choice = {"token_ids": [*ids, harmony.RETURN], "finish_reason": "stop"}
+    sent = len(asked.body["prompt"])
+    for counted, outcome in ((sent, Outcome.SAFE), (sent - 1, Outcome.INDETERMINATE)):
+        body = json.dumps({"choices": [choice], "usage": {"prompt_tokens": counted}})
+        assert parse(completion_of(body.encode(), asked, 0.0), POLICY).outcome == outcome
 
 
 def test_an_odd_detail_of_the_counts_is_left_out():

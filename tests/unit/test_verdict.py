@@ -141,6 +141,7 @@ def test_any_other_answer_is_indeterminate_with_its_reason(final, reason):
         ("length", Reason.CUT_OFF),
         ("uncertain", Reason.UNCERTAIN),
         ("content_filter", Reason.CONTENT_FILTER),
+        ("prompt_cut", Reason.PROMPT_CUT),
         ("", Reason.UNFINISHED),
     ],
 )

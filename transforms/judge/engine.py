@@ -20,6 +20,7 @@ class Finish(StrEnum):
     STOP = "stop"  # it had said all
     LENGTH = "length"  # it was cut off
     UNCERTAIN = "uncertain"  # it declines to decide between violating and safe
+    PROMPT_CUT = "prompt_cut"  # a part of the question was dropped before the model read it
     CONTENT_FILTER = "content_filter"  # something in front of the model keeps the post from it
 
 

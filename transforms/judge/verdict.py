@@ -22,6 +22,7 @@ class Reason(StrEnum):
     UNCERTAIN = "uncertain"  # the engine declined to decide
     CUT_OFF = "cut_off"  # the answer ran into its length limit
     UNFINISHED = "unfinished"  # it stopped for some other reason
+    PROMPT_CUT = "prompt_cut"  # the server dropped a part of policy or post, and answered
     CONTENT_FILTER = "content_filter"  # a filter of the provider keeps the post from the model
     MISSING_FINAL = "missing_final"  # nothing, or only reasoning
     UNKNOWN_LABEL = "unknown_label"  # not one of the policy's labels; a refusal is one of these
@@ -97,6 +98,8 @@ def _final(completion: Completion, policy: Policy) -> _Final:
             raise _UnreadableError(Reason.CUT_OFF)
         case Finish.UNCERTAIN:
             raise _UnreadableError(Reason.UNCERTAIN)
+        case Finish.PROMPT_CUT:
+            raise _UnreadableError(Reason.PROMPT_CUT)
         case Finish.CONTENT_FILTER:
             raise _UnreadableError(Reason.CONTENT_FILTER)
         case _:

@@ -4,6 +4,7 @@ What decides nothing, such as counts, is read as far as it can be. What decides 
 ``message`` and ``verdict``, where it can mean one thing only.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, TypeVar
@@ -88,20 +89,33 @@ def completion_of(body: bytes, question: Question, queue_ms: float) -> Completio
         parts = said(message.content, message.reasoning or message.reasoning_content)
         finish, usage = spoken.finish_reason, by_chat.usage
         tokens_reasoning = count(usage, "completion_tokens_details", "reasoning_tokens")
+    tokens_in = count(usage, "prompt_tokens")
+    # vLLM names these only with --enable-prompt-tokens-details.
+    tokens_cached = count(usage, "prompt_tokens_details", "cached_tokens")
+    # A server means other things by the rest of Weir's words.
+    finish_reason = _FINISHES.get(str(finish).lower(), "other")
+    if _read_tokens(tokens_in, tokens_cached) < question.least_tokens:
+        finish_reason = Finish.PROMPT_CUT
     return Completion(
         parts.final,
         reasoning=parts.reasoning,
         probability=probability,
-        tokens_in=count(usage, "prompt_tokens"),
-        # vLLM names these only with --enable-prompt-tokens-details.
-        tokens_cached=count(usage, "prompt_tokens_details", "cached_tokens"),
+        tokens_in=tokens_in,
+        tokens_cached=tokens_cached,
         tokens_out=count(usage, "completion_tokens"),
         tokens_reasoning=tokens_reasoning,
         tokens_cut=question.tokens_cut,
         queue_ms=queue_ms,
-        # A server means other things by the rest of Weir's words.
-        finish_reason=_FINISHES.get(str(finish).lower(), "other"),
+        finish_reason=finish_reason,
     )
+
+
+def _read_tokens(counted: int | None, cached: int | None) -> float:
+    """Return how much of a prompt a server says it read; all of it where it does not count."""
+    if not counted:
+        return math.inf
+    # Some count cached tokens apart: the part that they are of cannot be smaller than they are.
+    return counted + cached if cached and cached > counted else counted
 
 
 def filtered(question: Question, queue_ms: float) -> Completion:

@@ -70,10 +70,10 @@ def _served(settings: EndpointSettings, models: list[wire.Model]) -> Served:
     model = _model(settings, models)
     owner = (model.owned_by or "").lower()
     at_vllm = owner == wire.VLLM
+    is_gpt_oss = any("gpt-oss" in (name or "").lower() for name in (model.id, model.root))
     form = settings.form
     if form is Form.AUTO:
         # Harmony's ids mean something else to a model with another vocabulary.
-        is_gpt_oss = any("gpt-oss" in (name or "").lower() for name in (model.id, model.root))
         form = Form.TOKENS if at_vllm and is_gpt_oss else Form.CHAT
     return Served(
         model=model.id,
@@ -81,6 +81,7 @@ def _served(settings: EndpointSettings, models: list[wire.Model]) -> Served:
         owner=owner,
         context_tokens=model.max_model_len,
         concurrency=settings.concurrency or (_AT_VLLM if at_vllm else _AT_OTHERS),
+        is_gpt_oss=is_gpt_oss,
     )
 
 

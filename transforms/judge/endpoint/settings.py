@@ -94,6 +94,7 @@ class Served:
     owner: str  # who the server says made or serves it: vllm, llamacpp, library, openai
     context_tokens: int | None  # prompt and answer together, where the server says so
     concurrency: int
+    is_gpt_oss: bool = False  # so that its tokens are harmony's
 
 
 def _check_url(url: str) -> None:

@@ -13,6 +13,9 @@ from weir.transforms.judge.harmony.prompt import Prompt, chat, render
 from weir.transforms.judge.harmony.structure import FINAL_TOKENS, label_tokens, structural_tag
 
 _STEP = 256
+# Of the tokens that harmony counts, what a server must count of the same text. Its own vocabulary
+# counts the same, and a template adds to it; another one may take half as many, no fewer.
+_LEAST_OF_ITS_OWN, _LEAST_OF_ANOTHERS = 0.95, 0.5
 
 # vLLM names itself; llama.cpp too, and reads the effort only as a variable of the template.
 VLLM, LLAMA_CPP = "vllm", "llamacpp"
@@ -27,6 +30,7 @@ class Question:
     policy: Policy
     form: Form
     tokens_cut: int  # of the post
+    least_tokens: int  # that a server counts which reads all of the prompt
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ def question(policy: Policy, post: str, served: Served, answer_tokens: int) -> Q
     }
     if served.owner == LLAMA_CPP:
         body["chat_template_kwargs"] = {"reasoning_effort": messages.effort}
-    return Question("/chat/completions", body, policy, Form.CHAT, tokens_cut)
+    share = _LEAST_OF_ITS_OWN if served.is_gpt_oss else _LEAST_OF_ANOTHERS
+    least = int(messages.tokens * share)
+    return Question("/chat/completions", body, policy, Form.CHAT, tokens_cut, least)
 
 
 def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: int) -> Question:
@@ -106,4 +112,5 @@ def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: in
         "logprob_token_ids": list(label_tokens(policy)),
         "return_tokens_as_token_ids": True,
     }
-    return Question("/completions", body, policy, Form.TOKENS, prompt.tokens_cut)
+    least = len(prompt.tokens)
+    return Question("/completions", body, policy, Form.TOKENS, prompt.tokens_cut, least)

@@ -65,6 +65,7 @@ class Chat:
     developer: str
     user: str
     effort: str  # low, medium or high
+    tokens: int  # of both, as gpt-oss counts them; white space around them is left out
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,10 @@ def chat(policy: Policy, text: str, content_tokens: int = CONTENT_TOKENS) -> tup
     """
     defused = _OTHERS_CONTROL_STRING.sub(r"\g<0> ", _defused(_encodable(text)))
     content, cut = _content(defused, content_tokens)
-    return Chat(_defused(instructions(policy)), harmony.decode(content), policy.effort.value), cut
+    developer, user = _defused(instructions(policy)), harmony.decode(content)
+    around = len(user) - len(user.strip())  # a template may drop it; a token for each, at most
+    tokens = _developer_tokens(_Versioned(policy.version, policy)) + max(0, len(content) - around)
+    return Chat(developer, user, policy.effort.value, tokens), cut
 
 
 def instructions(policy: Policy) -> str:
@@ -134,6 +138,11 @@ def _prefix(of: _Versioned) -> tuple[int, ...]:
     """Return all tokens before the post's."""
     messages = _rendered(*_messages(of.policy, instructions(of.policy)))
     return (*messages, harmony.START, *harmony.encode("user"), harmony.MESSAGE)
+
+
+@lru_cache(maxsize=256)
+def _developer_tokens(of: _Versioned) -> int:
+    return len(_tokens(_defused(instructions(of.policy)).strip()))
 
 
 def _messages(policy: Policy, instructions: str) -> tuple[Message, Message]:
