@@ -63,7 +63,8 @@ class ScriptedServer:
     """``models`` answers GET /v1/models; ``script`` the questions, one by one, and then ``then``.
 
     ``by_post``, where it is set, has the reply to each post that it knows, in whatever order they
-    come. Where ``down`` is set every connection is dropped.
+    come. Where ``down`` is set every connection is dropped. What is over ``limit``, where there is
+    one, is refused.
     """
 
     def __init__(self, served=None, port=0):
@@ -71,6 +72,7 @@ class ScriptedServer:
         self.script: list[Reply] = []
         self.then = chat(SAFE)
         self.by_post: dict[str, Reply] = {}
+        self.limit: Any = None  # as tests.benchmarks.rate_limits has them
         self.down = False
         self.questions: list[Received] = []
         self.looked_up = 0  # how often the models were
@@ -109,7 +111,8 @@ class ScriptedServer:
         else:
             self.questions.append(request)
             self.arrived.release()
-            reply = self.by_post.get(_post(request)) or self._next()
+            refused = self.limit is not None and self.limit.wait_s(time.monotonic())
+            reply = error(429) if refused else self.by_post.get(_post(request)) or self._next()
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:

@@ -53,7 +53,8 @@ class EndpointOptions(PipelineOptions):
             "--endpoint_retries",
             metavar="N",
             type=int,
-            help="of an attempt that failed for a reason that may pass, within --judge_timeout; "
+            help="of an attempt whose failure may be the request's own fault; a server that is "
+            "down, or takes no more for now, is waited for up to --judge_timeout; "
             f"default: {defaults.retries}",
         )
         group.add_argument(

@@ -204,7 +204,10 @@ def in_bundles(
     watched.forget()
     started = time.monotonic()
     shared = SharedEngine(
-        watched, Slots(watched.capacity), VerdictCache(0, watched.model), Allowance(UNLIMITED)
+        watched,
+        Slots(lambda: watched.capacity),
+        VerdictCache(0, watched.model),
+        Allowance(UNLIMITED),
     )
     bundles: queue.SimpleQueue[Sequence[pa.RecordBatch]] = queue.SimpleQueue()
     for bundle in _batched(batches, max(1, rows // ROWS)):

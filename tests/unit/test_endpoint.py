@@ -17,6 +17,7 @@ import httpx2
 import openai
 import pytest
 
+from tests.benchmarks.rate_limits import FixedWindow
 from tests.scripted_server import (
     DROPS,
     HANGS,
@@ -375,20 +376,39 @@ def test_what_may_pass_is_tried_again(server, engine_of, reply):
 
 
 @pytest.mark.parametrize(
-    ("reply", "reason"),
-    [
-        (error(429), "rate_limited"),
-        (error(503), "server_error"),
-        (DROPS, "unreachable"),
-        (HTML, "bad_response"),
-        (Reply(body=b'{"choices": ['), "bad_response"),
-    ],
-    ids=["429", "503", "drop", "HTML", "half JSON"],
+    "reply",
+    [HTML, Reply(body=b'{"choices": ['), Reply(body={"choices": None})],
+    ids=["HTML", "half JSON", "no choices"],
 )
-def test_it_is_tried_again_so_often_and_no_more(server, engine_of, reply, reason):
+def test_what_costs_tokens_each_time_is_tried_so_often_and_no_more(server, engine_of, reply):
     server.then = reply
-    assert failure(engine_of(retries=2)).reason == reason
+    assert failure(engine_of(retries=2)).reason == "bad_response"
     assert len(server.questions) == 3
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        error(429),
+        error(500),
+        error(503, headers={"Retry-After": "0.01"}),
+        DROPS,
+        Reply(body={"error": {"code": 429}}),
+        Reply(body={"error": {"message": "overloaded"}}),
+    ],
+    ids=["429", "500", "503", "drop", "429 in 200", "error in 200"],
+)
+def test_what_the_server_is_to_blame_for_is_waited_out(server, engine_of, reply):
+    server.script = [reply] * 9
+    assert answer(engine_of(retries=1)).final == SAFE
+    assert len(server.questions) == 10
+
+
+def test_a_limit_that_nobody_names_costs_no_answer(server, engine_of):
+    server.limit = FixedWindow(10, 0.5)
+    futures = engine_of().submit(requests(40))
+    assert [future.result(30).final for future in futures] == [SAFE] * 40
+    assert len(server.questions) > 40
 
 
 def test_a_server_that_never_answers_fails_the_request_in_time(server, engine_of):
@@ -512,9 +532,9 @@ def test_a_request_that_the_server_always_fails_at_does_not_keep_the_others_wait
     try:
         engine = engine_of(url=choosy.url, retries=2)
         poisoned = engine.submit(requests(text="poison"))[0]
-        assert poisoned.exception(30).reason == "server_error"
         futures = engine.submit(requests(10))
         assert [future.result(30).final for future in futures] == [SAFE] * 10
+        assert poisoned.exception(30).reason == "server_error"
     finally:
         choosy.close()
 

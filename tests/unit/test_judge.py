@@ -20,7 +20,7 @@ from weir.transforms.decode import DecodeSettings
 from weir.transforms.identity import decision_ids
 from weir.transforms.judge import JudgeContent, JudgeSettings
 from weir.transforms.judge.budget import Budget
-from weir.transforms.judge.shared import Engines
+from weir.transforms.judge.shared import Engines, Slots
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import DEAD_LETTER, DEFERRED, ESCALATION, VERDICT, VIOLATION, Mode
@@ -565,3 +565,19 @@ def test_whatever_an_escalation_ends_as_makes_room_for_another():
         assert not WAITING.full()
     finally:
         WAITING.stop()
+
+
+def test_no_more_slots_are_given_than_an_engine_bears_now():
+    bound = 1
+    slots = Slots(lambda: bound)
+    assert slots.acquire(blocking=False)
+    assert not slots.acquire(blocking=False)
+    assert not slots.acquire(timeout=0.01)
+    bound = 2
+    assert slots.acquire(timeout=0.01)
+    bound = 1
+    slots.release()
+    assert not slots.acquire(blocking=False)
+    slots.release()
+    assert slots.acquire(blocking=False)
+    assert slots.taken == 1

@@ -74,8 +74,12 @@ class Engine(Protocol):
 
     name: str  # exemplar, vllm, endpoint
     model: str  # what answers, with its version
-    capacity: int  # requests that may be in flight at once
     content_tokens: int  # of a post that it reads at once; of a longer one it leaves out the middle
+
+    @property
+    def capacity(self) -> int:
+        """Return how many requests may be in flight at once, as far as is known now."""
+        ...
 
     def submit(self, requests: Sequence[Request]) -> list["Future[Completion]"]:
         """Start on the requests and return a future for each, in the order given.

@@ -14,12 +14,12 @@ from weir.transforms.judge.engine import Engine
 
 
 class Slots:
-    """A bounded semaphore that knows how many have it."""
+    """A bounded semaphore that knows how many have it; its bound is asked for each time."""
 
-    def __init__(self, slots: int) -> None:
-        self._semaphore = threading.BoundedSemaphore(slots)
+    def __init__(self, bound: Callable[[], int]) -> None:
+        self._bound = bound
         self._taken = 0
-        self._lock = threading.Lock()
+        self._freed = threading.Condition()
 
     @property
     def taken(self) -> int:
@@ -28,17 +28,18 @@ class Slots:
 
     def acquire(self, *, blocking: bool = True, timeout: float | None = None) -> bool:
         """Take a slot; return whether there was one."""
-        got = self._semaphore.acquire(blocking=blocking, timeout=timeout)
-        if got:
-            with self._lock:
-                self._taken += 1
-        return got
+        with self._freed:
+            free = self._freed.wait_for(
+                lambda: self._taken < self._bound(), timeout if blocking else 0
+            )
+            self._taken += free
+            return free
 
     def release(self) -> None:
         """Give a slot back."""
-        with self._lock:
+        with self._freed:
             self._taken -= 1
-        self._semaphore.release()
+            self._freed.notify()
 
 
 @dataclass
@@ -82,10 +83,9 @@ class Engines:
                 # minute, and a quiet stream should not pay for a fresh engine.
                 self._close(lambda other: other.users == 0)
                 engine = factory()
-                slots = max(1, min(max_in_flight, engine.capacity))
                 shared = SharedEngine(
                     engine,
-                    Slots(slots),
+                    Slots(lambda: max(1, min(max_in_flight, engine.capacity))),
                     VerdictCache(cache_bytes, engine.model),
                     Allowance(budget),
                     Allowance(shadow_budget),

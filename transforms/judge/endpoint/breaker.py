@@ -1,7 +1,6 @@
 """Hold requests back while their server is down, instead of failing them one after another."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -24,7 +23,6 @@ class Breaker:
         self._failures = 0
         self._probes = 0
         self._trial = asyncio.Lock()  # held by the one that probes, and then passes alone
-        self._held_until = 0.0
 
     @asynccontextmanager
     async def admitted(self) -> AsyncIterator[None]:
@@ -32,10 +30,8 @@ class Breaker:
         while self._is_open:
             async with self._trial:
                 if await self._open_and_answers():
-                    await self._while_held()
                     yield
                     return
-        await self._while_held()
         yield
 
     def succeeded(self) -> None:
@@ -45,10 +41,6 @@ class Breaker:
     def failed(self) -> None:
         """Say that the server did not: lost connection, no answer in time, an error of its own."""
         self._failures += 1
-
-    def hold(self, seconds: float) -> None:
-        """Let nothing pass for so long, because the server asks for it."""
-        self._held_until = max(self._held_until, asyncio.get_running_loop().time() + seconds)
 
     @property
     def _is_open(self) -> bool:
@@ -65,8 +57,3 @@ class Breaker:
             if self._is_open and await self._probe():
                 return self._is_open
         return False
-
-    async def _while_held(self) -> None:
-        while (left := self._held_until - asyncio.get_running_loop().time()) > 0:
-            # Not all at the same moment, or the server refuses them again.
-            await asyncio.sleep(left + random.uniform(0.0, self._backoff.first))  # noqa: S311

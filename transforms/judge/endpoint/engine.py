@@ -10,7 +10,14 @@ from itertools import count
 from weir.transforms.judge.endpoint import wire
 from weir.transforms.judge.endpoint.answers import completion_of, filtered
 from weir.transforms.judge.endpoint.breaker import Breaker
-from weir.transforms.judge.endpoint.failures import CONTENT_FILTER, ERRORS, Failure, failure_of
+from weir.transforms.judge.endpoint.failures import (
+    CONTENT_FILTER,
+    ERRORS,
+    Again,
+    Failure,
+    failure_of,
+)
+from weir.transforms.judge.endpoint.gate import Gate
 from weir.transforms.judge.endpoint.server import Server
 from weir.transforms.judge.endpoint.settings import EndpointSettings, Served
 from weir.transforms.judge.engine import Completion, EngineError, Request
@@ -21,13 +28,13 @@ _CLOSE_S = 10.0
 
 
 class EndpointEngine:
-    """Sends each request on its own, as many at once as ``capacity``.
+    """Sends each request on its own, as many at once and as fast as the server bears.
 
     ``EngineError.reason`` is one of unauthorized, forbidden, payment_required, insufficient_quota,
-    unknown_model, bad_request, too_long, redirected (the request's own), rate_limited,
-    server_error, unreachable, timeout, bad_response (after the retries). What a content filter
-    refuses is an answer, with that finish. While the server is down requests wait; the caller's
-    deadline ends them.
+    unknown_model, bad_request, too_long, redirected (the request's own), server_error,
+    unreachable, timeout, bad_response (after the retries). What a content filter refuses is an
+    answer, with that finish. While the server is down, or takes no more, requests wait; the
+    caller's deadline ends them.
     """
 
     name = "endpoint"
@@ -35,14 +42,19 @@ class EndpointEngine:
 
     def __init__(self, settings: EndpointSettings, served: Served) -> None:
         self.model = served.model
-        self.capacity = served.concurrency
         self._settings = settings
         self._served = served
         self._server = Server(settings, served.concurrency)
         self._breaker = Breaker(settings.failures_to_open, settings.backoff, self._server.answers)
-        self._slots = asyncio.Semaphore(served.concurrency)
+        self._gate = Gate(served.concurrency, settings.backoff)
+        self._answered = 0
         self._open: set[Future[Completion]] = set()
         self._loop = EngineLoop("weir-endpoint")
+
+    @property
+    def capacity(self) -> int:
+        """Return how many requests may be in flight now: fewer while the server is held up."""
+        return self._gate.capacity
 
     def submit(self, requests: Sequence[Request]) -> list["Future[Completion]"]:
         """Start on the requests and return a future for each, in the order given."""
@@ -66,32 +78,38 @@ class EndpointEngine:
             request.policy, request.text, self._served, self._settings.answer_tokens
         )
         queue_ms: float | None = None
-        async with self._slots:
-            for attempt in count():
-                async with self._breaker.admitted():
-                    if queue_ms is None:
-                        queue_ms = (time.monotonic() - submitted) * 1000
-                    try:
-                        answer = await self._server.ask(question)
-                        completion = completion_of(answer, question, queue_ms)
-                    except ERRORS as error:
-                        failure = failure_of(error, self._settings)
-                    else:
-                        self._breaker.succeeded()
-                        return completion
-                    self._report(failure)
-                if failure.reason == CONTENT_FILTER:  # an answer: asked again it is the same
-                    return filtered(question, queue_ms)
-                if not failure.may_pass or attempt == self._settings.retries:
-                    break
+        tried = answered = 0
+        for attempt in count():
+            async with self._breaker.admitted(), self._gate.admitted(submitted) as sent:
+                if queue_ms is None:
+                    queue_ms = (time.monotonic() - submitted) * 1000
+                try:
+                    answer = await self._server.ask(question)
+                    completion = completion_of(answer, question, queue_ms)
+                except ERRORS as error:
+                    failure = failure_of(error, self._settings)
+                else:
+                    self._breaker.succeeded()
+                    self._gate.answered(sent)
+                    self._answered += 1
+                    return completion
+                self._report(sent, failure)
+            if failure.reason == CONTENT_FILTER:  # an answer: asked again it is the same
+                return filtered(question, queue_ms)
+            if attempt == 0:
+                answered = self._answered
+            waits = failure.again is Again.WAITING and self._answered == answered
+            tried += not waits and failure.again is not Again.REFUSED
+            if failure.again is Again.NEVER or tried > self._settings.retries:
+                break
+            if failure.again is not Again.REFUSED:  # which the gate knows how to wait for
                 await asyncio.sleep(self._settings.backoff.seconds(attempt))
         # Not from the library's error: that one holds the request and what the server said of it.
         raise EngineError(failure.reason, failure.message)
 
-    def _report(self, failure: Failure) -> None:
+    def _report(self, sent: float, failure: Failure) -> None:
+        self._gate.failed(sent, failure)
         if failure.of_server:
             self._breaker.failed()
         else:
             self._breaker.succeeded()
-        if failure.retry_after is not None:
-            self._breaker.hold(failure.retry_after)

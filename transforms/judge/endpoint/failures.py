@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import openai
 
@@ -22,11 +23,21 @@ _FILTERED = {
     *("invalid_prompt", "moderation_blocked", "prompt_blocked"),
 }
 _QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"}
+_OVERLOADED = (503, 504, 529)
 _TOO_LONG = re.compile(
     r"context.{0,20}(length|size|window)|(prompt|input).{0,20}too long|too many.{0,20}tokens"
     r"|maximum.{0,40}tokens|max_model_len",
     re.IGNORECASE,
 )
+
+
+class Again(StrEnum):
+    """Whether a request that failed so is worth another attempt."""
+
+    NEVER = "never"
+    TRYING = "trying"  # some times: each costs a time-out, or tokens
+    WAITING = "waiting"  # as long as the server answers no other; once it does, some times
+    REFUSED = "refused"  # it takes no more for now, which says nothing of the request
 
 
 @dataclass(frozen=True)
@@ -35,8 +46,9 @@ class Failure:
 
     reason: str
     message: str
-    may_pass: bool = False  # worth another attempt
+    again: Again = Again.NEVER
     of_server: bool = False  # it says that the server is down, if others fail so as well
+    overloaded: bool = False  # it has too much to do at once
     retry_after: float | None = None  # seconds, where the server names them
 
 
@@ -60,19 +72,20 @@ def failure_of(error: Exception, settings: EndpointSettings) -> Failure:
                 "timeout",
                 f"no answer within {settings.timeout:g} s: raise --endpoint_timeout, or "
                 "lower --endpoint_concurrency",
-                may_pass=True,
+                Again.TRYING,
                 of_server=True,
+                overloaded=True,
             )
         # The library takes whatever is raised while an answer is read for a lost connection.
         case (GarbledError() as garbled) | openai.APIConnectionError(
             __cause__=GarbledError() as garbled
         ):
-            return Failure("bad_response", str(garbled), may_pass=True)
+            return Failure("bad_response", str(garbled), Again.TRYING)
         case openai.APIConnectionError():
             return Failure(
                 "unreachable",
                 f"the connection to {settings.url} fails: is the server up?",
-                may_pass=True,
+                Again.WAITING,
                 of_server=True,
             )
         case ErrorAnsweredError():
@@ -136,19 +149,20 @@ def _of_status(status: int, body: object, what: str, retry_after: float | None =
                 "rate_limited",
                 f"the server takes no more for now {what}: lower --endpoint_concurrency, or ask "
                 "for a higher limit",
-                may_pass=True,
+                Again.REFUSED,
                 retry_after=retry_after,
             )
         case 413:
             return _too_long(what)
         case 408 | 409 | 425:
-            return Failure("server_error", f"the server gave up {what}", may_pass=True)
+            return Failure("server_error", f"the server gave up {what}", Again.WAITING)
         case _ if status >= 500:
             return Failure(
                 "server_error",
                 f"the server failed {what}: its own log says why",
-                may_pass=True,
+                Again.REFUSED if retry_after else Again.WAITING,
                 of_server=True,
+                overloaded=status in _OVERLOADED,
                 retry_after=retry_after,
             )
         case _ if status < 400:

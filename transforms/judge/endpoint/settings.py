@@ -1,6 +1,7 @@
 """Where the server is, how to speak to it, and how patient to be."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -36,17 +37,18 @@ class Backoff:
                 f"a backoff from {self.first} to {self.most} s: give 0 < first <= most"
             )
 
-    def seconds(self, failures: int) -> float:
+    def seconds(self, failures: int, draw: Callable[[], float] = random.random) -> float:
         """Return the wait after so many failures, counted from 0; half of it is chance."""
-        whole = min(self.most, self.first * 2.0 ** min(failures, 30))
-        return whole * random.uniform(0.5, 1.0)  # noqa: S311 - it spreads load, it keeps no secret
+        return min(self.most, self.first * 2.0 ** min(failures, 30)) * (1 + draw()) / 2
 
 
 @dataclass(frozen=True)
 class EndpointSettings:
     """An OpenAI-compatible server and how to use it. Checked where it is made.
 
-    An attempt that fails for a reason that may pass is made again, ``retries`` times.
+    An attempt that fails for a reason that may pass is made again: ``retries`` times where it costs
+    a time-out or tokens, or the server has answered others meanwhile, so that the request may be
+    to blame; else, and where the server takes no more for now, as long as the caller waits.
     """
 
     url: str  # up to the version, such as http://127.0.0.1:11434/v1
@@ -55,7 +57,7 @@ class EndpointSettings:
     key: Secret | None = field(default=None, repr=False)
     concurrency: int | None = None  # requests at once; None: by what kind of server it is
     timeout: float = 60.0  # seconds for one attempt
-    retries: int = 3
+    retries: int = 8
     backoff: Backoff = Backoff()
     answer_tokens: int = 4096  # a safety net: lower the policy's effort for shorter answers
 

@@ -1,0 +1,154 @@
+"""A worker sends what its server takes, and waits with the rest: in simulated seconds."""
+
+import asyncio
+import random
+from dataclasses import replace
+
+import pytest
+
+from tests.benchmarks.rate_limits import SlidingWindow, kept, limits
+from tests.simulated_time import run
+from weir.transforms.judge.endpoint.failures import Again, Failure
+from weir.transforms.judge.endpoint.gate import Gate
+from weir.transforms.judge.endpoint.pace import Pace
+from weir.transforms.judge.endpoint.settings import Backoff
+from weir.transforms.judge.endpoint.window import Window
+
+SLOW = Failure("timeout", "", Again.TRYING, overloaded=True)
+
+
+@pytest.mark.parametrize("says_when", [True, False])
+@pytest.mark.parametrize(
+    "limit", [limit for limit in limits(seed=1) if not getattr(limit, "strict", False)], ids=repr
+)
+def test_a_limit_is_kept_within_a_tenth_and_no_post_is_lost(limit, says_when):
+    found = kept(replace(limit), posts=200, answer_s=2, says_when=says_when, seed=1)
+    assert found.dead == 0
+    assert found.rate > 0.9
+    assert found.refused < 100
+
+
+def test_a_server_that_counts_what_it_refuses_is_not_starved_for_ever():
+    found = kept(SlidingWindow(5, 60.0, strict=True), 40, 2, says_when=False, seed=1)
+    assert found.dead == 0
+
+
+def test_without_a_refusal_nothing_is_held_back():
+    pace = Pace(Backoff())
+    for moment in range(100):
+        assert pace.free_at(moment / 1000) <= moment / 1000
+        pace.sent(moment / 1000)
+
+
+def test_a_refusal_holds_all_back_for_as_long_as_the_server_says():
+    pace = Pace(Backoff(), draw=lambda: 0.0)
+    pace.sent(0.0)
+    pace.sent(0.01)
+    pace.refused(0.0, 1.0, retry_after=30)
+    pace.refused(0.01, 1.1, retry_after=30)
+    assert pace.free_at(2.0) == 31.1
+
+
+def test_a_limit_that_was_raised_is_found():
+    pace = Pace(Backoff(), random.Random(1).random)
+    now = 0.0
+    for _ in range(10):
+        pace.sent(now)
+    pace.refused(0.0, 0.1, retry_after=60)
+    for _ in range(150):
+        now = max(now, pace.free_at(now))
+        pace.sent(now)
+        pace.taken(now, now + 0.1)
+    assert pace.gap < 1.0
+
+
+def test_a_night_without_posts_does_not_pass_for_a_slow_server():
+    pace = Pace(Backoff(), draw=lambda: 0.0)
+    for moment in (0.0, 30_000.0, *(30_001.0 + n / 10 for n in range(60))):
+        pace.sent(moment)
+    pace.refused(30_006.9, 30_007.0, retry_after=53)
+    pace.sent(pace.free_at(30_060.0))
+    pace.taken(30_060.0, 30_060.5)
+    assert pace.gap < 1.2
+
+
+def test_a_server_is_asked_more_at_once_while_it_answers_and_half_when_it_cannot():
+    window = Window(20)
+    assert window.size == 8
+    for _ in range(12):
+        window.answered()
+    assert window.size == 20
+    window.overloaded(sent=1.0, now=60.0)
+    window.overloaded(sent=2.0, now=60.0)  # of the same round
+    assert window.size == 10
+    for _ in range(10):
+        window.answered()
+    assert window.size == 10
+    for _ in range(2):
+        window.answered()
+    assert window.size == 11
+
+
+def test_a_window_never_closes():
+    window = Window(4)
+    for turn in range(9):
+        window.overloaded(sent=turn + 0.5, now=turn + 1.0)
+    assert window.size == 1
+
+
+async def _order(gate, held, since):
+    """Return in which order those that wait ``since`` are let through, one after the other."""
+    order = []
+
+    async def one(number):
+        async with gate.admitted(number):
+            order.append(number)
+            await asyncio.sleep(1)
+
+    async with asyncio.TaskGroup() as group, gate.admitted(held):
+        for number in since:
+            group.create_task(one(number))
+        await asyncio.sleep(1)
+    return order
+
+
+def test_the_one_that_waits_longest_is_next():
+    assert run(_order(Gate(1, Backoff()), 0.0, [5, 3, 4])) == [3, 4, 5]
+
+
+def test_one_that_is_given_up_takes_no_place():
+    async def scenario():
+        gate = Gate(1, Backoff())
+        async with gate.admitted(0.0):
+            given_up = asyncio.create_task(_order(gate, 1.0, []))
+            await asyncio.sleep(1)
+            given_up.cancel()
+        async with asyncio.timeout(5), gate.admitted(2.0):
+            return True
+
+    assert run(scenario())
+
+
+def test_a_slow_pace_leaves_the_rest_where_it_can_wait():
+    async def scenario():
+        gate = Gate(32, Backoff())
+        for _ in range(5):
+            async with gate.admitted(0.0) as sent:
+                gate.answered(sent)
+        async with gate.admitted(0.0) as sent:
+            gate.failed(sent, Failure("rate_limited", "", Again.REFUSED, retry_after=60))
+        async with gate.admitted(0.0) as sent:
+            gate.answered(sent)
+        return gate.capacity
+
+    assert run(scenario()) == 4  # of 5 a minute, and the wait is a little longer
+
+
+def test_a_server_that_has_too_much_to_do_is_asked_less_at_once():
+    async def scenario():
+        gate = Gate(32, Backoff())
+        async with gate.admitted(0.0) as sent:
+            gate.failed(sent, SLOW)
+        return gate.capacity
+
+    assert run(scenario()) == 4
