@@ -96,8 +96,10 @@ class Pace:
             self._end_cycle(sent, now)
 
     def _guess(self, held: float) -> float:
-        """Return how long to wait on, in seconds, after so many: no later than by a share of them,
-        and more and more seldom, because some servers count what they refuse.
+        """Return how long to wait on, in seconds, after so many.
+
+        In proportion to them: so it ends too late by a share alone, and asks more and more seldom,
+        because some servers count what they refuse.
         """
         whole = min(max(self._backoff.first, _HELD_ON * held), _MOST_HELD_S)
         return whole * (1 + self._draw()) / 2
