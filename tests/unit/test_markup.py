@@ -1,5 +1,7 @@
 """Markup: words are read as a person sees them, and what it hides is not lost."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,6 +57,52 @@ MARKED = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
 )
 def test_words_are_read_as_the_page_shows_them(written: str, meant: str) -> None:
     assert one(written) == meant
+
+
+EACH_LETTER = {
+    **{f"<{name}>": (f"<{name}>", f"</{name}>") for name in ("b", "td", "p", "li", "option")},
+    **{f"[{name}]": (f"[{name}]", f"[/{name}]") for name in ("b", "td", "quote")},
+    "attributes that differ": ("<td id=1 class='a'>", "</td>"),
+    "an image's text": ("![", "](x)"),
+    "a reference without a target": ("[", "][1]"),
+    **{
+        f"{begin}x{end}": (begin, end)
+        for begin, end in (
+            *(("**", "**"), ("***", "***"), ("*", "*"), ("__", "__"), ("_", "_"), ("`", "`")),
+            *(("``", "``"), ("~~", "~~"), ("~", "~"), ("||", "||"), (">!", "!<"), ("==", "==")),
+            *(("[", "]"), ("[[", "]]"), ("<", ">"), ("{{", "}}"), ("(", ")"), ("“", "”")),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("around", EACH_LETTER.values(), ids=EACH_LETTER)
+def test_letters_that_are_marked_up_one_by_one_are_words(around: tuple[str, str]) -> None:
+    begin, end = around
+    written = re.sub("[a-z]", lambda letter: f"{begin}{letter[0]}{end}", "we will kill all of you")
+    assert {"will", "kill", "all", "of"} <= set(re.findall("[a-z]+", one(written)))
+
+
+@pytest.mark.parametrize(
+    ("letter", "word"),
+    [
+        ("<br>", " "),
+        ("<td></td>", " "),
+        ("<li>", "<p><li>"),
+        ("</td><td>", "</td></tr><tr><td>"),
+        ("</td>\n<td>", "</td>\n<td> </td>\n<td>"),
+        ("[br]", " "),
+        (" | ", " |   | "),
+        ("\n- ", "\n-  \n- "),
+    ],
+)
+def test_letters_on_lines_or_in_cells_of_their_own_are_words(letter: str, word: str) -> None:
+    assert one(word.join(map(letter.join, ["we", "will", "kill", "you"]))) == "we will kill you"
+
+
+def test_a_table_of_words_and_numbers_is_read_cell_by_cell() -> None:
+    row = "<tr><td>ann</td><td>a</td><td>7</td></tr><tr><td>bob</td><td>b</td><td>12</td></tr>"
+    assert one(f"<table>{row}</table>") == "ann a 7 bob b 12"
 
 
 @given(MARKED)

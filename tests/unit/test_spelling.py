@@ -22,6 +22,9 @@ from tests.unit.test_normalise import one
         ("scores 1 2 3 and 1.2.3.4", "scores 1 2 3 and 1.2.3.4"),
         ("これは a b です", "これは a b です"),
         ("я и ты и он", "я и ты и он"),
+        ("w}}{{e}} {{w}}{{i}}{{l}}{{l", "we will"),
+        ("d-o-n-'-t, d-o", "don't, do"),
+        ("one, a, b, c and then some", "one, a, b, c and then some"),
     ],
 )
 def test_single_letters_in_a_row_are_a_word(written: str, meant: str) -> None:
@@ -60,6 +63,19 @@ def test_signs_between_letters_are_letters(written: str, meant: str) -> None:
 )
 def test_a_letter_drawn_out_is_written_once(written: str, meant: str) -> None:
     assert one(written) == meant
+
+
+@pytest.mark.parametrize("sign", ["\\", "/", "-", ".", "_", "|", "+", "'", "//", "·"])
+def test_words_that_signs_break_are_read_without_them_too(sign: str) -> None:
+    assert one(f"th{sign}ey k{sign}ill y{sign}ou").endswith(" they kill you")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a well-known, long-term and up-to-date plan of ours", r"see c:\users\me and and/or it"],
+)
+def test_a_text_with_some_broken_words_is_left_as_it_is(text: str) -> None:
+    assert one(text) == text
 
 
 @given(st.text("aik1l0 .-@!|€\x00", max_size=30), st.text("aik1l0 .-@!|€\x00", max_size=30))

@@ -11,6 +11,8 @@ import string
 import numpy as np
 import numpy.typing as npt
 
+from weir.transforms.text.single_letters import BREAK, without_brackets, without_breaks
+
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
@@ -67,8 +69,8 @@ _REFERENCE = re.compile(r"\[([^\[\]]+)\]\[([^\[\]]*)\]")
 _DEFINED = re.compile(r"(?m)^[ ]{0,3}\[[^\[\]]+\]:")
 
 # Signs of Markdown and of chats; longer runs of stars mask letters.
-_SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|\*+|_+|~~|\|\||`+|>!|!<")
-_SIGNS = _names("* ** *** _ __ ___ ~~ || ` `` ``` >! !<")
+_SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|\*+|_+|~~?|\|\||`+|>!|!<")
+_SIGNS = _names("* ** *** _ __ ___ ~ ~~ || ` `` ``` >! !<")
 _SPACE = re.compile(r"\s")
 
 
@@ -92,7 +94,7 @@ for _sign, _after in {
     **{sign: sign for sign in "*_~|`"},
 }.items():
     _FOLLOWS[ord(_sign)] = _where(_after)
-_EMPHASIS = _where("*`")
+_EMPHASIS = _where("*`~")
 _BEGINS = _FOLLOWS.any(axis=1) | _where("%")
 
 
@@ -128,11 +130,12 @@ def _undone(text: str) -> str:
     if "%" in text:
         text = _PERCENT.sub(_decoded, text)
     if "<" in text or "[" in text:
-        text = _without_hidden(text)
+        text = without_brackets(_without_hidden(text), aside)
         text = _TAG.sub(lambda match: _tag(match, aside), text)
     if "[" in text:
         text = _without_links(text, aside)
         text = _BBCODE.sub(lambda match: _bbcode(match, aside), text)
+    text = without_breaks(text)
     return " ".join([_without_signs(text), *filter(None, map(str.strip, aside))])
 
 
@@ -189,12 +192,12 @@ def _tag(match: re.Match[str], aside: list[str]) -> str:
         return "\u202c" if match[1] else ""
     known = name in _BLOCKS or name in _INLINE
     aside.append(match[3].strip(" /") if known else f"{match[2]}{match[3]}")
-    return " " if name in _BLOCKS else ""
+    return BREAK if name in _BLOCKS else ""
 
 
 def _bbcode(match: re.Match[str], aside: list[str]) -> str:
     aside.append((match[3] or "")[1:])
-    return " " if match[2].lower() in _BBCODE_BLOCKS else ""
+    return BREAK if match[2].lower() in _BBCODE_BLOCKS else ""
 
 
 def _without_links(text: str, aside: list[str]) -> str:

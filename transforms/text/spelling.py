@@ -5,6 +5,7 @@ rules are for ASCII letters: digits and doubled signs of other scripts mean what
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
@@ -49,11 +50,26 @@ _SIGN_INSIDE = re.compile(f"[a-z][{_SIGNS}]{{1,{_MOST_SIGNS}}}[a-z]")
 # A one is an l after a vowel, another one or an l, and before the vowel that a word begins with.
 _L = re.compile("(?<=[aeioul1!|034@€])1|^1(?=[aeou034@€])")
 
-_ALONE = r"(?<![^\W_])[a-z]({between})[a-z0-9](?![^\W_])(?:\1[a-z0-9](?![^\W_])){repeated}"
-_BETWEEN = r"[^\w\s]{1,2}|_"
-_SPELLED_OUT = re.compile(_ALONE.format(between=f"{_BETWEEN}| ", repeated="+"))
-_PAIR_OUT = re.compile(_ALONE.format(between=_BETWEEN, repeated="*"))
-_PAIR_OR_SPACED_OUT = re.compile(_ALONE.format(between=f"{_BETWEEN}| ", repeated="*"))
+# Letters alone, with the same between them each time. What is more than a sign or two has to stand
+# between four of them: lists have three.
+_FARTHEST = 12
+
+
+def _alone(between: str, group: int, more: str) -> str:
+    letter = r"[a-z0-9](?![^\W_])"
+    return rf"(?<![^\W_])[a-z]({between}){letter}(?:\{group}{letter}){more}"
+
+
+_APART = rf"(?:[^\w\s]|[ _]){{1,{_FARTHEST}}}+"
+_SPELLED_OUT = re.compile(_alone(r"[^\w\s]{1,2}|[ _]", 1, "+") + "|" + _alone(_APART, 2, "{2,}"))
+_LETTER_ALONE = re.compile(r"(?<![^\W_])[a-z](?![^\W_])")
+_BETWEEN_LETTERS = re.compile(
+    r"(?<=[a-z0-9])(?<![^\W_]{2})((?:[^\w\s]|[ _])++)(?=[a-z0-9](?![^\W_]))"
+)
+# What breaks a word, k-ill, th\\em, and stands for no letter as most leet does.
+_BROKEN = re.compile(r"(?<=[a-z])(?:[^\w\s@$!€£]{1,2}|_)(?=[a-z])")
+_FEWEST_BROKEN = 3
+_BYTES_A_SIGN = 24  # at most, where more than half of the words are broken
 _DRAWN_OUT = re.compile(r"([a-z])\1\1+")
 
 _IS_SIGN = np.zeros(256, bool)
@@ -88,6 +104,7 @@ def _odd(text: Bytes, ends: _Positions) -> list[tuple[_Positions, Repair]]:
     drawn = np.flatnonzero(equal[1:] & equal[:-1] & letter[2:])
     # Signs between letters: from the few letters that neither letter nor space follows.
     sign = np.flatnonzero((letter[:-1] > letter[1:]) & (text[1:] > SPACE)) + 1
+    broken = _crowded(sign[text[sign + 1] > SPACE], ends)
     sign = sign[_IS_SIGN[text[sign]]]
     last = len(text) - 1
     inside = np.zeros(len(sign), bool)
@@ -100,14 +117,32 @@ def _odd(text: Bytes, ends: _Positions) -> list[tuple[_Positions, Repair]]:
     letter |= (text - np.uint8(ord("0"))) < 10
     single = np.flatnonzero(letter[1:-1] & ~(letter[2:] | letter[:-2])) + 1
     step = np.diff(single)
-    out = single[:-2][(step[1:] == step[:-1]) & (step[1:] <= 4)]
+    apart = (step[1:] == step[:-1]) & (step[1:] <= 4)
+    apart[1:] |= (step[2:] == step[1:-1]) & (step[1:-1] == step[:-2]) & (step[2:] <= _FARTHEST + 1)
+    out = single[:-2][apart]
     out = out[np.searchsorted(ends, out) == np.searchsorted(ends, out + 2)]
-    return [(drawn, _shortened), (sign[inside], _read), (out, respell)]
+    return [(drawn, _shortened), (sign[inside], _read), (broken, _unbroken), (out, respell)]
+
+
+def _crowded(signs: _Positions, ends: _Positions) -> _Positions:
+    """Return where rows end that have a sign to every few bytes."""
+    counts = np.diff(np.searchsorted(signs, ends))
+    crowded = (counts >= _FEWEST_BROKEN) & (counts * _BYTES_A_SIGN >= np.diff(ends))
+    return ends[1:][crowded]
 
 
 def respell(row: str) -> str:
     """Return lower-case text with its spelled-out, leet and drawn-out words as words."""
-    return _read(_joined(row))
+    return _unbroken(_joined(row))
+
+
+def _unbroken(row: str) -> str:
+    """Add what words are without the signs that break them, where they break most words."""
+    words = [word for word in _URL.sub("", row).split() if len(word) > 2]
+    broken = [word for word in words if _BROKEN.search(word)]
+    if len(broken) < _FEWEST_BROKEN or len(broken) * 2 <= len(words):
+        return _read(row)
+    return " ".join([_read(row), *(_BROKEN.sub("", word) for word in broken)])
 
 
 def _read(row: str) -> str:
@@ -120,15 +155,19 @@ def _shortened(row: str) -> str:
 
 
 def _joined(row: str) -> str:
-    """Join what is spelled out; two letters only where most of the row is."""
-    runs = [match[0] for match in _SPELLED_OUT.finditer(row)]
-    if not runs:
-        return row
-    pattern = _SPELLED_OUT
-    if sum(map(_letters, runs)) * 2 >= _letters(row):
-        spaced = sum(len(run) for run in runs if run[1] == " ") * 2
-        pattern = _PAIR_OR_SPACED_OUT if spaced >= sum(map(len, runs)) else _PAIR_OUT
-    return pattern.sub(lambda match: match[0].replace(match[1], ""), row)
+    """Join what is spelled out; where most of the row is, all that stands alone in it."""
+    between = Counter(match[1] or match[2] for match in _SPELLED_OUT.finditer(row))
+    if not between or len(_LETTER_ALONE.findall(row)) * 2 < _letters(row):
+        return _SPELLED_OUT.sub(lambda match: match[0].replace(match[1] or match[2], ""), row)
+    usual = max(between, key=between.__getitem__)
+
+    def gap(match: re.Match[str]) -> str:
+        left = "" if match[1] == usual else match[1].translate(dict.fromkeys(map(ord, usual)))
+        if " " not in match[1]:
+            return "'" if "'" in left else ""
+        return left if " " in left or match[1] == usual else f"{left} "
+
+    return _BETWEEN_LETTERS.sub(gap, row)
 
 
 def _letters(text: str) -> int:
