@@ -11,6 +11,7 @@ from weir.pipelines.bigquery.queries import NO_RETRY, execute
 from weir.pipelines.bigquery.tables import explained
 from weir.pipelines.errors import OptionError
 from weir.pipelines.replay.options import Choice
+from weir.pipelines.replay.reading_query import reading
 from weir.transforms.read.partitions import Slice
 from weir.transforms.select import Selection, fingerprints
 from weir.transforms.select.selection import Fingerprints
@@ -104,28 +105,6 @@ class _Asking:
             max_bytes=self._max_bytes,
             dataset=self._dataset,
         )
-
-
-def reading(sql: str) -> str:
-    """Return a query as it was understood; OptionError unless it is one that only reads.
-
-    What is sent is written anew from what was parsed, so that nothing stands in it that a service
-    would read in another way than the parser here did.
-    """
-    import sqlglot  # half a second; no other command needs it
-    from sqlglot import errors, expressions
-
-    only = "--select is to hold one query that only reads: SELECT ..., or WITH ..."
-    try:
-        found = [each for each in sqlglot.parse(sql, read="bigquery") if each is not None]
-    except (errors.SqlglotError, RecursionError) as error:
-        raise OptionError(f"{only} What is there is not SQL as BigQuery knows it.") from error
-    if len(found) != 1 or not isinstance(found[0], expressions.Query):
-        raise OptionError(only)
-    writing = (expressions.DML, expressions.DDL, expressions.Into, expressions.Command)
-    if any(isinstance(each, writing) for each in found[0].walk()):
-        raise OptionError(only)
-    return found[0].sql(dialect="bigquery", comments=False)
 
 
 def _within(slices: Sequence[Slice]) -> tuple[str, list[Any]]:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.replay.choosing import reading
 from weir.pipelines.replay.configuration import Configuration, Recorded
 from weir.pipelines.replay.options import Request, share_of
+from weir.pipelines.replay.reading_query import reading
 from weir.transforms.read import Start, Stop
 
 NAMED = ["--topic=posts", "--from=2026-01-01", "--to=2026-01-02", "--run=second"]
@@ -80,6 +80,12 @@ def test_a_missing_from_is_named():
         "SELECT content_id FROM labels WHERE reason = 'no; -- DROP'",
         "(SELECT 1) UNION ALL (SELECT 2)",
         "/* ' */ SELECT `a;b` FROM t",
+        "SELECT v.content_id FROM verdicts AS v, UNNEST(v.rule_ids) AS r WHERE r LIKE 'H%' "
+        "AND v.decided_at > TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 7 DAY) "
+        "QUALIFY ROW_NUMBER() OVER (PARTITION BY v.policy_id ORDER BY RAND()) <= 100",
+        "SELECT content_id FROM other.project.screenings, UNNEST(policies) AS p "
+        "WHERE MOD(ABS(FARM_FINGERPRINT(content_id)), 10) = 0 AND SAFE.SUBSTR(content_id, 1) = 'a' "
+        "AND JSON_VALUE(attributes, '$.lang') IN ('en', 'de') AND p.policy_id = 'spam'",
     ],
 )
 def test_a_query_that_reads_is_taken(sql):
@@ -111,6 +117,29 @@ def test_a_query_that_reads_is_taken(sql):
 def test_any_other_statement_is_not(sql):
     with pytest.raises(OptionError, match="only reads"):
         reading(sql)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        ("* FROM EXTERNAL_QUERY('c', 'DELETE FROM t')", "EXTERNAL_QUERY"),
+        ("* FROM ML.PREDICT(MODEL `d.m`, TABLE labels)", "PREDICT"),
+        ("* FROM VECTOR_SEARCH(TABLE labels, 'x', TABLE labels)", "VECTOR_SEARCH"),
+        ("* FROM d.remote(1)", "remote"),
+        ("* FROM labels, d.unnest(1)", "UNNEST"),
+        ("AI.GENERATE('x') FROM labels", "GENERATE"),
+        ("ML.GENERATE_TEXT(x) FROM labels", "GENERATE_TEXT"),
+        ("p.d.remote(x) FROM labels", "remote"),
+        ("d.substr(x) FROM labels", "substr"),
+        ("`p.d.lower`(x) FROM labels", "p.d.lower"),
+        ("content_id FROM labels WHERE EXISTS (SELECT remote(x))", "remote"),
+        ("KEYS.NEW_KEYSET('x')", "NEW_KEYSET"),
+        ("SESSION_USER()", "SESSION_USER"),
+    ],
+)
+def test_a_query_that_asks_more_than_tables_is_refused_by_what_it_calls(call, named):
+    with pytest.raises(OptionError, match=rf"calls \S*{named}, .* save what it returns"):
+        reading(f"SELECT {call}")
 
 
 def test_what_is_sent_is_the_one_statement_that_was_understood():
