@@ -55,6 +55,11 @@ class RedriveReport:
     unsendable: int = 0  # the letter holds no whole message, or not where it came from
     dry_run: bool = False
 
+    @property
+    def all_left(self) -> bool:
+        """Return whether there were letters, and none that can be sent."""
+        return self.read > 0 and self.redriven == 0
+
     def __str__(self) -> str:
         """Return one sentence a count that is not zero."""
         would = "would be sent back" if self.dry_run else "sent back to their topics"

@@ -33,7 +33,7 @@ def redrive(
     """Send dead letters back to the topics they came from, byte for byte.
 
     What cannot be sent is counted, with the reason, and stays in the dead-letter topic. A call
-    goes on where the last one that sent anything ended.
+    goes on where the last one that sent anything ended. Exit code 1 where every letter was left.
     Takes the security options of weir run too: --security_protocol, --sasl_mechanism, and so on.
     """
     with reported():
@@ -47,3 +47,4 @@ def redrive(
             again=again,
         )
     console.print(str(report), markup=False)
+    raise typer.Exit(1 if report.all_left else 0)

@@ -5,8 +5,11 @@ from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
-from weir.pipelines.redrive import original
+from weir.pipelines import redrive
+from weir.pipelines.commands.cli import app
+from weir.pipelines.redrive import RedriveReport, original
 from weir.transforms.dead_letters import dead_letters
 from weir.transforms.kafka.outbox import Record
 from weir.transforms.records import DEAD_LETTER, MESSAGE, Stage
@@ -184,3 +187,23 @@ def test_a_message_too_large_to_keep_leaves_its_position_and_is_not_sent_back():
 def test_what_is_no_letter_of_weirs_is_left(headers):
     stranger = SimpleNamespace(key=b"k", value=b"v", headers=headers)
     assert original(stranger, 5, POSTS) == "unsendable"
+
+
+@pytest.mark.parametrize(
+    ("report", "code", "said"),
+    [
+        (
+            RedriveReport(read=2, foreign=2),
+            1,
+            "2 left: they name a topic that is not among",
+        ),
+        (RedriveReport(read=3, exhausted=3, dry_run=True), 1, "3 left: failed as often as"),
+        (RedriveReport(read=2, redriven=1, gone=1), 0, "1 sent back to their topics; 1 left"),
+        (RedriveReport(), 0, "0 dead letters read"),
+    ],
+)
+def test_a_redrive_that_left_every_letter_fails_and_says_why(report, code, said, monkeypatch):
+    monkeypatch.setattr(redrive, "redrive", lambda *_, **__: report)
+    options = ["redrive", "--brokers=localhost:1", "--topics=posts"]
+    result = CliRunner().invoke(app, options, env={"COLUMNS": "200"})
+    assert (result.exit_code, said in result.stdout) == (code, True)
