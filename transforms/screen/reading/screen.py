@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from weir.distribution import install_encoder_command
 from weir.policies import storage
 from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.model import Floats, Screen, ScreenSource, file_of
@@ -50,8 +51,8 @@ class ReadingScreen(Screen):
         if reader.encoder_version != encoder.version:
             raise ScreenError(
                 f"The second stage was fitted to the sentence encoder {reader.encoder_version}, "
-                f"and {encoder.version} is installed; install that one with `make encoder`, or run "
-                "without the second stage: --reading=off."
+                f"and {encoder.version} is installed. {install_encoder_command()} adds that "
+                "of the starter; or run without the second stage: --reading=off."
             )
         columns = np.array([screen.policy_ids.index(p) for p in reader.policy_ids], np.intp)
         thresholds = screen.thresholds.copy()
