@@ -1,17 +1,27 @@
 """``--engine=endpoint``: its options, and the check that the server can serve the job."""
 
 import argparse
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
-from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
+from weir.transforms.judge.endpoint.settings import (
+    EndpointError,
+    EndpointSettings,
+    Form,
+    Schema,
+    Served,
+    fitting_timeout,
+)
 from weir.transforms.judge.engine import Engine
 from weir.transforms.secret import ENDPOINT_KEY, SecretError, secret
+
+_LOG = logging.getLogger(__name__)
 
 
 class EndpointOptions(PipelineOptions):
@@ -47,7 +57,8 @@ class EndpointOptions(PipelineOptions):
             "--endpoint_timeout",
             metavar="S",
             type=float,
-            help=f"seconds for one attempt; default: {defaults.timeout:g}",
+            help=f"seconds for one attempt; default: {defaults.timeout:g}, or more where the trial "
+            "answer is slow",
         )
         group.add_argument(
             "--endpoint_retries",
@@ -87,7 +98,25 @@ def endpoint_factory(options: EndpointOptions) -> Callable[[], Engine]:
         settings = EndpointSettings(**given, key=secret(ENDPOINT_KEY))
     except (EndpointError, SecretError) as error:
         raise OptionError(f"--engine=endpoint: {error}") from error
-    return _Endpoint(settings, check_endpoint(settings))
+    served = check_endpoint(settings)
+    _LOG.info("%s", _described(served))
+    for doubt in served.doubts:
+        _LOG.warning("%s", doubt)
+    if "timeout" not in given:
+        settings = replace(settings, timeout=fitting_timeout(served))
+    return _Endpoint(settings, served)
+
+
+def _described(served: Served) -> str:
+    """Return a line on how the server is asked."""
+    if served.form is Form.TOKENS:
+        form = "by token ids, the form of its answers enforced"
+    elif served.manner.schema is Schema.NONE:
+        form = "by chat, the form of its answers asked for and not enforced"
+    else:
+        form = f"by chat, the form of JSON answers enforced by its {served.manner.schema}"
+    speed = f", about {served.tokens_per_s:,.0f} tokens a second" if served.tokens_per_s else ""
+    return f"{served.model} is asked {form}{speed}"
 
 
 def refuse_endpoint_options(options: EndpointOptions, engine: str) -> None:

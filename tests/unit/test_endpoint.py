@@ -93,7 +93,7 @@ def settings_of(server, **settings):
 def test_neither_key_nor_post_goes_by_a_proxy_to_this_machine(server, proxy_elsewhere, engine_of):
     served = check_endpoint(settings_of(server, retries=0))
     answer(engine_of(served, retries=0))
-    assert [question.body["messages"][-1]["content"] for question in server.questions][1] == POST
+    assert server.questions[-1].body["messages"][-1]["content"] == POST
 
 
 def requests(count=1, text=POST):
@@ -671,7 +671,8 @@ def test_neither_the_key_nor_the_post_is_in_any_error_or_log_line(server, engine
 
 def test_the_only_model_of_a_server_needs_no_name(server):
     served = check_endpoint(settings_of(server))
-    assert served == Served("gpt-oss-safeguard:20b", Form.CHAT, "library", None, 8, is_gpt_oss=True)
+    assert (served.model, served.form, served.owner) == (CHAT.model, Form.CHAT, "library")
+    assert (served.context_tokens, served.concurrency) == (None, 8)
 
 
 def test_a_name_without_a_tag_means_the_latest_as_it_does_to_ollama(server):
@@ -683,7 +684,8 @@ def test_a_gpt_oss_model_at_vllm_is_sent_tokens(server):
     server.models = models("judge", owner="vllm", root="/w/gpt-oss-20b", max_model_len=4096)
     server.then = tokens(ANSWERED)
     served = check_endpoint(settings_of(server, concurrency=5))
-    assert served == Served("judge", Form.TOKENS, "vllm", 4096, 5, is_gpt_oss=True)
+    assert (served.model, served.form, served.owner) == ("judge", Form.TOKENS, "vllm")
+    assert (served.context_tokens, served.concurrency, served.is_gpt_oss) == (4096, 5, True)
 
 
 def test_another_model_at_vllm_is_sent_chat(server):
@@ -707,7 +709,8 @@ def test_the_form_that_is_asked_for_is_used(server):
         (DROPS, chat(SAFE), {}, "is the server up"),
         (error(500), chat(SAFE), {}, "its own log says why"),
         (HANGS, chat(SAFE), {"timeout": 0.2}, "--endpoint_timeout"),
-        (None, chat(SAFE), {"model": "other"}, "it serves 'gpt-oss-safeguard:20b'"),
+        (None, error(404), {"model": "other"}, "it lists 'gpt-oss-safeguard:20b'"),
+        (error(404), error(404), {"model": "other"}, "it lists no models"),
         (models("a", "b"), chat(SAFE), {}, "serves 'a', 'b': name one with --endpoint_model"),
         (models(), chat(SAFE), {}, "serves nothing"),
         (models("a", max_model_len=9), tokens(ANSWERED), {"form": Form.TOKENS}, "longer one"),
@@ -717,7 +720,8 @@ def test_the_form_that_is_asked_for_is_used(server):
     ids=[
         "key refused by the list", "key refused by the question", "no list", "HTML for the list",
         "HTML for the question", "unreachable", "server error", "hang", "unknown model",
-        "two models", "no model", "no room", "rejected", "no token ids",
+        "unknown model at a server without a list", "two models", "no model", "no room", "rejected",
+        "no token ids",
     ],
 )  # fmt: skip
 def test_what_would_stop_the_job_is_found_before_it_starts(

@@ -2,36 +2,27 @@
 
 import openai
 
-from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.endpoint import wire
-from weir.transforms.judge.endpoint.answers import completion_of
 from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
 from weir.transforms.judge.endpoint.secrets import without_key
 from weir.transforms.judge.endpoint.server import Server
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
+from weir.transforms.judge.endpoint.trial import tried
 from weir.transforms.judge.engine import EngineError
 from weir.transforms.judge.loop import EngineLoop
 
 _AT_VLLM, _AT_OTHERS = 128, 8  # requests at once; Ollama and llama.cpp answer a few at a time
 _NAMED = 20  # models in a message
 _QUOTED = 300  # characters of the server's words in a message
-_TRIAL_TOKENS = 16
-_TRIAL = Policy(
-    policy_id="trial",
-    title="Trial",
-    owner="weir",
-    text="Reply with 0.",
-    labels={"1": "violates", "0": "safe"},
-    rules={},
-    contract=Contract.LABEL,
-)
+# What a server says that answers questions, and lists no models.
+_NO_LIST = ("unknown_model", "bad_request", "forbidden")
 
 
 def check_endpoint(settings: EndpointSettings) -> Served:
-    """Ask the server what it serves, and one question. Raises EndpointError, with the way out.
+    """Ask the server what it serves, and a question. Raises EndpointError, with the way out.
 
-    The question costs a few tokens. It is needed: some servers list their models to anybody, and
-    look at the key, or load the model, only then.
+    The question costs a few hundred tokens, at most four times. It is needed: some servers list
+    their models to anybody, and look at the key, or load the model, only then; some list none.
     """
     loop = EngineLoop("weir-endpoint-check")
     try:
@@ -42,20 +33,30 @@ def check_endpoint(settings: EndpointSettings) -> Served:
 
 async def _checked(settings: EndpointSettings) -> Served:
     server = Server(settings)
+    doubts = ""
     try:
-        served = _served(settings, await server.models())
-        question = wire.question(_TRIAL, "Hello.", served, _TRIAL_TOKENS)
-        completion_of(await server.ask(question), question, 0.0)
+        served = _served(settings, await _listed(server, settings))
+        doubts = "".join(f"; {doubt}" for doubt in served.doubts)
+        return await tried(server, served, settings)
     except ERRORS as error:
         failure = failure_of(error, settings)
         raise EndpointError(
-            f"--endpoint_url={settings.url}: {failure.message}{_words(error, settings)}"
+            f"--endpoint_url={settings.url}: {failure.message}{_words(error, settings)}{doubts}"
         ) from None
     except EngineError as error:  # not even the trial fits
         raise EndpointError(f"--endpoint_url={settings.url}: {error}") from error
     finally:
         await server.close()
-    return served
+
+
+async def _listed(server: Server, settings: EndpointSettings) -> list[wire.Model] | None:
+    """Return the models that the server lists; None where it lists none and one is named."""
+    try:
+        return await server.models()
+    except ERRORS as error:
+        if settings.model is None or failure_of(error, settings).reason not in _NO_LIST:
+            raise
+        return None
 
 
 def _words(error: Exception, settings: EndpointSettings) -> str:
@@ -66,8 +67,8 @@ def _words(error: Exception, settings: EndpointSettings) -> str:
     return f"; it says {words!a}"
 
 
-def _served(settings: EndpointSettings, models: list[wire.Model]) -> Served:
-    model = _model(settings, models)
+def _served(settings: EndpointSettings, models: list[wire.Model] | None) -> Served:
+    model, doubts = _model(settings, models)
     owner = (model.owned_by or "").lower()
     at_vllm = owner == wire.VLLM
     is_gpt_oss = any("gpt-oss" in (name or "").lower() for name in (model.id, model.root))
@@ -82,22 +83,29 @@ def _served(settings: EndpointSettings, models: list[wire.Model]) -> Served:
         context_tokens=model.max_model_len,
         concurrency=settings.concurrency or (_AT_VLLM if at_vllm else _AT_OTHERS),
         is_gpt_oss=is_gpt_oss,
+        doubts=doubts,
     )
 
 
-def _model(settings: EndpointSettings, models: list[wire.Model]) -> wire.Model:
-    listed = [without_key(model.id, settings.key, model.id) for model in models[:_NAMED]]
-    names = ", ".join(map(ascii, listed)) or "nothing"
-    if len(models) > _NAMED:
-        names += f" and {len(models) - _NAMED} more"
+def _model(
+    settings: EndpointSettings, models: list[wire.Model] | None
+) -> tuple[wire.Model, tuple[str, ...]]:
+    """Return the model to ask, and what speaks against it: the trial question decides."""
     if settings.model is None:
-        if len(models) == 1:
-            return models[0]
+        if models is not None and len(models) == 1:
+            return models[0], ()
+        names = _names(settings, models or [])
         raise EndpointError(f"{settings.url} serves {names}: name one with --endpoint_model")
     for wanted in (settings.model, f"{settings.model}:latest"):  # as Ollama reads a name
-        for model in models:
+        for model in models or ():
             if model.id == wanted:
-                return model
-    raise EndpointError(
-        f"{settings.url} serves no --endpoint_model {settings.model!r}; it serves {names}"
-    )
+                return model, ()
+    listed = "no models" if models is None else _names(settings, models)
+    doubt = f"{settings.url} does not list --endpoint_model {settings.model!r}; it lists {listed}"
+    return wire.Model(settings.model), (doubt,)
+
+
+def _names(settings: EndpointSettings, models: list[wire.Model]) -> str:
+    listed = [without_key(model.id, settings.key, model.id) for model in models[:_NAMED]]
+    names = ", ".join(map(ascii, listed)) or "nothing"
+    return names if len(models) <= _NAMED else f"{names} and {len(models) - _NAMED} more"

@@ -98,6 +98,9 @@ class EndpointEngine:
                 return filtered(question, queue_ms)
             if attempt == 0:
                 answered = self._answered
+            if failure.reason == "bad_request" and "response_format" in question.body:
+                question = wire.without_form(question)  # of this policy it is too much to ask
+                continue
             waits = failure.again is Again.WAITING and self._answered == answered
             tried += not waits and failure.again is not Again.REFUSED
             if failure.again is Again.NEVER or tried > self._settings.retries:

@@ -10,6 +10,8 @@ from weir.errors import WeirError
 from weir.transforms.secret import Secret
 
 _FAILURES_TO_OPEN = 3
+_USUAL_ANSWER_TOKENS = 500  # at low effort, reasoning included
+_MOST_TIMEOUT_S = 600.0  # of --judge_timeout
 
 
 class Form(StrEnum):
@@ -18,6 +20,24 @@ class Form(StrEnum):
     AUTO = "auto"  # tokens where a vLLM server serves a gpt-oss model, chat anywhere else
     CHAT = "chat"  # messages; the server renders them with a template of its own
     TOKENS = "tokens"  # the ids that harmony rendered, so that nothing in a post is a control token
+
+
+class Schema(StrEnum):
+    """How a server is asked, by ``response_format``, to hold an answer to a JSON Schema."""
+
+    NONE = "none"
+    JSON_SCHEMA = "json_schema"  # OpenAI's, vLLM's, llama.cpp's, Ollama's
+    JSON_OBJECT = "json_object"  # with the schema beside it, as llama-cpp-python has it
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What a question in the chat form may have in it, so that the server takes it."""
+
+    schema: Schema = Schema.NONE
+    length: str = "max_tokens"  # Ollama does not know the newer name, others only that one
+    effort: bool = True
+    temperature: bool = True
 
 
 class EndpointError(WeirError, ValueError):
@@ -97,6 +117,21 @@ class Served:
     context_tokens: int | None  # prompt and answer together, where the server says so
     concurrency: int
     is_gpt_oss: bool = False  # so that its tokens are harmony's
+    manner: Manner = Manner()
+    tokens_per_s: float | None = None  # of the trial answer, where there was one to measure
+    doubts: tuple[str, ...] = ()  # what may be wrong with it, in sentences
+
+
+def fitting_timeout(served: Served) -> float:
+    """Return seconds for one attempt, at the speed of the trial answer: from 60 to 600.
+
+    As a server with one place answers: as many as are sent at once, one after the other.
+    """
+    usual = EndpointSettings.timeout
+    if not served.tokens_per_s:
+        return usual
+    answers = served.concurrency * _USUAL_ANSWER_TOKENS / served.tokens_per_s
+    return min(max(usual, 2 * answers), _MOST_TIMEOUT_S)
 
 
 def _check_url(url: str) -> None:

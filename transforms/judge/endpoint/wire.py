@@ -1,12 +1,13 @@
 """Questions and lists of models as the OpenAI API has them; pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from weir.policies.policy import Policy
+from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.endpoint.bodies import NO_ANSWER, GarbledError, count, decoded, text
-from weir.transforms.judge.endpoint.settings import Form, Served
+from weir.transforms.judge.endpoint.schema import response_format
+from weir.transforms.judge.endpoint.settings import Form, Schema, Served
 from weir.transforms.judge.engine import EngineError
 from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.harmony.prompt import Prompt, chat, render
@@ -69,6 +70,7 @@ def question(policy: Policy, post: str, served: Served, answer_tokens: int) -> Q
     if served.form is Form.TOKENS:
         return _by_tokens(policy, render(policy, post), served, answer_tokens)
     messages, tokens_cut = chat(policy, post)
+    manner = served.manner
     body: dict[str, Any] = {
         "model": served.model,
         "messages": [
@@ -77,15 +79,25 @@ def question(policy: Policy, post: str, served: Served, answer_tokens: int) -> Q
             {"role": "system", "content": messages.developer},
             {"role": "user", "content": messages.user},
         ],
-        "reasoning_effort": messages.effort,
-        "max_tokens": answer_tokens,  # Ollama does not know the newer name
-        "temperature": 0,
+        manner.length: answer_tokens,
     }
+    if manner.temperature:
+        body["temperature"] = 0
+    if manner.effort:
+        body["reasoning_effort"] = messages.effort
     if served.owner == LLAMA_CPP:
         body["chat_template_kwargs"] = {"reasoning_effort": messages.effort}
+    if manner.schema is not Schema.NONE and policy.contract is Contract.JSON:
+        body["response_format"] = response_format(policy, manner.schema)
     share = _LEAST_OF_ITS_OWN if served.is_gpt_oss else _LEAST_OF_ANOTHERS
     least = int(messages.tokens * share)
     return Question("/chat/completions", body, policy, Form.CHAT, tokens_cut, least)
+
+
+def without_form(question: Question) -> Question:
+    """Return the question without asking for the form of its answer."""
+    body = {name: value for name, value in question.body.items() if name != "response_format"}
+    return replace(question, body=body)
 
 
 def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: int) -> Question:

@@ -1,0 +1,128 @@
+"""One question before a job starts: what the server takes, and whether its answer can be read."""
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+
+import openai
+
+from weir.policies.policy import Contract, Policy
+from weir.transforms.judge.endpoint import wire
+from weir.transforms.judge.endpoint.answers import completion_of
+from weir.transforms.judge.endpoint.failures import ERRORS, Again, failure_of
+from weir.transforms.judge.endpoint.server import Server
+from weir.transforms.judge.endpoint.settings import EndpointSettings, Form, Manner, Schema, Served
+from weir.transforms.judge.engine import Completion
+from weir.transforms.judge.remedies import remedy
+from weir.transforms.judge.verdict import Reason, parse
+
+TRIAL = Policy(
+    policy_id="trial",
+    title="Trial",
+    owner="weir",
+    text="Does the post advertise something? It violates this policy if it does.",
+    labels={"1": "violates", "0": "safe"},
+    rules={},
+    contract=Contract.JSON,
+)
+_POST = "Hello."
+_TOKENS = 512
+_REJECTED = (400, 422, 500, 501)  # what servers say to a field that they do not know
+_CHARACTERS_A_TOKEN = 4  # of an answer whose server counts nothing
+
+
+@dataclass(frozen=True)
+class _Answer:
+    completion: Completion
+    seconds: float
+
+    @property
+    def reason(self) -> Reason | None:
+        """Return why it cannot be read; None where it can."""
+        return parse(self.completion, TRIAL).reason
+
+    @property
+    def reasons(self) -> bool:
+        return bool(self.completion.reasoning)
+
+    @property
+    def tokens_per_s(self) -> float:
+        said = (self.completion.reasoning or "") + (self.completion.final or "")
+        tokens = self.completion.tokens_out or len(said) / _CHARACTERS_A_TOKEN
+        return tokens / max(self.seconds, 1e-3)
+
+
+async def tried(server: Server, served: Served, settings: EndpointSettings) -> Served:
+    """Ask the trial question, in each manner that the server may need, and return what was found.
+
+    The answer's form is asked for where the server then keeps it, and reasons as without.
+    Raises one of ``failures.ERRORS``, or EngineError.
+    """
+    if served.form is Form.TOKENS:
+        return _found(served, await _asked(server, served, settings))
+    held = replace(served, manner=Manner(Schema.JSON_SCHEMA))
+    answer, held = await _taken(server, held, settings)
+    if held.manner.schema is not Schema.NONE and (answer.reason or not answer.reasons):
+        free = replace(held, manner=replace(held.manner, schema=Schema.NONE))
+        freely, free = await _taken(server, free, settings)
+        if not freely.reason and (answer.reason or freely.reasons):
+            answer, held = freely, free
+    return _found(held, answer)
+
+
+def _found(served: Served, answer: _Answer) -> Served:
+    doubts = served.doubts
+    if answer.reason:
+        doubts += (f"the trial answer is {answer.reason}: {remedy(answer.reason)}",)
+    return replace(served, tokens_per_s=answer.tokens_per_s, doubts=doubts)
+
+
+async def _taken(
+    server: Server, served: Served, settings: EndpointSettings
+) -> tuple[_Answer, Served]:
+    """Return an answer, and the manner in which the server took the question."""
+    while True:
+        try:
+            return await _asked(server, served, settings), served
+        except openai.APIStatusError as error:
+            if error.status_code not in _REJECTED:
+                raise
+            manner = _without(served.manner, str(error.body))
+            if manner is None:
+                raise
+            served = replace(served, manner=manner)
+
+
+def _without(manner: Manner, said: str) -> Manner | None:
+    """Return the manner without what a server says it does not take; None where nothing is left."""
+    if manner.length in said and "max_completion_tokens" in said and manner.length == "max_tokens":
+        return replace(manner, length="max_completion_tokens")
+    if manner.effort and "reasoning_effort" in said:
+        return replace(manner, effort=False)
+    if manner.temperature and "temperature" in said:
+        return replace(manner, temperature=False)
+    match manner.schema:
+        case Schema.JSON_SCHEMA:
+            return replace(manner, schema=Schema.JSON_OBJECT)
+        case Schema.JSON_OBJECT:
+            return replace(manner, schema=Schema.NONE)
+        case Schema.NONE:
+            return None
+
+
+async def _asked(server: Server, served: Served, settings: EndpointSettings) -> _Answer:
+    """Return an answer; a server that takes no more for now is waited for, as long as for one."""
+    question = wire.question(TRIAL, _POST, served, _TOKENS)
+    give_up = time.monotonic() + settings.timeout
+    while True:
+        asked = time.monotonic()
+        try:
+            completion = completion_of(await server.ask(question), question, 0.0)
+        except ERRORS as error:
+            failure = failure_of(error, settings)
+            wait = failure.retry_after or settings.backoff.most / 4
+            if failure.again is not Again.REFUSED or asked + wait > give_up:
+                raise
+            await asyncio.sleep(wait)
+        else:
+            return _Answer(completion, time.monotonic() - asked)
