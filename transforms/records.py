@@ -244,6 +244,7 @@ VERDICT = pa.schema(
         pa.field("rationale", pa.string()),
         pa.field("reasoning", pa.string()),
         pa.field("reason", pa.string()),  # why it is indeterminate; null otherwise
+        pa.field("answer", pa.string()),  # then: what the model said; null otherwise
         pa.field("engine", pa.string(), nullable=False),
         pa.field("model", pa.string(), nullable=False),
         pa.field("effort", pa.string(), nullable=False),

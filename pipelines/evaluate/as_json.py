@@ -88,6 +88,7 @@ def _misjudged(each: Misjudged) -> dict[str, Any]:
         "reason": str(verdict.reason) if verdict.reason else None,
         "rationale": verdict.rationale,
         "reasoning": verdict.reasoning,
+        "answer": verdict.answer,
     }
 
 

@@ -108,6 +108,7 @@ def _print_misjudged(misjudged: list[Misjudged], show: int) -> None:
             ("note", case.note, _TEXT),
             ("says", (verdict.rationale or "").removeprefix(STAND_IN), _SAID),
             ("thought", verdict.reasoning, _REASONED),
+            ("answer", verdict.answer, _REASONED),
         ):
             if text:
                 console.print(f"    {name}: {plain(text, width)}", highlight=False, soft_wrap=True)

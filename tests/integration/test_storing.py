@@ -103,8 +103,8 @@ def test_nothing_of_a_post_or_a_dead_message_is_stored_where_no_text_is_to_be(jo
     assert counts.dead_letters == 1
     verdicts = job.rows(f"SELECT * FROM `{{dataset}}.verdicts` WHERE {LIVE}")
     assert len(verdicts) == counts.verdicts > 0
-    kept = ("text", "attributes", "rationale", "reasoning")
-    assert {tuple(row[name] for name in kept) for row in verdicts} == {("", None, None, None)}
+    kept = ("text", "attributes", "rationale", "reasoning", "answer")
+    assert {tuple(row[name] for name in kept) for row in verdicts} == {("", *[None] * 4)}
     assert one(job, f"SELECT * FROM `{{dataset}}.dead_letters` WHERE {LIVE}")["value"] is None
     (letter,) = job.read("dead")
     assert (letter.key, letter.value) == (None, b"")

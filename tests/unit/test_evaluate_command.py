@@ -158,6 +158,8 @@ def test_an_answer_that_cannot_be_read_is_indeterminate_and_lowers_recall(server
     assert found["indeterminate"]["hits"] == 1
     assert found["recall"]["value"] == 9 / 10
     assert found["misjudged"][0]["reason"] == "unknown_label"
+    assert found["misjudged"][0]["answer"] == "I'm sorry, but I can't."
+    assert "answer: I'm sorry, but I can't." in evaluated(server, tmp_path).stdout
 
 
 def test_posts_without_an_answer_are_left_out_and_the_exit_code_says_so(server, tmp_path):

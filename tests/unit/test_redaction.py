@@ -16,6 +16,7 @@ QUOTING = {
     "attributes": f'{{"title": "{SECRET}"}}',
     "rationale": f"It says {SECRET}.",
     "reasoning": f"Hm, {SECRET}",
+    "answer": f"Well: {SECRET}",
 }
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.fuzz_verdicts import fuzz
 from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.engine import Completion
-from weir.transforms.judge.verdict import Reason, parse
+from weir.transforms.judge.verdict import MOST_OF_ANSWER, Reason, parse
 from weir.transforms.records import Outcome
 
 JSON_POLICY = Policy(
@@ -271,6 +271,18 @@ def test_a_verdict_in_the_reasoning_or_quoted_from_the_post_decides_nothing(poli
         verdict = judged(final, policy, reasoning=safe, rationale=safe)
         assert verdict.outcome == Outcome.INDETERMINATE
         assert verdict.reasoning == safe
+
+
+def test_an_answer_that_cannot_be_read_is_kept_and_one_that_can_is_not():
+    assert judged("Well, it depends.").answer == "Well, it depends."
+    assert judged(answer()).answer is None
+
+
+def test_of_a_long_answer_that_cannot_be_read_beginning_and_end_are_kept():
+    kept = judged("begins" + "x" * 1_000_000 + "ends").answer
+    assert len(kept) <= MOST_OF_ANSWER
+    assert (kept[:6], kept[-4:]) == ("begins", "ends")
+    assert "[part of the answer left out]" in kept
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan"), float("inf")])

@@ -116,6 +116,7 @@ def verdict_batch(
         "rationale": [verdict.rationale for verdict in verdicts],
         "reasoning": [verdict.reasoning for verdict in verdicts],
         "reason": [verdict.reason for verdict in verdicts],
+        "answer": [verdict.answer for verdict in verdicts],
         "engine": [provenance.engine] * count,
         "model": [provenance.model] * count,
         "effort": [policy.effort for policy in policies],

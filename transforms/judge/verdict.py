@@ -15,6 +15,9 @@ from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.engine import Completion, Finish
 from weir.transforms.records import Outcome
 
+MOST_OF_ANSWER = 4096  # characters kept of one that cannot be read
+_LEFT_OUT = "\n\n[part of the answer left out]\n\n"
+
 
 class Reason(StrEnum):
     """Why a verdict is indeterminate."""
@@ -37,7 +40,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was decided; ``reason`` is set where, and only where, it is indeterminate."""
+    """What was decided; ``reason`` is set where, and only where, it is indeterminate.
+
+    ``answer`` is then what was said in place of a verdict, up to MOST_OF_ANSWER characters of it.
+    """
 
     outcome: Outcome
     probability: float | None = None  # of a violation, in [0, 1]
@@ -47,6 +53,7 @@ class Verdict:
     rationale: str | None = None
     reasoning: str | None = None
     reason: Reason | None = None
+    answer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,7 @@ def parse(completion: Completion, policy: Policy) -> Verdict:
             rationale=_storable(completion.rationale),
             reasoning=_storable(completion.reasoning),
             reason=unreadable.reason,
+            answer=_storable(_bounded(completion.final)),
         )
     return Verdict(
         Outcome.VIOLATES if final.violates else Outcome.SAFE,
@@ -231,6 +239,14 @@ def _is_text_list(value: Any) -> bool:
     return value is None or (
         isinstance(value, list) and all(isinstance(item, str) for item in value)
     )
+
+
+def _bounded(answer: str | None) -> str | None:
+    """Return an answer without its middle where it is long: how it begins and ends says most."""
+    if answer is None or len(answer) <= MOST_OF_ANSWER:
+        return answer
+    half = (MOST_OF_ANSWER - len(_LEFT_OUT)) // 2
+    return f"{answer[:half]}{_LEFT_OUT}{answer[-half:]}"
 
 
 def _storable(text: str | None) -> str | None:

@@ -1,7 +1,8 @@
 """What is kept of a post's text in BigQuery and in dead letters: all, a keyed hash, or nothing.
 
-Whatever may quote the post goes with it: attributes, rationale, reasoning, and of a dead letter the
-message, its key and its headers. Kafka's own topics, the flagged one too, are what they were.
+Whatever may quote the post goes with it: attributes, rationale, reasoning, answer, and of a dead
+letter the message, its key and its headers. Kafka's own topics, the flagged one too, are what they
+were.
 """
 
 import hmac
@@ -14,7 +15,7 @@ import pyarrow as pa
 from weir.transforms.secret import Secret
 
 HASH_PREFIX = "hmac-sha256:"
-_QUOTING = ("attributes", "rationale", "reasoning", "note")
+_QUOTING = ("attributes", "rationale", "reasoning", "answer", "note")
 _ENVELOPE = ("key", "headers")
 
 

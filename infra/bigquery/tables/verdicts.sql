@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   rationale STRING OPTIONS (description = 'The explanation; provoked by the post, so escape it too'),
   reasoning STRING OPTIONS (description = 'What the model thought on the way'),
   reason STRING OPTIONS (description = 'Why it is indeterminate'),
+  answer STRING OPTIONS (description = 'The answer that could not be read, up to 4,096 characters of it; hostile as the post is'),
   engine STRING NOT NULL OPTIONS (description = 'What ran the model'),
   model STRING NOT NULL OPTIONS (description = 'The model'),
   effort STRING NOT NULL OPTIONS (description = 'low, medium or high'),
