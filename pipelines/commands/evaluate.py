@@ -2,17 +2,14 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from apache_beam.options.pipeline_options import PipelineOptions
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from weir.pipelines.commands.hearing import hearing
 from weir.pipelines.commands.terminal import AsJson, Policies
 from weir.pipelines.errors import OptionError, reported
 from weir.pipelines.evaluate.against import other_version
@@ -78,7 +75,7 @@ def evaluate(
             options, loaded, [policy, *([other] if other else [])], cases, repeat
         )
     evaluation = evaluations[0]
-    versus = Versus(evaluations[1], evaluation) if other else None
+    versus = Versus(evaluations[1], evaluation) if len(evaluations) > 1 else None
     if as_json:
         typer.echo(json.dumps(described(evaluation, versus), indent=2, ensure_ascii=False))
     else:
@@ -147,7 +144,7 @@ def _evaluated(
     patience = Patience(options.max_in_flight, options.judge_timeout)
     examples = {example.text for example in policies[0].examples}
     learned = options.engine == _EXEMPLAR and any(c.text in examples for c in labels.cases)
-    with _progress(len(labels.cases) * repeat * len(policies)) as advance:
+    with hearing(len(labels.cases) * repeat * len(policies)) as heard:
         if learned:
             (policy,) = policies
             found = held_out(
@@ -157,34 +154,22 @@ def _evaluated(
                 labels.cases,
                 repeat,
                 patience,
-                advance,
+                heard,
             )
             return [Evaluation(policy, labels, found, held_out=True)]
         factory = engine_factory(options, loaded)
-        return [
-            Evaluation(
-                policy,
-                labels,
-                judge_cases(factory, policy, labels.cases, repeat, patience, advance),
-                held_out=False,
-            )
-            for policy in policies
-        ]
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """Show on a terminal how many answers are there, on stderr: stdout may be JSON."""
-    columns = TextColumn("judging"), MofNCompleteColumn(), TimeRemainingColumn()
-    quiet = not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as shown:
-        task = shown.add_task("judging", total=total)
-        yield lambda: shown.advance(task)
+        evaluations: list[Evaluation] = []
+        for policy in policies:
+            found = judge_cases(factory, policy, labels.cases, repeat, patience, heard)
+            evaluations.append(Evaluation(policy, labels, found, held_out=False))
+            if found.stopped:
+                break
+        return evaluations
 
 
 def _exit_code(evaluations: Sequence[Evaluation], min_f1: float | None) -> int:
-    """Return 2 where posts are without an answer, 1 below the wanted F1, and else 0."""
-    if any(each.unanswered for each in evaluations):
+    """Return 2 where posts have no answer or most cannot be read, 1 below the F1, and else 0."""
+    if any(each.unanswered or each.unreadable.warning for each in evaluations):
         return 2
     value = evaluations[0].measures.f1.value
     return 1 if min_f1 is not None and (value is None or value < min_f1) else 0

@@ -16,6 +16,7 @@ from weir.pipelines.evaluate.measures import (
 )
 from weir.policies.policy import Policy
 from weir.transforms.judge.in_flight import Failed
+from weir.transforms.judge.unreadable import Unreadable
 from weir.transforms.judge.verdict import Verdict
 from weir.transforms.statistics import Flips, Share, Words, mcnemar_in_words
 
@@ -134,6 +135,18 @@ class Evaluation:
             for case, answer in zip(self.labels.cases, of_round, strict=True)
             if isinstance(answer.said, Failed)
         ]
+
+    @property
+    def unreadable(self) -> Unreadable:
+        """Return how much of what was said, in any round, is no verdict for its form."""
+        heard = Unreadable()
+        heard.early(
+            answer.said
+            for of_round in self.judgements.answers
+            for answer in of_round
+            if isinstance(answer.said, Verdict)
+        )
+        return heard
 
     @property
     def tokens(self) -> tuple[int, int] | None:

@@ -30,6 +30,9 @@ class Answer:
     latency_ms: float | None = None
 
 
+_NOT_JUDGED = Answer(Failed("stopped", "nobody waited for an answer"))
+
+
 @dataclass(frozen=True)
 class Patience:
     """How many requests may be at the engine at once, and how long one may take."""
@@ -40,11 +43,12 @@ class Patience:
 
 @dataclass(frozen=True)
 class Judgements:
-    """``answers[repeat][case]``, and who gave them."""
+    """``answers[repeat][case]``, and who gave them; ``stopped`` where a person did not wait."""
 
     engine: str
     model: str
     answers: tuple[tuple[Answer, ...], ...]
+    stopped: bool = False
 
 
 def judge_cases(
@@ -53,13 +57,14 @@ def judge_cases(
     cases: Sequence[Case],
     repeats: int,
     patience: Patience,
-    advance: Callable[[], None] = lambda: None,
+    heard: Callable[[Answer], None] = lambda _: None,
 ) -> Judgements:
     """Ask the engine about every case, ``repeats`` times; nothing is answered from a cache.
 
-    ``advance`` is called for each answer. Raises what the engine raises where it cannot start.
+    ``heard`` is called with each answer. Ctrl-C keeps those that are there. Raises what the engine
+    raises where it cannot start.
     """
-    engines, key = Engines(), uuid.uuid4().hex
+    engines, key, stopped = Engines(), uuid.uuid4().hex, False
     try:
         shared = engines.acquire(key, factory, patience.max_in_flight)
         bundle = Bundle(shared, patience.timeout_seconds)
@@ -67,22 +72,27 @@ def judge_cases(
 
         def keep(ended: object) -> None:
             assert isinstance(ended, Judged | Dead)  # without a budget nothing is deferred
-            found[ended.row.batch["offset"][ended.row.number].as_py()] = _answer(ended)
-            advance()
+            answer = _answer(ended)
+            found[ended.row.batch["offset"][ended.row.number].as_py()] = answer
+            heard(answer)
 
-        for batch in _batches(policy, cases, repeats):
-            rows = [Escalated(Row(batch, number), policy) for number in range(batch.num_rows)]
-            for ended in bundle.take(batch, rows):
+        try:
+            for batch in _batches(policy, cases, repeats):
+                rows = [Escalated(Row(batch, number), policy) for number in range(batch.num_rows)]
+                for ended in bundle.take(batch, rows):
+                    keep(ended)
+            for ended in bundle.finish():
                 keep(ended)
-        for ended in bundle.finish():
-            keep(ended)
+        except KeyboardInterrupt:
+            stopped = True
+            bundle.abandon()
         name, model = shared.engine.name, shared.engine.model
     finally:
         engines.close()
-    answers = [answer for answer in found if answer is not None]
+    answers = [answer or _NOT_JUDGED for answer in found]
     count = len(cases)
     rounds = tuple(tuple(answers[n * count : (n + 1) * count]) for n in range(repeats))
-    return Judgements(name, model, rounds)
+    return Judgements(name, model, rounds, stopped)
 
 
 def held_out(
@@ -92,14 +102,14 @@ def held_out(
     cases: Sequence[Case],
     repeats: int,
     patience: Patience,
-    advance: Callable[[], None] = lambda: None,
+    heard: Callable[[Answer], None] = lambda _: None,
 ) -> Judgements:
     """Ask an engine that learns from golden examples: in fifths, none with what it learned from.
 
     Examples with the text of a post that is asked about are kept from the engine of that fifth.
     """
-    answers: list[list[Answer | None]] = [[None] * len(cases) for _ in range(repeats)]
-    name = model = ""
+    answers = [[_NOT_JUDGED] * len(cases) for _ in range(repeats)]
+    name, model, stopped = "", "", False
     for fold in range(min(FOLDS, len(cases))):
         # Cases come sorted by kind and rule: every fifth one is a fair part of each.
         numbers = range(fold, len(cases), FOLDS)
@@ -108,13 +118,14 @@ def held_out(
         taught = replace(policy, examples=tuple(e for e in policy.examples if e.text not in texts))
         others = tuple(p for p in policies.policies if p.policy_id != policy.policy_id)
         ordered = tuple(sorted((*others, taught), key=lambda each: each.policy_id))
-        found = judge_cases(factory(PolicySet(ordered)), taught, part, repeats, patience, advance)
-        name, model = found.engine, found.model
+        found = judge_cases(factory(PolicySet(ordered)), taught, part, repeats, patience, heard)
+        name, model, stopped = found.engine, found.model, found.stopped
         for repeat, of_part in enumerate(found.answers):
             for number, answer in zip(numbers, of_part, strict=True):
                 answers[repeat][number] = answer
-    rounds = tuple(tuple(a for a in each if a is not None) for each in answers)
-    return Judgements(name, model, rounds)
+        if stopped:
+            break
+    return Judgements(name, model, tuple(map(tuple, answers)), stopped)
 
 
 def _answer(ended: Judged | Dead) -> Answer:

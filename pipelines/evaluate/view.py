@@ -25,6 +25,10 @@ def print_evaluation(evaluation: Evaluation, show: int) -> None:
             "This judge is a stand-in that learns from the golden examples and reads no policy: "
             "each fifth of the posts was judged by one that learned from the others only."
         )
+    if evaluation.judgements.stopped:
+        _say("Stopped: the figures are of what was judged until then.")
+    if most := evaluation.unreadable.warning:
+        _say(most)
     _print_figures(evaluation)
     _print_confusion(evaluation)
     if rules := evaluation.rules:

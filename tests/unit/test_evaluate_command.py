@@ -1,6 +1,7 @@
 """`weir policy evaluate`, with a server that answers as the labels say, or otherwise."""
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -10,9 +11,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.fakes import ScriptedEngine
 from tests.scripted_server import ScriptedServer, chat, error
 from weir.pipelines.commands.cli import app
-from weir.policies.loading import LIBRARY
+from weir.pipelines.evaluate.judging import Patience, judge_cases
+from weir.pipelines.evaluate.labels import golden_labels
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.judge.in_flight import Failed
+from weir.transforms.judge.verdict import Verdict
 
 GOLDEN = (
     Path(os.environ.get("WEIR_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -160,6 +166,40 @@ def test_an_answer_that_cannot_be_read_is_indeterminate_and_lowers_recall(server
     assert found["misjudged"][0]["reason"] == "unknown_label"
     assert found["misjudged"][0]["answer"] == "I'm sorry, but I can't."
     assert "answer: I'm sorry, but I can't." in evaluated(server, tmp_path).stdout
+
+
+def test_answers_of_which_most_cannot_be_read_are_said_with_the_way_out(server, tmp_path):
+    server.by_post = dict.fromkeys((*LOUD, *QUIET), chat("Well, it depends."))
+    result = evaluated(server, policies(tmp_path), "--json")
+    assert result.exit_code == 2
+    early = "10 of 10 answers cannot be read, most often unknown_label: the model does not keep"
+    assert result.stderr.count(early) == 1
+    assert "20 of 20 answers cannot be read" in evaluated(server, tmp_path).stdout
+
+
+def test_in_a_pipe_a_line_says_now_and_then_how_far_it_is(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("weir.pipelines.commands.hearing._EVERY_S", 0.0)
+    server.by_post = answers(LOUD, QUIET)
+    said = evaluated(server, policies(tmp_path), "--json").stderr
+    assert "weir: judged 1 of 20\n" in said
+    assert "weir: judged 20 of 20\n" in said
+
+
+def test_ctrl_c_keeps_what_was_judged(tmp_path):
+    policy = load_policies(str(policies(tmp_path)))["noise"]
+    cases = golden_labels(policy).cases
+    count = itertools.count(1)
+
+    def heard(_):
+        if next(count) == 7:
+            raise KeyboardInterrupt
+
+    found = judge_cases(ScriptedEngine, policy, cases, 1, Patience(8, 20), heard)
+    assert found.stopped
+    said = [answer.said for answer in found.answers[0]]
+    assert sum(isinstance(each, Verdict) for each in said) == 7
+    assert {each.reason for each in said if isinstance(each, Failed)} == {"stopped"}
+    assert len(said) == len(cases)
 
 
 def test_posts_without_an_answer_are_left_out_and_the_exit_code_says_so(server, tmp_path):

@@ -581,3 +581,8 @@ def test_no_more_slots_are_given_than_an_engine_bears_now():
     slots.release()
     assert slots.acquire(blocking=False)
     assert slots.taken == 1
+
+
+def test_a_job_says_early_that_most_answers_cannot_be_read(caplog):
+    judge(escalations(*["prose"] * 12))
+    assert "12 of 12 answers cannot be read, most often not_json" in caplog.text

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from weir.transforms.judge.budget import UNLIMITED, Allowance, Budget
 from weir.transforms.judge.cache import VerdictCache
 from weir.transforms.judge.engine import Engine
+from weir.transforms.judge.unreadable import Unreadable
 
 
 class Slots:
@@ -51,6 +52,7 @@ class SharedEngine:
     cache: VerdictCache
     allowance: Allowance
     shadow_allowance: Allowance = field(default_factory=lambda: Allowance(UNLIMITED))
+    unreadable: Unreadable = field(default_factory=Unreadable)
     users: int = 0
 
     @property

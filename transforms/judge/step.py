@@ -1,5 +1,6 @@
 """The judge as a step of the graph: escalations in, verdicts and dead letters out."""
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -44,6 +45,7 @@ from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import Mode
 
+_LOG = logging.getLogger(__name__)
 _EMIT_ROWS = 256  # results held back in a bundle until they make a batch worth writing
 
 
@@ -196,6 +198,8 @@ class _Judge(beam.DoFn):
         gauge_judge(self._shared)
         if judged := [each for each in ended if isinstance(each, Judged)]:
             count_verdicts(judged, now)
+            if warning := self._shared.unreadable.early(each.verdict for each in judged):
+                _LOG.warning("%s", warning)
             rows = verdict_batch(judged, self._provenance, self._decode, now)
             violations = violations_of(rows)
             PROGRESS.hold(violations)  # before the verdicts are let go

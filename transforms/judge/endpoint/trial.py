@@ -13,7 +13,7 @@ from weir.transforms.judge.endpoint.failures import ERRORS, Again, failure_of
 from weir.transforms.judge.endpoint.server import Server
 from weir.transforms.judge.endpoint.settings import EndpointSettings, Form, Manner, Schema, Served
 from weir.transforms.judge.engine import Completion
-from weir.transforms.judge.remedies import remedy
+from weir.transforms.judge.unreadable import remedy
 from weir.transforms.judge.verdict import Reason, parse
 
 TRIAL = Policy(

@@ -1,0 +1,46 @@
+"""How far a judge has got, on stderr, and what is wrong with its answers, as soon as it shows."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from weir.pipelines.evaluate.judging import Answer
+from weir.transforms.judge.unreadable import Unreadable
+from weir.transforms.judge.verdict import Verdict
+
+_EVERY_S = 10.0  # a line, where nobody looks at a terminal
+
+
+@contextmanager
+def hearing(total: int) -> Iterator[Callable[[Answer], None]]:
+    """Show how many answers are there: a bar on a terminal, and in a pipe a line now and then."""
+    columns = TextColumn("judging"), MofNCompleteColumn(), TimeRemainingColumn()
+    in_pipe = not sys.stderr.isatty()
+    unreadable = Unreadable()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=in_pipe) as bar:
+        task, said_at, count = bar.add_task("judging", total=total), time.monotonic(), 0
+
+        def heard(answer: Answer) -> None:
+            nonlocal said_at, count
+            count += 1
+            bar.advance(task)
+            verdicts = [answer.said] if isinstance(answer.said, Verdict) else []
+            if warning := unreadable.early(verdicts):
+                _say(bar, warning)
+            if in_pipe and time.monotonic() - said_at >= _EVERY_S:
+                said_at = time.monotonic()
+                _say(bar, f"judged {count:,} of {total:,}")
+
+        yield heard
+
+
+def _say(bar: Progress, words: str) -> None:
+    if bar.disable:
+        sys.stderr.write(f"weir: {words}\n")
+        sys.stderr.flush()
+    else:
+        bar.console.print(f"weir: {words}", markup=False, highlight=False)
