@@ -21,11 +21,22 @@ from weir.pipelines.bigquery.tables import PRIVATE, TABLES, create_tables
 from weir.pipelines.compare.rows import Compared, compared
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.moderate import finish
-from weir.pipelines.options import ModerationSettings
+from weir.pipelines.options.content import DecodeOptions, StoringOptions
+from weir.pipelines.options.file import BEAM
+from weir.pipelines.options.job import OPTIONS
+from weir.pipelines.options.judging import EndpointOptions, JudgeOptions, SpendingOptions
+from weir.pipelines.options.screening import (
+    ColdStartOptions,
+    DecidingOptions,
+    ProvisionalOptions,
+    ReadingOptions,
+    ShareOptions,
+)
 from weir.pipelines.policy_edit import ACCOUNTS_MAY_BE_SOLD, PolicyEdit
 from weir.pipelines.posts import SAMPLE, PostFile, read_posts
 from weir.pipelines.runners import IN_PROCESS, job_options
 from weir.pipelines.screening.recall import Audited, added_up, audited
+from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts, counts_of
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
@@ -51,10 +62,10 @@ class Stack:
         return [
             f"--brokers={self.kafka.bootstrap_servers}",
             f"--topics={TOPIC}",
-            f"--bigquery_project={self.bigquery.project}",
-            f"--bigquery_dataset={self.bigquery.dataset}",
-            f"--bigquery_rest={self.bigquery.rest_endpoint}",
-            f"--bigquery_grpc={self.bigquery.grpc_endpoint}",
+            f"--bigquery-project={self.bigquery.project}",
+            f"--bigquery-dataset={self.bigquery.dataset}",
+            f"--bigquery-rest={self.bigquery.rest_endpoint}",
+            f"--bigquery-grpc={self.bigquery.grpc_endpoint}",
         ]
 
 
@@ -129,6 +140,23 @@ def stack_on(bootstrap: str, emulator: Emulator, dataset: str = "weir") -> Stack
     return stack
 
 
+# Of a job's file only what decides is taken: never its brokers, its tables or its runner.
+_DECIDING = (
+    DecodeOptions,
+    DecidingOptions,
+    ReadingOptions,
+    ProvisionalOptions,
+    ShareOptions,
+    ColdStartOptions,
+    JudgeOptions,
+    EndpointOptions,
+    SpendingOptions,
+    StoringOptions,
+)
+_OURS = {each.name for concern in _DECIDING for each in concern.options()} - {"run", "mode"}
+NOT_OF_FILE = frozenset(OPTIONS) - _OURS | {BEAM}
+
+
 def checked_settings(arguments: Iterable[str]) -> ModerationSettings:
     """Return the settings that the job will have, before there is a stack; OptionError."""
     nowhere = Stack(
@@ -169,7 +197,7 @@ def fill(stack: Stack, messages: Iterable[tuple[bytes | None, bytes]]) -> int:
 
 
 def _job_options(stack: Stack, arguments: Iterable[str], run: str) -> PipelineOptions:
-    own = [*stack.arguments(), "--group=none", "--stop=latest", f"--run_name={run}"]
+    own = [*stack.arguments(), "--group=none", "--stop=latest", f"--run={run}"]
     return job_options([*own, *arguments])
 
 
@@ -289,7 +317,7 @@ def _against_results(stack: Stack, settings: ModerationSettings, counts: Counts)
         least = counted if table == "dead_letters" else counted - refused
         if not least <= stored[table] <= counted:
             problems.append(f"{counted} {table} were counted, but BigQuery holds {stored[table]}")
-    flagged = topic_length(settings.kafka, settings.flagged_topic)
+    flagged = topic_length(settings.kafka, settings.said.topics.flagged_topic)
     sent = counts.flagged_messages + counts.provisional_flags + counts.withdrawals
     if flagged < sent:
         problems.append(f"{sent} messages were flagged, but the topic holds {flagged}")

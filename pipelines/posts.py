@@ -45,7 +45,7 @@ def read_posts(path: Path, decode: DecodeSettings) -> PostFile:
     try:
         read = read_file(path, wanted).sound()
     except NoColumnError as error:
-        raise OptionError(f"{error}; name the one that holds the text by --text_field") from error
+        raise OptionError(f"{error}; name the one that holds the text by --text-field") from error
     messages: list[tuple[bytes | None, bytes]] = []
     texts: list[str] = []
     unread: list[Fault] = []
@@ -101,5 +101,5 @@ def _why_not(read: Records, unread: Sequence[Fault], field: str) -> str:
     named = f"The fields that hold text are {', '.join(found)}; name one" if found else "Name it"
     return (
         f"{read.name}: none of its {len(read.records):,} rows is a post: {listed(unread)}. "
-        f"{named} by --text_field, which is {field}"
+        f"{named} by --text-field, which is {field}"
     )

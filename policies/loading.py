@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import yaml
 
-from weir.policies import storage
+from weir.policies import storage, yaml_nodes
 from weir.policies.policy import (
     Contract,
     Effort,
@@ -41,8 +41,6 @@ _MOST_EXAMPLES = 64 << 20
 _MOST_LABELS, _MOST_RULES = 32, 256
 # The tokenizer takes time in the square of what it cannot split.
 _UNSPLIT = re.compile(r"\w{4097}|\s{4097}|[^\w\s]{4097}")
-# YAML can spell what no database stores, and no model reads: NULs, escapes, half a character.
-_UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -150,35 +148,20 @@ class _FrontMatter:
     def __init__(self, front: str, source: str) -> None:
         self._source = source
         try:
-            root = yaml.compose(front, Loader=yaml.SafeLoader)
-        # Beside YAML's own: too deep, a character beyond Unicode, a version of 5,000 digits.
-        except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
-            mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or "it cannot be read"
-            # The front matter starts on the document's second line; marks count from 0.
-            line = mark.line + 2 if mark is not None else 2
-            raise PolicyError(
-                f"{source}:{line}: the front matter is not YAML: {problem}; "
-                "write `key: value` lines, and quote a value that has `: ` in it"
-            ) from error
-        if not isinstance(root, yaml.MappingNode):
-            raise PolicyError(
-                f"{source}:2: the front matter is no mapping; write lines like `id: spam`"
-            )
-        self._nodes = self._pairs(root)
+            self._nodes = yaml_nodes.mapping(front)
+        except yaml_nodes.YamlError as error:
+            raise self._error(error.line, f"the front matter {error}") from error
         known = (*_REQUIRED, *_OPTIONAL)
         for key, (line, _) in self._nodes.items():
             if key not in known:
-                raise PolicyError(
-                    f"{source}:{line}: unknown key {key!r}; the keys are {', '.join(known)}"
-                )
+                raise self._error(line, f"unknown key {key!r}; the keys are {', '.join(known)}")
         for key in _REQUIRED:
             if key not in self._nodes:
                 raise PolicyError(f"{source}:2: the front matter has no {key!r}; add a line for it")
 
     def fail(self, key: str, problem: str) -> None:
         """Raise PolicyError at the line of ``key``."""
-        raise PolicyError(f"{self._source}:{self._nodes[key][0]}: {problem}")
+        raise self._error(self._nodes[key][0], problem)
 
     def text(self, key: str) -> str:
         """Return a value that is one piece of text and not empty."""
@@ -194,9 +177,7 @@ class _FrontMatter:
             if choice.value == written:
                 return choice
         names = ", ".join(choice.value for choice in choices)
-        raise PolicyError(
-            f"{self._source}:{self._nodes[key][0]}: {key} is {written!r}; it is one of {names}"
-        )
+        raise self._error(self._nodes[key][0], f"{key} is {written!r}; it is one of {names}")
 
     def mapping(self, key: str) -> dict[str, str]:
         """Return a mapping from text to text; empty where it is not written."""
@@ -204,38 +185,25 @@ class _FrontMatter:
             return {}
         line, node = self._nodes[key]
         if not isinstance(node, yaml.MappingNode):
-            raise PolicyError(
-                f"{self._source}:{line}: {key} is no mapping; under it, write one "
-                "indented `key: value` a line"
+            raise self._error(
+                line, f"{key} is no mapping; under it, write one indented `key: value` a line"
             )
-        return {k: self._scalar(k, n, value) for k, (n, value) in self._pairs(node).items()}
-
-    def _pairs(self, mapping: yaml.MappingNode) -> dict[str, tuple[int, yaml.Node]]:
-        pairs: dict[str, tuple[int, yaml.Node]] = {}
-        for key_node, value in mapping.value:
-            line = key_node.start_mark.line + 2
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise PolicyError(f"{self._source}:{line}: a key is not text; write `key: value`")
-            self._require_writable(key_node.value, line, key_node.value)
-            if key_node.value in pairs:
-                raise PolicyError(
-                    f"{self._source}:{line}: {key_node.value!r} is there twice; keep one of them"
-                )
-            pairs[key_node.value] = (line, value)
-        return pairs
+        try:
+            pairs = yaml_nodes.pairs(node)
+        except yaml_nodes.YamlError as error:
+            raise self._error(error.line, f"{key} {error}") from error
+        return {k: self._scalar(k, n, value) for k, (n, value) in pairs.items()}
 
     def _scalar(self, key: str, line: int, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
-            raise PolicyError(f"{self._source}:{line}: {key!r} has no text; write some after it")
-        self._require_writable(key, line, node.value)
+            raise self._error(line, f"{key!r} has no text; write some after it")
+        if problem := yaml_nodes.unwritable(node.value):
+            raise self._error(line, f"{key!a} {problem}")
         return str(node.value).strip()
 
-    def _require_writable(self, what: str, line: int, text: str) -> None:
-        if found := _UNWRITABLE.search(text):
-            raise PolicyError(
-                f"{self._source}:{line}: {what!a} holds the character U+{ord(found[0]):04X}, which "
-                "cannot be stored; write it without"
-            )
+    def _error(self, line: int, problem: str) -> PolicyError:
+        # The front matter starts on the document's second line.
+        return PolicyError(f"{self._source}:{line + 1}: {problem}")
 
 
 def _labels(fields: _FrontMatter, contract: Contract) -> Mapping[str, str]:

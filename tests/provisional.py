@@ -61,9 +61,9 @@ def judged_by(server):
     try:
         yield [
             "--engine=endpoint",
-            f"--endpoint_url={server.url}",
-            "--endpoint_concurrency=1024",
-            "--max_in_flight=1024",
+            f"--endpoint-url={server.url}",
+            "--endpoint-concurrency=1024",
+            "--max-in-flight=1024",
         ]
     finally:
         server.close()

@@ -26,7 +26,7 @@ def keep_days(settings: BigQuerySettings, days: int, *, delete_older: bool = Fal
     not set: they would be gone at once.
     """
     if days < 1:
-        raise TablesError(f"--retention_days is {days}; give at least 1")
+        raise TablesError(f"--retention-days is {days}; give at least 1")
     dataset = f"{settings.project}.{settings.dataset}"
     with explained(settings), closing(settings.client()) as client:
         older = {
@@ -38,7 +38,7 @@ def keep_days(settings: BigQuerySettings, days: int, *, delete_older: bool = Fal
             counts = ", ".join(f"{count:,} of {table}" for table, count in older.items())
             raise TablesError(
                 f"A retention of {days} days would delete rows at once ({counts}); add "
-                "--delete_older if that is what you want"
+                "--delete-older if that is what you want"
             )
         for table in DAYS:
             execute(

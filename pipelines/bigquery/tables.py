@@ -115,10 +115,14 @@ def _checked_name(settings: BigQuerySettings) -> str:
 
 
 def _command(settings: BigQuerySettings) -> str:
-    words = ["weir tables", f"--project {settings.project}", f"--dataset {settings.dataset}"]
-    if settings.rest_endpoint:
-        words += [f"--rest {settings.rest_endpoint}", f"--grpc {settings.grpc_endpoint}"]
-    return " ".join(words)
+    said = {
+        "project": settings.project,
+        "dataset": settings.dataset,
+        "rest": settings.rest_endpoint,
+        "grpc": settings.grpc_endpoint,
+    }
+    given = [f"--bigquery-{name} {value}" for name, value in said.items() if value]
+    return " ".join(["weir tables", *given])
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ policy_app = typer.Typer(
         list=Later("policy:list_policies"),
         check=Later("policy:check_policies"),
         show=Later("policy:show_policy"),
-        evaluate=Later.passing_on("evaluate:evaluate"),
+        evaluate=Later("evaluate:evaluate"),
     ),
     **_PLAIN,
 )
@@ -32,8 +32,8 @@ screen_app = typer.Typer(
         show=Later("screen:show_screen"),
         measure=Later("screen_measure:measure_screen"),
         train=Later("screen:train_screen"),
-        add=Later.passing_on("screen_heads:add_heads"),
-        learn=Later.passing_on("screen_heads:learn_head"),
+        add=Later("screen_heads:add_heads"),
+        learn=Later("screen_heads:learn_head"),
         audit=Later("screen_audit:audit"),
     ),
     **_PLAIN,
@@ -50,6 +50,16 @@ review_app = typer.Typer(
     ),
     **_PLAIN,
 )
+config_app = typer.Typer(
+    help="Keep a job as a file: weir run --config job.yaml.",
+    cls=group(
+        "config-",
+        show=Later.passing_on("config:show"),
+        check=Later("config:check"),
+        schema=Later("config:print_schema"),
+    ),
+    **_PLAIN,
+)
 app = typer.Typer(
     help="Moderate streams of user content against policies written in plain language.",
     pretty_exceptions_enable=False,
@@ -62,13 +72,14 @@ app = typer.Typer(
         ),
         status=Later("status:status"),
         tables=Later("tables:tables"),
-        redrive=Later.passing_on("redrive:redrive"),
+        redrive=Later("redrive:redrive"),
         report=Later("report:report"),
         compare=Later("compare:compare"),
         forget=Later("forget:forget"),
     ),
     **_PLAIN,
 )
+app.add_typer(config_app, name="config")
 app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
 app.add_typer(review_app, name="review")

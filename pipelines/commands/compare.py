@@ -12,16 +12,14 @@ from weir.pipelines.compare.as_json import described
 from weir.pipelines.compare.rows import MOST_FLIPS, Compared, compared
 from weir.pipelines.compare.view import print_comparison
 from weir.pipelines.errors import OptionError, reported
-from weir.transforms.write.bigquery.sink import BigQuerySettings
+from weir.pipelines.options.sinks import BigQueryOptions
+from weir.pipelines.settings.bigquery import bigquery_settings
 
 
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A run, a policy version, or RUN@VERSION.")],
-    project: Annotated[str, typer.Option(help="Google Cloud project.")],
+    bigquery: BigQueryOptions,
     b: Annotated[str, typer.Argument(metavar="[B]", help="The same; default: live.")] = "live",
-    dataset: Annotated[str, typer.Option(help="Dataset of the tables.")] = "weir",
-    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
-    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
     since: Annotated[
         str | None,
         typer.Option("--from", help="Posts from then on (UTC). Default: the days that both have."),
@@ -43,7 +41,7 @@ def compare(
         if html and (html.is_dir() or not html.absolute().parent.is_dir()):
             raise OptionError(f"--html {html}: name a file in a folder that exists")
         found = compared(
-            BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc),
+            bigquery_settings(bigquery),
             a,
             b,
             since=_time("--from", since),

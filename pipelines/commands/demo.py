@@ -12,9 +12,9 @@ import typer
 from weir.pipelines import demo as demo_job
 from weir.pipelines.commands.demo_view import print_details, print_screen
 from weir.pipelines.commands.screen import certificates_json
-from weir.pipelines.commands.terminal import Policies, console
+from weir.pipelines.commands.terminal import console
 from weir.pipelines.errors import OptionError, reported
-from weir.policies.loading import LIBRARY
+from weir.pipelines.options.file import ConfigFile
 
 _STAND_IN = "exemplar"
 
@@ -28,10 +28,13 @@ def demo(
             help="CSV, JSON, JSON Lines or Parquet, .gz and .zst too. Default: a sample of posts.",
         ),
     ] = None,
-    id_field: Annotated[str, typer.Option(help="Field that holds a post's id.")] = "id",
-    text_field: Annotated[str, typer.Option(help="Field that holds a post's text.")] = "text",
-    policies: Policies = str(LIBRARY),
-    engine: Annotated[str, typer.Option(help="Who judges: see weir run --help.")] = _STAND_IN,
+    id_field: Annotated[str | None, typer.Option(help="Field that holds a post's id.")] = None,
+    text_field: Annotated[str | None, typer.Option(help="Field that holds a post's text.")] = None,
+    policies: Annotated[str | None, typer.Option(help="Folder of policy documents.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Who judges: see weir run --help.")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="File of a job, whose policies, screen and judge to take.")
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the counts to this file.")
     ] = None,
@@ -47,16 +50,13 @@ def demo(
     it, and prints what happened. Of the sample it decides again under a policy that was edited;
     for posts of your own weir replay and weir compare do that. Nothing leaves the machine, unless
     the engine is a server elsewhere. Other options are the job's, as weir run takes them: weir
-    demo --engine endpoint --endpoint_url http://127.0.0.1:11434/v1
+    demo --engine endpoint --endpoint-url http://127.0.0.1:11434/v1
     """
-    arguments = [
-        f"--policies={policies}",
-        f"--engine={engine}",
-        f"--id_field={id_field}",
-        f"--text_field={text_field}",
-        *context.args,
-    ]
+    given = {"policies": policies, "engine": engine, "id-field": id_field, "text-field": text_field}
+    said = [f"--{name}={value}" for name, value in given.items() if value is not None]
     with reported(), _writable(json_file, export):
+        of_file = ConfigFile.read(config).arguments(demo_job.NOT_OF_FILE) if config else []
+        arguments = [*of_file, *said, *context.args]
         settings = demo_job.checked_settings(arguments)
         posts = demo_job.input_posts(input_file, settings.decode)
         if input_file:
@@ -73,11 +73,11 @@ def demo(
         if export:
             status.update("exporting the tables")
             demo_job.export(stack, export)
-        if (input_file, policies, engine, context.args) == (None, str(LIBRARY), _STAND_IN, []):
+        if input_file is None and not arguments:
             status.update("the same posts, under a policy that was edited")
             report = demo_job.with_edit(stack, report)
         status.stop()
-        print_screen(report, sent, stand_in=engine == _STAND_IN)
+        print_screen(report, sent, stand_in=settings.said.judge.engine == _STAND_IN)
         if details:
             print_details(report)
         if json_file:

@@ -1,13 +1,11 @@
 """``weir policy evaluate``: how right a policy is, on posts whose answer is known."""
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from weir.pipelines.commands.hearing import hearing
 from weir.pipelines.commands.terminal import AsJson, Policies
@@ -18,17 +16,20 @@ from weir.pipelines.evaluate.evaluation import Evaluation, Versus
 from weir.pipelines.evaluate.judging import Patience, held_out, judge_cases
 from weir.pipelines.evaluate.labels import Labels, golden_labels, labels_of_file
 from weir.pipelines.evaluate.view import print_evaluation, print_versus
-from weir.pipelines.options.endpoint import EndpointOptions
-from weir.pipelines.options.engines import JudgeOptions, engine_factory
+from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
+from weir.pipelines.options.sinks import BigQueryOptions
+from weir.pipelines.settings.bigquery import bigquery_settings
+from weir.pipelines.settings.engines import engine_factory
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import Policy, PolicyError, PolicySet
-from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _EXEMPLAR = "exemplar"
 
 
 def evaluate(
-    context: typer.Context,
+    judge: JudgeOptions,
+    endpoint: EndpointOptions,
+    bigquery: BigQueryOptions,
     policy_id: Annotated[str, typer.Argument(metavar="ID", help="The policy to test.")],
     policies: Policies = str(LIBRARY),
     labels: Annotated[
@@ -38,10 +39,11 @@ def evaluate(
             "file as weir screen train takes it. Default: the policy's golden examples."
         ),
     ] = None,
-    engine: Annotated[str, typer.Option(help="Who judges: see weir run --help.")] = _EXEMPLAR,
     against: Annotated[
         str | None,
-        typer.Option(help="Another version: a folder of policies, or a version (with --project)."),
+        typer.Option(
+            help="Another version: a folder of policies, or a version (with --bigquery-project)."
+        ),
     ] = None,
     repeat: Annotated[int, typer.Option(help="Judge every post so often.")] = 1,
     min_f1: Annotated[
@@ -49,30 +51,21 @@ def evaluate(
     ] = None,
     show: Annotated[int, typer.Option(help="Misjudged posts to print.")] = 10,
     as_json: AsJson = False,
-    project: Annotated[
-        str | None, typer.Option(help="Google Cloud project with past versions.")
-    ] = None,
-    dataset: Annotated[str, typer.Option(help="Their dataset.")] = "weir",
-    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
-    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
 ) -> None:
     """Measure how right a policy is on labelled posts; exit 1 below --min-f1, 2 if it cannot tell.
 
-    Options of the judge are as weir run takes them: weir policy evaluate spam --engine endpoint
-    --endpoint_url http://127.0.0.1:11434/v1
+    For example: weir policy evaluate spam --engine endpoint --endpoint-url
+    http://127.0.0.1:11434/v1
     """
     with reported():
-        _check(policy_id, engine, against, repeat, min_f1, show)
-        options = _judge_options(engine, context.args)
+        _check(judge.engine, against, repeat, min_f1, show)
         loaded = load_policies(policies)
         policy = _named(loaded, policy_id)
         cases = golden_labels(policy) if labels is None else labels_of_file(labels, policy)
-        recorded = project and BigQuerySettings(
-            project, dataset, rest_endpoint=rest, grpc_endpoint=grpc
-        )
-        other = other_version(against, policy, recorded or None) if against else None
+        recorded = bigquery_settings(bigquery) if bigquery.project else None
+        other = other_version(against, policy, recorded) if against else None
         evaluations = _evaluated(
-            options, loaded, [policy, *([other] if other else [])], cases, repeat
+            judge, endpoint, loaded, [policy, *([other] if other else [])], cases, repeat
         )
     evaluation = evaluations[0]
     versus = Versus(evaluations[1], evaluation) if len(evaluations) > 1 else None
@@ -86,17 +79,12 @@ def evaluate(
 
 
 def _check(
-    policy_id: str,
     engine: str,
     against: str | None,
     repeat: int,
     min_f1: float | None,
     show: int,
 ) -> None:
-    if policy_id.startswith("-"):
-        raise OptionError(
-            "Name the policy first: weir policy evaluate ID, and its options after it"
-        )
     if repeat < 1:
         raise OptionError(f"--repeat is {repeat}; judge every post at least once")
     if min_f1 is not None and not 0 <= min_f1 <= 1:
@@ -110,22 +98,6 @@ def _check(
         )
 
 
-def _judge_options(engine: str, arguments: Sequence[str]) -> JudgeOptions:
-    """Return the judge's options; OptionError for anything that is none of them."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    JudgeOptions._add_argparse_args(parser)
-    EndpointOptions._add_argparse_args(parser)
-    given = [f"--engine={engine}", *arguments]
-    try:
-        _, unknown = parser.parse_known_args(given)
-    except argparse.ArgumentError as error:
-        raise OptionError(str(error)) from error
-    if unknown:
-        raise OptionError(f"{unknown[0].split('=')[0]} is not an option: see --help")
-    options: JudgeOptions = PipelineOptions(given).view_as(JudgeOptions)
-    return options
-
-
 def _named(loaded: PolicySet, policy_id: str) -> Policy:
     try:
         return loaded[policy_id]
@@ -135,20 +107,21 @@ def _named(loaded: PolicySet, policy_id: str) -> Policy:
 
 
 def _evaluated(
-    options: JudgeOptions,
+    judge: JudgeOptions,
+    endpoint: EndpointOptions,
     loaded: PolicySet,
     policies: Sequence[Policy],
     labels: Labels,
     repeat: int,
 ) -> list[Evaluation]:
-    patience = Patience(options.max_in_flight, options.judge_timeout)
+    patience = Patience(judge.max_in_flight, judge.judge_timeout)
     examples = {example.text for example in policies[0].examples}
-    learned = options.engine == _EXEMPLAR and any(c.text in examples for c in labels.cases)
+    learned = judge.engine == _EXEMPLAR and any(c.text in examples for c in labels.cases)
     with hearing(len(labels.cases) * repeat * len(policies)) as heard:
         if learned:
             (policy,) = policies
             found = held_out(
-                lambda each: engine_factory(options, each),
+                lambda each: engine_factory(judge, endpoint, each),
                 loaded,
                 policy,
                 labels.cases,
@@ -157,7 +130,7 @@ def _evaluated(
                 heard,
             )
             return [Evaluation(policy, labels, found, held_out=True)]
-        factory = engine_factory(options, loaded)
+        factory = engine_factory(judge, endpoint, loaded)
         evaluations: list[Evaluation] = []
         for policy in policies:
             found = judge_cases(factory, policy, labels.cases, repeat, patience, heard)

@@ -11,7 +11,9 @@ from weir.pipelines.bigquery.retention import DAYS
 from weir.pipelines.bigquery.tables import explained
 from weir.pipelines.commands.terminal import print_table
 from weir.pipelines.errors import OptionError, reported
-from weir.pipelines.options.storage import pseudonym_key
+from weir.pipelines.options.sinks import BigQueryOptions
+from weir.pipelines.settings.bigquery import bigquery_settings
+from weir.pipelines.settings.storage import pseudonym_key
 from weir.transforms.decode.pseudonyms import pseudonym
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -19,19 +21,14 @@ _SECONDS = 600.0  # a DELETE rewrites every partition that holds a row of the au
 
 
 def forget(
-    project: Annotated[str, typer.Option(help="Google Cloud project.")],
-    dataset: Annotated[str, typer.Option(help="Dataset of the tables.")] = "weir",
-    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
-    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
+    bigquery: BigQueryOptions,
     author: Annotated[
         str | None, typer.Option(help="The author's id, as it stands in the messages.")
     ] = None,
     pseudonym_of: Annotated[
         str | None, typer.Option("--pseudonym", help="Or the pseudonym, as it stands in the rows.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry_run", "--dry-run", help="Count the rows only.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the rows only.")] = False,
 ) -> None:
     """Delete every row of one author, in every run.
 
@@ -42,7 +39,7 @@ def forget(
         if (author is None) == (pseudonym_of is None):
             raise OptionError("Give one of --author and --pseudonym")
         known = pseudonym_of or pseudonym(pseudonym_key("--author"), author or "")
-        settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+        settings = bigquery_settings(bigquery)
         counts = delete_author(settings, known, dry_run=dry_run)
     print_table(
         "would be deleted" if dry_run else "deleted",

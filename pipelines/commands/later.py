@@ -13,6 +13,8 @@ from typing import Any, Self
 import typer
 from typer.core import CompletionItem, TyperCommand, TyperGroup  # type: ignore[attr-defined]
 
+from weir.pipelines.commands.concerns import respelt, spread
+
 _HELP = ("--help", "-h")
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 _OPTION = re.compile(r"^ +(?:-\w, )?(--[\w-]+)", re.MULTILINE)
@@ -56,7 +58,9 @@ class Later(TyperCommand):
         if any(argument in _HELP for argument in own):
             typer.echo(self.text, nl=False)
             raise typer.Exit
-        return self.real().make_context(info_name, args, parent, **extra)
+        real = self.real()
+        known = {flag for each in real.params for flag in (*each.opts, *each.secondary_opts)}
+        return real.make_context(info_name, respelt(args, known), parent, **extra)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
         """Return the options that begin so."""
@@ -68,7 +72,9 @@ class Later(TyperCommand):
         module, _, function = self._place.partition(":")
         called = getattr(import_module(f"{__package__}.{module}"), function)
         app = typer.Typer(rich_markup_mode=None, add_completion=False)
-        app.command(self.name, context_settings=_PASS_ON if self._passes_on else None)(called)
+        app.command(self.name, context_settings=_PASS_ON if self._passes_on else None)(
+            spread(called)
+        )
         return typer.main.get_command(app)
 
 

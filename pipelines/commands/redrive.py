@@ -7,17 +7,17 @@ import typer
 from weir.pipelines import redrive as redrive_job
 from weir.pipelines.commands.terminal import console
 from weir.pipelines.errors import reported
-from weir.pipelines.options import kafka_options
+from weir.pipelines.options.source import KafkaOptions
+from weir.pipelines.settings.kafka import kafka_settings
 from weir.transforms.dead_letters import MOST_ATTEMPTS
 
 
 def redrive(
-    context: typer.Context,
-    brokers: Annotated[str, typer.Option(help="Kafka brokers to start from.")],
+    kafka: KafkaOptions,
     topics: Annotated[
         str, typer.Option(help="Topics that letters may go back to: those that the run reads.")
     ],
-    dead_letter_topic: Annotated[str, typer.Option()] = "weir-dead-letters",
+    dead_letter_topic: Annotated[str, typer.Option(help="Where they are.")] = "weir-dead-letters",
     max_attempts: Annotated[
         int, typer.Option(help="Leave what failed this often.", min=1, max=MOST_ATTEMPTS)
     ] = 5,
@@ -34,11 +34,10 @@ def redrive(
 
     What cannot be sent is counted, with the reason, and stays in the dead-letter topic. A call
     goes on where the last one that sent anything ended. Exit code 1 where every letter was left.
-    Takes the security options of weir run too: --security_protocol, --sasl_mechanism, and so on.
     """
     with reported():
         report = redrive_job.redrive(
-            kafka_options([f"--brokers={brokers}", *context.args]),
+            kafka_settings(kafka),
             dead_letter_topic,
             [topic.strip() for topic in topics.split(",") if topic.strip()],
             max_attempts=max_attempts,

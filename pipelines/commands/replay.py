@@ -1,7 +1,7 @@
 """``weir replay``: from what was asked for to a job that decides what is left of it."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -10,21 +10,21 @@ from rich.console import Console
 from weir.pipelines.bigquery.tables import check_tables, explained
 from weir.pipelines.errors import reported
 from weir.pipelines.job.moderate import finish
-from weir.pipelines.job.moderate import help_text as job_help
 from weir.pipelines.job.provenance import draw_salt
-from weir.pipelines.options import ModerationSettings
-from weir.pipelines.options.endpoint import EndpointOptions
-from weir.pipelines.options.engines import JudgeOptions
+from weir.pipelines.options.arguments import add_help
+from weir.pipelines.options.command_line import Arguments
+from weir.pipelines.options.job import CONCERNS
 from weir.pipelines.replay.choosing import selection
 from weir.pipelines.replay.configuration import Configuration, record, recorded
 from weir.pipelines.replay.forecast import Forecast, forecast
 from weir.pipelines.replay.history import find_history, still_there
 from weir.pipelines.replay.measuring import judge_before, measured
-from weir.pipelines.replay.options import Request, own_parser
+from weir.pipelines.replay.options import NOT_OF_FILE, NOT_TAKEN, Request, own_parser
 from weir.pipelines.replay.resume import Before, before
 from weir.pipelines.replay.showing import CountedThere, counted_here, shown
 from weir.pipelines.runners import job_options
 from weir.pipelines.screening.cold_start import cold_started
+from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts
 from weir.transforms.judge.budget import Budget
 from weir.transforms.kafka.settings import ensure_topics
@@ -68,7 +68,7 @@ class Plan:
     @classmethod
     def of(cls, argv: Sequence[str]) -> "Plan":
         """Return the plan; OptionError, SourceError or TablesError say why there can be none."""
-        request, arguments = Request.parse(argv)
+        request, arguments = Request.parse(Arguments.of(argv).with_file(NOT_OF_FILE).argv)
         options = job_options(arguments)
         settings = ModerationSettings.from_options(options)
         check_source(settings.kafka, settings.topics)
@@ -79,8 +79,8 @@ class Plan:
         chosen = selection(settings.bigquery, request.choice, request.share, whole)
         with explained(settings.bigquery):
             chosen = replace(chosen, salt=draw_salt(settings.bigquery))
-        settings = cold_started(options, replace(settings, replay=Replayed(whole, whole, chosen)))
-        configuration = Configuration.of(request, settings, chosen, _engine(options))
+        settings = cold_started(replace(settings, replay=Replayed(whole, whole, chosen)))
+        configuration = Configuration.of(request, settings, chosen)
         if known is not None:
             known.require(request.run, configuration)
         earlier = before(settings.bigquery, request.run)
@@ -100,7 +100,7 @@ class Plan:
             measured(self.settings, self.replayed.slices),
             judge_before(
                 self.settings.bigquery,
-                self.options.view_as(JudgeOptions).engine,
+                self.settings.said.judge.engine,
                 self.request.choice.max_bytes,
             ),
             None
@@ -129,7 +129,7 @@ class Plan:
         )
         ensure_topics(settings.kafka, settings.topics_written)
         record(settings.bigquery, self.request.run, self.configuration, self.replayed.whole)
-        here = settings.one_process
+        here = settings.place.one_process
         done = counted_here if here else CountedThere(settings.bigquery, self.request.run)
         # What is counted here is every message; what is stored is what was selected.
         total = self.replayed.offsets if here else expected.posts
@@ -154,26 +154,16 @@ def _found(settings: ModerationSettings, request: Request) -> tuple[Slice, ...]:
     return find_history(settings.kafka, request).complete(partial=request.partial).slices
 
 
-def _engine(options: PipelineOptions) -> Mapping[str, str]:
-    judge, endpoint = options.view_as(JudgeOptions), options.view_as(EndpointOptions)
-    return {
-        "engine": judge.engine,
-        "model": str(judge.model or endpoint.endpoint_model or ""),
-        "reasoning tokens": str(judge.reasoning_tokens or ""),
-        "url": str(endpoint.endpoint_url or ""),
-    }
-
-
-_USAGE = """weir replay --topic T --from A --to B --run NAME [options]
+_USAGE = """weir replay --topics T --from A --to B --run NAME [options]
 
   One day under a changed policy:
-      weir replay --topic posts --from 2026-01-30 --to 2026-01-31 --run stricter-spam \\
-        --policies drafts/ --brokers kafka-1:9092 --bigquery_project my-project
+      weir replay --topics posts --from 2026-01-30 --to 2026-01-31 --run stricter-spam \\
+        --policies drafts/ --brokers kafka-1:9092 --bigquery-project my-project
   A hundredth of a month, with what it would cost first:
-      weir replay --topic posts --from 2026-01-01 --to 2026-02-01 --run january \\
+      weir replay --topics posts --from 2026-01-01 --to 2026-02-01 --run january \\
         --sample 1%% --budget 20000 ...
   Only what the live job had escalated:
-      weir replay --topic posts --from 2026-01-30 --run second-look --only-escalated ...
+      weir replay --topics posts --from 2026-01-30 --run second-look --only-escalated ...
 
 Decides a slice of history anew, as weir run would have: rows carry the mode replay and the
 run's name, so that no live view sees them, and nothing reaches the flagged topic. Started
@@ -184,15 +174,10 @@ sentence, where it cannot start.
 
 def help_text() -> str:
     """Return what the options mean: its own, and those that it takes from the job."""
-    own = own_parser()
-    own.usage = _USAGE
-    jobs = job_help()
-    rest = jobs[jobs.index("Kafka source:") :]
-    return (
-        f"{own.format_help()}\nThe rest is as weir run takes it (--topics, --start, --stop, "
-        f"--run_name, --mode, --group,\n--stages, --source and --accept_loss are not for a "
-        f"replay):\n\n{rest}"
-    )
+    parser = own_parser()
+    parser.usage = _USAGE
+    add_help(parser, CONCERNS, NOT_TAKEN)
+    return parser.format_help()
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,24 +8,22 @@ import typer
 
 from weir.pipelines.commands.terminal import console
 from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.report.figures import figures
 from weir.pipelines.report.page import page
 from weir.pipelines.report.period import since, written
+from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.transforms.records import Mode
-from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 
 def report(
-    project: Annotated[str, typer.Option(help="Google Cloud project.")],
+    bigquery: BigQueryOptions,
     out: Annotated[Path, typer.Option(help="HTML file to write.")],
-    dataset: Annotated[str, typer.Option(help="Dataset of the tables.")] = "weir",
-    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
-    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
-    run: Annotated[str, typer.Option(help="Name of the run, as its --run_name.")] = "live",
+    run: Annotated[str, typer.Option(help="Name of the run, as its --run.")] = "live",
     mode: Annotated[Mode, typer.Option(help="What its verdicts are for.")] = Mode.ENFORCE,
     days: Annotated[int, typer.Option(help="Posts of so many days, today's too; 0: all.")] = 7,
     hide_text: Annotated[
-        bool, typer.Option("--hide_text", "--hide-text", help="Leave out what posts say.")
+        bool, typer.Option("--hide-text", help="Leave out what posts say.")
     ] = False,
 ) -> None:
     """Write some days of a run as one HTML page: what came in, what was found, and how sure it is.
@@ -33,12 +31,12 @@ def report(
     The page holds no script and loads nothing; a switch on it hides what posts say.
     """
     with reported():
-        settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+        settings = bigquery_settings(bigquery)
         found = figures(settings, run, since(days), mode.value)
         if found is None:
             raise OptionError(
-                f"The run {run!r} has no posts in these days in {project}.{dataset}; give another "
-                "--run, --mode or --days"
+                f"The run {run!r} has no posts in these days in "
+                f"{settings.project}.{settings.dataset}; give another --run, --mode or --days"
             )
         content = page(found, datetime.now(UTC), texts=not hide_text)
         with written(out):

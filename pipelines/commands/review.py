@@ -10,6 +10,7 @@ import typer
 
 from weir.pipelines.commands.terminal import Policies, console
 from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.report.period import since, written
 from weir.pipelines.reviews.reviews import COLUMNS, Bad, read_reviews, store_reviews
 from weir.pipelines.reviews.sample import (
@@ -20,15 +21,11 @@ from weir.pipelines.reviews.sample import (
     write_labels,
     write_sample,
 )
+from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.files import read_file
-from weir.transforms.write.bigquery.sink import BigQuerySettings
 
-Project = Annotated[str, typer.Option(help="Google Cloud project.")]
-Dataset = Annotated[str, typer.Option(help="Dataset of the tables.")]
-Rest = Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")]
-Grpc = Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")]
-Run = Annotated[str, typer.Option(help="Name of the run, as its --run_name.")]
+Run = Annotated[str, typer.Option(help="Name of the run, as its --run.")]
 Days = Annotated[int, typer.Option(help="Posts of so many days, today's too; 0: all.")]
 OnePolicy = Annotated[str | None, typer.Option(help="This policy only.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
@@ -51,24 +48,17 @@ class Lesson(StrEnum):
 
 
 def export_sample(
-    project: Project,
+    bigquery: BigQueryOptions,
     out: Out,
-    dataset: Dataset = "weir",
-    rest: Rest = None,
-    grpc: Grpc = None,
     run: Run = "live",
     days: Days = 7,
     policy: OnePolicy = None,
     per_stratum: Annotated[
         int,
-        typer.Option(
-            "--per_stratum", "--per-stratum", help="Of each day, policy and kind of verdict."
-        ),
+        typer.Option(help="Of each day, policy and kind of verdict."),
     ] = 5,
     form: Annotated[Form, typer.Option(help="CSV, or the items of Coop as JSON.")] = Form.CSV,
-    item_type: Annotated[
-        str, typer.Option("--item_type", "--item-type", help="Coop's id of the type of item.")
-    ] = "weir-post",
+    item_type: Annotated[str, typer.Option(help="Coop's id of the type of item.")] = "weir-post",
     blind: Annotated[
         bool, typer.Option("--blind", help="Leave out what the judge says: it sways people.")
     ] = False,
@@ -83,8 +73,8 @@ def export_sample(
     """
     with reported():
         if not 1 <= per_stratum <= _MOST:
-            raise OptionError(f"--per_stratum is {per_stratum}; give 1 to {_MOST}")
-        settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+            raise OptionError(f"--per-stratum is {per_stratum}; give 1 to {_MOST}")
+        settings = bigquery_settings(bigquery)
         rows = sample(settings, run, since(days), policy, most=per_stratum, again=again)
         if not rows:
             raise OptionError(
@@ -101,10 +91,7 @@ def export_sample(
 
 def import_reviews(
     file: Annotated[Path, typer.Argument(help="CSV of weir review export, with decisions.")],
-    project: Project,
-    dataset: Dataset = "weir",
-    rest: Rest = None,
-    grpc: Grpc = None,
+    bigquery: BigQueryOptions,
     run: Run = "live",
     reviewer: Annotated[str, typer.Option(help="For rows that name none.")] = "",
 ) -> None:
@@ -116,7 +103,7 @@ def import_reviews(
     with reported():
         content = read_file(file, COLUMNS)
         read = read_reviews(content, reviewer.strip())
-        settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+        settings = bigquery_settings(bigquery)
         done = store_reviews(settings, run, read.reviews, datetime.now(UTC))
     for warning in content.warnings:
         sys.stderr.write(f"weir: {warning}\n")
@@ -135,7 +122,7 @@ def _line(bad: Bad) -> int:
 
 
 def learn(
-    project: Project,
+    bigquery: BigQueryOptions,
     out: Out,
     what: Annotated[
         Lesson,
@@ -143,9 +130,6 @@ def learn(
             "--as", help="labels for weir screen train --labels, or examples.csv of a policy."
         ),
     ] = Lesson.LABELS,
-    dataset: Dataset = "weir",
-    rest: Rest = None,
-    grpc: Grpc = None,
     run: Run = "live",
     days: Days = 28,
     policy: OnePolicy = None,
@@ -156,7 +140,7 @@ def learn(
         if what is Lesson.EXAMPLES and policy is None:
             raise OptionError("Examples are of one policy; name it by --policy")
         rules = _rules(policies, policy) if what is Lesson.EXAMPLES and policy else []
-        settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+        settings = bigquery_settings(bigquery)
         rows = disagreements(settings, run, since(days), policy)
         if not rows:
             raise OptionError(

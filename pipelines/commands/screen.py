@@ -10,8 +10,11 @@ import typer
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
 from weir.pipelines.errors import OptionError, reported
-from weir.pipelines.options.reading import screen_source
+from weir.pipelines.options.screening import ReadingOptions
+from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.screening.verdict_labels import posts_from_verdicts
+from weir.pipelines.settings.bigquery import bigquery_settings
+from weir.pipelines.settings.screens import screen_source
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen import STARTER, Screen
 from weir.transforms.screen.certificate import Certificate
@@ -22,12 +25,12 @@ from weir.transforms.screen.training.labelled import (
     ordinary_streams,
     public_sets,
 )
-from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _SHOWN = (0.01, 0.02, 0.05, 0.1, 0.2)  # shares of ordinary posts that a head may be open for
 
 
 def train_screen(
+    bigquery: BigQueryOptions,
     out: Annotated[Path, typer.Option(help="Folder to write screen.npz and card.json to.")],
     labels: Annotated[
         list[Path] | None,
@@ -45,10 +48,6 @@ def train_screen(
         bool,
         typer.Option("--from-verdicts", help="Learn from the judge's verdicts in BigQuery too."),
     ] = False,
-    project: Annotated[str | None, typer.Option(help="Project of the verdicts.")] = None,
-    dataset: Annotated[str, typer.Option(help="Dataset of the verdicts.")] = "weir",
-    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
-    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
     policies: Policies = str(LIBRARY),
     recall: Annotated[float, typer.Option(help="To certify for every head.")] = 0.95,
     confidence: Annotated[float, typer.Option(help="Of the certificates.")] = 0.95,
@@ -105,12 +104,13 @@ def train_screen(
         loaded = load_policies(policies)
         policy_ids = [policy.policy_id for policy in loaded.policies]
         files = [*(labels or ()), *((more or ()) if labels else ())]
-        if from_verdicts != (project is not None):
-            raise OptionError("--from-verdicts and --project go together; give both or neither")
+        if from_verdicts != (bigquery.project is not None):
+            raise OptionError(
+                "--from-verdicts and --bigquery-project go together; give both or neither"
+            )
         sets = _label_sets(files, policy_ids, licence) + (_public(data, policy_ids) if data else [])
-        if project is not None:
-            bigquery = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
-            sets += posts_from_verdicts(bigquery, loaded.policies)
+        if from_verdicts:
+            sets += posts_from_verdicts(bigquery_settings(bigquery), loaded.policies)
         if not sets:
             raise OptionError(
                 "There is nothing to learn from; name files of labels by --labels, or give "
@@ -162,7 +162,7 @@ def show_screen(
 ) -> None:
     """Print what each head of a screen promises, and on which posts."""
     with reported():
-        loaded = screen_source(screen, "auto").screen()
+        loaded = screen_source(screen, ReadingOptions()).screen()
         known = [policy.policy_id for policy in load_policies(policies).policies]
     if ignored := loaded.gone(known):
         _warn(ignored)

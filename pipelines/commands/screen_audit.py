@@ -13,18 +13,17 @@ from rich.markup import escape
 
 from weir.pipelines.commands.terminal import console, print_table
 from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.screening.missed import export_missed
 from weir.pipelines.screening.recall import Audited, added_up, audited
+from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.transforms.screen.live_recall import Estimate
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 
 def audit(
-    project: Annotated[str, typer.Option(help="Google Cloud project.")],
-    dataset: Annotated[str, typer.Option(help="Dataset of the tables.")] = "weir",
-    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
-    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
-    run: Annotated[str, typer.Option(help="Name of the run, as its --run_name.")] = "live",
+    bigquery: BigQueryOptions,
+    run: Annotated[str, typer.Option(help="Name of the run, as its --run.")] = "live",
     days: Annotated[int, typer.Option(help="Posts of so many days, today's too; 0: all.")] = 28,
     policy: Annotated[str | None, typer.Option(help="This policy only.")] = None,
     by_day: Annotated[bool, typer.Option("--by-day", help="Every day by itself.")] = False,
@@ -45,14 +44,14 @@ def audit(
     with 95 % confidence however often it is asked.
     """
     with reported():
-        settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+        settings = bigquery_settings(bigquery)
         since = _since(days)
         days_of_each = audited(settings, run, since=since, policy_id=policy)
         if not days_of_each:
             period = f"of the last {days} days" if days else "at all"
             raise OptionError(
-                f"The run {run!r} has no screened posts {period} in {project}.{dataset}; "
-                "give another --run, --policy or --days"
+                f"The run {run!r} has no screened posts {period} in "
+                f"{settings.project}.{settings.dataset}; give another --run, --policy or --days"
             )
         count = None if missed is None else _written(settings, run, missed, since, policy)
     found = added_up(days_of_each)

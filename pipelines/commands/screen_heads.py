@@ -1,6 +1,5 @@
 """``weir screen add`` and ``weir screen learn``: heads for a screen that is trained already."""
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +12,18 @@ from rich.console import Console
 
 from weir.pipelines.commands.terminal import Policies
 from weir.pipelines.errors import OptionError, reported
-from weir.pipelines.options import DecodeOptions, SourceOptions, kafka_settings
-from weir.pipelines.options.cold import ColdStart
+from weir.pipelines.options.content import DecodeOptions
+from weir.pipelines.options.sinks import BigQueryOptions
+from weir.pipelines.options.source import KafkaOptions
 from weir.pipelines.screening.cold_start import fit, headless
 from weir.pipelines.screening.stream_sample import posts_of_file, posts_of_topics
 from weir.pipelines.screening.verdict_labels import judged_posts
+from weir.pipelines.settings.bigquery import bigquery_settings
+from weir.pipelines.settings.cold import ColdStart
+from weir.pipelines.settings.decoding import decode_settings
+from weir.pipelines.settings.kafka import kafka_settings
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import Policy, PolicyError, PolicySet
-from weir.transforms.decode import DecodeSettings
 from weir.transforms.screen import STARTER, Screen, ScreenError, ScreenSource
 from weir.transforms.screen.cold.extra_heads import ExtraHead, folded
 from weir.transforms.screen.cold.fit import ColdReport, ColdStarter, Labelled, Stream
@@ -38,24 +41,27 @@ PostsFile = Annotated[
     Path | None,
     typer.Option(
         help="File of posts such as the stream has: CSV or JSON Lines. Or give --brokers and "
-        "--topics, and what else weir run needs to read them."
+        "--topics."
     ),
 ]
+Topics = Annotated[str, typer.Option(help="Topics that have such posts, separated by commas.")]
 Budget = Annotated[
-    str, typer.Option(help="Share of the posts that may be judged, the audit sample included.")
+    float, typer.Option(help="Share of the posts that may be judged, the audit sample included.")
 ]
 AuditRate = Annotated[float, typer.Option(help="As the runs have it.")]
 Teach = Annotated[bool, typer.Option("--teach", help="Let the sentence encoder teach the head.")]
 
 
 def add_heads(
-    context: typer.Context,
+    kafka: KafkaOptions,
+    decoding: DecodeOptions,
     out: Out,
     policy: Annotated[list[str] | None, typer.Option(help="Default: all without a head.")] = None,
     posts: PostsFile = None,
+    topics: Topics = "",
     screen: ScreenPath = STARTER,
     policies: Policies = str(LIBRARY),
-    budget: Budget = "0.1",
+    budget: Budget = 0.1,
     audit_rate: AuditRate = 0.01,
     teach: Teach = False,
 ) -> None:
@@ -64,10 +70,10 @@ def add_heads(
     What it misses is not certified. A run does the same by itself as it starts, for that run.
     """
     with reported():
-        start = ColdStart.parse(budget, audit_rate, "teach" if teach else "off")
+        start = ColdStart.of(budget, audit_rate, "teach" if teach else "off")
         base, source = Screen.load(screen), ScreenSource.of(screen)
         chosen = _chosen(load_policies(policies), policy or [], base)
-        sample = _sample(posts, context.args)
+        sample = _sample(posts, kafka, topics, decoding)
         fitted = fit(chosen, base, sample, start, Encoder.load() if teach else None)
         if fitted.refusals:
             raise ScreenError(fitted.refusals[0])
@@ -78,17 +84,16 @@ def add_heads(
 
 
 def learn_head(
-    context: typer.Context,
+    bigquery: BigQueryOptions,
+    kafka: KafkaOptions,
+    decoding: DecodeOptions,
     policy_id: str,
-    bigquery_project: Annotated[str, typer.Option(help="Project of the verdicts.")],
     out: Out,
-    bigquery_dataset: Annotated[str, typer.Option(help="Their dataset.")] = "weir",
-    bigquery_rest: Annotated[str | None, typer.Option(help="An emulator's REST endpoint.")] = None,
-    bigquery_grpc: Annotated[str | None, typer.Option(help="An emulator's gRPC one.")] = None,
     posts: PostsFile = None,
+    topics: Topics = "",
     screen: ScreenPath = STARTER,
     policies: Policies = str(LIBRARY),
-    budget: Budget = "0.1",
+    budget: Budget = 0.1,
     audit_rate: AuditRate = 0.01,
     teach: Teach = False,
 ) -> None:
@@ -99,17 +104,11 @@ def learn_head(
     does not win.
     """
     with reported():
-        start = ColdStart.parse(budget, audit_rate, "teach" if teach else "off")
+        start = ColdStart.of(budget, audit_rate, "teach" if teach else "off")
         base, source = Screen.load(screen), ScreenSource.of(screen)
         (policy,) = _chosen(load_policies(policies), [policy_id], base)
-        settings = BigQuerySettings(
-            bigquery_project,
-            bigquery_dataset,
-            rest_endpoint=bigquery_rest,
-            grpc_endpoint=bigquery_grpc,
-        )
-        judged = _judged(settings, policy)
-        stream = Stream.of(_sample(posts, context.args))
+        judged = _judged(bigquery_settings(bigquery), policy)
+        stream = Stream.of(_sample(posts, kafka, topics, decoding))
         starter = ColdStarter(base.scale, stream, Encoder.load() if teach else None)
         examples = Labelled.of(policy)
         old = _in_force(base, starter, policy, start)
@@ -142,30 +141,17 @@ def _chosen(policies: PolicySet, wanted: Sequence[str], screen: Screen) -> list[
     return chosen
 
 
-def _sample(posts: Path | None, arguments: Sequence[str]) -> list[str]:
-    """Return the text of posts of a file, or of the topics that the options of weir run name."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    SourceOptions._add_argparse_args(parser)
-    DecodeOptions._add_argparse_args(parser)
-    options, unknown = parser.parse_known_args(list(arguments))
-    if unknown:
-        raise OptionError(f"{unknown[0].split('=')[0]} is not an option: see --help")
-    try:
-        decode = DecodeSettings(
-            options.format,
-            options.id_field,
-            options.text_field,
-            options.time_field,
-            options.language_field,
-        )
-    except ValueError as error:
-        raise OptionError(f"--format and the --..._field options: {error}") from error
+def _sample(
+    posts: Path | None, kafka: KafkaOptions, topics: str, decoding: DecodeOptions
+) -> list[str]:
+    """Return the text of posts of a file, or of topics."""
+    decode = decode_settings(decoding)
     if posts is not None:
         return posts_of_file(posts, decode)
-    topics = tuple(name.strip() for name in (options.topics or "").split(",") if name.strip())
-    if not (options.brokers and topics):
+    named = tuple(name.strip() for name in topics.split(",") if name.strip())
+    if not (kafka.brokers and named):
         raise OptionError("No posts are named; give a file by --posts, or --brokers and --topics")
-    return posts_of_topics(kafka_settings(options), topics, decode)
+    return posts_of_topics(kafka_settings(kafka), named, decode)
 
 
 def _judged(settings: BigQuerySettings, policy: Policy) -> Judged:

@@ -8,48 +8,32 @@ import typer
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
 from weir.pipelines.errors import OptionError, reported
-from weir.pipelines.options.reading import screen_source
-from weir.pipelines.options.shares import shares_of
+from weir.pipelines.options.content import DecodeOptions
+from weir.pipelines.options.screening import ReadingOptions, ShareOptions
 from weir.pipelines.screening.measure import Part, measured
 from weir.pipelines.screening.stream_sample import posts_of_file
+from weir.pipelines.settings.decoding import decode_settings
+from weir.pipelines.settings.screens import screen_source
+from weir.pipelines.settings.shares import shares_of
 from weir.policies.loading import LIBRARY, load_policies
-from weir.transforms.decode import DecodeSettings
 from weir.transforms.screen import STARTER
 
 _LEAST = 100
 
 
 def measure_screen(
+    shares: ShareOptions,
+    reading: ReadingOptions,
+    decoding: DecodeOptions,
     posts: Annotated[
         Path, typer.Option(help="Posts such as your stream has: CSV or JSON Lines, gzipped or not.")
     ],
     screen: Annotated[str, typer.Option(help="Folder of a screen.")] = STARTER,
     policies: Policies = str(LIBRARY),
-    budget_per_head: Annotated[
-        str | None,
-        typer.Option(
-            "--budget-per-head",
-            "--budget_per_head",
-            help="As the runs have it: a share of the posts for each head (0.1), or off.",
-        ),
-    ] = None,
-    requests_per_1000: Annotated[
-        float | None,
-        typer.Option(
-            "--requests-per-1000",
-            "--requests_per_1000",
-            help="As the runs have it: for 1,000 posts, of all heads together.",
-        ),
-    ] = None,
     audit_rate: Annotated[float, typer.Option(help="As the runs have it.")] = 0.01,
-    reading: Annotated[
-        str, typer.Option(help="As the runs have it: auto, on or off, for the second stage.")
-    ] = "auto",
     most: Annotated[
         int, typer.Option(help="Posts of the file, the first ones; the second stage takes 20 ms.")
     ] = 2000,
-    id_field: Annotated[str, typer.Option(help="Field that holds a post's id.")] = "id",
-    text_field: Annotated[str, typer.Option(help="Field that holds a post's text.")] = "text",
     as_json: AsJson = False,
 ) -> None:
     """Print how many requests the screen would make for 1,000 of your posts.
@@ -61,15 +45,14 @@ def measure_screen(
         if not 0 <= audit_rate <= 1:
             raise OptionError(f"--audit-rate is {audit_rate}; give a share from 0 to 1")
         source, loaded = screen_source(screen, reading), load_policies(policies)
-        shares = shares_of(budget_per_head, requests_per_1000, audit_rate, source, loaded)
-        decode = DecodeSettings(id_field=id_field, text_field=text_field)
-        texts = posts_of_file(posts, decode, most)
+        open_for = shares_of(shares, audit_rate, source, loaded)
+        texts = posts_of_file(posts, decode_settings(decoding), most)
         if len(texts) < _LEAST:
             raise OptionError(
                 f"--posts {posts} has {len(texts)} posts that can be read, and {_LEAST} are the "
                 "least that say anything; give more of them"
             )
-        found = measured(source.screen(), loaded, texts, shares, audit_rate)
+        found = measured(source.screen(), loaded, texts, open_for, audit_rate)
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
         return

@@ -8,24 +8,20 @@ from weir.pipelines.bigquery import tables as tables_job
 from weir.pipelines.bigquery.retention import keep_days
 from weir.pipelines.commands.terminal import console
 from weir.pipelines.errors import reported
-from weir.transforms.write.bigquery.sink import BigQuerySettings
+from weir.pipelines.options.sinks import BigQueryOptions
+from weir.pipelines.settings.bigquery import bigquery_settings
 
 
 def tables(
-    project: Annotated[str, typer.Option(help="Google Cloud project.")],
-    dataset: Annotated[str, typer.Option(help="Dataset of the tables.")] = "weir",
+    bigquery: BigQueryOptions,
     create_dataset: Annotated[bool, typer.Option(help="Make the dataset if missing.")] = False,
-    rest: Annotated[str | None, typer.Option(help="REST endpoint of an emulator.")] = None,
-    grpc: Annotated[str | None, typer.Option(help="gRPC endpoint of an emulator.")] = None,
     retention_days: Annotated[
         int | None,
-        typer.Option(
-            "--retention_days", "--retention-days", help="Delete each day's rows when so old."
-        ),
+        typer.Option(help="Delete each day's rows when so old."),
     ] = None,
     delete_older: Annotated[
         bool,
-        typer.Option("--delete_older", "--delete-older", help="Even those that are older already."),
+        typer.Option("--delete-older", help="Even those that are older already."),
     ] = False,
 ) -> None:
     """Create the tables and views in BigQuery, or add what an older set lacks.
@@ -33,8 +29,10 @@ def tables(
     What would lose data is refused.
     """
     with reported():
-        settings = BigQuerySettings(project, dataset, rest_endpoint=rest, grpc_endpoint=grpc)
+        settings = bigquery_settings(bigquery)
         tables_job.create_tables(settings, create_dataset=create_dataset)
         if retention_days is not None:
             keep_days(settings, retention_days, delete_older=delete_older)
-    console.print(f"tables and views are ready in {project}.{dataset}", markup=False)
+    console.print(
+        f"tables and views are ready in {settings.project}.{settings.dataset}", markup=False
+    )

@@ -33,7 +33,8 @@ def other_version(named: str, policy: Policy, recorded: BigQuerySettings | None)
         )
     if recorded is None:
         raise OptionError(
-            f"--against {named} is a version, and past versions are in BigQuery; give its --project"
+            f"--against {named} is a version, and past versions are in BigQuery; give its "
+            "--bigquery-project"
         )
     return _checked(_recorded(named, recorded), policy)
 

@@ -9,7 +9,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from weir.pipelines.job.provenance import RecordPolicies, RecordScreen
-from weir.pipelines.options import ModerationSettings
+from weir.pipelines.settings import ModerationSettings
 from weir.policies.policy import PolicySet
 from weir.policies.source import PolicySource
 from weir.transforms import coders
@@ -28,6 +28,7 @@ from weir.transforms.write.bigquery.sink import Stored, WriteToBigQuery
 from weir.transforms.write.dead_letter_topic import WriteDeadLetters
 from weir.transforms.write.flagged import WriteFlagged, WriteProvisional
 from weir.transforms.write.recording import Recorded
+from weir.transforms.write.redaction import StoreText
 
 coders.register()
 
@@ -42,20 +43,25 @@ _CLUSTER_SECONDS = 0.3
 
 def on_lanes(settings: ModerationSettings) -> bool:
     """Return whether the job runs on Prism, where a slow step must not take every place."""
-    return settings.one_process and settings.break_fusion
+    return settings.place.one_process and settings.place.break_fusion
 
 
 def bundle_seconds(settings: ModerationSettings) -> float:
     """Return how long the source reads before it ends its bundle."""
     endless = settings.stop.at == "never"
-    if not settings.break_fusion:
+    if not settings.place.break_fusion:
         # At the end of a bundle the judge waits for its last answers, and in one process nobody
         # gives it others meanwhile: short bundles cost a GPU half of its speed, those of ten
         # minutes 2 %. Bounded work takes no checkpoints there, so it gains nothing by short ones.
         return 1.0 if endless else 600.0
     if not endless:
         return 1.0
-    return _PRISM_SECONDS if settings.one_process else _CLUSTER_SECONDS
+    return _PRISM_SECONDS if settings.place.one_process else _CLUSTER_SECONDS
+
+
+def committed_by_source(settings: ModerationSettings) -> bool:
+    """Return whether the source itself commits how far it has read, for lag tools."""
+    return not settings.place.one_process and settings.stop.at == "never"
 
 
 def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
@@ -64,10 +70,10 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
     messages = pipeline | "Read" >> ReadFromKafka(
         settings.kafka,
         settings.topics,
-        settings.start,
+        settings.progress.start,
         settings.stop,
-        accept_loss=settings.accept_loss,
-        group=None if settings.one_process or settings.stop.at != "never" else settings.group,
+        accept_loss=settings.said.source.accept_loss,
+        group=settings.progress.group if committed_by_source(settings) else None,
         bundle_rows=1_000_000 if seconds > 1 else 20_000,
         bundle_seconds=seconds,
         parts=settings.replay.slices if settings.replay else None,
@@ -98,6 +104,7 @@ class _Job:
 
     def screen(self, messages: beam.PCollection) -> beam.PCollection:
         settings, replay = self.settings, self.settings.replay
+        flags = settings.said.flags.provisional
         if replay is not None:
             messages = messages | "SkipDecided" >> SkipDecided(replay.decided)
         decoded = messages | "Decode" >> Decode(settings.decode, self.run, self.cluster)
@@ -113,10 +120,10 @@ class _Job:
                 audit_rate=settings.audit_rate,
                 audit_salt=settings.salt,
                 mode=settings.mode,
-                record_cleared=settings.storing.record_cleared,
+                record_cleared=settings.said.storing.recorded,
             ),
             settings.shadow_screen and self.reloading_screen(settings.shadow_screen),
-            ProvisionalSettings(settings.decode, settings.mode) if settings.provisional else None,
+            ProvisionalSettings(settings.decode, settings.mode) if flags else None,
             settings.shares,
         )
         if settings.shares is not None:
@@ -124,11 +131,11 @@ class _Job:
         if settings.surges:
             self.late.append(screened.deferred)
         screenings = screened.screenings
-        if settings.provisional:
+        if flags:
             screened.provisional | "FlagAtOnce" >> WriteProvisional(
-                settings.kafka, settings.flagged_topic, source=f"/weir/{self.run}"
+                settings.kafka, settings.said.topics.flagged_topic, f"/weir/{self.run}"
             )
-            if settings.break_fusion:
+            if settings.place.break_fusion:
                 # Or no post is read while BigQuery is waited for at the end of each bundle.
                 screenings = screenings | "RowsApart" >> self.apart(_ROW_LANES)
         rows = self.write(screenings, "screenings", Recorded(settings.salt))
@@ -146,8 +153,8 @@ class _Job:
         return read.escalations
 
     def judge(self, escalations: beam.PCollection) -> None:
-        settings = self.settings
-        if settings.break_fusion:
+        settings, said = self.settings, self.settings.said
+        if settings.place.break_fusion:
             escalations = escalations | "BreakFusion" >> self.apart(_JUDGE_LANES)
         judge = JudgeContent(
             settings.engine,
@@ -156,19 +163,19 @@ class _Job:
                 self.run,
                 self.cluster,
                 mode=settings.mode,
-                max_in_flight=settings.max_in_flight,
-                timeout_seconds=settings.judge_timeout,
-                cache_bytes=settings.cache_bytes,
+                max_in_flight=said.judge.max_in_flight,
+                timeout_seconds=said.judge.judge_timeout,
+                cache_bytes=said.spending.cache_bytes,
                 budget=settings.budget,
                 shadow_budget=settings.shadow_budget,
             ),
             settings.decode,
         )
-        judged = escalations | "Judge" >> judge.with_resource_hints(**settings.judge_hints)
+        judged = escalations | "Judge" >> judge.with_resource_hints(**said.runner.judge_hints)
         judged.violations | "Flag" >> WriteFlagged(
-            settings.kafka, settings.flagged_topic, source=f"/weir/{self.run}"
+            settings.kafka, settings.said.topics.flagged_topic, f"/weir/{self.run}"
         )
-        verdicts = self.write(judged.verdicts, "verdicts", settings.storing.redaction)
+        verdicts = self.write(judged.verdicts, "verdicts", settings.redaction)
         self.dead += [judged.dead, verdicts]
         if settings.budgeted:
             self.late.append(judged.deferred)
@@ -203,10 +210,11 @@ class _Job:
     def bury(self) -> None:
         dead = self.dead | "DeadLetters" >> beam.Flatten()
         # What BigQuery refuses of the dead letters themselves is kept by the topic alone.
-        storing = self.settings.storing
-        self.write(dead, "dead_letters", storing.redaction)
-        topic = self.settings.dead_letter_topic
-        keep = WriteDeadLetters(self.settings.kafka, topic, whole=storing.whole)
+        redaction = self.settings.redaction
+        self.write(dead, "dead_letters", redaction)
+        topic = self.settings.said.topics.dead_letter_topic
+        whole = redaction.store is StoreText.FULL
+        keep = WriteDeadLetters(self.settings.kafka, topic, whole=whole)
         dead | "KeepDeadLetters" >> keep
 
     def write(

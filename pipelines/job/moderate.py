@@ -18,10 +18,12 @@ from weir.pipelines.errors import reported
 from weir.pipelines.job.graph import moderate, on_lanes
 from weir.pipelines.job.progress import commit_ends, ends_of, progress_committed, resumed
 from weir.pipelines.job.provenance import draw_salt, record_decider, record_run
+from weir.pipelines.job.stopping import drained_on_signals
 from weir.pipelines.job.unread import explain_end, explain_unread
-from weir.pipelines.monitoring.options import watched
-from weir.pipelines.options import CONCERNS, ModerationSettings
-from weir.pipelines.options.stopping import drained_on_signals
+from weir.pipelines.monitoring.watching import watched
+from weir.pipelines.options.arguments import Whole, add_help
+from weir.pipelines.options.command_line import Arguments
+from weir.pipelines.options.job import CONCERNS
 from weir.pipelines.runners import (
     IN_PROCESS,
     cancel_of,
@@ -34,7 +36,7 @@ from weir.pipelines.runners.in_process import add_up_at_once
 from weir.pipelines.runners.ports import serve_on_loopback
 from weir.pipelines.screening.cold_start import cold_started
 from weir.pipelines.screening.stream_thresholds import started
-from weir.policies.loading import LIBRARY
+from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts, counts_here, counts_of
 from weir.transforms.kafka.settings import ensure_topics, identified
 from weir.transforms.process.backlog import WAITING
@@ -47,14 +49,14 @@ def run(argv: Sequence[str]) -> Counts:
 
     Raises OptionError, EndpointError, SourceError or TablesError before anything starts.
     """
-    options = job_options(argv)
+    options = job_options(Arguments.of(argv).with_file().argv)
     settings = ModerationSettings.from_options(options)
     if settings.topics == (settings.shape.escalation_topic,):  # whichever job starts first
         check_source(settings.kafka, ())
         ensure_topics(settings.kafka, settings.topics)
     check_source(settings.kafka, settings.topics)
     settings = resumed(settings)
-    check_source(settings.kafka, settings.topics, settings.start, settings.stop)
+    check_source(settings.kafka, settings.topics, settings.progress.start, settings.stop)
     ensure_topics(settings.kafka, settings.topics_written)
     check_tables(settings.bigquery)
     return finish(options, settings)
@@ -65,19 +67,19 @@ def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     settings = replace(settings, kafka=identified(settings.kafka))
     with explained(settings.bigquery):
         settings = replace(settings, salt=draw_salt(settings.bigquery))
-    settings = started(cold_started(options, settings))
+    settings = started(cold_started(settings))
     with explained(settings.bigquery):
         record_decider(settings)
     ends = ends_of(settings)
     began, cancel, prism = (
         time.time(),
-        cancel_of(options, settings.drain_seconds),
+        cancel_of(options, settings.said.stopping.drain_seconds),
         runs_on_prism(options),
     )
     with _followed(settings) as on_launched:
         result = launch(options, settings)
         on_launched()
-        state = result.wait_until_finish() if settings.one_process else wait(result, cancel)
+        state = result.wait_until_finish() if settings.place.one_process else wait(result, cancel)
         whole = state == PipelineState.DONE and not STOPPING.is_set()
         counts = counts_here() if prism else counts_of(result)
     record_run(settings, counts, began)
@@ -95,14 +97,14 @@ def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
 
     Gives what is to be called when the job has been launched.
     """
-    if not settings.one_process:
+    if not settings.place.one_process:
         yield lambda: None
         return
     with (
-        watched(settings.watch, settings.run),
+        watched(settings.said.watching, settings.run),
         progress_committed(settings),
         _escalations_bounded(settings),
-        drained_on_signals(settings.drain_seconds) as take_over,
+        drained_on_signals(settings.said.stopping.drain_seconds) as take_over,
     ):
         yield take_over
 
@@ -112,7 +114,7 @@ def _escalations_bounded(settings: ModerationSettings) -> Iterator[None]:
     if not (on_lanes(settings) and settings.stages.judges):
         yield
         return
-    WAITING.start(settings.waiting_bytes)
+    WAITING.start(settings.said.runner.waiting_bytes)
     try:
         yield
     finally:
@@ -132,26 +134,14 @@ def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:
     return pipeline.run()
 
 
-class _Defaults(argparse.HelpFormatter):
-    """Says what an option is when it is not given, where that says anything."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        text = action.help or ""
-        known = action.default not in (None, False, argparse.SUPPRESS, str(LIBRARY))
-        return f"{text} (default: %(default)s)".strip() if known else text
-
-
 def help_text() -> str:
     """Return what the job's own options mean, group by group."""
-    parser = argparse.ArgumentParser(
-        prog="weir run", add_help=False, usage=_USAGE, formatter_class=_Defaults
-    )
-    for concern in CONCERNS:
-        concern._add_argparse_args(parser)
+    parser = argparse.ArgumentParser(add_help=False, usage=_USAGE, formatter_class=Whole)
+    add_help(parser, CONCERNS)
     return parser.format_help()
 
 
-_USAGE = """weir run --brokers HOST:PORT --topics T --bigquery_project P [options]
+_USAGE = """weir run --brokers HOST:PORT --topics T --bigquery-project P [options]
 
        weir run --stages screen ...      one half of the work, and
        weir run --stages judge ...       the other, in jobs of their own

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from weir.pipelines.options import ModerationSettings
+from weir.pipelines.settings import ModerationSettings
 from weir.transforms.kafka.commits import DONE, Committer
 from weir.transforms.process.offset_ledger import PROGRESS, Partition, Settled
 from weir.transforms.read import Start
@@ -23,18 +23,19 @@ def resumed(settings: ModerationSettings) -> ModerationSettings:
 
     SourceError where nothing safe can be said of them.
     """
-    if not settings.resumes or settings.group is None:
+    if not settings.progress.resumes or settings.progress.group is None:
         return settings
-    places = places_of(settings.kafka, settings.topics, settings.group)
+    places = places_of(settings.kafka, settings.topics, settings.progress.group)
     if not places.offsets:
         return settings
     found = [f"{topic}[{n}] at {at:,}" for (topic, n), at in sorted(places.offsets.items())]
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     sys.stderr.write(
         f"weir: the run {settings.run} goes on where it had got to: {', '.join(found[:_NAMED])}"
-        f"{more} (group {settings.group}). --start=earliest decides all again, and flags it again\n"
+        f"{more} (group {settings.progress.group}). --start=earliest decides all again, and flags "
+        "it again\n"
     )
-    return replace(settings, start=Start(places))
+    return replace(settings, progress=replace(settings.progress, start=Start(places)))
 
 
 @contextmanager
@@ -43,12 +44,12 @@ def progress_committed(settings: ModerationSettings) -> Iterator[None]:
 
     For a job of which every step is in this process.
     """
-    if settings.group is None:
+    if settings.progress.group is None:
         yield
         return
     PROGRESS.start()
     try:
-        with Committer(settings.kafka, settings.group, DONE, PROGRESS.settled):
+        with Committer(settings.kafka, settings.progress.group, DONE, PROGRESS.settled):
             yield
     finally:
         PROGRESS.stop()
@@ -60,14 +61,14 @@ def ends_of(settings: ModerationSettings) -> Mapping[Partition, Settled]:
     Ask before it starts: it may read further than this, and no less far. Empty where there is no
     end, or progress is committed as it is made.
     """
-    if settings.one_process or settings.group is None or settings.stop.at == "never":
+    if settings.place.one_process or settings.progress.group is None or settings.stop.at == "never":
         return {}
-    found = find_slices(settings.kafka, settings.topics, settings.start, settings.stop)
+    found = find_slices(settings.kafka, settings.topics, settings.progress.start, settings.stop)
     return {(each.topic, each.partition): Settled(each.stop, each.topic_id) for each in found}
 
 
 def commit_ends(settings: ModerationSettings, ends: Mapping[Partition, Settled]) -> None:
     """Let the next run of this name begin where this one has ended."""
-    if ends and settings.group is not None:
-        with Committer(settings.kafka, settings.group, DONE, lambda: ends):
+    if ends and settings.progress.group is not None:
+        with Committer(settings.kafka, settings.progress.group, DONE, lambda: ends):
             pass

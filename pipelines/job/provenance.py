@@ -11,7 +11,7 @@ from google.cloud import bigquery
 
 from weir.distribution import installed_version
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.options import ModerationSettings
+from weir.pipelines.settings import ModerationSettings
 from weir.policies.policy import PolicySet
 from weir.transforms.counts import Counts
 from weir.transforms.screen import ScreenSource

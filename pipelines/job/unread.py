@@ -4,8 +4,8 @@ from contextlib import suppress
 
 from kafka.errors import KafkaError
 
-from weir.pipelines.options import ModerationSettings
 from weir.pipelines.screening.stream_sample import values_of_topics
+from weir.pipelines.settings import ModerationSettings
 from weir.pipelines.text_fields import text_fields
 from weir.transforms.counts import Counts
 from weir.transforms.read import SourceError
@@ -48,4 +48,4 @@ def explain_unread(settings: ModerationSettings, counts: Counts) -> str | None:
         found = text_fields(values_of_topics(settings.kafka, settings.topics, _MESSAGES))
     named = f"the fields that hold text are {', '.join(found)}" if found else "none holds a text"
     field = settings.decode.text_field
-    return f"{said}: there is no text in the field {field}; {named}. Name one by --text_field"
+    return f"{said}: there is no text in the field {field}; {named}. Name one by --text-field"

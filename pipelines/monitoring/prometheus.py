@@ -23,7 +23,7 @@ def served(host: str, port: int | None) -> Iterator[None]:
         return
     if find_spec("prometheus_client") is None:
         raise OptionError(
-            "--metrics_port needs prometheus-client, which is not installed. Install it with "
+            "--metrics-port needs prometheus-client, which is not installed. Install it with "
             f"{install_command('metrics')}."
         )
     from prometheus_client import CollectorRegistry, start_http_server
@@ -33,7 +33,7 @@ def served(host: str, port: int | None) -> Iterator[None]:
     try:
         server, thread = start_http_server(port, host, registry)
     except OSError as error:
-        raise OptionError(f"--metrics_port {host}:{port} cannot be had: {error}") from error
+        raise OptionError(f"--metrics-port {host}:{port} cannot be had: {error}") from error
     try:
         yield
     finally:

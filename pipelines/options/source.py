@@ -1,71 +1,111 @@
-"""Where posts come from, and how Kafka's brokers are reached."""
+"""Where posts come from, how Kafka's brokers are reached, and where progress is kept."""
 
-import argparse
-from collections.abc import Sequence
-
-from apache_beam.options.pipeline_options import PipelineOptions
+from dataclasses import dataclass
+from typing import Literal
 
 from weir.pipelines.errors import OptionError
-from weir.transforms.kafka.settings import KafkaSettings
-from weir.transforms.secret import KAFKA_PASSWORD, secret
+from weir.pipelines.options.concern import Concern
+from weir.pipelines.options.option import option
+
+FROM_GROUP = "group"
 
 
-class SourceOptions(PipelineOptions):
-    """Where posts come from."""
+@dataclass(frozen=True)
+class KafkaOptions(Concern, title="Kafka"):
+    """How brokers are reached."""
 
-    @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        group = parser.add_argument_group("Kafka source")
-        group.add_argument("--brokers", metavar="HOST:PORT,...", help="Kafka brokers to start from")
-        group.add_argument("--topics", metavar="T,...", help="topics to moderate")
-        group.add_argument(
-            "--start",
-            help='earliest, latest, an ISO 8601 time, offsets such as {"0": 120}, or group: where '
-            "the last run of this name had got to (default: group, and earliest where there is "
-            "none)",
-        )
-        group.add_argument(
-            "--stop",
-            default="never",
-            help='never, latest (the end as it stands now), an ISO 8601 time, or {"0": 500}',
-        )
-        group.add_argument(
-            "--accept_loss",
-            action="store_true",
-            help="go on, and count it, when retention removed messages before they were read",
-        )
-        group.add_argument(
-            "--security_protocol",
-            default="PLAINTEXT",
-            help="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; anything else is refused",
-        )
-        group.add_argument("--sasl_mechanism", help="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
-        group.add_argument("--sasl_username", help=f"its password is read from ${KAFKA_PASSWORD}")
-        group.add_argument("--ssl_cafile", help="certificate authority of the brokers (PEM)")
-        group.add_argument("--ssl_certfile", help="client certificate (PEM)")
-        group.add_argument("--ssl_keyfile", help="key of the client certificate (PEM)")
-
-
-def kafka_options(argv: Sequence[str]) -> KafkaSettings:
-    """Return how to connect from the source's options alone, as other commands take them."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    SourceOptions._add_argparse_args(parser)
-    options, unknown = parser.parse_known_args(list(argv))
-    if unknown:
-        raise OptionError(f"{unknown[0].split('=')[0]} is not an option: see --help")
-    return kafka_settings(options)
-
-
-def kafka_settings(source: SourceOptions | argparse.Namespace) -> KafkaSettings:
-    """Return how to connect; the password comes from the environment, never from an option."""
-    password = secret(KAFKA_PASSWORD) if source.sasl_mechanism else None
-    return KafkaSettings(
-        bootstrap_servers=source.brokers,
-        security_protocol=source.security_protocol,
-        sasl_mechanism=source.sasl_mechanism,
-        sasl_username=source.sasl_username,
-        sasl_password=password,
-        ssl_cafile=source.ssl_cafile,
-        ssl_certfile=source.ssl_certfile,
-        ssl_keyfile=source.ssl_keyfile,
+    brokers: str | None = option(None, metavar="HOST:PORT,...", help="Kafka brokers to start from")
+    security_protocol: str = option(
+        "PLAINTEXT",
+        metavar="P",
+        help="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; anything else is refused",
     )
+    sasl_mechanism: str | None = option(
+        None, metavar="M", help="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    sasl_username: str | None = option(
+        None, metavar="NAME", help="its password is read from $WEIR_KAFKA_SASL_PASSWORD"
+    )
+    ssl_cafile: str | None = option(
+        None, metavar="FILE", help="certificate authority of the brokers (PEM)"
+    )
+    ssl_certfile: str | None = option(None, metavar="FILE", help="client certificate (PEM)")
+    ssl_keyfile: str | None = option(
+        None, metavar="FILE", help="key of the client certificate (PEM)"
+    )
+
+
+@dataclass(frozen=True)
+class SourceOptions(Concern, title="Source"):
+    """Which messages are read."""
+
+    topics: tuple[str, ...] = option((), metavar="T,...", help="topics to moderate")
+    start: str | None = option(
+        None,
+        metavar="A",
+        help='earliest, latest, an ISO 8601 time, offsets such as {"0": 120}, or group: where '
+        "the last run of this name had got to (default: group, and earliest where there is none)",
+    )
+    stop: str = option(
+        "never",
+        metavar="B",
+        help='never, latest (the end as it stands now), an ISO 8601 time, or {"0": 500}',
+    )
+    accept_loss: bool = option(
+        False,
+        help="go on, and count it, when retention removed messages before they were read",
+    )
+
+
+@dataclass(frozen=True)
+class GroupOptions(
+    Concern,
+    title="Progress",
+    about="A run goes on where the last one of its name had got to. In process and on Prism "
+    "that is the offset before which every decision is stored, committed every few "
+    "seconds, so that a job that was killed loses nothing; rows of what was in flight come "
+    "again, under the same decision ids. On other runners it is the end of bounded work "
+    "that was done; of a job without an end it is how far it has read, for lag tools "
+    "alone: its own checkpoint is what to resume from.",
+):
+    """Where progress is committed."""
+
+    group: str | None = option(
+        None,
+        metavar="NAME",
+        help="consumer group that holds it, or none (default: weir-RUN)",
+    )
+
+
+@dataclass(frozen=True)
+class StageOptions(
+    Concern,
+    title="Stages",
+    about="One job does all, or a job that screens hands escalations to one that judges, each on "
+    "machines of its own. Give both the same policies and decoding options; run name and "
+    "mode travel with the escalations.",
+):
+    """Which part of the graph the job runs, and the topics that join the parts."""
+
+    stages: Literal["all", "screen", "judge"] = option(
+        "all",
+        help="screen: send escalations to --escalation-topic instead of judging them; "
+        "judge: read them from there, or from --topics",
+    )
+    source: Literal["topics", "deferred"] = option(
+        "topics",
+        help="deferred: judge now what was over the budget of earlier runs, from "
+        "--deferred-topic; it goes on where the last such run ended, whatever its name, "
+        "unless --start says otherwise",
+    )
+    escalation_topic: str = option(
+        "weir-escalations", metavar="T", help="of what one job screens and the other judges"
+    )
+    deferred_topic: str = option("weir-deferred", metavar="T", help="of what is over the budget")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.source == "deferred" and self.stages == "screen":
+            raise OptionError(
+                "--source=deferred says what is read and done; leave --stages=screen out"
+            )

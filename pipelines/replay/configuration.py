@@ -14,8 +14,9 @@ from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.bigquery.tables import explained
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.provenance import insert_once
-from weir.pipelines.options import ModerationSettings
+from weir.pipelines.options.job import JobOptions
 from weir.pipelines.replay.options import Request
+from weir.pipelines.settings import ModerationSettings
 from weir.transforms.read.partitions import Slice
 from weir.transforms.select import Selection
 from weir.transforms.write.bigquery.sink import BigQuerySettings
@@ -44,9 +45,8 @@ class Configuration:
         request: Request,
         settings: ModerationSettings,
         selection: Selection,
-        engine: Mapping[str, str],
     ) -> "Configuration":
-        """Return the configuration of a replay; ``engine`` is what its options name."""
+        """Return the configuration of a replay."""
         return cls(
             settings.kafka.cluster,
             request.topics,
@@ -57,7 +57,7 @@ class Configuration:
             settings.screen.version,
             settings.shadow_screen.version if settings.shadow_screen else "",
             settings.audit_rate,
-            engine,
+            _engine(settings.said),
             {name: str(value) for name, value in asdict(settings.decode).items()},
             str(settings.shares.asked) if settings.shares else "off",
         )
@@ -70,6 +70,15 @@ class Configuration:
     def digest(self) -> str:
         """Return its hash."""
         return hashlib.sha256(self.to_json().encode("utf-8")).hexdigest()[:16]
+
+
+def _engine(said: JobOptions) -> Mapping[str, str]:
+    return {
+        "engine": said.judge.engine,
+        "model": said.judge.model or said.endpoint.endpoint_model or "",
+        "reasoning tokens": str(said.judge.reasoning_tokens or ""),
+        "url": said.endpoint.endpoint_url or "",
+    }
 
 
 @dataclass(frozen=True)

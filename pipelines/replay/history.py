@@ -54,8 +54,8 @@ class History:
             more = len(self.missing) - 3
             others = f" (and of {more} more partitions)" if more > 0 else ""
             raise SourceError(
-                f"Retention has removed {shown}{others}: give --partial to replay what is left, or "
-                "begin later."
+                f"Retention has removed {shown}{others}: give --accept-loss to replay the rest, "
+                "or begin later."
             )
         if not self.offsets:
             raise SourceError(

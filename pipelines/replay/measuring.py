@@ -14,8 +14,8 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.options import ModerationSettings
 from weir.pipelines.replay.forecast import Judge, Measured, points
+from weir.pipelines.settings import ModerationSettings
 from weir.transforms.decode.formats import decoder
 from weir.transforms.judge.harmony.prompt import parts, render
 from weir.transforms.kafka.consumers import PartitionReader

@@ -7,25 +7,26 @@ from pathlib import Path
 from typing import TypeVar
 
 from weir.pipelines.errors import OptionError
+from weir.pipelines.options.arguments import Whole
+from weir.pipelines.options.command_line import Arguments
 from weir.transforms.read import Start, Stop
 
 T = TypeVar("T")
 
-_OWN = {  # of weir run; a replay says them in its own words
-    "--topics": "--topic",
-    "--start": "--from",
-    "--stop": "--to",
-    "--run_name": "--run",
-    "--mode": None,
-    "--group": None,
-    "--source": None,
-    "--stages": None,
-    "--resume": None,
-    "--accept_loss": "--partial",
-}
-# Not those of the live job: a redrive would send a replay's dead letters to be enforced.
-_TOPICS = ("--dead_letter_topic=weir-replay-dead-letters", "--deferred_topic=weir-replay-deferred")
+_INSTEAD = {"start": "--from", "stop": "--to"}  # of weir run; a replay says them in its own words
+_NONE_OF_ITS = ("mode", "group", "source", "stages", "resume")
+NOT_TAKEN = ("topics", "run", "accept-loss", *_INSTEAD, *_NONE_OF_ITS)
+# What the file of a live job says of that job alone. A redrive would send a replay's dead letters
+# to be enforced, had it the same topic for them.
+NOT_OF_FILE = (
+    *(name for name in NOT_TAKEN if name != "topics"),
+    "dead-letter-topic",
+    "deferred-topic",
+    "metrics-port",
+)
+_TOPICS = ("--dead-letter-topic=weir-replay-dead-letters", "--deferred-topic=weir-replay-deferred")
 _LIVE = "live"
+_OLD = {"--topic": "--topics", "--partial": "--accept-loss", "--run": "--run"}
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,15 @@ class Request:
 
         OptionError names the first option that is missing or wrong.
         """
-        given, others = own_parser().parse_known_args(list(argv))
+        given, others = own_parser().parse_known_args(_renamed(argv))
         for argument in others:
-            name = argument.partition("=")[0]
-            if name in _OWN:
-                instead = f": give {_OWN[name]}" if _OWN[name] else ""
-                raise OptionError(f"{name} is not for a replay{instead}")
-        topics = tuple(t.strip() for t in (given.topic or "").split(",") if t.strip())
+            name = argument.partition("=")[0].removeprefix("--")
+            if name in NOT_TAKEN:
+                instead = f": give {_INSTEAD[name]}" if name in _INSTEAD else ""
+                raise OptionError(f"--{name} is not for a replay{instead}")
+        topics = tuple(t.strip() for t in (given.topics or "").split(",") if t.strip())
         if not topics:
-            raise OptionError("--topic is missing: the topics to replay, separated by commas")
+            raise OptionError("--topics is missing: the topics to replay, separated by commas")
         if not given.run:
             raise OptionError("--run is missing: a name for the replay, which every row carries")
         if given.run == _LIVE:
@@ -93,7 +94,7 @@ class Request:
             choice=_choice(given),
             budget=_parse("--budget", _requests, given.budget) if given.budget else None,
             gpu=given.gpu,
-            partial=given.partial,
+            partial=given.accept_loss,
             yes=given.yes,
         )
         return request, [
@@ -104,16 +105,23 @@ class Request:
             "--stop=latest",
             "--mode=replay",
             "--group=none",
-            f"--run_name={given.run}",
-            *(["--accept_loss"] if given.partial else []),
+            f"--run={given.run}",
+            *(["--accept-loss"] if given.accept_loss else []),
         ]
+
+
+def _renamed(argv: Sequence[str]) -> list[str]:
+    named = [each.partition("=") for each in Arguments.of(argv).argv]
+    return [f"{_OLD.get(name, name)}{equals}{value}" for name, equals, value in named]
 
 
 def own_parser() -> argparse.ArgumentParser:
     """Return the parser of a replay's own options."""
-    parser = argparse.ArgumentParser(prog="weir replay", add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="weir replay", add_help=False, allow_abbrev=False, formatter_class=Whole
+    )
     group = parser.add_argument_group("What is replayed")
-    group.add_argument("--topic", metavar="T,...", help="topics to read")
+    group.add_argument("--topics", metavar="T,...", help="topics to read")
     group.add_argument(
         "--from",
         dest="start",
@@ -135,7 +143,7 @@ def own_parser() -> argparse.ArgumentParser:
         "screen, slice or sample needs another name",
     )
     group.add_argument(
-        "--partial",
+        "--accept-loss",
         action="store_true",
         help="go on with what retention has left of the slice",
     )
@@ -148,14 +156,12 @@ def own_parser() -> argparse.ArgumentParser:
     )
     group.add_argument(
         "--only-escalated",
-        "--only_escalated",
         action="store_true",
         help="posts that an earlier run (--of) escalated",
     )
     group.add_argument("--of", default=_LIVE, metavar="RUN", help="that run (default: live)")
     group.add_argument(
         "--only-judged-by",
-        "--only_judged_by",
         metavar="VERSION",
         help="posts that a version of a policy judged, in any run; weir policy list has those in "
         "force",
@@ -168,7 +174,6 @@ def own_parser() -> argparse.ArgumentParser:
     )
     group.add_argument(
         "--select-max-gb",
-        "--select_max_gb",
         type=float,
         default=10.0,
         metavar="GB",
@@ -179,7 +184,7 @@ def own_parser() -> argparse.ArgumentParser:
         "--budget",
         metavar="N",
         help="judge requests in all, of each worker process; what is over it is spread over the "
-        "slice, and waits on --deferred_topic",
+        "slice, and waits on --deferred-topic",
     )
     group.add_argument(
         "--gpu", default="h100", choices=["h100"], help="the card that the forecast is for"

@@ -9,14 +9,11 @@ from weir.pipelines.runners.choice import (
     several_processes,
 )
 from weir.pipelines.runners.ending import cancel_of, wait
-from weir.pipelines.runners.options import RunnerOptions, judge_hints
 
 __all__ = [
     "IN_PROCESS",
-    "RunnerOptions",
     "cancel_of",
     "job_options",
-    "judge_hints",
     "restores",
     "runs_in_process",
     "runs_on_prism",

@@ -12,10 +12,10 @@ from apache_beam.options.pipeline_options import (
 )
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.runners.arguments import Arguments
+from weir.pipelines.options.command_line import Arguments
+from weir.pipelines.options.running import RunnerOptions
 from weir.pipelines.runners.dataflow import dataflow_defaults, require_dataflow
 from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults
-from weir.pipelines.runners.options import RunnerOptions
 from weir.pipelines.runners.prism import prism_defaults
 
 # Beam's own default looks for a runner binary on the network before it falls back to this one.
@@ -39,7 +39,7 @@ _DEFAULTS: dict[str, Defaults] = {
     "FlinkRunner": flink_defaults,
     "DataflowRunner": dataflow_defaults,
 }
-_PROGRAMS = ("--prism_location", "--job_server_java_launcher")
+_PROGRAMS = ("--prism-location", "--job-server-java-launcher")
 
 
 def job_options(argv: Sequence[str]) -> PipelineOptions:
@@ -56,12 +56,12 @@ def job_options(argv: Sequence[str]) -> PipelineOptions:
     defaults = _DEFAULTS[runner](arguments) if runner in _DEFAULTS else []
     if runner == "DataflowRunner":
         require_dataflow()
-    if runner == "PortableRunner" and not arguments.has("--job_endpoint"):
-        raise OptionError("--runner=portable needs --job_endpoint, the HOST:PORT of a job server")
+    if runner == "PortableRunner" and not arguments.has("--job-endpoint"):
+        raise OptionError("--runner=portable needs --job-endpoint, the HOST:PORT of a job server")
     for program in _PROGRAMS:  # the defaults name what keeps them on loopback
         arguments = arguments.without(program)
     chosen = arguments.without("--runner").after([f"--runner={runner}", *defaults])
-    return PipelineOptions(list(chosen.argv))
+    return PipelineOptions(chosen.for_beam)
 
 
 def _require_class(path: str) -> None:
@@ -78,7 +78,7 @@ def _refuse_flinks(arguments: Arguments) -> None:
     for option in ("--resume", "--checkpoints"):
         if arguments.has(option):
             raise OptionError(
-                f"{option} is for --runner=flink; elsewhere a job goes on where its --run_name was"
+                f"{option} is for --runner=flink; elsewhere a job goes on where its --run was"
             )
 
 
@@ -99,11 +99,10 @@ def several_processes(options: PipelineOptions) -> bool:
     return bool(direct.direct_running_mode == "multi_processing" and direct.direct_num_workers != 1)
 
 
-def restores(options: PipelineOptions) -> bool:
+def restores(options: PipelineOptions, said: RunnerOptions) -> bool:
     """Return whether the runner itself keeps how far an earlier job had got, and goes on there."""
     flink, cloud = options.view_as(FlinkJobOptions), options.view_as(GoogleCloudOptions)
-    resume = options.view_as(RunnerOptions).resume
-    return bool(resume or flink.savepoint_path or cloud.update)
+    return bool(said.resume or flink.savepoint_path or cloud.update)
 
 
 def runner_class(name: str) -> str:

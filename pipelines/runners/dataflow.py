@@ -8,7 +8,7 @@ from pathlib import Path
 
 from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
-from weir.pipelines.runners.arguments import Arguments
+from weir.pipelines.options.command_line import Arguments
 from weir.transforms.judge.vllm.settings import MODEL_120B
 from weir.transforms.loopback import is_loopback
 from weir.transforms.screen import STARTER
@@ -32,8 +32,8 @@ def dataflow_defaults(arguments: Arguments) -> list[str]:
     if arguments.value("--engine") == "vllm" and arguments.value("--stages") != "screen":
         large = arguments.value("--model") == MODEL_120B
         defaults += [
-            f"--judge_accelerator={_CARD_120B if large else _CARD_20B}",
-            "--judge_min_ram=" + ("96GB" if large else "24GB"),
+            f"--judge-accelerator={_CARD_120B if large else _CARD_20B}",
+            "--judge-min-ram=" + ("96GB" if large else "24GB"),
             # One process a worker, or each of them would load the model onto the same card.
             "--experiments=no_use_multiple_sdk_containers",
         ]
@@ -50,7 +50,7 @@ def _require_project(arguments: Arguments) -> None:
     for option, what in (
         ("--project", "the Google Cloud project that pays for the workers"),
         ("--region", "where the workers are, such as europe-west4"),
-        ("--temp_location", "a gs:// folder for what the job stages"),
+        ("--temp-location", "a gs:// folder for what the job stages"),
     ):
         if not arguments.value(option):
             raise OptionError(f"--runner=dataflow needs {option}: {what}")
@@ -59,14 +59,14 @@ def _require_project(arguments: Arguments) -> None:
         raise OptionError(
             f"--project {project!r} is no project id; its number or title will not do"
         )
-    for option in ("--temp_location", "--staging_location"):
+    for option in ("--temp-location", "--staging-location"):
         value = arguments.value(option)
         if value is not None and not value.startswith("gs://"):
             raise OptionError(f"{option} is {value}; Dataflow reads gs:// alone")
 
 
 def _refuse_what_only_this_machine_reaches(arguments: Arguments) -> None:
-    for option in ("--brokers", "--bigquery_rest", "--bigquery_grpc", "--endpoint_url"):
+    for option in ("--brokers", "--bigquery-rest", "--bigquery-grpc", "--endpoint-url"):
         for address in (arguments.value(option) or "").split(","):
             if is_loopback(address):
                 raise OptionError(f"{option} is {address}, which Dataflow's workers cannot reach")
@@ -86,31 +86,31 @@ def _refuse_what_only_this_machine_reaches(arguments: Arguments) -> None:
 
 def _secrets(arguments: Arguments) -> Iterator[str]:
     """Yield the variables of the secrets that workers need."""
-    if arguments.has("--sasl_mechanism"):
+    if arguments.has("--sasl-mechanism"):
         yield KAFKA_PASSWORD
     if arguments.value("--engine") == "endpoint" and os.environ.get(ENDPOINT_KEY):
         yield ENDPOINT_KEY
-    if arguments.value("--store_text") == "hash" or arguments.value("--author_field"):
+    if arguments.value("--store-text") == "hash" or arguments.value("--author-field"):
         yield PSEUDONYM_KEY
 
 
 def _staging(arguments: Arguments) -> list[str]:
-    temporary = (arguments.value("--temp_location") or "").rstrip("/")
-    return [f"--staging_location={temporary}/staging"]
+    temporary = (arguments.value("--temp-location") or "").rstrip("/")
+    return [f"--staging-location={temporary}/staging"]
 
 
 def _packages(arguments: Arguments) -> list[str]:
-    given = ("--sdk_container_image", "--setup_file", "--extra_package", "--requirements_file")
-    image = any(map(arguments.value, ("--sdk_container_image", "--requirements_file")))
+    given = ("--sdk-container-image", "--setup-file", "--extra-package", "--requirements-file")
+    image = any(map(arguments.value, ("--sdk-container-image", "--requirements-file")))
     if arguments.value("--engine") == "vllm" and not image:
         raise OptionError(
-            "--engine=vllm on Dataflow needs --sdk_container_image: an image with Weir and vLLM"
+            "--engine=vllm on Dataflow needs --sdk-container-image: an image with Weir and vLLM"
         )
     if any(map(arguments.value, given)):
         return []
     if not _SETUP.exists():
         raise OptionError(
-            "--runner=dataflow needs Weir on its workers: give --sdk_container_image, or "
-            "--setup_file=./setup.py of a checkout"
+            "--runner=dataflow needs Weir on its workers: give --sdk-container-image, or "
+            "--setup-file=./setup.py of a checkout"
         )
-    return [f"--setup_file={_SETUP}"]
+    return [f"--setup-file={_SETUP}"]

@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOpt
 from weir.infra.local import StackError
 from weir.infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION, flink_jar
 from weir.pipelines.errors import OptionError
-from weir.pipelines.runners.arguments import Arguments
+from weir.pipelines.options.command_line import Arguments, in_underscores
 from weir.pipelines.runners.flink_address import FlinkAddress
 from weir.pipelines.runners.ports import server_program
 from weir.pipelines.runners.prism import YEAR_SECONDS
@@ -27,23 +27,23 @@ EMBEDDED = ("[local]", "[auto]")
 _FEW_GROUPS = 4  # what can ever share the work of a step
 _MOST_RETRIES = 2**31 - 1
 _FLAGS = (
-    "--allow_non_restored_state",
-    "--externalized_checkpoints_enabled",
-    "--finish_bundle_before_checkpointing",
-    "--retain_externalized_checkpoints_on_cancellation",
-    "--unaligned_checkpoint_enabled",
+    "--allow-non-restored-state",
+    "--externalized-checkpoints-enabled",
+    "--finish-bundle-before-checkpointing",
+    "--retain-externalized-checkpoints-on-cancellation",
+    "--unaligned-checkpoint-enabled",
 )
 _NUMBERS = (
-    "--checkpointing_interval",
-    "--checkpoint_timeout_millis",
-    "--execution_retry_delay",
-    "--max_bundle_size",
-    "--max_bundle_time_mills",
-    "--min_pause_between_checkpoints",
-    "--number_of_execution_retries",
-    "--shutdown_sources_after_idle_ms",
+    "--checkpointing-interval",
+    "--checkpoint-timeout-millis",
+    "--execution-retry-delay",
+    "--max-bundle-size",
+    "--max-bundle-time-mills",
+    "--min-pause-between-checkpoints",
+    "--number-of-execution-retries",
+    "--shutdown-sources-after-idle-ms",
 )
-_TEXTS = ("--flink_conf_dir", "--savepoint_path", "--state_backend", "--state_backend_storage_path")
+_TEXTS = ("--flink-conf-dir", "--savepoint-path", "--state-backend", "--state-backend-storage-path")
 
 
 class FlinkJobOptions(PipelineOptions):
@@ -52,11 +52,13 @@ class FlinkJobOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         for flag in _FLAGS:
-            parser.add_argument(flag, action="store_const", const=True, help=argparse.SUPPRESS)
+            parser.add_argument(
+                in_underscores(flag), action="store_const", const=True, help=argparse.SUPPRESS
+            )
         for number in _NUMBERS:
-            parser.add_argument(number, type=int, help=argparse.SUPPRESS)
+            parser.add_argument(in_underscores(number), type=int, help=argparse.SUPPRESS)
         for text in _TEXTS:
-            parser.add_argument(text, help=argparse.SUPPRESS)
+            parser.add_argument(in_underscores(text), help=argparse.SUPPRESS)
 
 
 def flink_defaults(arguments: Arguments) -> list[str]:
@@ -65,25 +67,25 @@ def flink_defaults(arguments: Arguments) -> list[str]:
     endless = _endless(arguments)
     defaults = [
         "--streaming",
-        f"--job_server_timeout={YEAR_SECONDS}",
-        f"--job_name=weir-{uuid.uuid4().hex[:12]}",
+        f"--job-server-timeout={YEAR_SECONDS}",
+        f"--job-name=weir-{uuid.uuid4().hex[:12]}",
         # Without it a checkpoint in the midst of a bundle that comes but once (the impulse, a
         # split) stalls the job for ever, while it shows as running.
-        "--finish_bundle_before_checkpointing",
+        "--finish-bundle-before-checkpointing",
         # Without checkpoints nothing survives a restart, and bundles are never finalised.
-        "--checkpointing_interval=2000",
-        "--externalized_checkpoints_enabled",
-        "--retain_externalized_checkpoints_on_cancellation",
+        "--checkpointing-interval=2000",
+        "--externalized-checkpoints-enabled",
+        "--retain-externalized-checkpoints-on-cancellation",
         # Flink holds a bundle open for a second otherwise, and every label waits for it.
-        "--max_bundle_time_mills=100",
+        "--max-bundle-time-mills=100",
         # What fails once succeeds again; work with an end that fails ten times will not.
-        f"--number_of_execution_retries={_MOST_RETRIES if endless else 10}",
-        "--execution_retry_delay=2000",
+        f"--number-of-execution-retries={_MOST_RETRIES if endless else 10}",
+        "--execution-retry-delay=2000",
     ]
     if not endless:
         # With checkpoints Beam keeps the impulse at the head of the graph alive, and the job so.
-        defaults.append("--shutdown_sources_after_idle_ms=0")
-    master = (arguments.value("--flink_master") or "[local]").strip()
+        defaults.append("--shutdown-sources-after-idle-ms=0")
+    master = (arguments.value("--flink-master") or "[local]").strip()
     if master in EMBEDDED:
         return defaults + _embedded(arguments)
     return defaults + _cluster(arguments, FlinkAddress.of(master))
@@ -97,10 +99,10 @@ def _refuse_traps(arguments: Arguments) -> None:
     for flag in _FLAGS:
         if any(each.startswith(f"{flag}=") for each in arguments.argv):
             raise OptionError(f"{flag} takes no value: give it alone, or leave it out")
-    interval = arguments.value("--checkpointing_interval")
+    interval = arguments.value("--checkpointing-interval")
     if interval is not None and not (interval.isdecimal() and int(interval) > 0):
         raise OptionError(
-            f"--checkpointing_interval is {interval}; without checkpoints Flink loses what it was "
+            f"--checkpointing-interval is {interval}; without checkpoints Flink loses what it was "
             "at when it restarts, so give milliseconds above 0"
         )
 
@@ -108,17 +110,17 @@ def _refuse_traps(arguments: Arguments) -> None:
 def _embedded(arguments: Arguments) -> list[str]:
     folder = _of_run(arguments, arguments.value("--checkpoints") or _state_folder().as_uri())
     return [
-        "--flink_master=[local]",
-        "--environment_type=LOOPBACK",
+        "--flink-master=[local]",
+        "--environment-type=LOOPBACK",
         f"--parallelism={min(4, os.cpu_count() or 1)}",
         *_checkpoints_in(folder),
         *_resumed(arguments, folder),
-        *_server(arguments, FLINK_VERSION if not arguments.has("--flink_version") else None),
+        *_server(arguments, FLINK_VERSION if not arguments.has("--flink-version") else None),
     ]
 
 
 def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
-    where = f"--flink_master {flink.host}:{flink.port}"
+    where = f"--flink-master {flink.host}:{flink.port}"
     try:
         overview = flink.ask("/overview")
         version, slots = str(overview["flink-version"]), int(overview["slots-total"])
@@ -135,16 +137,16 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
             f"--parallelism is {parallelism}, but {flink.host}:{flink.port} has {slots} slots; "
             "the job would wait for more without end"
         )
-    environment = arguments.value("--environment_type")
+    environment = arguments.value("--environment-type")
     if environment is None:
         raise OptionError(
-            "--flink_master needs --environment_type too, or its workers would start Beam's own "
-            "containers: EXTERNAL with --environment_config=HOST:PORT of a worker pool, DOCKER "
-            "with the image in --environment_config, or LOOPBACK where the cluster is this machine"
+            "--flink-master needs --environment-type too, or its workers would start Beam's own "
+            "containers: EXTERNAL with --environment-config=HOST:PORT of a worker pool, DOCKER "
+            "with the image in --environment-config, or LOOPBACK where the cluster is this machine"
         )
-    if environment in ("EXTERNAL", "DOCKER") and not arguments.value("--environment_config"):
+    if environment in ("EXTERNAL", "DOCKER") and not arguments.value("--environment-config"):
         what = "HOST:PORT of a worker pool" if environment == "EXTERNAL" else "an image with Weir"
-        raise OptionError(f"--environment_type={environment} needs --environment_config: {what}")
+        raise OptionError(f"--environment-type={environment} needs --environment-config: {what}")
     kept = {"state.checkpoints.dir", "execution.checkpointing.dir"} & set(configuration)
     checkpoints = arguments.value("--checkpoints")
     if not (kept or checkpoints):
@@ -158,12 +160,12 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
         stored = [*_checkpoints_in(folder), *_resumed(arguments, folder)]
     elif arguments.has("--resume"):
         raise OptionError("--resume needs the --checkpoints that the job was started with")
-    return [f"--flink_version={minor}", *stored, *_server(arguments, minor)]
+    return [f"--flink-version={minor}", *stored, *_server(arguments, minor)]
 
 
 def _of_run(arguments: Arguments, folder: str) -> str:
     # Each run has its own, so that one never resumes from another's.
-    run = urllib.parse.quote(arguments.value("--run_name") or "live", safe="")
+    run = urllib.parse.quote(arguments.value("--run") or "live", safe="")
     return f"{folder.rstrip('/')}/{run}"
 
 
@@ -177,42 +179,42 @@ def _resumed(arguments: Arguments, folder: str) -> list[str]:
     except (BeamIOError, ValueError) as error:
         raise OptionError(
             f"--resume: {folder} cannot be read from here: {error}. Install what reads it "
-            "(apache-beam[aws] or [gcp]), or give --savepoint_path=URI of what to go on from"
+            "(apache-beam[aws] or [gcp]), or give --savepoint-path=URI of what to go on from"
         ) from error
     if not found.metadata_list:
         raise OptionError(f"--resume: no checkpoint is below {folder}; leave it out to begin anew")
     newest = max(found.metadata_list, key=lambda file: file.last_updated_in_seconds).path
     place = newest.removesuffix("/_metadata")
-    return [f"--savepoint_path={place if '://' in place else Path(place).as_uri()}"]
+    return [f"--savepoint-path={place if '://' in place else Path(place).as_uri()}"]
 
 
 def _checkpoints_in(folder: str) -> list[str]:
     # In the job manager's memory they fail at 5 MB, which takes an hour.
-    return ["--state_backend=filesystem", f"--state_backend_storage_path={folder}"]
+    return ["--state-backend=filesystem", f"--state-backend-storage-path={folder}"]
 
 
 def _server(arguments: Arguments, version: str | None) -> list[str]:
     """Return the options of Beam's job server, which is a child of this process."""
-    java = arguments.value("--job_server_java_launcher") or shutil.which("java")
+    java = arguments.value("--job-server-java-launcher") or shutil.which("java")
     if java is None:
         raise OptionError(
             "--runner=flink needs Java 17, which is not on PATH: install it, or give "
-            "--job_server_java_launcher=JAVA"
+            "--job-server-java-launcher=JAVA"
         )
-    options = [f"--job_server_java_launcher={server_program(java, arguments)}"]
-    if arguments.value("--flink_job_server_jar") is None and version == FLINK_VERSION:
+    options = [f"--job-server-java-launcher={server_program(java, arguments)}"]
+    if arguments.value("--flink-job-server-jar") is None and version == FLINK_VERSION:
         try:
-            options.append(f"--flink_job_server_jar={flink_jar()}")
+            options.append(f"--flink-job-server-jar={flink_jar()}")
             options += _few_key_groups(arguments)
             if _endless(arguments):
                 sys.stderr.write(
                     f"weir: Beam's job server of {FLINK_BEAM_VERSION} keeps a few kB for every "
                     f"bundle, and has at most {_FEW_GROUPS} workers a step unless --parallelism is "
-                    "more; for weeks give --flink_job_server_jar of 2.76 or later\n"
+                    "more; for weeks give --flink-job-server-jar of 2.76 or later\n"
                 )
         except StackError:
             # Beam fetches the one that is published for the version.
-            options.append(f"--flink_version={version}")
+            options.append(f"--flink-version={version}")
     return options
 
 
@@ -223,11 +225,11 @@ def _few_key_groups(arguments: Arguments) -> list[str]:
     group, of which Flink makes at least 128: a task manager of 512 MB ended after 19 minutes. Not
     by what the cluster has now, nor where a job resumes: Flink has its number from the checkpoint.
     """
-    if arguments.has("--max_parallelism") or arguments.has("--resume"):
+    if arguments.has("--max-parallelism") or arguments.has("--resume"):
         return []
     parallelism = arguments.value("--parallelism") or ""
     groups = max(_FEW_GROUPS, int(parallelism) if parallelism.isdecimal() else 0)
-    return [f"--max_parallelism={groups}"]
+    return [f"--max-parallelism={groups}"]
 
 
 def _state_folder() -> Path:

@@ -32,7 +32,7 @@ class FlinkAddress:
         except ValueError:
             host = port = None
         if not host or url.scheme not in ("http", "https"):
-            raise OptionError(f"--flink_master {master!r} is no address: give HOST:PORT of its UI")
+            raise OptionError(f"--flink-master {master!r} is no address: give HOST:PORT of its UI")
         return cls(url.scheme == "https", host, port or (443 if url.scheme == "https" else 8081))
 
     def ask(self, path: str, method: str = "GET", body: object = None) -> Any:

@@ -13,7 +13,7 @@ from weir.infra.local.isolated import is_isolated
 from weir.infra.local.loopback import is_possible
 from weir.infra.local.tethered import tethered
 from weir.pipelines.errors import OptionError
-from weir.pipelines.runners.arguments import Arguments
+from weir.pipelines.options.command_line import Arguments
 
 _BY_PROXY = "no_grpc_proxy"
 _LOCAL = "localhost,127.0.0.1,::1"
@@ -42,17 +42,17 @@ def server_program(program: str, arguments: Arguments) -> str:
     """Return what Beam is to start for a server of its own: the program, kept on loopback.
 
     Raises OptionError where the program is not here, or where the system cannot keep it and
-    --open_ports does not say that it need not be.
+    --open-ports does not say that it need not be.
     """
     found = shutil.which(program)
     if found is None:
         raise OptionError(f"{program} is no program of this machine, and Weir fetches none from it")
-    on_loopback = not arguments.has("--open_ports") and is_possible()
-    if not (on_loopback or arguments.has("--open_ports") or is_isolated()):
+    on_loopback = not arguments.has("--open-ports") and is_possible()
+    if not (on_loopback or arguments.has("--open-ports") or is_isolated()):
         raise OptionError(
             "Beam's servers would listen on every interface without a login, and this system does "
             "not let them be kept on loopback (it takes Linux with seccomp). Give the command a "
             "network of its own: python -m weir.infra.local.isolated weir run ...; or say "
-            "--open_ports, where a firewall keeps others out"
+            "--open-ports, where a firewall keeps others out"
         )
     return str(tethered(found, on_loopback=on_loopback))

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
-from apache_beam.options.pipeline_options import PipelineOptions
-
 from weir.distribution import install_command
-from weir.pipelines.options import ModerationSettings
-from weir.pipelines.options.cold import DEFAULT, ColdStart, ColdStartOptions, share_of
 from weir.pipelines.screening.stream_sample import posts_of_topics
+from weir.pipelines.settings import ModerationSettings
+from weir.pipelines.settings.cold import ColdStart
 from weir.policies.policy import Policy
 from weir.transforms.read import SourceError
 from weir.transforms.screen import ScreenError
@@ -30,16 +28,15 @@ class Fitted:
     refusals: tuple[str, ...]
 
 
-def cold_started(options: PipelineOptions, settings: ModerationSettings) -> ModerationSettings:
+def cold_started(settings: ModerationSettings) -> ModerationSettings:
     """Return the settings with a head for every policy that can have one; says so on stderr.
 
     Where none can be fitted the policy's posts are all judged, as without a cold start.
-    OptionError where the options are wrong; ScreenError where the encoder they ask for is missing.
+    OptionError where the audits take the whole share; ScreenError where the encoder is missing.
     """
-    chosen = options.view_as(ColdStartOptions)
+    chosen = settings.said.cold
     if chosen.cold_start == "off":
         return settings
-    share_of(chosen.cold_start)
     # Where every post is audited nothing is left to rank.
     if not settings.stages.screens or settings.audit_rate >= 1:
         return settings
@@ -47,7 +44,7 @@ def cold_started(options: PipelineOptions, settings: ModerationSettings) -> Mode
     missing = headless(settings.policies.policies, screen)
     if not missing:
         return settings
-    start = ColdStart.parse(chosen.cold_start, settings.audit_rate, chosen.encoder)
+    start = ColdStart.of(float(chosen.cold_start), settings.audit_rate, chosen.encoder)
     encoder = Encoder.load() if start.encoder else None
     try:
         # A replay that goes on fits the same heads again, whatever has arrived meanwhile.
@@ -66,7 +63,7 @@ def cold_started(options: PipelineOptions, settings: ModerationSettings) -> Mode
         return settings
     source = ColdScreenSource.adding(settings.screen, fitted.heads, fitted.reports)
     shares = settings.shares
-    if shares is not None and chosen.cold_start != DEFAULT:
+    if shares is not None and chosen.share is not None:
         own = tuple((head.policy_id, start.settings.escalated) for head in fitted.heads)
         shares = replace(shares, own=own)
     return replace(settings, screen=source, shares=shares)

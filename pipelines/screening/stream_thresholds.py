@@ -16,8 +16,8 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.options import ModerationSettings
 from weir.pipelines.screening.stream_sample import posts_of_topics
+from weir.pipelines.settings import ModerationSettings
 from weir.transforms.read import SourceError
 from weir.transforms.screen.thresholds.applied import Start
 from weir.transforms.screen.thresholds.group import SPEED, YOUNG

@@ -14,8 +14,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, cast
 
-from apache_beam.options.pipeline_options import PipelineOptions
-
 from tests.benchmarks.batching_model import (
     PUBLISHED_REQUESTS_PER_S,
     PUBLISHED_TOKENS_IN,
@@ -33,7 +31,8 @@ from tests.benchmarks.judging import (
     warming,
 )
 from tests.benchmarks.simulated_gpu import Simulation
-from weir.pipelines.options.engines import JudgeOptions, engine_factory
+from weir.pipelines.options.job import JobOptions, read
+from weir.pipelines.settings.engines import engine_factory
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import Contract, PolicySet
 from weir.transforms.judge.engine import Engine
@@ -59,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--engine", default="simulated")
     parser.add_argument("--gpus", type=int, nargs="+", default=[1, 8], help="simulated ones")
     parser.add_argument("--seconds", type=float, default=120, help="that each run is to take")
-    parser.add_argument("--shape_requests", type=int, default=8000, help="for shapes of bundles")
-    parser.add_argument("--time_scale", type=float, default=1.0, help="simulated s in one s")
+    parser.add_argument("--shape-requests", type=int, default=8000, help="for shapes of bundles")
+    parser.add_argument("--time-scale", type=float, default=1.0, help="simulated s in one s")
     parser.add_argument("--requests", type=int, default=200, help="where nothing is simulated")
     parser.add_argument("--repeats", type=int, default=3, help="where nothing is simulated")
     parser.add_argument("--prism", type=Path, help="the runner's binary, to measure on it as well")
@@ -122,9 +121,9 @@ def _shapes(
     if prism is not None:
         on_prism = [
             "--runner=PrismRunner",
-            f"--prism_location={prism}",
-            "--environment_type=LOOPBACK",
-            "--job_server_timeout=3600",
+            f"--prism-location={prism}",
+            "--environment-type=LOOPBACK",
+            "--job-server-timeout=3600",
         ]
         ways[f"Prism, source bundles of {SOURCE_ROWS:,}"] = lambda: in_beam(
             watched, batches, policies, SOURCE_ROWS, on_prism
@@ -173,8 +172,8 @@ def _plan(beam: Measured, simulation: Simulation) -> None:
 def _real(
     policies: PolicySet, options: argparse.Namespace, of_engine: Sequence[str]
 ) -> dict[str, Any]:
-    named = PipelineOptions([f"--engine={options.engine}", *of_engine]).view_as(JudgeOptions)
-    engine = engine_factory(named, policies)()
+    said = JobOptions.of(read([f"--engine={options.engine}", *of_engine])[0])
+    engine = engine_factory(said.judge, said.endpoint, policies)()
     # Answers of a label are the shortest there are, so what Weir costs weighs most.
     policies = PolicySet(tuple(replace(p, contract=Contract.LABEL) for p in policies.policies))
     watched, batches = Watched(engine), escalated(options.requests, policies)

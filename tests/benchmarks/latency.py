@@ -5,7 +5,7 @@ real Kafka broker; one post in twenty is escalated, and judged by the exemplar. 
 from a post's arrival until its screening was seen in BigQuery, by ten queries a second at most.
 
 ``--provisional`` measures the flags that go out before the verdict, while a judge takes five
-seconds (``--judge_seconds``) for each post.
+seconds (``--judge-seconds``) for each post.
 """
 
 import argparse
@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=1000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--provisional", action="store_true")
-    parser.add_argument("--judge_seconds", type=float, default=5)
+    parser.add_argument("--judge-seconds", type=float, default=5)
     chosen = parser.parse_args(argv)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-latency-")))

@@ -21,7 +21,7 @@ from weir.transforms.judge.endpoint.failures import Again, Failure
 from weir.transforms.judge.endpoint.gate import Gate
 from weir.transforms.judge.endpoint.settings import Backoff
 
-DEADLINE_S = 600.0  # of --judge_timeout: what waits longer is a dead letter
+DEADLINE_S = 600.0  # of --judge-timeout: what waits longer is a dead letter
 CONCURRENCY = 32
 _REFUSAL_S = 0.05
 
@@ -177,7 +177,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--answer_seconds", type=float, nargs="+", default=[0.5, 8.0])
+    parser.add_argument("--answer-seconds", type=float, nargs="+", default=[0.5, 8.0])
     options = parser.parse_args(argv)
     print("limit, answers take, Retry-After: rate (least, median), refused, longest wait, dead")
     for says_when, answer_s in itertools.product((True, False), options.answer_seconds):

@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     arguments = [f"--runner={options.runner}"]
     if options.runner == "direct" and options.processes > 1:
-        arguments.append(f"--direct_num_workers={options.processes}")
-        arguments.append("--direct_running_mode=multi_processing")
+        arguments.append(f"--direct-num-workers={options.processes}")
+        arguments.append("--direct-running-mode=multi_processing")
     with broker() as bootstrap:
         kafka = KafkaSettings(bootstrap)
         ensure_topics(kafka, [TOPIC], 1)

@@ -43,7 +43,7 @@ def on_flink(cluster):
     """Return the arguments that run a job on a cluster."""
     return [
         "--runner=flink",
-        f"--flink_master={cluster.rest}",
-        "--environment_type=EXTERNAL",
-        f"--environment_config={cluster.workers}",
+        f"--flink-master={cluster.rest}",
+        "--environment-type=EXTERNAL",
+        f"--environment-config={cluster.workers}",
     ]

@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-soak-")))
         stream = stream_of(stack, folder, at_half)
         arguments, kept = ["--runner=prism"], folder
-        no_cache = "--cache_mb=0"  # it grows to its limit, as it should, and for hours here
+        no_cache = "--cache-mb=0"  # it grows to its limit, as it should, and for hours here
         if chosen.runner == "flink":
             cluster = stack.enter_context(flink_cluster())
             arguments, kept = on_flink(cluster), cluster.folder / "checkpoints"

@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tests.engine.policies import CODES, POLICIES
 from weir.pipelines.demo import Stack, query
 from weir.pipelines.job.moderate import launch
-from weir.pipelines.options import ModerationSettings
+from weir.pipelines.settings import ModerationSettings
 from weir.policies.policy import PolicySet
 from weir.transforms.counts import Counts, counts_of
 from weir.transforms.judge.engine import Completion, Request
@@ -79,9 +79,9 @@ class Job:
             [
                 *self.stack.arguments(),
                 f"--topics={self.name}",
-                f"--flagged_topic={self.name}-flagged",
-                f"--dead_letter_topic={self.name}-dead",
-                f"--run_name={self.name}",
+                f"--flagged-topic={self.name}-flagged",
+                f"--dead-letter-topic={self.name}-dead",
+                f"--run={self.name}",
                 "--stop=latest",
             ]
         )

@@ -19,7 +19,7 @@ ALONE = {
     "cold_start": "--data {more} --seeds 1 --examples 10 --verdicts 40 --asked 40 --json {out}",
     "evasion": "--data {few} --json {out}",
     "hostile": "--size 2000 --kind words --kind headers",
-    "judge": "--seconds 0.1 --gpus 1 --shape_requests 64 --out {out}",
+    "judge": "--seconds 0.1 --gpus 1 --shape-requests 64 --out {out}",
     "live_certificate": "--streams 2 --json {out}",
     "replaying": "--messages 200 --processes 1",
     "screening": "--posts 50 --rounds 1 --longest 2000 --json {out}",

@@ -46,7 +46,7 @@ def topic(kafka):
 
 def run(kafka, bigquery, topic: str, *more: str):
     arguments = [*Stack(KafkaSettings(kafka), bigquery).arguments(), f"--topics={topic}"]
-    arguments += [f"--run_name={topic}", "--stop=latest", f"--flagged_topic={topic}-flagged"]
+    arguments += [f"--run={topic}", "--stop=latest", f"--flagged-topic={topic}-flagged"]
     arguments += ["--reading=off"]
     return moderate.run([*arguments, *more])
 
@@ -100,7 +100,7 @@ def test_an_encoder_that_is_not_installed_is_said_before_anything_starts(
 @pytest.mark.parametrize(
     ("examples", "options", "said"),
     [
-        ({}, ["--cold_start=off"], ""),
+        ({}, ["--cold-start=off"], ""),
         ({"safe": ()}, [], "no cold start, so every post is judged: The policy cheats has no safe"),
     ],
 )
@@ -175,8 +175,8 @@ def train(bigquery, tmp_path, *more: str):
         app,
         [
             *("screen", "train", "--from-verdicts", "--policies", str(tmp_path / "p")),
-            *("--project", bigquery.project, "--dataset", bigquery.dataset),
-            *("--rest", bigquery.rest_endpoint, "--grpc", bigquery.grpc_endpoint),
+            *("--bigquery-project", bigquery.project, "--bigquery-dataset", bigquery.dataset),
+            *("--bigquery-rest", bigquery.rest_endpoint, "--bigquery-grpc", bigquery.grpc_endpoint),
             *("--out", str(tmp_path / "out"), *more),
         ],
     )
@@ -245,7 +245,7 @@ def test_an_audit_of_more_than_the_budget_is_refused_only_where_a_policy_lacks_a
     kafka, bigquery, topic, tmp_path
 ) -> None:
     with pytest.raises(OptionError, match="raise the budget or lower the audit rate"):
-        run(kafka, bigquery, topic, f"--policies={library(tmp_path)}", "--audit_rate=0.2")
+        run(kafka, bigquery, topic, f"--policies={library(tmp_path)}", "--audit-rate=0.2")
 
 
 @pytest.mark.parametrize("budget", ["half", "0", "1.5", "nan"])
@@ -253,4 +253,4 @@ def test_a_budget_that_is_no_share_is_refused_whatever_the_policies(
     kafka, bigquery, topic, budget: str
 ) -> None:
     with pytest.raises(OptionError, match="give a share such as"):
-        run(kafka, bigquery, topic, f"--cold_start={budget}")
+        run(kafka, bigquery, topic, f"--cold-start={budget}")

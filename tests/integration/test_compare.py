@@ -216,8 +216,13 @@ def test_what_judging_cost_is_counted_for_the_posts_that_both_have(bigquery, nam
 
 
 def weir(settings, *arguments):
-    service = ["--project", settings.project, "--dataset", settings.dataset]
-    service += ["--rest", settings.rest_endpoint, "--grpc", settings.grpc_endpoint]
+    service = ["--bigquery-project", settings.project, "--bigquery-dataset", settings.dataset]
+    service += [
+        "--bigquery-rest",
+        settings.rest_endpoint,
+        "--bigquery-grpc",
+        settings.grpc_endpoint,
+    ]
     return CliRunner().invoke(app, ["compare", *map(str, arguments), *service])
 
 
@@ -297,7 +302,7 @@ def test_a_hostile_post_is_text_and_nothing_else_on_the_page_and_the_terminal(
         (["A", "B", "--show", "-1"], "--show"),
         (["A", "B", "--html", "no/such/folder/page.html"], "--html"),
         (["A", "OTHER"], "no day is in both"),
-        (["A", "B", "--dataset", "no_such_dataset"], "no_such_dataset"),
+        (["A", "B", "--bigquery-dataset", "no_such_dataset"], "no_such_dataset"),
     ],
 )
 def test_what_cannot_be_compared_ends_with_a_sentence_and_exit_code_2(
@@ -310,7 +315,7 @@ def test_what_cannot_be_compared_ends_with_a_sentence_and_exit_code_2(
     put(bigquery, "screenings", [late])
     replaced = {"A": a, "B": b, "OTHER": f"{a}-late", "A@no-such-version": f"{a}@no-such-version"}
     arguments = [replaced.get(each, each) for each in arguments]
-    dataset = arguments.index("--dataset") if "--dataset" in arguments else None
+    dataset = arguments.index("--bigquery-dataset") if "--bigquery-dataset" in arguments else None
     settings = bigquery if dataset is None else replace(bigquery, dataset=arguments[dataset + 1])
     result = weir(settings, *arguments[:dataset])
     assert result.exit_code == 2

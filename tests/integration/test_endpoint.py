@@ -11,7 +11,7 @@ def test_a_job_waits_for_its_server_and_loses_nothing(kafka, bigquery):
     server.then = chat(VIOLATES, prompt_tokens=700, completion_tokens=40)
     job = Job(kafka, bigquery)
     job.send(post(number, f"buy cheap followers now {number}") for number in range(40))
-    arguments = [f"--endpoint_url={server.url}", "--audit_rate=1"]
+    arguments = [f"--endpoint-url={server.url}", "--audit-rate=1"]
     goes_away = threading.Thread(target=_outage, args=(server,))
     goes_away.start()
     try:

@@ -63,8 +63,13 @@ def test_a_version_of_another_policy_is_refused(bigquery):
 
 
 def test_a_version_that_no_run_has_used_ends_with_a_sentence_and_exit_code_2(bigquery):
-    service = ["--project", bigquery.project, "--dataset", bigquery.dataset]
-    service += ["--rest", bigquery.rest_endpoint, "--grpc", bigquery.grpc_endpoint]
+    service = ["--bigquery-project", bigquery.project, "--bigquery-dataset", bigquery.dataset]
+    service += [
+        "--bigquery-rest",
+        bigquery.rest_endpoint,
+        "--bigquery-grpc",
+        bigquery.grpc_endpoint,
+    ]
     judge = ["--engine", "endpoint", "--against", "f" * 16]
     result = CliRunner().invoke(app, ["policy", "evaluate", "spam", *judge, *service])
     assert result.exit_code == 2

@@ -28,7 +28,7 @@ def job(kafka, bigquery):
 def test_dead_letters_deferrals_and_violations_let_the_offset_go_on(job):
     hostile = [*UNREADABLE.values(), *READABLE.values(), *EITHER.values()]
     job.send([*POSTS, *hostile])
-    counts = job.whole(f"--group={job.name}", "--budget_share=0.5", "--audit_rate=0.02")
+    counts = job.whole(f"--group={job.name}", "--budget-share=0.5", "--audit-rate=0.02")
     assert min(counts.dead_letters, counts.deferred, counts.violations) > 0
     assert job.committed(job.name, job.name) == job.ends(job.name)
 
@@ -59,12 +59,12 @@ def test_a_run_that_is_repeated_reads_what_came_since_and_says_so(job, capsys):
 def test_a_repeated_run_decides_all_again_where_it_is_told_to(job):
     job.send(POSTS[:30])
     assert job.whole("--start=earliest").messages == job.whole("--start=earliest").messages == 30
-    assert job.whole("--run_name=another").messages == 30
+    assert job.whole("--run=another").messages == 30
 
 
 def test_a_run_in_several_processes_begins_where_the_last_one_came_to_its_end(job):
     job.send(POSTS[:30])
-    processes = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    processes = ["--direct-num-workers=2", "--direct-running-mode=multi_processing"]
     assert job.whole(*processes).messages == 30
     assert job.committed(f"weir-{job.name}", job.name) == job.ends(job.name)
     assert job.whole(*processes).messages == 0

@@ -238,8 +238,20 @@ def test_the_live_certificate_rests_on_the_judges_answers(bigquery, run):
 
 
 def weir_audit(settings, run, *more):
-    command = ["screen", "audit", "--project", settings.project, "--dataset", settings.dataset]
-    command += ["--rest", settings.rest_endpoint, "--grpc", settings.grpc_endpoint]
+    command = [
+        "screen",
+        "audit",
+        "--bigquery-project",
+        settings.project,
+        "--bigquery-dataset",
+        settings.dataset,
+    ]
+    command += [
+        "--bigquery-rest",
+        settings.rest_endpoint,
+        "--bigquery-grpc",
+        settings.grpc_endpoint,
+    ]
     return CliRunner().invoke(app, [*command, "--run", run, "--days", "0", *more])
 
 
@@ -306,7 +318,7 @@ def test_missed_posts_are_written_once_as_labels_of_every_policy_that_judged_the
     [
         (["--run", "no-such-run"], "no-such-run"),
         (["--days", "-1"], "--days"),
-        (["--dataset", "no_such_dataset"], "no_such_dataset"),
+        (["--bigquery-dataset", "no_such_dataset"], "no_such_dataset"),
     ],
 )
 def test_an_audit_of_nothing_ends_with_a_sentence_and_exit_code_2(bigquery, run, more, said):

@@ -14,9 +14,9 @@ from tests.hostile import EITHER, READABLE, UNREADABLE
 from weir.pipelines.demo import TOPIC, Stack, fill, moderate_once, query, with_edit
 from weir.pipelines.job import moderate
 from weir.pipelines.job.provenance import draw_salt
-from weir.pipelines.options import ModerationSettings
 from weir.pipelines.runners import job_options
 from weir.pipelines.screening.stream_thresholds import started
+from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.screen import STARTER, Screen
@@ -50,9 +50,9 @@ class Job:
         return [
             *Stack(self.kafka, self.bigquery).arguments(),
             f"--topics={self.name}",
-            f"--flagged_topic={self.name}-flagged",
-            f"--dead_letter_topic={self.name}-dead",
-            f"--run_name={self.name}",
+            f"--flagged-topic={self.name}-flagged",
+            f"--dead-letter-topic={self.name}-dead",
+            f"--run={self.name}",
             "--stop=latest",
             "--reading=off",  # at twenty milliseconds a post, where the encoder is installed
         ]
@@ -132,9 +132,9 @@ def test_a_second_run_over_the_same_topic_leaves_the_views_as_they_were(job):
         "SELECT topic, `partition`, `offset`, policy_id, decided_by, verdict FROM "
         "`{dataset}.labels` WHERE run = @run ORDER BY 1, 2, 3, 4"
     )
-    first_counts = job.run("--budget_per_head=off")
+    first_counts = job.run("--budget-per-head=off")
     first = job.rows(labels)
-    second_counts = job.run("--budget_per_head=off")
+    second_counts = job.run("--budget-per-head=off")
     assert second_counts == first_counts
     assert job.rows(labels) == first
     assert len(first) == len(POSTS) * 8
@@ -183,7 +183,7 @@ def test_the_audits_lot_is_drawn_by_a_secret_of_the_dataset_that_stays(job):
     salt = draw_salt(job.bigquery)
     assert len(salt) == 32
     job.send(POSTS)
-    job.run("--audit_rate=0.5")
+    job.run("--audit-rate=0.5")
     audited_here = "SELECT DISTINCT content_id FROM `{dataset}.verdicts` WHERE run = @run "
     drawn = {row["content_id"] for row in job.rows(audited_here + "AND route = 'audit'")}
     screened = job.rows("SELECT DISTINCT content_id FROM `{dataset}.screenings` WHERE run = @run")
@@ -213,13 +213,13 @@ def test_a_sentence_of_a_policy_changes_and_with_it_verdicts_on_the_same_posts(k
 
 def test_a_second_screen_beside_the_first_changes_nothing_but_the_comparison(job, tmp_path):
     job.send(POSTS)
-    fixed = ("--audit_rate=0.5", "--budget_per_head=off")
+    fixed = ("--audit-rate=0.5", "--budget-per-head=off")
     alone = job.run(*fixed)
     labels = "SELECT * FROM `{dataset}.labels` WHERE run = @run ORDER BY `partition`, `offset`, "
     before = job.rows(labels + "policy_id")
     starter = Screen.load(STARTER)
     starter.with_thresholds(np.ones(len(starter.policy_ids))).save(tmp_path, {"note": "clears all"})
-    beside = job.run(*fixed, f"--shadow_screen={tmp_path}")
+    beside = job.run(*fixed, f"--shadow-screen={tmp_path}")
     assert beside == alone
     assert job.rows(labels + "policy_id") == before
     compared = job.rows("SELECT * FROM `{dataset}.screen_comparison` WHERE run = @run")
@@ -233,7 +233,7 @@ def test_a_second_screen_beside_the_first_changes_nothing_but_the_comparison(job
 
 def test_a_wrong_text_field_fails_and_the_fields_that_hold_text_are_named(job, capsys):
     job.send(POSTS[:3])
-    assert moderate.main([*job.arguments(), "--text_field=body"]) == 1
+    assert moderate.main([*job.arguments(), "--text-field=body"]) == 1
     shown = capsys.readouterr()
     assert "there is no text in the field body; the fields that hold text are text, id" in shown.err
     assert "dead, decode: missing_text:" in shown.out
@@ -244,12 +244,12 @@ def test_a_wrong_text_field_fails_and_the_fields_that_hold_text_are_named(job, c
     [
         ("--topics=no-such-topic", "no-such-topic"),
         ("--brokers=127.0.0.1:1", "127.0.0.1:1"),
-        ("--bigquery_dataset=no_such_dataset", "no_such_dataset"),
+        ("--bigquery-dataset=no_such_dataset", "no_such_dataset"),
         ("--policies=no/such/folder", "no/such/folder"),
         ("--screen=no/such/screen", "no/such/screen"),
-        ("--shadow_screen=no/such/screen", "no/such/screen"),
+        ("--shadow-screen=no/such/screen", "no/such/screen"),
         ("--start=yesterday-ish", "--start"),
-        ("--audit_rate=2", "--audit_rate"),
+        ("--audit-rate=2", "--audit-rate"),
     ],
 )
 def test_what_cannot_work_ends_at_start_with_a_sentence_and_exit_code_2(job, capsys, change, said):

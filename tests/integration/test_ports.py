@@ -38,21 +38,21 @@ def job(kafka, bigquery):
         "run",
         *Stack(settings, bigquery).arguments(),
         f"--topics={name}",
-        f"--flagged_topic={name}-flagged",
-        f"--dead_letter_topic={name}-dead",
-        f"--run_name={name}",
+        f"--flagged-topic={name}-flagged",
+        f"--dead-letter-topic={name}-dead",
+        f"--run={name}",
     ]
 
 
 def test_a_job_in_this_process_opens_the_port_of_its_numbers_alone(job, tmp_path):
     (port,) = free_ports(1)
-    with started(tmp_path / "log", *job, f"--metrics_port={port}") as weir:
+    with started(tmp_path / "log", *job, f"--metrics-port={port}") as weir:
         seen = listening(weir, bool)
     assert {(each.on_loopback, each.port) for each in seen} == {(True, port)}
 
 
 def test_the_ports_of_several_processes_are_on_loopback(job, tmp_path):
-    processes = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    processes = ["--direct-running-mode=multi_processing", "--direct-num-workers=2"]
     with started(tmp_path / "log", *job, *processes) as weir:
         # Two workers, each with ports for control, data, state and logging.
         seen = listening(weir, lambda seen: len(seen) >= 6)

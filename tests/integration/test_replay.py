@@ -25,14 +25,14 @@ class Replay(Job):
     """A topic of posts, and a replay of all of it under the topic's name."""
 
     def arguments(self):
-        own = ("--topics", "--run_name", "--stop", "--flagged", "--dead")
+        own = ("--topics", "--run", "--stop", "--flagged", "--dead")
         kept = [each for each in super().arguments() if not each.startswith(own)]
         return [
             *kept,
             f"--topic={self.name}",
             "--from=earliest",
             f"--run={self.name}",
-            "--audit_rate=0.1",
+            "--audit-rate=0.1",
         ]
 
     def replay(self, *more):
@@ -117,12 +117,12 @@ def test_a_query_of_ones_own_selects_posts(job, tmp_path):
 
 
 def test_a_budget_is_never_exceeded_and_what_is_over_it_waits(job):
-    counts = job.replay("--budget=40", "--cache_mb=0")
+    counts = job.replay("--budget=40", "--cache-mb=0")
     assert counts.imbalances() == []
     assert 0 < counts.verdicts <= 40
     assert counts.deferred == counts.escalations - counts.verdicts > 0
     assert any("over the budget of 40 requests" in each for each in job.said)
-    assert job.replay("--budget=40", "--cache_mb=0") is None
+    assert job.replay("--budget=40", "--cache-mb=0") is None
 
 
 def test_an_engine_is_as_fast_as_in_its_busiest_two_minutes_in_a_row(bigquery):
@@ -153,6 +153,6 @@ def test_who_declines_has_started_nothing(job):
 
 def test_a_name_that_another_run_has_is_refused(job):
     name = f"{job.name}-live"
-    moderate.run([*Job.arguments(job), f"--run_name={name}"])
+    moderate.run([*Job.arguments(job), f"--run={name}"])
     with pytest.raises(WeirError, match="a run that was no replay"):
         job.replay(f"--run={name}")

@@ -85,8 +85,20 @@ def test_a_post_counts_once_for_all_policies_and_a_shadow_policy_not_at_all(bigq
 
 
 def weir_report(settings, *more):
-    command = ["report", "--project", settings.project, "--dataset", settings.dataset]
-    command += ["--rest", settings.rest_endpoint, "--grpc", settings.grpc_endpoint, *more]
+    command = [
+        "report",
+        "--bigquery-project",
+        settings.project,
+        "--bigquery-dataset",
+        settings.dataset,
+    ]
+    command += [
+        "--bigquery-rest",
+        settings.rest_endpoint,
+        "--bigquery-grpc",
+        settings.grpc_endpoint,
+        *more,
+    ]
     return CliRunner().invoke(app, command)
 
 
@@ -97,7 +109,7 @@ def test_the_command_writes_the_page_and_can_leave_texts_out(bigquery, run, tmp_
     more = ["--run", run, "--days", "0", "--out", str(out)]
     assert weir_report(bigquery, *more).exit_code == 0
     assert "&lt;b&gt;a secret&lt;/b&gt;" in out.read_text("utf-8")
-    assert weir_report(bigquery, *more, "--hide_text").exit_code == 0
+    assert weir_report(bigquery, *more, "--hide-text").exit_code == 0
     assert "secret" not in out.read_text("utf-8")
 
 
@@ -106,7 +118,7 @@ def test_the_command_writes_the_page_and_can_leave_texts_out(bigquery, run, tmp_
     [
         (["--run", "no-such-run", "--out", "x.html"], "no-such-run"),
         (["--days", "-1", "--out", "x.html"], "--days is -1"),
-        (["--dataset", "no_such_dataset", "--out", "x.html"], "no_such_dataset"),
+        (["--bigquery-dataset", "no_such_dataset", "--out", "x.html"], "no_such_dataset"),
     ],
 )
 def test_a_report_of_nothing_is_one_sentence_and_exit_code_2(bigquery, more, said):

@@ -32,8 +32,21 @@ def run(bigquery):
 
 
 def weir(settings, command, *more):
-    words = ["review", command, "--project", settings.project, "--dataset", settings.dataset]
-    words += ["--rest", settings.rest_endpoint, "--grpc", settings.grpc_endpoint, *more]
+    words = [
+        "review",
+        command,
+        "--bigquery-project",
+        settings.project,
+        "--bigquery-dataset",
+        settings.dataset,
+    ]
+    words += [
+        "--bigquery-rest",
+        settings.rest_endpoint,
+        "--bigquery-grpc",
+        settings.grpc_endpoint,
+        *more,
+    ]
     return CliRunner().invoke(app, words)
 
 
@@ -60,7 +73,7 @@ def decide(path, decisions):
 
 def test_what_is_exported_decided_and_imported_is_what_the_views_say(bigquery, run, tmp_path):
     path = tmp_path / "sample.csv"
-    assert export(bigquery, run, path, "--per_stratum", "6").exit_code == 0
+    assert export(bigquery, run, path, "--per-stratum", "6").exit_code == 0
     rows = decide(path, ["safe", "violates", "safe", ""])
     assert len(rows) == 6
     assert all(row["text"].startswith("'=post") for row in rows)
@@ -83,20 +96,20 @@ def test_what_is_exported_decided_and_imported_is_what_the_views_say(bigquery, r
 
 def test_the_next_sample_has_none_that_a_person_decided(bigquery, run, tmp_path):
     path = tmp_path / "sample.csv"
-    export(bigquery, run, path, "--per_stratum", "10")
+    export(bigquery, run, path, "--per-stratum", "10")
     decided = decide(path, ["safe"] * 4)[:4]
     weir(bigquery, "import", str(path), "--run", run, "--reviewer", "ann")
-    export(bigquery, run, path, "--per_stratum", "10")
+    export(bigquery, run, path, "--per-stratum", "10")
     left = {row["decision_id"] for row in lines_of(path)}
     assert len(left) == 6
     assert not left & {row["decision_id"] for row in decided}
-    export(bigquery, run, path, "--per_stratum", "10", "--again")
+    export(bigquery, run, path, "--per-stratum", "10", "--again")
     assert len(lines_of(path)) == 10
 
 
 def test_a_file_given_twice_counts_once_and_a_changed_mind_counts_last(bigquery, run, tmp_path):
     path = tmp_path / "sample.csv"
-    export(bigquery, run, path, "--per_stratum", "1")
+    export(bigquery, run, path, "--per-stratum", "1")
     for decision in ("safe", "safe", "violates"):
         decide(path, [decision])
         weir(bigquery, "import", str(path), "--run", run, "--reviewer", "ann")
@@ -106,7 +119,7 @@ def test_a_file_given_twice_counts_once_and_a_changed_mind_counts_last(bigquery,
 
 def test_bad_rows_are_named_by_line_and_the_good_ones_stored(bigquery, run, tmp_path):
     path = tmp_path / "sample.csv"
-    export(bigquery, run, path, "--per_stratum", "3")
+    export(bigquery, run, path, "--per-stratum", "3")
     rows = decide(path, ["safe", "perhaps", "safe"])
     path.write_text(path.read_text("utf-8").replace(rows[2]["decision_id"], "no-such-id"), "utf-8")
     done = weir(bigquery, "import", str(path), "--run", run, "--reviewer", "ann")
@@ -134,7 +147,7 @@ def test_a_cleared_post_may_be_reviewed_too(bigquery, run, tmp_path):
 
 def test_disagreements_are_labels_and_examples(bigquery, run, tmp_path):
     path = tmp_path / "sample.csv"
-    export(bigquery, run, path, "--per_stratum", "2")
+    export(bigquery, run, path, "--per-stratum", "2")
     decide(path, ["safe", "violates"])
     weir(bigquery, "import", str(path), "--run", run, "--reviewer", "ann")
     out = tmp_path / "labels.csv"
@@ -149,7 +162,7 @@ def test_disagreements_are_labels_and_examples(bigquery, run, tmp_path):
 
 def test_items_for_coop_name_the_decision(bigquery, run, tmp_path):
     path = tmp_path / "items.json"
-    more = ["--form", "coop", "--item_type", "t1", "--per_stratum", "2", "--blind"]
+    more = ["--form", "coop", "--item-type", "t1", "--per-stratum", "2", "--blind"]
     assert export(bigquery, run, path, *more).exit_code == 0
     items = json.loads(path.read_text("utf-8"))["items"]
     assert {item["typeId"] for item in items} == {"t1"}
@@ -161,7 +174,7 @@ def test_items_for_coop_name_the_decision(bigquery, run, tmp_path):
     ("command", "said"),
     [
         (["export", "--run", "no-such-run", "--out", "x.csv"], "no-such-run"),
-        (["export", "--per_stratum", "51", "--out", "x.csv"], "give 1 to 50"),
+        (["export", "--per-stratum", "51", "--out", "x.csv"], "give 1 to 50"),
         (["export", "--days", "-1", "--out", "x.csv"], "--days is -1"),
         (["import", "no-such-file.csv"], "there is no such file"),
         (["learn", "--as", "examples", "--out", "x.csv"], "name it by --policy"),

@@ -24,7 +24,7 @@ class Halves(Job):
 
     def part(self, *arguments):
         taken = [a for a in self.arguments() if not a.startswith("--topics")]
-        topics = [f"--escalation_topic={self.name}-esc", f"--deferred_topic={self.name}-later"]
+        topics = [f"--escalation-topic={self.name}-esc", f"--deferred-topic={self.name}-later"]
         return moderate.run([*taken, *topics, *arguments])
 
     def whole(self, *arguments):
@@ -41,13 +41,13 @@ def job(kafka, bigquery):
 
 def test_two_jobs_decide_what_one_does_under_the_same_ids(job):
     job.send(POSTS)
-    one = job.whole("--audit_rate=0.2")
+    one = job.whole("--audit-rate=0.2")
     labels, verdicts = job.rows(LABELS), job.rows(VERDICTS)[0]
     assert one.audits > 0
 
-    screened = job.whole("--stages=screen", "--audit_rate=0.2", "--start=earliest")
+    screened = job.whole("--stages=screen", "--audit-rate=0.2", "--start=earliest")
     # The escalations keep the run and mode of the job that screened, whatever this one is called.
-    judged = job.part("--stages=judge", "--run_name=another", "--mode=shadow")
+    judged = job.part("--stages=judge", "--run=another", "--mode=shadow")
     assert screened.imbalances() == judged.imbalances() == []
     assert screened.escalations_sent == judged.escalations_read == one.escalations
     assert (judged.verdicts, judged.violations) == (one.verdicts, one.violations)
@@ -95,7 +95,7 @@ def test_what_is_no_escalation_is_a_dead_letter_of_the_job_that_judges(job):
 
 def test_what_is_over_the_budget_is_judged_by_a_later_run(job):
     job.send(POSTS)
-    first = job.whole("--audit_rate=0.2", "--budget_share=0.4", "--cache_mb=0")
+    first = job.whole("--audit-rate=0.2", "--budget-share=0.4", "--cache-mb=0")
     assert first.imbalances() == []
     assert first.deferred > 0
     assert first.verdicts == int(0.4 * first.escalations)
@@ -112,7 +112,7 @@ def test_what_is_over_the_budget_is_judged_by_a_later_run(job):
     assert (kept["deferred"], kept["unaccounted"]) == (first.deferred, 0)
     assert kept["judged"] == first.verdicts
 
-    later = job.part("--source=deferred", "--run_name=another")
+    later = job.part("--source=deferred", "--run=another")
     assert later.imbalances() == []
     assert later.escalations_read == later.verdicts == first.deferred
     kept = job.conservation()
@@ -126,7 +126,7 @@ def test_what_is_over_the_budget_is_judged_by_a_later_run(job):
     ids = job.rows(VERDICTS)[0]
     labels = {(r["offset"], r["partition"], r["policy_id"]): r["decision_id"]
               for r in job.rows(LABELS)}  # fmt: skip
-    whole = job.whole("--audit_rate=0.2", "--cache_mb=0", "--start=earliest")
+    whole = job.whole("--audit-rate=0.2", "--cache-mb=0", "--start=earliest")
     assert job.rows(VERDICTS)[0]["ids"] == ids["ids"] == whole.escalations
     assert {(r["offset"], r["partition"], r["policy_id"]): r["decision_id"]
             for r in job.rows(LABELS)} == labels  # fmt: skip
@@ -134,8 +134,8 @@ def test_what_is_over_the_budget_is_judged_by_a_later_run(job):
 
 def test_what_was_deferred_is_judged_once_however_often_it_is_asked_for(job):
     job.send(POSTS[300:310])
-    first = job.whole("--budget_share=0.5")
-    second = job.part("--source=deferred", "--budget_share=0.5")
+    first = job.whole("--budget-share=0.5")
+    second = job.part("--source=deferred", "--budget-share=0.5")
     assert (second.escalations_read, second.imbalances()) == (first.deferred, [])
     assert job.part("--source=deferred").escalations_read == second.deferred > 0
     assert job.part("--source=deferred").messages == 0
@@ -147,7 +147,7 @@ def test_what_was_deferred_is_judged_once_however_often_it_is_asked_for(job):
 def test_a_post_seen_before_is_answered_from_the_cache_and_says_so(job):
     text = "selling aimbot and wallhack for ranked, undetected, dm me"
     job.send(post(number, text) for number in range(20))
-    counts = job.whole("--audit_rate=0")
+    counts = job.whole("--audit-rate=0")
     assert counts.imbalances() == []
     rows = job.rows(
         "SELECT cached, COUNT(*) AS n, SUM(latency_ms) AS ms, MIN(verdict) AS least, "
@@ -165,7 +165,7 @@ def test_a_post_seen_before_is_answered_from_the_cache_and_says_so(job):
 def test_a_post_too_large_for_the_topic_is_judged_all_the_same(job):
     large = "selling aimbot and wallhack for ranked, undetected " * 14_000
     job.send([post(1, large), post(2, "selling aimbot and wallhack for ranked, undetected")])
-    screened = job.whole("--stages=screen", "--audit_rate=1")
+    screened = job.whole("--stages=screen", "--audit-rate=1")
     judged = job.part("--stages=judge")
     assert judged.imbalances() == []
     assert judged.verdicts == screened.escalations_sent > 0

@@ -25,7 +25,7 @@ class Live(Job):
 
     def command(self, *more: str) -> list[str]:
         kept = [a for a in self.arguments() if not a.startswith("--stop")]
-        group = ["--start=group", "--audit_rate=0.2"]
+        group = ["--start=group", "--audit-rate=0.2"]
         return [sys.executable, "-m", "weir.pipelines.job.moderate", *kept, *group, *more]
 
     @contextmanager
@@ -141,7 +141,7 @@ def stuck(job):
 
     @contextmanager
     def started(*more):
-        engine = ["--engine=endpoint", f"--endpoint_url={server.url}"]
+        engine = ["--engine=endpoint", f"--endpoint-url={server.url}"]
         with job.started(*engine, *more) as process:
             for _ in range(2):
                 assert server.arrived.acquire(timeout=_SECONDS)
@@ -153,7 +153,7 @@ def stuck(job):
 
 
 def test_a_second_signal_stops_at_once(stuck):
-    with stuck("--drain_seconds=1000") as process:
+    with stuck("--drain-seconds=1000") as process:
         process.send_signal(signal.SIGTERM)
         assert "again to stop now" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
@@ -161,7 +161,7 @@ def test_a_second_signal_stops_at_once(stuck):
 
 
 def test_a_job_that_cannot_finish_is_stopped_at_its_deadline(stuck):
-    with stuck("--drain_seconds=1") as process:
+    with stuck("--drain-seconds=1") as process:
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=_SECONDS)
         assert process.returncode == 1

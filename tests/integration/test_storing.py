@@ -63,7 +63,7 @@ def one(job, sql):
 def test_a_part_of_the_cleared_posts_is_stored_the_rest_counted_and_rates_are_right(job, screen):
     job.send(posts())
     counts = job.run(
-        f"--screen={screen}", "--budget_per_head=off", "--record_cleared=25%", "--audit_rate=0.1"
+        f"--screen={screen}", "--budget-per-head=off", "--record-cleared=25%", "--audit-rate=0.1"
     )
     assert counts.imbalances() == []
     assert counts.screenings == 420
@@ -85,7 +85,7 @@ def test_a_part_of_the_cleared_posts_is_stored_the_rest_counted_and_rates_are_ri
 def test_with_none_recorded_every_cleared_post_is_counted_alone(job, screen):
     job.send(posts())
     counts = job.run(
-        f"--screen={screen}", "--budget_per_head=off", "--record_cleared=none", "--audit_rate=0"
+        f"--screen={screen}", "--budget-per-head=off", "--record-cleared=none", "--audit-rate=0"
     )
     assert (counts.imbalances(), counts.screenings_unrecorded) == ([], 400)
     (row,) = job.rows(
@@ -97,7 +97,7 @@ def test_with_none_recorded_every_cleared_post_is_counted_alone(job, screen):
 def test_nothing_of_a_post_or_a_dead_message_is_stored_where_no_text_is_to_be(job, screen):
     job.send([*posts(5, 5), b'{"id": "x", "secret'])
     counts = job.run(
-        f"--screen={screen}", "--budget_per_head=off", "--store_text=none", "--audit_rate=1"
+        f"--screen={screen}", "--budget-per-head=off", "--store-text=none", "--audit-rate=1"
     )
     assert counts.imbalances() == []
     assert counts.dead_letters == 1
@@ -113,7 +113,7 @@ def test_nothing_of_a_post_or_a_dead_message_is_stored_where_no_text_is_to_be(jo
 
 def test_equal_posts_can_be_told_by_their_hash(job, screen):
     job.send([post(n, "aimbot for sale", n=n) for n in range(3)])
-    job.run(f"--screen={screen}", "--budget_per_head=off", "--store_text=hash", "--audit_rate=0")
+    job.run(f"--screen={screen}", "--budget-per-head=off", "--store-text=hash", "--audit-rate=0")
     texts = job.rows(f"SELECT text FROM `{{dataset}}.verdicts` WHERE {LIVE}")
     assert len(texts) == 3
     assert len({row["text"] for row in texts}) == 1
@@ -122,8 +122,19 @@ def test_equal_posts_can_be_told_by_their_hash(job, screen):
 
 def weir_forget(job, *more):
     settings = job.bigquery
-    command = ["forget", "--project", settings.project, "--dataset", settings.dataset]
-    command += ["--rest", settings.rest_endpoint, "--grpc", settings.grpc_endpoint]
+    command = [
+        "forget",
+        "--bigquery-project",
+        settings.project,
+        "--bigquery-dataset",
+        settings.dataset,
+    ]
+    command += [
+        "--bigquery-rest",
+        settings.rest_endpoint,
+        "--bigquery-grpc",
+        settings.grpc_endpoint,
+    ]
     return CliRunner().invoke(app, [*command, *more])
 
 
@@ -135,7 +146,7 @@ def authors(job, table):
 def test_one_authors_rows_go_and_all_others_stay(job, screen):
     job.send(posts())
     job.run(
-        f"--screen={screen}", "--budget_per_head=off", "--author_field=user.name", "--audit_rate=0"
+        f"--screen={screen}", "--budget-per-head=off", "--author-field=user.name", "--audit-rate=0"
     )
     ann, bob = (pseudonym(KEY, name) for name in ("u1", "u2"))
     for table in ("screenings", "verdicts"):
@@ -154,7 +165,7 @@ def test_one_authors_rows_go_and_all_others_stay(job, screen):
 def test_an_author_may_be_sql_and_is_only_a_parameter(job, screen):
     job.send([post(1, "aimbot", user={"name": "' OR 1=1 --"}), post(2, "aimbot", user={"name": 7})])
     job.run(
-        f"--screen={screen}", "--budget_per_head=off", "--author_field=user.name", "--audit_rate=0"
+        f"--screen={screen}", "--budget-per-head=off", "--author-field=user.name", "--audit-rate=0"
     )
     assert weir_forget(job, "--author", "' OR 1=1 --").exit_code == 0
     assert authors(job, "verdicts") == {pseudonym(KEY, "7")}
@@ -172,10 +183,10 @@ def test_who_is_to_be_forgotten_must_be_clear(job, more):
 @pytest.mark.parametrize(
     ("option", "variable", "said"),
     [
-        ("--record_cleared=some", KEY, "--record_cleared is 'some'"),
-        ("--store_text=hash", "short", f"--store_text=hash needs a secret.*{PSEUDONYM_KEY}"),
-        ("--author_field=user.name", "", f"--author_field=user.name needs.*{PSEUDONYM_KEY}"),
-        ("--author_field=text", KEY, "lies at or below"),
+        ("--record-cleared=some", KEY, "--record-cleared is 'some'"),
+        ("--store-text=hash", "short", f"--store-text=hash needs a secret.*{PSEUDONYM_KEY}"),
+        ("--author-field=user.name", "", f"--author-field=user.name needs.*{PSEUDONYM_KEY}"),
+        ("--author-field=text", KEY, "lies at or below"),
     ],
 )
 def test_what_cannot_be_kept_is_said_before_anything_starts(

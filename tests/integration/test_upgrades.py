@@ -40,8 +40,19 @@ def old_ddl(settings, table):
 
 
 def weir_tables(settings, *more):
-    command = ["tables", "--project", settings.project, "--dataset", settings.dataset]
-    command += ["--rest", settings.rest_endpoint, "--grpc", settings.grpc_endpoint]
+    command = [
+        "tables",
+        "--bigquery-project",
+        settings.project,
+        "--bigquery-dataset",
+        settings.dataset,
+    ]
+    command += [
+        "--bigquery-rest",
+        settings.rest_endpoint,
+        "--bigquery-grpc",
+        settings.grpc_endpoint,
+    ]
     return CliRunner().invoke(app, [*command, *more])
 
 
@@ -127,18 +138,18 @@ def insert_dead_letter(settings, died_at):
 def test_a_retention_that_would_delete_rows_at_once_is_refused_unless_asked_for(empty):
     create_tables(empty)
     insert_dead_letter(empty, "TIMESTAMP '2020-01-01 00:00:00+00'")
-    refused = weir_tables(empty, "--retention_days", "30")
+    refused = weir_tables(empty, "--retention-days", "30")
     assert refused.exit_code == 2
     assert "1 of dead_letters" in refused.stderr
-    assert "--delete_older" in refused.stderr
-    assert weir_tables(empty, "--retention_days", "30", "--delete_older").exit_code == 0
+    assert "--delete-older" in refused.stderr
+    assert weir_tables(empty, "--retention-days", "30", "--delete-older").exit_code == 0
 
 
 def test_a_retention_that_deletes_nothing_yet_is_set(empty):
     create_tables(empty)
     insert_dead_letter(empty, "CURRENT_TIMESTAMP()")
-    assert weir_tables(empty, "--retention_days", "30").exit_code == 0
-    assert weir_tables(empty, "--retention_days", "0").exit_code == 2
+    assert weir_tables(empty, "--retention-days", "30").exit_code == 0
+    assert weir_tables(empty, "--retention-days", "0").exit_code == 2
 
 
 def test_every_table_with_a_row_for_a_post_has_a_retention():

@@ -94,9 +94,9 @@ def cluster(tmp_path_factory):
 def flink(cluster):
     return [
         "--runner=flink",
-        f"--flink_master={cluster.rest}",
-        "--environment_type=EXTERNAL",
-        f"--environment_config={cluster.workers}",
-        "--job_server_jvm_properties=-Xmx384m",
-        "--job_server_jvm_properties=-XX:+UseSerialGC",
+        f"--flink-master={cluster.rest}",
+        "--environment-type=EXTERNAL",
+        f"--environment-config={cluster.workers}",
+        "--job-server-jvm-properties=-Xmx384m",
+        "--job-server-jvm-properties=-XX:+UseSerialGC",
     ]

@@ -76,13 +76,13 @@ class Stream:
         return [
             *Stack(self.kafka, self.bigquery).arguments(),
             f"--topics={self.name}",
-            f"--flagged_topic={self.name}-flagged",
-            f"--dead_letter_topic={self.name}-dead",
-            f"--run_name={self.name}",
+            f"--flagged-topic={self.name}-flagged",
+            f"--dead-letter-topic={self.name}-dead",
+            f"--run={self.name}",
             f"--screen={self.screen}",
-            "--budget_per_head=off",
+            "--budget-per-head=off",
             f"--policies={self.policies}",
-            "--audit_rate=0",
+            "--audit-rate=0",
         ]
 
     def rows(self, sql):

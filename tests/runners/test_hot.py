@@ -14,7 +14,7 @@ from tests.runners.stream import POLICIES, Command, Stream
 from weir.transforms.screen.model import Screen
 
 RATE = float(os.environ.get("WEIR_RATE", "300"))
-# --policy_seconds, the second in which files must not change, and what a post takes to its label.
+# --policy-seconds, the second in which files must not change, and what a post takes to its label.
 WITHIN_SECONDS = 10
 
 pytestmark = pytest.mark.timeout(900)

@@ -85,7 +85,7 @@ def judge():
     with server:
         url = f"http://127.0.0.1:{port}/v1"
         # A minute in which it is down must be no reason to give a request up.
-        arguments = ["--engine=endpoint", f"--endpoint_url={url}", "--judge_timeout=300"]
+        arguments = ["--engine=endpoint", f"--endpoint-url={url}", "--judge-timeout=300"]
         yield server, arguments
 
 

@@ -9,7 +9,7 @@ from tests.runners.conftest import require
 from tests.runners.stream import Command
 from weir.infra.local.downloads import flink_jar, java
 
-SMALL = ["--job_server_jvm_properties=-Xmx384m", "--job_server_jvm_properties=-XX:+UseSerialGC"]
+SMALL = ["--job-server-jvm-properties=-Xmx384m", "--job-server-jvm-properties=-XX:+UseSerialGC"]
 
 
 @pytest.fixture

@@ -104,9 +104,9 @@ class Replay:
         self.stack = [a for a in Stack(kafka, bigquery).arguments() if "--topics" not in a]
         self.common = [
             f"--screen={screen}",
-            "--budget_per_head=off",
-            "--audit_rate=0.02",
-            "--cache_mb=0",
+            "--budget-per-head=off",
+            "--audit-rate=0.02",
+            "--cache-mb=0",
         ]
         self.topic, self.policies = topic, policies
 
@@ -145,9 +145,9 @@ def another_dataset(bigquery):
 def asking(server):
     return [
         "--engine=endpoint",
-        f"--endpoint_url={server.url}",
-        "--endpoint_form=chat",
-        "--endpoint_concurrency=4",
+        f"--endpoint-url={server.url}",
+        "--endpoint-form=chat",
+        "--endpoint-concurrency=4",
     ]
 
 
@@ -231,7 +231,7 @@ def test_live_views_never_see_a_replay(replays, month, policies, tmp_path):
     replay, _ = replays
     live = f"live-{uuid.uuid4().hex[:8]}"
     day = [f"--start={DAY:%Y-%m-%d}", f"--stop={DAY + timedelta(days=1):%Y-%m-%d}"]
-    arguments = [*replay.stack, *replay.common, *day, f"--topics={month}", f"--run_name={live}"]
+    arguments = [*replay.stack, *replay.common, *day, f"--topics={month}", f"--run={live}"]
     with Command([*arguments, f"--policies={policies}"], tmp_path / "live") as job:
         code, output = job.wait()
     assert code == 0, output[-3000:]
@@ -252,7 +252,7 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(replays):
     assert main(replay.arguments("--sample=10%")) == 0
     for more, said in (
         (["--sample=20%"], r"other settings \(sample\)"),
-        (["--sample=10%", "--audit_rate=0.5"], r"other settings \(audit rate\)"),
+        (["--sample=10%", "--audit-rate=0.5"], r"other settings \(audit rate\)"),
         (["--run=x", "--from=2025-08-01"], "not before"),
         (["--run=x", "--from=2025-08-01", "--to=2025-08-02"], "is empty"),
         (["--run=x", "--only-judged-by=nothing"], "no version that decided here"),

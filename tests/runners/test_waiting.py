@@ -29,7 +29,7 @@ def test_no_more_waits_for_the_judge_than_there_is_room_for_and_then_reading_goe
 ):
     server = ScriptedServer()
     server.script, server.then = [chat(SAFE)], replace(chat(SAFE), delay=60)
-    room = "--waiting_mb=0.05"  # for 44 posts
+    room = "--waiting-mb=0.05"  # for 44 posts
     with (
         judged_by(server) as judge,
         Command([*stream.arguments(), *prism, *judge, room], tmp_path / "log") as job,

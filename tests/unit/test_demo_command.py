@@ -20,8 +20,8 @@ def _no_servers(monkeypatch):
     [
         (["--input", "nowhere.csv"], "nowhere.csv: there is no such file"),
         (["--policies", "nowhere"], "nowhere"),
-        (["--no_such_option=1"], "--no_such_option is not an option"),
-        (["--audit_rate=2"], "audit"),
+        (["--no-such-option=1"], "--no-such-option is not an option"),
+        (["--audit-rate=2"], "audit"),
         (["--text-field", ""], "empty name"),
     ],
 )
@@ -34,6 +34,6 @@ def test_what_cannot_work_is_refused_before_a_server_starts(options, said):
 def test_a_post_that_no_topic_takes_is_refused_before_a_server_starts(tmp_path):
     path = tmp_path / "posts.csv"
     path.write_text("text\n" + "x" * demo.MAX_POST_BYTES + "\na post\n")
-    result = CliRunner().invoke(app, ["demo", "--input", path])
+    result = CliRunner().invoke(app, ["demo", "--input", str(path)])
     assert result.exit_code == 2
     assert "Post 1 of posts.csv" in result.output

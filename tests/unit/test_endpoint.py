@@ -708,14 +708,14 @@ def test_the_form_that_is_asked_for_is_used(server):
         (None, HTML, {}, "usually ends in /v1"),
         (DROPS, chat(SAFE), {}, "is the server up"),
         (error(500), chat(SAFE), {}, "its own log says why"),
-        (HANGS, chat(SAFE), {"timeout": 0.2}, "--endpoint_timeout"),
+        (HANGS, chat(SAFE), {"timeout": 0.2}, "--endpoint-timeout"),
         (None, error(404), {"model": "other"}, "it lists 'gpt-oss-safeguard:20b'"),
         (error(404), error(404), {"model": "other"}, "it lists no models"),
-        (models("a", "b"), chat(SAFE), {}, "serves 'a', 'b': name one with --endpoint_model"),
+        (models("a", "b"), chat(SAFE), {}, "serves 'a', 'b': name one with --endpoint-model"),
         (models(), chat(SAFE), {}, "serves nothing"),
         (models("a", max_model_len=9), tokens(ANSWERED), {"form": Form.TOKENS}, "longer one"),
         (None, error(400, "no such parameter"), {}, "it says 'Error code: 400 - no such parameter"),
-        (None, chat(SAFE), {"form": Form.TOKENS}, "--endpoint_form=chat"),
+        (None, chat(SAFE), {"form": Form.TOKENS}, "--endpoint-form=chat"),
     ],
     ids=[
         "key refused by the list", "key refused by the question", "no list", "HTML for the list",
@@ -762,7 +762,7 @@ def test_no_form_of_the_key_is_quoted(server, before):
 
 def test_the_key_is_not_quoted_where_the_server_serves_it_as_a_model(server):
     server.models = models(base64.b64encode(KEY.encode()).decode(), KEY)
-    with pytest.raises(EndpointError, match="name one with --endpoint_model") as found:
+    with pytest.raises(EndpointError, match="name one with --endpoint-model") as found:
         check_endpoint(settings_of(server))
     assert KEY not in str(found.value)
     assert base64.b64encode(KEY.encode()).decode()[:8] not in str(found.value)

@@ -1,12 +1,12 @@
 import pickle
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from tests.scripted_server import ScriptedServer, error
 from weir.pipelines.errors import OptionError, reported
 from weir.pipelines.job import moderate
-from weir.pipelines.options.engines import JudgeOptions, engine_factory
+from weir.pipelines.options.job import JobOptions, read
+from weir.pipelines.settings.engines import engine_factory
 from weir.policies.policy import PolicySet
 from weir.transforms.judge.endpoint.settings import EndpointError
 
@@ -27,16 +27,16 @@ def server():
 
 
 def factory(*arguments):
-    options = PipelineOptions([*arguments]).view_as(JudgeOptions)
-    return engine_factory(options, PolicySet(()))
+    said = JobOptions.of(read(arguments)[0])
+    return engine_factory(said.judge, said.endpoint, PolicySet(()))
 
 
 def endpoint(server, *arguments):
-    return factory("--engine=endpoint", f"--endpoint_url={server.url}", *arguments)
+    return factory("--engine=endpoint", f"--endpoint-url={server.url}", *arguments)
 
 
 def test_the_factory_travels_to_a_worker_and_makes_the_engine_that_the_check_found(server):
-    engine = pickle.loads(pickle.dumps(endpoint(server, "--endpoint_concurrency=3")))()
+    engine = pickle.loads(pickle.dumps(endpoint(server, "--endpoint-concurrency=3")))()
     try:
         assert (engine.name, engine.model) == ("endpoint", "gpt-oss-safeguard:20b")
         assert engine.capacity == 3
@@ -58,19 +58,18 @@ def test_another_providers_key_is_not_sent_to_the_server(server, monkeypatch):
 
 
 def test_an_option_of_vllm_is_refused_where_another_engine_judges():
-    options = JudgeOptions(["--engine=exemplar", "--model=another"])
     with pytest.raises(OptionError, match="--model is for --engine=vllm"):
-        engine_factory(options, PolicySet(()))
+        factory("--engine=exemplar", "--model=another")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--engine=endpoint"], "--endpoint_url is missing"),
-        (["--engine=endpoint", "--endpoint_url=here"], "is no URL"),
-        (["--engine=endpoint", "--endpoint_url=http://h/v1", "--endpoint_retries=-1"], "retries"),
-        (["--endpoint_model=m"], "--endpoint_model is for --engine=endpoint"),
-        (["--endpoint_concurrency=0"], "--endpoint_concurrency is for --engine=endpoint"),
+        (["--engine=endpoint"], "--endpoint-url is missing"),
+        (["--engine=endpoint", "--endpoint-url=here"], "is no URL"),
+        (["--engine=endpoint", "--endpoint-url=http://h/v1", "--endpoint-retries=-1"], "retries"),
+        (["--endpoint-model=m"], "--endpoint-model is for --engine=endpoint"),
+        (["--endpoint-concurrency=5"], "--endpoint-concurrency is for --engine=endpoint"),
     ],
 )
 def test_options_that_cannot_work_together_are_refused(arguments, message):
@@ -88,5 +87,5 @@ def test_a_server_that_cannot_serve_the_job_ends_it_with_exit_code_2(server, cap
 
 
 def test_the_help_of_the_job_names_the_options_and_where_the_key_is_read_from():
-    assert "--endpoint_url" in moderate.help_text()
+    assert "--endpoint-url" in moderate.help_text()
     assert "$WEIR_ENDPOINT_KEY" in moderate.help_text()

@@ -118,7 +118,7 @@ def test_a_schema_that_spoils_the_answer_is_not_asked_for(serving):
     ("reply", "reason", "way_out"),
     [
         (PROSE, "not_json", "gpt-oss-safeguard"),
-        (chat(SAFE, finish="length"), "cut_off", "--endpoint_answer_tokens"),
+        (chat(SAFE, finish="length"), "cut_off", "--endpoint-answer-tokens"),
         (chat(None, "It says hello."), "missing_final", "reasoning parser"),
         (chat(SAFE, prompt_tokens=9), "prompt_cut", "longer one"),
     ],
@@ -182,7 +182,7 @@ def test_where_a_model_is_named_the_trial_question_decides(serving, listed, aske
 
 def test_a_model_that_is_not_listed_is_doubted(serving):
     (doubt,) = found(serving(), model="another").doubts
-    assert "does not list --endpoint_model 'another'; it lists 'gpt-oss-safeguard:20b'" in doubt
+    assert "does not list --endpoint-model 'another'; it lists 'gpt-oss-safeguard:20b'" in doubt
 
 
 def test_a_context_that_is_written_as_a_text_is_read(serving):

@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from tests.certificates import certificate, greeting_in_tls
-from weir.pipelines.options import kafka_options
+from weir.pipelines.options.source import KafkaOptions
+from weir.pipelines.settings.kafka import kafka_settings
 from weir.transforms.kafka.errors import SourceError
 from weir.transforms.kafka.listener import require_listener
 from weir.transforms.kafka.settings import KafkaSettings
@@ -54,14 +55,14 @@ def test_a_mechanism_that_is_unknown_is_refused(written):
 @pytest.mark.parametrize(
     ("security", "said"),
     [
-        ({"security_protocol": "SASL_SSL"}, "needs --sasl_mechanism"),
+        ({"security_protocol": "SASL_SSL"}, "needs --sasl-mechanism"),
         ({"sasl_mechanism": "PLAIN"} | PASSWORD, "where nobody logs in"),
         ({"security_protocol": "SSL", "sasl_mechanism": "PLAIN"} | PASSWORD, "nobody logs in"),
-        ({"sasl_username": "weir"}, "--sasl_username needs --sasl_mechanism"),
+        ({"sasl_username": "weir"}, "--sasl-username needs --sasl-mechanism"),
         ({"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN"}, "WEIR_KAFKA_SASL_PASSWORD"),
-        ({"ssl_cafile": "ca.pem"}, "--ssl_cafile is of no use with --security_protocol=PLAINTEXT"),
-        ({"ssl_certfile": "own.pem"}, "--ssl_certfile is of no use"),
-        ({"security_protocol": "SSL", "ssl_keyfile": "own.key"}, "needs --ssl_certfile"),
+        ({"ssl_cafile": "ca.pem"}, "--ssl-cafile is of no use with --security-protocol=PLAINTEXT"),
+        ({"ssl_certfile": "own.pem"}, "--ssl-certfile is of no use"),
+        ({"security_protocol": "SSL", "ssl_keyfile": "own.key"}, "needs --ssl-certfile"),
     ],
 )
 def test_a_setting_that_would_not_be_used_is_refused(security, said):
@@ -71,12 +72,12 @@ def test_a_setting_that_would_not_be_used_is_refused(security, said):
 def test_the_options_of_a_job_are_checked_as_they_are_read(monkeypatch):
     monkeypatch.setenv("WEIR_KAFKA_SASL_PASSWORD", "secret")
     with pytest.raises(SourceError, match="'tls' is unknown"):
-        kafka_options(["--brokers=127.0.0.1:1", "--security_protocol=tls"])
+        kafka_settings(KafkaOptions("127.0.0.1:1", security_protocol="tls"))
 
 
 def test_a_password_in_the_environment_is_no_login_of_itself(monkeypatch):
     monkeypatch.setenv("WEIR_KAFKA_SASL_PASSWORD", "secret")
-    assert kafka_options(["--brokers=127.0.0.1:1"]).sasl_password is None
+    assert kafka_settings(KafkaOptions("127.0.0.1:1")).sasl_password is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_file_of_authorities_that_is_none_is_named(tmp_path, content, said):
     if content is not None:
         file.write_bytes(content)
     message = refusal(security_protocol="SSL", ssl_cafile=str(file))
-    assert message.startswith(f"--ssl_cafile {file} ")
+    assert message.startswith(f"--ssl-cafile {file} ")
     assert said in message
 
 
@@ -125,7 +126,7 @@ def test_a_broker_that_signed_for_itself_is_refused_and_the_file_of_authorities_
     settings = {"security_protocol": "SSL", "ssl_cafile": str(other)}
     with greeting_in_tls(own, key) as server, pytest.raises(SourceError) as refused:
         require_listener(KafkaSettings(server, **settings), 5)
-    assert f"is not trusted by --ssl_cafile {other}: self" in str(refused.value)
+    assert f"is not trusted by --ssl-cafile {other}: self" in str(refused.value)
 
 
 def test_a_broker_that_signed_for_itself_is_refused_where_no_file_is_named(tmp_path):

@@ -193,7 +193,7 @@ def test_golden_cases_keep_their_commas_quotes_and_line_breaks() -> None:
         (DOCUMENT.replace("Loans", "\x00"), "policy.md:2:", "not YAML"),
         (DOCUMENT.replace("title", "titel"), "policy.md:3:", "unknown key 'titel'"),
         (DOCUMENT.replace("title", "id"), "policy.md:3:", "twice"),
-        (DOCUMENT.replace("title", "? [a]\n: b\ntitle"), "policy.md:3:", "a key is not text"),
+        (DOCUMENT.replace("title", "? [a]\n: b\ntitle"), "policy.md:3:", "a key that is not text"),
         (DOCUMENT.replace("owner: Trust & Safety\n", ""), "policy.md:2:", "no 'owner'"),
         (DOCUMENT.replace("id: loans", "id: ../loans"), "policy.md:2:", "is no id"),
         (DOCUMENT.replace("Trust & Safety", ""), "policy.md:4:", "'owner' has no text"),

@@ -51,7 +51,7 @@ def test_a_post_is_found_by_the_names_that_the_job_reads_it_by(tmp_path):
         ("posts.xlsx", b"PK\x03\x04", "save the sheet as CSV"),
         ("posts.csv", b"id,text\n1,a,b\n2,c\n", "line 2: 3 cells where the header has 2"),
         ("posts.csv", b"id,body\n1,a\n", "no column 'text' in the first line; there are 'id'"),
-        ("posts.csv", b"id,body\n1,a\n", "name the one that holds the text by --text_field"),
+        ("posts.csv", b"id,body\n1,a\n", "name the one that holds the text by --text-field"),
         ("posts.jsonl", b'{"id": 1, "body": "secret"}\n' * 3, "hold text are body; name one by"),
         ("posts.jsonl", b'{"id":"b1"}\n' * 3, "none of its 3 rows is a post"),
         ("posts.jsonl", b'{"id":"b1\n' * 3, "nor whole JSON: it breaks in line 1"),

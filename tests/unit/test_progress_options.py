@@ -1,31 +1,29 @@
 """Where a run begins, and where it keeps how far it has got, by what its options say."""
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.groups import GroupOptions, Progress
+from weir.pipelines.settings.progress import Progress
 from weir.transforms.read import Start, Stop
 
 EARLIEST = Start("earliest")
 
 
-def progress(*flags, start=None, stop="latest", restored=False):
-    options = PipelineOptions(flags).view_as(GroupOptions)
-    return Progress.of(options, start, Stop.parse(stop), "weir-live", restored=restored)
+def progress(group=None, start=None, stop="latest", restored=False):
+    return Progress.of(group, start, Stop.parse(stop), "weir-live", restored=restored)
 
 
 @pytest.mark.parametrize("stop", ["never", "latest", "2026-01-31"])
 @pytest.mark.parametrize("start", [None, "group"])
 def test_a_run_goes_on_where_its_group_has_got_to_unless_told_otherwise(start, stop):
     assert progress(start=start, stop=stop) == Progress("weir-live", True, EARLIEST)
-    assert progress("--group=mine", start=start, stop=stop).group == "mine"
+    assert progress("mine", start=start, stop=stop).group == "mine"
 
 
 def test_without_a_group_a_run_begins_at_the_earliest_and_keeps_nothing():
-    assert progress("--group=none") == Progress(None, False, EARLIEST)
+    assert progress("none") == Progress(None, False, EARLIEST)
     with pytest.raises(OptionError, match="--start=group needs a group"):
-        progress("--group=none", start="group")
+        progress("none", start="group")
 
 
 @pytest.mark.parametrize("stop", ["never", "latest"])
@@ -39,7 +37,7 @@ def test_all_of_a_topic_decided_again_is_progress(stop):
 )
 def test_a_slice_does_not_move_the_place_of_a_live_run(start, stop):
     assert progress(start=start, stop=stop).group is None
-    assert progress("--group=mine", start=start, stop=stop).group == "mine"
+    assert progress("mine", start=start, stop=stop).group == "mine"
 
 
 def test_a_start_that_is_none_is_refused_with_every_one_there_is():

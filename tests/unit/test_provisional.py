@@ -21,10 +21,10 @@ from tests.unit.test_judge import judge
 from tests.unit.test_screen_step import POLICIES, SETTINGS, content
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.graph import on_lanes
-from weir.pipelines.options import ModerationSettings
-from weir.pipelines.options.provisional import ProvisionalOptions, provisional_of
-from weir.pipelines.options.stages import Stages
 from weir.pipelines.runners import IN_PROCESS, job_options
+from weir.pipelines.settings import ModerationSettings
+from weir.pipelines.settings.moderation import Place
+from weir.pipelines.settings.provisional import require_flags
 from weir.policies.loading import LIBRARY
 from weir.policies.policy import PolicySet, Status
 from weir.transforms.bundle_lanes import Lanes
@@ -259,33 +259,27 @@ def test_lanes_give_on_what_they_are_given():
     pipeline.run().wait_until_finish()
 
 
-def options(*flags):
-    return PipelineOptions(list(flags)).view_as(ProvisionalOptions)
-
-
-def test_flags_are_off_unless_asked_for(source):
-    assert not provisional_of(options(), Stages.ALL, source, POLICIES, Mode.ENFORCE)
-    on = options("--provisional")
-    assert provisional_of(on, Stages.SCREEN, source, POLICIES, Mode.ENFORCE)
+def test_flags_of_a_certified_head_that_screens_may_be_sent(source):
+    require_flags(True, source, POLICIES, Mode.ENFORCE)
 
 
 @pytest.mark.parametrize(
-    ("stages", "mode", "said"),
+    ("screens", "mode", "said"),
     [
-        (Stages.JUDGE, Mode.ENFORCE, "the job that screens"),
-        (Stages.ALL, Mode.SHADOW, "flags nothing with --mode=shadow"),
+        (False, Mode.ENFORCE, "the job that screens"),
+        (True, Mode.SHADOW, "flags nothing with --mode=shadow"),
     ],
 )
-def test_flags_that_nobody_would_send_are_refused(source, stages, mode, said):
+def test_flags_that_nobody_would_send_are_refused(source, screens, mode, said):
     with pytest.raises(OptionError, match=said):
-        provisional_of(options("--provisional"), stages, source, POLICIES, mode)
+        require_flags(screens, source, POLICIES, mode)
 
 
 def test_a_screen_without_a_certified_precision_is_refused_with_a_way_out(screen, tmp_path):
     screen.with_thresholds(screen.thresholds).save(tmp_path, {})
     plain = ScreenSource.of(tmp_path)
     with pytest.raises(OptionError, match="weir screen train --precision"):
-        provisional_of(options("--provisional"), Stages.ALL, plain, POLICIES, Mode.ENFORCE)
+        require_flags(True, plain, POLICIES, Mode.ENFORCE)
 
 
 def settings_of(folder, *given):
@@ -294,7 +288,7 @@ def settings_of(folder, *given):
             [
                 "--brokers=kafka.example:9092",
                 "--topics=posts",
-                "--bigquery_project=p",
+                "--bigquery-project=p",
                 f"--policies={folder / 'policies'}",
                 f"--screen={folder}",
                 *given,
@@ -321,8 +315,8 @@ def test_a_job_that_only_screens_writes_its_flags_to_the_flagged_topic(library):
 
 
 def test_only_on_prism_what_waits_is_kept_from_taking_every_place(library):
-    prism = ["--runner=prism", f"--prism_location={sys.executable}"]
+    prism = ["--runner=prism", f"--prism-location={sys.executable}"]
     settings = settings_of(library, *prism)
     assert on_lanes(settings)
-    assert not on_lanes(replace(settings, one_process=False))
-    assert not on_lanes(replace(settings, break_fusion=False))
+    assert not on_lanes(replace(settings, place=Place(one_process=False, break_fusion=True)))
+    assert not on_lanes(replace(settings, place=Place(one_process=True, break_fusion=False)))

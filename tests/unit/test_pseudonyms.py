@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.storage import pseudonym_key
+from weir.pipelines.settings.storage import pseudonym_key
 from weir.transforms.decode import DecodeSettings, attributes
 from weir.transforms.decode.formats import decoder
 from weir.transforms.decode.pseudonyms import pseudonym
@@ -103,5 +103,5 @@ def test_an_author_field_that_cannot_be_is_refused(wrong):
 @pytest.mark.parametrize("key", ["", "short"])
 def test_a_missing_or_short_key_is_refused_and_its_variable_named(monkeypatch, key):
     monkeypatch.setenv(PSEUDONYM_KEY, key)
-    with pytest.raises(OptionError, match=rf"--author_field.*16 bytes in \${PSEUDONYM_KEY}"):
-        pseudonym_key("--author_field=author")
+    with pytest.raises(OptionError, match=rf"--author-field.*16 bytes in \${PSEUDONYM_KEY}"):
+        pseudonym_key("--author-field=author")

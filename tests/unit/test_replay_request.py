@@ -10,22 +10,28 @@ from weir.pipelines.replay.options import Request, share_of
 from weir.pipelines.replay.reading_query import reading
 from weir.transforms.read import Start, Stop
 
-NAMED = ["--topic=posts", "--from=2026-01-01", "--to=2026-01-02", "--run=second"]
+NAMED = ["--topics=posts", "--from=2026-01-01", "--to=2026-01-02", "--run=second"]
 
 
 def test_a_slice_a_name_and_topics_are_all_it_takes():
     request, job = Request.parse([*NAMED, "--brokers=h:1", "--runner=prism"])
     assert request.topics == ("posts",)
     assert (request.start, request.stop) == (Start.parse("2026-01-01"), Stop.parse("2026-01-02"))
-    assert {"--topics=posts", "--mode=replay", "--run_name=second", "--stop=latest"} <= set(job)
+    assert {"--topics=posts", "--mode=replay", "--run=second", "--stop=latest"} <= set(job)
     assert {"--brokers=h:1", "--runner=prism"} <= set(job)
+
+
+def test_names_that_it_had_before_go_on_working():
+    request, _ = Request.parse(["--topic=posts", *NAMED[1:], "--partial", "--only_escalated"])
+    assert (request.topics, request.partial) == (("posts",), True)
+    assert request.choice.escalated_by == "live"
 
 
 def test_its_dead_letters_are_kept_from_those_of_the_live_job():
     _, job = Request.parse(NAMED)
-    assert "--dead_letter_topic=weir-replay-dead-letters" in job
-    _, job = Request.parse([*NAMED, "--dead_letter_topic=mine"])
-    assert [each for each in job if "dead_letter" in each][-1] == "--dead_letter_topic=mine"
+    assert "--dead-letter-topic=weir-replay-dead-letters" in job
+    _, job = Request.parse([*NAMED, "--dead-letter-topic=mine"])
+    assert [each for each in job if "dead-letter" in each][-1] == "--dead-letter-topic=mine"
 
 
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.01", 0.01), ("100%", 1), ("1", 1)])
@@ -42,7 +48,7 @@ def test_anything_else_is_no_share(text):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--topic="], "--topic is missing"),
+        (["--topics="], "--topics is missing"),
         (["--run="], "--run is missing"),
         (["--run=live"], "--run live is what live views show"),
         (["--from=2026-01-03"], "--from 2026-01-03 is not before --to 2026-01-02"),
@@ -56,7 +62,6 @@ def test_anything_else_is_no_share(text):
         (["--select=/nowhere.sql"], "--select /nowhere.sql cannot be read"),
         (["--select-max-gb=0"], "--select-max-gb is 0.0"),
         (["--start=earliest"], "--start is not for a replay: give --from"),
-        (["--topics=posts"], "--topics is not for a replay: give --topic"),
         (["--mode=enforce"], "--mode is not for a replay"),
         (["--group=g"], "--group is not for a replay"),
     ],
@@ -69,7 +74,7 @@ def test_what_cannot_work_is_said_in_a_sentence(more, said):
 
 def test_a_missing_from_is_named():
     with pytest.raises(OptionError, match="--from is missing"):
-        Request.parse(["--topic=posts", "--run=r"])
+        Request.parse(["--topics=posts", "--run=r"])
 
 
 @pytest.mark.parametrize(

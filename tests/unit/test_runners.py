@@ -25,17 +25,17 @@ from apache_beam.transforms.environments import DockerEnvironment
 from weir.infra.local.downloads import FLINK_BEAM_VERSION, FLINK_VERSION
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.graph import moderate
-from weir.pipelines.options import ModerationSettings
+from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.runners import IN_PROCESS, job_options, ports, runs_in_process
-from weir.pipelines.runners.arguments import Arguments
 from weir.pipelines.runners.choice import runner_class
 from weir.pipelines.runners.dataflow import dataflow_defaults
 from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults
+from weir.pipelines.settings import ModerationSettings
 
-JOB = ["--brokers=kafka.example:9092", "--topics=posts", "--bigquery_project=p"]
-CLOUD = ["--project=my-project", "--region=europe-west4", "--temp_location=gs://bucket/tmp"]
-PRISM = f"--prism_location={sys.executable}"  # any program: none of them is started
-JAVA = f"--job_server_java_launcher={sys.executable}"
+JOB = ["--brokers=kafka.example:9092", "--topics=posts", "--bigquery-project=p"]
+CLOUD = ["--project=my-project", "--region=europe-west4", "--temp-location=gs://bucket/tmp"]
+PRISM = f"--prism-location={sys.executable}"  # any program: none of them is started
+JAVA = f"--job-server-java-launcher={sys.executable}"
 
 
 @pytest.mark.parametrize("name", ["prism", "Prism", "PRISM", "prismrunner", "PrismRunner"])
@@ -87,7 +87,7 @@ def test_a_runner_of_beams_that_fetches_another_is_refused_by_its_path_too():
 
 
 @pytest.mark.parametrize(
-    "option", ["--prism_location=https://example.com/prism", "--prism_location=/nowhere/prism"]
+    "option", ["--prism-location=https://example.com/prism", "--prism-location=/nowhere/prism"]
 )
 def test_a_program_that_beam_would_fetch_is_refused(option):
     with pytest.raises(OptionError, match="no program of this machine"):
@@ -97,13 +97,13 @@ def test_a_program_that_beam_would_fetch_is_refused(option):
 def test_servers_that_would_be_open_are_refused_unless_one_says_so(monkeypatch):
     monkeypatch.setattr(ports, "is_possible", lambda: False)
     monkeypatch.setattr(ports, "is_isolated", lambda: False)
-    with pytest.raises(OptionError, match="--open_ports"):
+    with pytest.raises(OptionError, match="--open-ports"):
         job_options([*JOB, "--runner=prism", PRISM])
-    assert job_options([*JOB, "--runner=prism", PRISM, "--open_ports"])
+    assert job_options([*JOB, "--runner=prism", PRISM, "--open-ports"])
 
 
 def test_what_a_person_says_overrules_what_is_set():
-    options = job_options([*JOB, "--runner=prism", PRISM, "--job_server_timeout=60"])
+    options = job_options([*JOB, "--runner=prism", PRISM, "--job-server-timeout=60"])
     assert options.view_as(PortableOptions).job_server_timeout == 60
 
 
@@ -116,13 +116,13 @@ def test_an_option_may_be_written_with_dashes_and_its_value_is_left_alone():
 def test_prism_that_is_nowhere_and_cannot_be_built_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
-    with pytest.raises(OptionError, match="--prism_location"):
+    with pytest.raises(OptionError, match="--prism-location"):
         job_options([*JOB, "--runner=prism"])
 
 
 def test_flink_is_always_told_to_finish_bundles_before_checkpoints(tmp_path, monkeypatch):
     monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
-    given = [JAVA, "--flink_job_server_jar=flink.jar"]
+    given = [JAVA, "--flink-job-server-jar=flink.jar"]
     options = job_options([*JOB, "--runner=flink", *given])
     flink = options.view_as(FlinkJobOptions)
     assert flink.finish_bundle_before_checkpointing
@@ -148,13 +148,13 @@ def old_job_server(monkeypatch, tmp_path):
 @pytest.mark.usefixtures("old_job_server")
 @pytest.mark.parametrize(("given", "groups"), [((), 4), (("--parallelism=6",), 6)])
 def test_a_job_server_that_leaks_by_key_group_gets_few_of_them(given, groups):
-    assert f"--max_parallelism={groups}" in embedded(*given)
+    assert f"--max-parallelism={groups}" in embedded(*given)
 
 
 @pytest.mark.usefixtures("old_job_server")
 def test_a_job_without_an_end_is_told_of_a_job_server_that_leaks(capsys):
     embedded()
-    assert "give --flink_job_server_jar of 2.76 or later" in capsys.readouterr().err
+    assert "give --flink-job-server-jar of 2.76 or later" in capsys.readouterr().err
     embedded("--stop=latest")
     assert not capsys.readouterr().err
 
@@ -164,19 +164,19 @@ def test_a_job_that_resumes_keeps_the_key_groups_that_it_had(tmp_path):
     (tmp_path / "live" / "chk-1").mkdir(parents=True)
     (tmp_path / "live" / "chk-1" / "_metadata").touch()
     chosen = embedded(f"--checkpoints={tmp_path.as_uri()}", "--resume")
-    assert not [each for each in chosen if each.startswith("--max_parallelism")]
+    assert not [each for each in chosen if each.startswith("--max-parallelism")]
 
 
 @pytest.mark.parametrize("option", ["--resume", "--checkpoints=file:///tmp/x"])
 @pytest.mark.parametrize("runner", ["", "prism"])
 def test_what_only_flink_has_is_refused_elsewhere(option, runner):
-    with pytest.raises(OptionError, match="--run_name"):
+    with pytest.raises(OptionError, match="--run"):
         job_options([*JOB, f"--runner={runner}", PRISM, option])
 
 
 def test_another_job_server_has_flinks_own_number_of_key_groups(capsys):
-    chosen = embedded("--flink_job_server_jar=/opt/newer.jar")
-    assert not [each for each in chosen if each.startswith("--max_parallelism")]
+    chosen = embedded("--flink-job-server-jar=/opt/newer.jar")
+    assert not [each for each in chosen if each.startswith("--max-parallelism")]
     assert not capsys.readouterr().err
 
 
@@ -186,8 +186,8 @@ def test_flink_resumes_from_the_newest_checkpoint_of_its_own_run(tmp_path):
         folder.mkdir(parents=True)
         (folder / "_metadata").touch()
         os.utime(folder / "_metadata", (number, number))
-    chosen = embedded(f"--checkpoints={tmp_path.as_uri()}", "--run_name=a", "--resume")
-    assert f"--savepoint_path={(tmp_path / 'a' / '0123' / 'chk-2').as_uri()}" in chosen
+    chosen = embedded(f"--checkpoints={tmp_path.as_uri()}", "--run=a", "--resume")
+    assert f"--savepoint-path={(tmp_path / 'a' / '0123' / 'chk-2').as_uri()}" in chosen
 
 
 def test_a_run_without_a_checkpoint_cannot_be_resumed(tmp_path):
@@ -198,11 +198,11 @@ def test_a_run_without_a_checkpoint_cannot_be_resumed(tmp_path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("--finish_bundle_before_checkpointing=true", "takes no value"),
-        ("--checkpointing_interval=0", "above 0"),
-        ("--checkpointing_interval=-1", "above 0"),
-        ("--flink_master=flink:port", "no address"),
-        ("--flink_master=127.0.0.1:1", "no Flink answers"),
+        ("--finish-bundle-before-checkpointing=true", "takes no value"),
+        ("--checkpointing-interval=0", "above 0"),
+        ("--checkpointing-interval=-1", "above 0"),
+        ("--flink-master=flink:port", "no address"),
+        ("--flink-master=127.0.0.1:1", "no Flink answers"),
     ],
 )
 def test_what_would_hang_or_lose_on_flink_is_refused(given, said):
@@ -232,28 +232,28 @@ def flink_that_says(version, slots=4, **configuration):
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"--flink_master=127.0.0.1:{server.server_port}"
+        yield f"--flink-master=127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-POOL = ["--environment_type=EXTERNAL", "--environment_config=127.0.0.1:50000"]
+POOL = ["--environment-type=EXTERNAL", "--environment-config=127.0.0.1:50000"]
 KEPT = {"state.checkpoints.dir": "gs://bucket/checkpoints"}
 
 
 def test_a_cluster_of_flink_gets_the_job_server_of_its_version():
     with flink_that_says("1.20.1", **KEPT) as master:
         defaults = flink_defaults(Arguments.of([*JOB, master, *POOL]))
-    assert "--flink_version=1.20" in defaults
+    assert "--flink-version=1.20" in defaults
 
 
 @pytest.mark.parametrize(
     ("version", "configuration", "given", "said"),
     [
         ("1.17.2", KEPT, POOL, "is Flink 1.17.2"),
-        ("1.19.3", KEPT, [], "--environment_type"),
+        ("1.19.3", KEPT, [], "--environment-type"),
         ("1.19.3", KEPT, POOL[:1], "worker pool"),
         ("1.19.3", {}, POOL, "checkpoints in memory"),
         ("1.19.3", KEPT, [*POOL, "--parallelism=9"], "has 4 slots"),
@@ -273,13 +273,13 @@ def test_a_cluster_that_cannot_run_the_job_is_refused(version, configuration, gi
         (CLOUD[1:], "--project"),
         ([*CLOUD, "--project=123"], "no project id"),
         (CLOUD[:1] + CLOUD[2:], "--region"),
-        (CLOUD[:2], "--temp_location"),
-        ([*CLOUD, "--temp_location=/tmp/x"], "gs://"),
+        (CLOUD[:2], "--temp-location"),
+        ([*CLOUD, "--temp-location=/tmp/x"], "gs://"),
         ([*CLOUD, "--brokers=127.0.0.1:9092"], "cannot reach"),
-        ([*CLOUD, "--bigquery_rest=http://localhost:9050"], "cannot reach"),
+        ([*CLOUD, "--bigquery-rest=http://localhost:9050"], "cannot reach"),
         ([*CLOUD, "--screen=my/screen"], "under gs://"),
-        ([*CLOUD, "--engine=vllm"], "--sdk_container_image"),
-        ([*CLOUD, "--author_field=author"], r"gs:// path of a file.*WEIR_PSEUDONYM_KEY_FILE"),
+        ([*CLOUD, "--engine=vllm"], "--sdk-container-image"),
+        ([*CLOUD, "--author-field=author"], r"gs:// path of a file.*WEIR_PSEUDONYM_KEY_FILE"),
     ],
 )
 def test_what_dataflow_would_refuse_or_not_reach_is_refused_at_start(given, said):
@@ -292,12 +292,12 @@ def test_a_checkout_ships_itself_to_dataflow():
     assert setup.endswith("setup.py")
 
 
-VLLM = ["--engine=vllm", "--sdk_container_image=gcr.io/p/weir"]
+VLLM = ["--engine=vllm", "--sdk-container-image=gcr.io/p/weir"]
 
 
 def graph_for_dataflow(*given):
     arguments = Arguments.of([*JOB, *CLOUD, "--runner=DataflowRunner", *given])
-    options = PipelineOptions(list(arguments.after(dataflow_defaults(arguments)).argv))
+    options = PipelineOptions(arguments.after(dataflow_defaults(arguments)).for_beam)
     pipeline = beam.Pipeline(runner=DataflowRunner(), options=options)
     moderate(pipeline, ModerationSettings.from_options(options))
     default = DockerEnvironment.from_container_image("gcr.io/p/weir")
@@ -339,7 +339,7 @@ def test_the_graph_for_dataflow_asks_for_a_card_for_the_judge_alone():
 
 
 def test_the_card_can_be_another_one():
-    _, components = graph_for_dataflow(*VLLM, "--judge_accelerator=type:nvidia-a100-80gb;count:1")
+    _, components = graph_for_dataflow(*VLLM, "--judge-accelerator=type:nvidia-a100-80gb;count:1")
     hints = hints_of(components, step_that_judges(components))
     assert hints[resource_hints.ACCELERATOR.urn] == b"type:nvidia-a100-80gb;count:1"
 
@@ -350,5 +350,5 @@ def test_a_judge_without_a_card_asks_for_none():
 
 
 def test_a_memory_that_is_no_size_is_refused():
-    with pytest.raises(OptionError, match="--judge_min_ram"):
-        graph_for_dataflow("--judge_min_ram=much")
+    with pytest.raises(OptionError, match="--judge-min-ram"):
+        graph_for_dataflow("--judge-min-ram=much")

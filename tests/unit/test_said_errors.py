@@ -95,7 +95,7 @@ def test_spark_is_refused_before_anything_is_fetched(name):
 
 
 def test_a_portable_runner_without_a_job_server_is_refused():
-    with pytest.raises(OptionError, match="needs --job_endpoint"):
+    with pytest.raises(OptionError, match="needs --job-endpoint"):
         job_options(["--runner=portable"])
 
 

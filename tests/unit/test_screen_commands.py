@@ -115,8 +115,8 @@ def test_labels_that_cannot_be_used_end_in_one_sentence_and_exit_2(
         ((), "nothing to learn from"),
         (("--data", "/nowhere"), "public sets are not in"),
         (("--labels", "/nowhere.csv"), "there is no such file"),
-        (("--from-verdicts",), "--from-verdicts and --project go together"),
-        (("--project", "p"), "--from-verdicts and --project go together"),
+        (("--from-verdicts",), "--from-verdicts and --bigquery-project go together"),
+        (("--bigquery-project", "p"), "--from-verdicts and --bigquery-project go together"),
         (("--labels", "/nowhere.csv", "--recall", "2"), "recall is 2"),
     ],
 )

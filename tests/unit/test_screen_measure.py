@@ -71,7 +71,7 @@ def test_a_person_reads_it_in_a_sentence(posts: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--budget-per-head", "0"], "budget_per_head is '0'"),
+        (["--budget-per-head", "0"], "--budget-per-head is 0.0; give a share"),
         (["--requests-per-1000", "10"], "take all of the 10 requests"),
         (["--audit-rate", "2"], "give a share from 0 to 1"),
         (["--text-field", "body"], "fields that hold text are text, id"),

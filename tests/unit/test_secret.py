@@ -12,9 +12,9 @@ import pytest
 from tests.scripted_server import ScriptedServer
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.graph import moderate
-from weir.pipelines.options import ModerationSettings
-from weir.pipelines.options.storage import pseudonym_key
 from weir.pipelines.runners import job_options
+from weir.pipelines.settings import ModerationSettings
+from weir.pipelines.settings.storage import pseudonym_key
 from weir.policies.loading import LIBRARY
 from weir.transforms.secret import PSEUDONYM_KEY, Secret, SecretError, secret
 
@@ -44,22 +44,22 @@ def unpacked(payload):
     return b"".join(found)
 
 
-@pytest.mark.parametrize("runner", [[], ["--runner=portable", "--job_endpoint=localhost:1"]])
+@pytest.mark.parametrize("runner", [[], ["--runner=portable", "--job-endpoint=localhost:1"]])
 def test_the_payload_of_a_pipeline_names_secrets_and_holds_none(runner):
     server = ScriptedServer()
     options = job_options(
         [
             "--brokers=kafka.example:9092",
             "--topics=posts",
-            "--bigquery_project=p",
+            "--bigquery-project=p",
             f"--policies={LIBRARY}",
-            "--security_protocol=SASL_PLAINTEXT",
-            "--sasl_mechanism=PLAIN",
-            "--sasl_username=weir",
+            "--security-protocol=SASL_PLAINTEXT",
+            "--sasl-mechanism=PLAIN",
+            "--sasl-username=weir",
             "--engine=endpoint",
-            f"--endpoint_url={server.url}",
-            "--author_field=author",
-            "--store_text=hash",
+            f"--endpoint-url={server.url}",
+            "--author-field=author",
+            "--store-text=hash",
             *runner,
         ]
     )
@@ -98,7 +98,7 @@ def test_a_file_that_is_not_there_is_one_sentence(monkeypatch):
     monkeypatch.setenv(f"{PSEUDONYM_KEY}_FILE", "/nowhere/key")
     monkeypatch.delenv(PSEUDONYM_KEY)
     with pytest.raises(OptionError, match="/nowhere/key cannot be read"):
-        pseudonym_key("--author_field=author")
+        pseudonym_key("--author-field=author")
 
 
 def test_a_secret_does_not_show_itself():

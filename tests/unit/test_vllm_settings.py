@@ -3,7 +3,8 @@
 import pytest
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.engines import JudgeOptions, engine_factory
+from weir.pipelines.options.job import JobOptions, read
+from weir.pipelines.settings.engines import engine_factory
 from weir.policies.policy import PolicySet
 from weir.transforms.judge.vllm.settings import MODEL_20B, MODEL_120B, VllmSettings
 
@@ -73,17 +74,22 @@ def test_settings_that_cannot_work_are_refused_by_name(pairs, said):
         VllmSettings.parse(pairs)
 
 
+def factory(*arguments):
+    said = JobOptions.of(read(arguments)[0])
+    return engine_factory(said.judge, said.endpoint, PolicySet(()))
+
+
 @pytest.mark.parametrize(
     ("flag", "said"),
-    [("--gpu_memory=0", "gpu_memory_gb"), ("--engine_settings=max_seqs=3", "max_num_seqs")],
+    [("--gpu-memory=0", "gpu_memory_gb"), ("--engine-settings=max_seqs=3", "max_num_seqs")],
 )
 def test_a_wrong_option_is_named_before_anything_starts(flag, said):
     with pytest.raises(OptionError, match=said):
-        engine_factory(JudgeOptions(["--engine=vllm", flag]), PolicySet(()))
+        factory("--engine=vllm", flag)
 
 
 def test_options_choose_the_model_and_the_card():
-    flags = ["--engine=vllm", f"--model={MODEL_120B}", "--gpu_memory=80", "--reasoning_tokens=512"]
-    settings = engine_factory(JudgeOptions(flags), PolicySet(())).settings
+    flags = ["--engine=vllm", f"--model={MODEL_120B}", "--gpu-memory=80", "--reasoning-tokens=512"]
+    settings = factory(*flags).settings
     assert (settings.model, settings.gpu_memory_gb) == (MODEL_120B, 80)
     assert settings.reasoning_tokens == 512

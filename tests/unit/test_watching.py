@@ -6,16 +6,15 @@ import time
 import urllib.request
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from weir.infra.local.children import free_ports
 from weir.pipelines.errors import OptionError
 from weir.pipelines.monitoring import logs, status
 from weir.pipelines.monitoring import prometheus as metrics
-from weir.pipelines.monitoring.options import Watch, WatchOptions
 from weir.pipelines.monitoring.status import local_jobs, published, status_of
 from weir.pipelines.monitoring.status_view import status_view
+from weir.pipelines.options.running import WatchOptions
 from weir.transforms.process.live_numbers import LIVE, Live, Name
 
 VERSIONS = {"policy spam": "8b3f94589abc0d13", "screen starter": "405fd3f835ebd10f"}
@@ -133,16 +132,10 @@ def test_prometheus_reads_the_numbers_on_loopback():
     assert 'weir_latency_seconds_sum{route="clear"} 0.73' in lines
 
 
-def watch(*flags, one_process=True):
-    return Watch.of(PipelineOptions(flags).view_as(WatchOptions), one_process=one_process)
-
-
-def test_a_port_that_would_show_nothing_is_refused():
-    with pytest.raises(OptionError, match="--metrics_port"):
-        watch("--metrics_port=9000", one_process=False)
-    with pytest.raises(OptionError, match="65535"):
-        watch("--metrics_port=70000")
-    assert watch().metrics_port is None
+def test_a_port_that_is_none_is_refused():
+    with pytest.raises(OptionError, match="--metrics-port is 70000; give a port from 1 to 65535"):
+        WatchOptions(metrics_port=70_000)
+    assert WatchOptions().metrics_port is None
 
 
 def test_a_log_line_in_json_says_what_failed_without_the_errors_own_words():

@@ -14,9 +14,9 @@ _FORM = (
     "or a server that enforces a JSON Schema, such as vLLM, llama.cpp or Ollama"
 )
 _REMEDIES = {
-    Reason.CUT_OFF: "its answers are longer than --endpoint_answer_tokens: raise that, lower the "
+    Reason.CUT_OFF: "its answers are longer than --endpoint-answer-tokens: raise that, lower the "
     "policy's effort, or take a model that comes to an end",
-    Reason.MISSING_FINAL: "it reasons and then says nothing: raise --endpoint_answer_tokens, and "
+    Reason.MISSING_FINAL: "it reasons and then says nothing: raise --endpoint-answer-tokens, and "
     "see that the server's reasoning parser is the model's",
     Reason.PROMPT_CUT: "the server's context is shorter than policy, post and answer: serve the "
     "model with a longer one",

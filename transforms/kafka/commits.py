@@ -55,7 +55,7 @@ class Committed:
             raise SourceError(
                 f"The group {group} knows how far {name} was read, not what was decided: a runner "
                 "with checkpoints keeps that. Resume from its savepoint, decide all again by "
-                "--start=earliest, or give another --run_name."
+                "--start=earliest, or give another --run."
             )
         if self.topic_id and topic_id and self.topic_id != topic_id:
             raise SourceError(

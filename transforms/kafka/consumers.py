@@ -58,7 +58,7 @@ class Gap:
         return LostMessagesError(
             f"{self.messages} messages of {self.topic}[{self.partition}] were lost: retention "
             f"removed offsets {self.first} to {self.next - 1} before they were read. Start at "
-            "earliest, or go on with --accept_loss, which counts them."
+            "earliest, or go on with --accept-loss, which counts them."
         )
 
 

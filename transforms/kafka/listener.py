@@ -39,14 +39,14 @@ def _shake_hands(
         with context.wrap_socket(plain, server_hostname=host):
             return
     except ssl.SSLCertVerificationError as error:
-        trusted = f"--ssl_cafile {cafile}" if cafile else "this machine's authorities"
+        trusted = f"--ssl-cafile {cafile}" if cafile else "this machine's authorities"
         raise SourceError(
             f"The certificate of {server} is not trusted by {trusted}: {error.verify_message}. "
-            "Name with --ssl_cafile the authority that signed it, in PEM."
+            "Name with --ssl-cafile the authority that signed it, in PEM."
         ) from error
     except (ssl.SSLError, ConnectionError, TimeoutError) as error:
         why = getattr(error, "reason", None) or type(error).__name__
         raise SourceError(
-            f"{server} does not answer in TLS as --security_protocol says ({why}). Check the port, "
-            "and whether it asks for a certificate (--ssl_certfile)."
+            f"{server} does not answer in TLS as --security-protocol says ({why}). Check the port, "
+            "and whether it asks for a certificate (--ssl-certfile)."
         ) from error

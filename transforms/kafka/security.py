@@ -60,17 +60,17 @@ def check_login(
 ) -> None:
     """Raise SourceError where a login is half given, or would not be used."""
     if protocol.logs_in and mechanism is None:
-        raise SourceError(f"--security_protocol={protocol} needs --sasl_mechanism.")
+        raise SourceError(f"--security-protocol={protocol} needs --sasl-mechanism.")
     if mechanism is not None and not protocol.logs_in:
         raise SourceError(
-            f"--sasl_mechanism={mechanism} is of no use with --security_protocol={protocol}, where "
+            f"--sasl-mechanism={mechanism} is of no use with --security-protocol={protocol}, where "
             "nobody logs in: give SASL_SSL, or SASL_PLAINTEXT."
         )
     if username and mechanism is None:
-        raise SourceError("--sasl_username needs --sasl_mechanism and --security_protocol.")
+        raise SourceError("--sasl-username needs --sasl-mechanism and --security-protocol.")
     if mechanism is not None and not (username and password):
         raise SourceError(
-            "--sasl_mechanism needs --sasl_username and a password in $WEIR_KAFKA_SASL_PASSWORD."
+            "--sasl-mechanism needs --sasl-username and a password in $WEIR_KAFKA_SASL_PASSWORD."
         )
 
 
@@ -78,15 +78,15 @@ def check_files(
     protocol: Protocol, cafile: str | None, certfile: str | None, keyfile: str | None
 ) -> None:
     """Raise SourceError where a file of certificates would not be used."""
-    given = {"--ssl_cafile": cafile, "--ssl_certfile": certfile, "--ssl_keyfile": keyfile}
+    given = {"--ssl-cafile": cafile, "--ssl-certfile": certfile, "--ssl-keyfile": keyfile}
     if unused := [option for option, file in given.items() if file is not None]:
         if not protocol.encrypted:
             raise SourceError(
-                f"{unused[0]} is of no use with --security_protocol={protocol}, which encrypts "
+                f"{unused[0]} is of no use with --security-protocol={protocol}, which encrypts "
                 "nothing: give SSL, or SASL_SSL."
             )
         if keyfile is not None and certfile is None:
-            raise SourceError("--ssl_keyfile needs --ssl_certfile, the certificate of that key.")
+            raise SourceError("--ssl-keyfile needs --ssl-certfile, the certificate of that key.")
 
 
 def tls(
@@ -103,17 +103,17 @@ def tls(
         context.load_default_certs()
     else:
         try:
-            context.load_verify_locations(cadata=_pem("--ssl_cafile", cafile))
+            context.load_verify_locations(cadata=_pem("--ssl-cafile", cafile))
         except ssl.SSLError as error:
-            raise SourceError(_damaged("--ssl_cafile", cafile)) from error
+            raise SourceError(_damaged("--ssl-cafile", cafile)) from error
     if certfile is not None:
-        _pem("--ssl_certfile", certfile)
+        _pem("--ssl-certfile", certfile)
         if keyfile is not None:
-            _pem("--ssl_keyfile", keyfile)
+            _pem("--ssl-keyfile", keyfile)
         try:
             context.load_cert_chain(certfile, keyfile, password=_no_password)
         except ssl.SSLError as error:
-            own = f"--ssl_certfile {certfile}" + (f", --ssl_keyfile {keyfile}" if keyfile else "")
+            own = f"--ssl-certfile {certfile}" + (f", --ssl-keyfile {keyfile}" if keyfile else "")
             raise SourceError(
                 f"{own}: these are not a certificate and its key ({error.reason or 'damaged'}); "
                 "name both, in PEM."
@@ -123,7 +123,7 @@ def tls(
 
 def _no_password() -> str:
     # OpenSSL would ask the terminal, in the middle of a job.
-    raise SourceError("--ssl_keyfile is encrypted; give a key without a password.")
+    raise SourceError("--ssl-keyfile is encrypted; give a key without a password.")
 
 
 def _pem(option: str, file: str) -> str:

@@ -44,9 +44,9 @@ class KafkaSettings:
     cluster_id: str | None = None  # as the brokers say, see ``identified``
 
     def __post_init__(self) -> None:
-        protocol = named(Protocol, "--security_protocol", self.security_protocol)
+        protocol = named(Protocol, "--security-protocol", self.security_protocol)
         mechanism = (
-            named(Mechanism, "--sasl_mechanism", self.sasl_mechanism)
+            named(Mechanism, "--sasl-mechanism", self.sasl_mechanism)
             if self.sasl_mechanism is not None
             else None
         )

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.dead_letters` (
   headers ARRAY<STRUCT<key STRING, value BYTES>> OPTIONS (description = 'Headers of the message'),
   attempts INT64 NOT NULL OPTIONS (description = 'How often it has died, redriven ones included'),
   died_at TIMESTAMP NOT NULL OPTIONS (description = 'When it failed'),
-  author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author_field is given')
+  author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author-field is given')
 )
 PARTITION BY DATE(died_at)
 CLUSTER BY run, stage, reason

@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.deferrals` (
   route STRING NOT NULL OPTIONS (description = 'Why it is to be judged: escalate, audit or forced; deferred where it was an audit and has left the sample'),
   score FLOAT64 OPTIONS (description = 'Score of the screen; null where it has no head for the policy'),
   inclusion_probability FLOAT64 NOT NULL OPTIONS (description = 'Chance that a post like it was to be judged; below 1 for audits'),
-  author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author_field is given')
+  author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author-field is given')
 )
 PARTITION BY DATE(created_at)
 CLUSTER BY run, policy_id

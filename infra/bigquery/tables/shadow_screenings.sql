@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.shadow_screenings` (
   shadow_policies ARRAY<STRING> OPTIONS (description = 'The policies of the set that are in shadow, where the run enforces'),
   recorded_probability FLOAT64 OPTIONS (description = 'Chance that a post like it got a row; below 1 only for posts that every policy cleared; null: 1'),
   record_cleared FLOAT64 OPTIONS (description = 'Share of the posts that every policy cleared that gets a row in this run; null: 1'),
-  author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author_field is given'),
+  author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author-field is given'),
   stages INT64 OPTIONS (description = 'Stages of the screen that read the post: 1, the linear heads; 2, the sentence encoder too'),
   detected_language STRING OPTIONS (description = 'Language or script as the screen tells it; a script stands for all of its languages, latin for a language not told'),
   threshold_version STRING OPTIONS (description = 'Key of the thresholds table; null where the thresholds are those of the screen')

@@ -2,7 +2,7 @@
 -- cleared + judged + deferred + unaccounted + those that are dead letters alone. unaccounted is 0 in
 -- a finished run; in a running one it is what the judge has not answered yet. A message that died at
 -- escalation no longer says which pair it was: that one is unaccounted, too. unrecorded are posts that
--- every policy cleared and that got no row because of --record_cleared, as finished runs counted
+-- every policy cleared and that got no row because of --record-cleared, as finished runs counted
 -- them: posts + unrecorded were screened. A run is looked at whole, so this reads all of its days.
 CREATE OR REPLACE VIEW `{dataset}.conservation` AS
 WITH dead AS (

@@ -1,7 +1,7 @@
 -- What happened to the posts of each day, by run, mode and policy?
 --
 -- Rates are of the posts of the day; violation_rate counts what was judged or reviewed only, so it is
--- a lower bound. Where a run records a part of what it cleared (--record_cleared 1%), posts and
+-- a lower bound. Where a run records a part of what it cleared (--record-cleared 1%), posts and
 -- cleared are estimated from that part; where it records none, they and the rates are null.
 CREATE OR REPLACE VIEW `{dataset}.daily_rates` AS
 WITH counted AS (

@@ -1,4 +1,4 @@
--- What would change if the second screen (--shadow_screen) took the place of the first? Per run,
+-- What would change if the second screen (--shadow-screen) took the place of the first? Per run,
 -- mode, day, policy and pair of screens; filter on day and shadow_day alike, so that only their
 -- partitions are read. A post is sent to the judge where its route is escalate or
 -- forced; a policy without a head has all of its posts sent, and head or shadow_head is false.

@@ -27,7 +27,7 @@ _TOKEN_ID = re.compile("[0-9]{1,9}")
 _NO_CHOICE = "the answer is JSON without a choice in it: the server's own log says why"
 _NO_TOKENS = (
     "the answer has no token ids, so the server is not vLLM, or an old one: "
-    "give --endpoint_form=chat"
+    "give --endpoint-form=chat"
 )
 
 # What servers call the end of an answer, in small letters.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 _DIGITS = re.compile("[0-9]{1,19}")
 
 NO_ANSWER = (
-    "the answer is not the JSON of an OpenAI-compatible server: is --endpoint_url right? "
+    "the answer is not the JSON of an OpenAI-compatible server: is --endpoint-url right? "
     "It usually ends in /v1"
 )
 

@@ -41,10 +41,10 @@ async def _checked(settings: EndpointSettings) -> Served:
     except ERRORS as error:
         failure = failure_of(error, settings)
         raise EndpointError(
-            f"--endpoint_url={settings.url}: {failure.message}{_words(error, settings)}{doubts}"
+            f"--endpoint-url={settings.url}: {failure.message}{_words(error, settings)}{doubts}"
         ) from None
     except EngineError as error:  # not even the trial fits
-        raise EndpointError(f"--endpoint_url={settings.url}: {error}") from error
+        raise EndpointError(f"--endpoint-url={settings.url}: {error}") from error
     finally:
         await server.close()
 
@@ -95,13 +95,13 @@ def _model(
         if models is not None and len(models) == 1:
             return models[0], ()
         names = _names(settings, models or [])
-        raise EndpointError(f"{settings.url} serves {names}: name one with --endpoint_model")
+        raise EndpointError(f"{settings.url} serves {names}: name one with --endpoint-model")
     for wanted in (settings.model, f"{settings.model}:latest"):  # as Ollama reads a name
         for model in models or ():
             if model.id == wanted:
                 return model, ()
     listed = "no models" if models is None else _names(settings, models)
-    doubt = f"{settings.url} does not list --endpoint_model {settings.model!r}; it lists {listed}"
+    doubt = f"{settings.url} does not list --endpoint-model {settings.model!r}; it lists {listed}"
     return wire.Model(settings.model), (doubt,)
 
 

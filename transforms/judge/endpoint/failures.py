@@ -70,8 +70,8 @@ def failure_of(error: Exception, settings: EndpointSettings) -> Failure:
         case TimeoutError() | openai.APITimeoutError():
             return Failure(
                 "timeout",
-                f"no answer within {settings.timeout:g} s: raise --endpoint_timeout, or "
-                "lower --endpoint_concurrency",
+                f"no answer within {settings.timeout:g} s: raise --endpoint-timeout, or "
+                "lower --endpoint-concurrency",
                 Again.TRYING,
                 of_server=True,
                 overloaded=True,
@@ -141,13 +141,13 @@ def _of_status(status: int, body: object, what: str, retry_after: float | None =
         case 404:
             return Failure(
                 "unknown_model",
-                f"the server has no such model or path {what}: see --endpoint_model and "
-                "--endpoint_url, which usually ends in /v1",
+                f"the server has no such model or path {what}: see --endpoint-model and "
+                "--endpoint-url, which usually ends in /v1",
             )
         case 429:
             return Failure(
                 "rate_limited",
-                f"the server takes no more for now {what}: lower --endpoint_concurrency, or ask "
+                f"the server takes no more for now {what}: lower --endpoint-concurrency, or ask "
                 "for a higher limit",
                 Again.REFUSED,
                 retry_after=retry_after,
@@ -168,7 +168,7 @@ def _of_status(status: int, body: object, what: str, retry_after: float | None =
         case _ if status < 400:
             return Failure(
                 "redirected",
-                f"the server points elsewhere {what}: give --endpoint_url where it points, "
+                f"the server points elsewhere {what}: give --endpoint-url where it points, "
                 "posts are not sent on",
             )
         case _ if "context_length_exceeded" in words or _TOO_LONG.search(str(body)):

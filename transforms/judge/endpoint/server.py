@@ -104,7 +104,7 @@ class _Bounded(httpx2.AsyncByteStream):
             if size > _MOST_ANSWER:
                 raise GarbledError(
                     f"the answer is larger than {_MOST_ANSWER >> 20} MiB, which no verdict is: is "
-                    "--endpoint_url right?"
+                    "--endpoint-url right?"
                 )
             yield piece
 

@@ -11,7 +11,7 @@ from weir.transforms.secret import Secret
 
 _FAILURES_TO_OPEN = 3
 _USUAL_ANSWER_TOKENS = 500  # at low effort, reasoning included
-_MOST_TIMEOUT_S = 600.0  # of --judge_timeout
+_MOST_TIMEOUT_S = 600.0  # of --judge-timeout
 
 
 class Form(StrEnum):

@@ -244,7 +244,7 @@ def _explained(said: str, settings: VllmSettings) -> str:
         return (
             f"{settings.model} does not fit into the memory it is given. Lower max_num_seqs "
             f"({settings.max_num_seqs}), max_model_len ({settings.max_model_len}) or "
-            f"max_num_batched_tokens ({settings.max_num_batched_tokens}) by --engine_settings, "
+            f"max_num_batched_tokens ({settings.max_num_batched_tokens}) by --engine-settings, "
             f"end what else uses the card, or take a larger one. vLLM said: {said[:300]}"
         )
     return f"vLLM cannot start with {settings.model}: {said[:500]}"

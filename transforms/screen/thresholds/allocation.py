@@ -57,7 +57,7 @@ class Asked:
             return None
         return (
             f"The audits ({audit_rate:g} of the posts for each of {heads} heads) take all of the "
-            f"{total * 1000:g} requests for 1,000 posts; raise them, or lower --audit_rate."
+            f"{total * 1000:g} requests for 1,000 posts; raise them, or lower --audit-rate."
         )
 
     def _total(self, heads: int) -> float:

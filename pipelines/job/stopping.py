@@ -1,6 +1,5 @@
 """SIGTERM and SIGINT: the first drains, the second stops at once."""
 
-import argparse
 import os
 import signal
 import sys
@@ -9,40 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from apache_beam.options.pipeline_options import PipelineOptions
-
-from weir.pipelines.errors import OptionError
 from weir.transforms.process.draining import STOPPING
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LATE = 1  # exit code of a job that was still not done at its deadline
-
-
-class StopOptions(PipelineOptions):
-    """How a job ends before its time."""
-
-    @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
-        group = parser.add_argument_group(
-            "Stopping",
-            "In process and on Prism, SIGTERM or Ctrl-C ends reading, finishes what is in flight "
-            "and exits with 0; a second one stops at once. What was not finished is read again by "
-            "the same command. On a cluster of Flink they leave a savepoint below --checkpoints, "
-            "from which --resume goes on.",
-        )
-        group.add_argument(
-            "--drain_seconds",
-            type=float,
-            default=60.0,
-            help="how long that may take before the job is stopped all the same",
-        )
-
-
-def drain_seconds_of(options: StopOptions) -> float:
-    """Return the deadline; OptionError where it is none."""
-    if not 0 < options.drain_seconds < threading.TIMEOUT_MAX:
-        raise OptionError(f"--drain_seconds is {options.drain_seconds}; give seconds above 0")
-    return float(options.drain_seconds)
 
 
 @contextmanager

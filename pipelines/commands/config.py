@@ -1,0 +1,41 @@
+"""``weir config``: a job as a file, and what would run."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from weir.pipelines.commands.terminal import AsJson, counted
+from weir.pipelines.errors import reported
+from weir.pipelines.options.file import ConfigFile
+from weir.pipelines.options.schema import schema
+from weir.pipelines.options.shown import Shown, as_yaml
+
+
+def show(context: typer.Context, as_json: AsJson = False) -> None:
+    """Print what would run, and where each value comes from; secrets are left out.
+
+    Takes --config and every option of weir run. What is printed is a file for --config itself.
+    What the runner needs besides is set as the job starts.
+    """
+    with reported():
+        shown = Shown.of(context.args)
+    typer.echo(json.dumps(shown.to_json(), indent=2) if as_json else as_yaml(shown), nl=as_json)
+
+
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="YAML file for --config.")],
+) -> None:
+    """Say whether a file can be used; exit 2, with the line and what to do, where it cannot.
+
+    Looks at the words alone: not at brokers, tables or servers that it names.
+    """
+    with reported():
+        found = ConfigFile.read(file)
+    options = counted(len(found.texts) + len(found.beam), "option", "options")
+    typer.echo(f"{file}: {options}, and nothing wrong")
+
+
+def print_schema() -> None:
+    """Print the JSON Schema of such a file, for an editor: docs/job.schema.json is the same."""
+    typer.echo(json.dumps(schema(), indent=2))

@@ -1,0 +1,63 @@
+"""What a post is, and what is stored of it."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from weir.pipelines.options.concern import Concern
+from weir.pipelines.options.option import Allowed, between, option
+
+_MOST_BYTES = 32 << 20  # of a message that a worker holds
+_SHARE = r"[0-9]+(?:\.[0-9]*)?%"
+
+
+@dataclass(frozen=True)
+class DecodeOptions(Concern, title="Decoding"):
+    """How a message becomes a post."""
+
+    format: Literal["json", "text"] = option("json", help="what a message holds")
+    id_field: str = option("id", metavar="PATH", help="of the post's id, such as post.id")
+    text_field: str = option("text", metavar="PATH", help="of its text")
+    time_field: str = option("created_at", metavar="PATH", help="of its time, ISO 8601 or epoch")
+    language_field: str = option("lang", metavar="PATH", help="of its language")
+    max_post_bytes: int = option(
+        1 << 20,
+        between(1, _MOST_BYTES, "bytes"),
+        metavar="N",
+        help="a larger message is a dead letter: what reading it costs grows with it",
+    )
+
+
+def _holds_share(text: str) -> bool:
+    return bool(re.fullmatch(_SHARE, text)) and 0 < float(text.removesuffix("%")) <= 100
+
+
+@dataclass(frozen=True)
+class StoringOptions(Concern, title="Storing"):
+    """How much is stored."""
+
+    record_cleared: Literal["all", "none"] | str = option(
+        "all",
+        Allowed("give a share such as 1%", _holds_share, {"pattern": f"^{_SHARE}$"}),
+        metavar="all|1%|none",
+        help="which of the posts that every policy cleared get a row in screenings: a share "
+        "is drawn by a hash of their ids, and views weigh by it; with none, rates are unknown",
+    )
+    store_text: Literal["full", "hash", "none"] = option(
+        "full",
+        help="what BigQuery and dead letters keep of a post's text and of what may quote it; "
+        "hash: keyed by $WEIR_PSEUDONYM_KEY. Dead letters without it cannot be redriven",
+    )
+    author_field: str = option(
+        "",
+        metavar="PATH",
+        help="of the author's id, of which a pseudonym is kept, keyed by $WEIR_PSEUDONYM_KEY",
+    )
+
+    @property
+    def recorded(self) -> float:
+        """Return the share of cleared posts that get a row, from 0 to 1."""
+        words = {"all": 1.0, "none": 0.0}
+        if self.record_cleared in words:
+            return words[self.record_cleared]
+        return float(self.record_cleared.removesuffix("%")) / 100

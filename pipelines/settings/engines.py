@@ -1,0 +1,85 @@
+"""The engine that judges, from the options."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from weir.distribution import install_command
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.judging import EndpointOptions, JudgeOptions, refuse_those_of_others
+from weir.pipelines.settings.endpoint import endpoint_factory
+from weir.policies.policy import PolicySet
+from weir.transforms.judge.engine import Engine
+from weir.transforms.judge.exemplar.engine import exemplar_engine
+from weir.transforms.judge.vllm.settings import VllmSettings
+
+_NEEDS = {
+    "exemplar": ("sklearn", "scikit-learn", "screen", ""),
+    "vllm": ("vllm", "vLLM", "engine", ", on a Linux machine with a GPU"),
+}
+
+
+def engine_factory(
+    judge: JudgeOptions, endpoint: EndpointOptions, policies: PolicySet
+) -> Callable[[], Engine]:
+    """Return what makes the engine on a worker; picklable. OptionError where it cannot work.
+
+    One that asks a server is checked against it: EndpointError where it cannot serve the job.
+    """
+    refuse_those_of_others(judge, endpoint)
+    match judge.engine:
+        case "endpoint":
+            return endpoint_factory(endpoint)
+        case "vllm":
+            return _vllm(judge)
+        case "exemplar":
+            return _Exemplar(policies)
+
+
+def require_installed(engine: str) -> None:
+    """Raise OptionError for an engine that lacks what it needs here, before it is missed mid-job.
+
+    On a cluster it is the workers that need it.
+    """
+    module, what, extra, more = _NEEDS.get(engine, ("weir", "", "", ""))
+    if find_spec(module) is None:
+        raise OptionError(
+            f"--engine={engine} needs {what} here, and it is not installed: "
+            f"{install_command(extra)}{more}"
+        )
+
+
+def no_engine() -> Engine:
+    """Stand for the engine of a job that only screens: nothing is asked of one there."""
+    raise RuntimeError("a job that only screens has no engine")
+
+
+@dataclass(frozen=True)
+class _Exemplar:
+    policies: PolicySet
+
+    def __call__(self) -> Engine:
+        return exemplar_engine(self.policies)
+
+
+@dataclass(frozen=True)
+class _Vllm:
+    settings: VllmSettings
+
+    def __call__(self) -> Engine:
+        from weir.transforms.judge.vllm.engine import VllmEngine  # a launcher needs none of it
+
+        return VllmEngine(self.settings)
+
+
+def _vllm(judge: JudgeOptions) -> Callable[[], Engine]:
+    given = {
+        "model": judge.model,
+        "reasoning_tokens": judge.reasoning_tokens,
+        "gpu_memory_gb": judge.gpu_memory,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    try:
+        return _Vllm(VllmSettings.parse(judge.engine_settings or "", **chosen))
+    except ValueError as error:
+        raise OptionError(f"The judge's options do not fit together: {error}") from error

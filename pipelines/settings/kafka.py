@@ -1,0 +1,26 @@
+"""How brokers are reached, from the options."""
+
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.source import KafkaOptions
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.secret import KAFKA_PASSWORD, secret
+
+
+def kafka_settings(said: KafkaOptions) -> KafkaSettings:
+    """Return how to connect; the password comes from the environment, never from an option.
+
+    OptionError where no broker is named, SourceError where a connection would not be what it
+    seems.
+    """
+    if not said.brokers:
+        raise OptionError("--brokers is missing: HOST:PORT of a Kafka broker")
+    return KafkaSettings(
+        bootstrap_servers=said.brokers,
+        security_protocol=said.security_protocol,
+        sasl_mechanism=said.sasl_mechanism,
+        sasl_username=said.sasl_username,
+        sasl_password=secret(KAFKA_PASSWORD) if said.sasl_mechanism else None,
+        ssl_cafile=said.ssl_cafile,
+        ssl_certfile=said.ssl_certfile,
+        ssl_keyfile=said.ssl_keyfile,
+    )

@@ -1,0 +1,39 @@
+"""The screen, with its second stage where there is one, and what is lost without it."""
+
+import logging
+
+from weir.distribution import install_encoder_command
+from weir.pipelines.errors import OptionError
+from weir.pipelines.options.screening import ReadingOptions
+from weir.transforms.screen import ScreenSource
+from weir.transforms.screen.reading.screen import ReadingSource, encoder_missing, has_reader
+
+_LOG = logging.getLogger(__name__)
+
+
+def screen_source(path: str, said: ReadingOptions) -> ScreenSource:
+    """Return where workers find a screen, with its second stage where that is to read.
+
+    ScreenError where the screen is unsound, OptionError where --reading asks for what is not there.
+    """
+    if said.reading == "off":
+        return ScreenSource.of(path)
+    if why := _without(path):
+        if said.reading == "on":
+            raise OptionError(f"--reading=on is not possible: {why}")
+        if has_reader(path):
+            _LOG.warning("%s", why)
+        return ScreenSource.of(path)
+    return ReadingSource.of(path)
+
+
+def _without(path: str) -> str | None:
+    """Return why a screen has no second stage here, None where it has."""
+    if not has_reader(path):
+        return f"the screen {path} has no second stage"
+    if module := encoder_missing():
+        return (
+            f"the second stage of the screen {path} needs {module}: {install_encoder_command()}; "
+            "linear heads alone find less with the same number of requests to the judge"
+        )
+    return None
