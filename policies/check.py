@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from weir.policies.cases import check_golden, check_shown
-from weir.policies.contract import json_keys, mentions
+from weir.policies.contract import form_line, json_keys, mentions
 from weir.policies.finding import Finding
 from weir.policies.parts import BULLET, PARTS, Part, bullets, parts_of
 from weir.policies.policy import Contract, Policy
@@ -101,7 +101,8 @@ def _check_contract(policy: Policy, parts: dict[str, Part]) -> Iterator[Finding]
             yield Finding(
                 parts[name].line,
                 "error",
-                f"{place} does not state the output format: {', '.join(missing)} not named",
+                f"{place} does not state the output format: {', '.join(missing)} not named; "
+                f"paste: {form_line(policy)}",
             )
     for label in policy.labels:
         if not mentions(policy.text, label):

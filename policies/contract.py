@@ -36,6 +36,14 @@ def section(policy: Policy) -> str:
     return "" if stated >= 2 else f"\n\n## Output\n\n{_form(policy)}"
 
 
+def form_line(policy: Policy) -> str:
+    """Return a line that states the form of the answer, to be pasted into the policy's text."""
+    if policy.contract is Contract.JSON:
+        return f"Answer with one JSON object only: {_object(policy)}"
+    labels = ", ".join(f"`{label}`" for label in policy.labels)
+    return f"Answer with one of these labels only: {labels}."
+
+
 def mentions(text: str, word: str) -> bool:
     """Return whether a text has the word, and not as a part of a longer one."""
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
@@ -43,8 +51,7 @@ def mentions(text: str, word: str) -> bool:
 
 def _form(policy: Policy) -> str:
     if policy.contract is Contract.JSON:
-        fields = ", ".join(f'"{key}": {_VALUES[key]}' for key in json_keys(policy))
-        return f"Answer with one JSON object only:\n`{{{fields}}}`"
+        return f"Answer with one JSON object only:\n{_object(policy)}"
     labels = "\n".join(f"- `{label}`: {meaning}" for label, meaning in policy.labels.items())
     if policy.contract is Contract.LABEL:
         return f"Answer with one of these labels only:\n{labels}"
@@ -54,3 +61,8 @@ def _form(policy: Policy) -> str:
         "Answer with one of these labels, and behind a violating one the rules that are broken, "
         f"such as `{violating} {rule}`, and nothing else:\n{labels}"
     )
+
+
+def _object(policy: Policy) -> str:
+    fields = ", ".join(f'"{key}": {_VALUES[key]}' for key in json_keys(policy))
+    return f"`{{{fields}}}`"

@@ -15,13 +15,17 @@ from weir.pipelines.commands.later import Later, group
 _PLAIN: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None}
 
 policy_app = typer.Typer(
-    help="List, check and show policy documents.",
+    help="Write, check, try and measure policy documents.",
     cls=group(
         "policy-",
-        list=Later("policy:list_policies"),
-        check=Later("policy:check_policies"),
-        show=Later("policy:show_policy"),
-        evaluate=Later("evaluate:evaluate"),
+        **{
+            "list": Later("policy:list_policies"),
+            "new": Later("policy_new:new_policy"),
+            "check": Later("policy:check_policies"),
+            "show": Later("policy:show_policy"),
+            "try": Later("policy_try:try_policy"),
+            "evaluate": Later("evaluate:evaluate"),
+        },
     ),
     **_PLAIN,
 )

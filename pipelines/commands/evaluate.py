@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from weir.pipelines.commands.hearing import hearing
-from weir.pipelines.commands.terminal import AsJson, Policies
+from weir.pipelines.commands.terminal import AsJson, Policies, named
 from weir.pipelines.errors import OptionError, reported
 from weir.pipelines.evaluate.against import other_version
 from weir.pipelines.evaluate.as_json import described
@@ -21,7 +21,7 @@ from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.engines import engine_factory
 from weir.policies.loading import LIBRARY, load_policies
-from weir.policies.policy import Policy, PolicyError, PolicySet
+from weir.policies.policy import Policy, PolicySet
 
 _EXEMPLAR = "exemplar"
 
@@ -60,7 +60,7 @@ def evaluate(
     with reported():
         _check(judge.engine, against, repeat, min_f1, show)
         loaded = load_policies(policies)
-        policy = _named(loaded, policy_id)
+        policy = named(loaded, policy_id)
         cases = golden_labels(policy) if labels is None else labels_of_file(labels, policy)
         recorded = bigquery_settings(bigquery) if bigquery.project else None
         other = other_version(against, policy, recorded) if against else None
@@ -96,14 +96,6 @@ def _check(
             "--against needs a judge that reads policies, and the exemplar judge reads none; give "
             "--engine endpoint or vllm"
         )
-
-
-def _named(loaded: PolicySet, policy_id: str) -> Policy:
-    try:
-        return loaded[policy_id]
-    except KeyError:
-        known = ", ".join(p.policy_id for p in loaded.policies)
-        raise PolicyError(f"there is no policy {policy_id!r}; there are: {known}") from None
 
 
 def _evaluated(

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from weir.pipelines.commands.terminal import AsJson, Policies, counted, print_table
+from weir.pipelines.commands.terminal import AsJson, Policies, counted, named, print_table
 from weir.pipelines.errors import reported
 from weir.policies.check import Finding
 from weir.policies.check import check as check_policy
 from weir.policies.loading import LIBRARY, load_policies
-from weir.policies.policy import Policy, PolicyError
+from weir.policies.policy import Policy
 
 
 def list_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -> None:
@@ -74,11 +74,7 @@ def show_policy(
     """Print one policy: its version, what its labels mean, its rules, and the text that is read."""
     with reported():
         loaded = load_policies(policies)
-        try:
-            policy = loaded[policy_id]
-        except KeyError:
-            known = ", ".join(p.policy_id for p in loaded.policies)
-            raise PolicyError(f"there is no policy {policy_id!r}; there are: {known}") from None
+        policy = named(loaded, policy_id)
     if prompt:
         _print_prompt(policy, as_json)
         return

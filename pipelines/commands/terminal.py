@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from weir.policies.policy import Policy, PolicyError, PolicySet
 from weir.transforms.text.hidden import visible
 
 console = Console()
@@ -27,6 +28,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 def counted(number: int, one: str, many: str) -> str:
     """Return a number with its noun, such as ``1 policy``."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def named(loaded: PolicySet, policy_id: str) -> Policy:
+    """Return the policy of that id. Raises PolicyError, which says what there is."""
+    try:
+        return loaded[policy_id]
+    except KeyError:
+        known = ", ".join(p.policy_id for p in loaded.policies)
+        raise PolicyError(f"there is no policy {policy_id!r}; there are: {known}") from None
 
 
 def plain(text: str, width: int) -> str:

@@ -510,6 +510,8 @@ def test_an_output_format_that_is_not_stated_in_both_places_is_an_error(part: st
     assert finding.level == "error"
     assert finding.line == before.count("\n") + 1
     assert "output format: rationale not named" in finding.message
+    pasted = f"## {part}\n\n{finding.message.partition('paste: ')[2]}\n"
+    assert check(replace(policy, text=policy.text.replace(f"## {part}\n", pasted))) == []
 
 
 def test_the_guides_shorter_json_form_is_a_form_too() -> None:

@@ -1,11 +1,13 @@
-"""What `weir policy show --prompt` prints is what the model reads."""
+"""`weir policy`: what the model reads, a document to begin with, and one post tried out."""
 
 import json
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.scripted_server import ScriptedServer, chat, error
 from weir.pipelines.commands.cli import app
+from weir.policies.check import check
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.judge.harmony.messages import decode
 from weir.transforms.judge.harmony.prompt import render
@@ -44,3 +46,88 @@ def test_without_it_the_policy_itself_is_shown(as_json):
     result = CliRunner().invoke(app, ["policy", "show", "spam", *as_json])
     assert "<|start|>" not in result.stdout
     assert "Spam and unsolicited promotion" in result.stdout
+
+
+# A document to begin with
+
+
+def policy(*arguments):
+    return CliRunner().invoke(app, ["policy", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("policy_id", ["ticket-resale", "spam2", "a", "no-tr1", "3d-models"])
+def test_a_new_policy_is_a_draft_that_check_finds_nothing_in(tmp_path, policy_id):
+    made = policy("new", policy_id, "--policies", tmp_path / "mine", "--title", 'A "new": one')
+    assert made.exit_code == 0, made.output
+    drafted = load_policies(str(tmp_path / "mine"))[policy_id]
+    assert check(drafted) == []
+    assert (drafted.title, drafted.status) == ('A "new": one', "shadow")
+    assert "weir policy check --policies" in made.stdout
+
+
+def test_a_policy_that_is_there_is_not_written_over(tmp_path):
+    (tmp_path / "mine").mkdir()
+    refused = policy("new", "mine", "--policies", tmp_path)
+    assert refused.exit_code == 2
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+@pytest.mark.parametrize("policy_id", ["../up", "Upper", "a b", ""])
+def test_an_id_that_no_policy_may_have_leaves_nothing_behind(tmp_path, policy_id):
+    assert policy("new", policy_id, "--policies", tmp_path / "mine").exit_code == 2
+    assert not (tmp_path / "mine").exists()
+
+
+# One post
+
+
+@pytest.fixture
+def server():
+    server = ScriptedServer()
+    yield server
+    server.close()
+
+
+def tried(server, *more, text="buy now"):
+    judge = ["--engine", "endpoint", "--endpoint-url", server.url]
+    return policy("try", "spam", text, *judge, *more)
+
+
+def test_a_post_is_tried_with_the_whole_answer_and_what_it_cost(server):
+    final = '{"violation": 1, "rule_ids": ["SPAM1"], "rationale": "It sells."}'
+    server.by_post = {"buy now": chat(final, "Hm.", prompt_tokens=700, completion_tokens=40)}
+    result = tried(server, "--json")
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert (found["verdict"], found["rules"], found["reasoning"]) == ("violates", ["SPAM1"], "Hm.")
+    assert found["answer"] == final
+    assert (found["tokens_in"], found["tokens_out"]) == (700, 40)
+
+
+def test_an_answer_that_cannot_be_read_is_shown_in_whole_with_what_to_change(server):
+    said = "Well, [red]it depends[/red].\x1b[2J " + "word " * 2000 + "the end"
+    server.by_post = {"buy now": chat(said)}
+    result = tried(server)
+    assert result.exit_code == 1
+    assert "answer: Well, [red]it depends[/red]." in result.stdout
+    assert "the end" in result.stdout
+    assert "to change: the model does not keep to the policy's form" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_a_post_without_an_answer_says_why_and_exits_2(server):
+    server.by_post = {"buy now": error(402)}
+    result = tried(server)
+    assert result.exit_code == 2
+    assert "reason: payment_required" in result.stdout
+
+
+def test_a_post_is_read_from_stdin(server):
+    result = CliRunner().invoke(
+        app,
+        ["policy", "try", "spam", "-", "--engine=endpoint", f"--endpoint-url={server.url}"],
+        input="from a pipe",
+    )
+    assert result.exit_code == 0
+    assert server.questions[-1].body["messages"][-1]["content"] == "from a pipe"
+    assert tried(server, text=" ").exit_code == 2

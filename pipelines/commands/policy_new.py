@@ -1,0 +1,43 @@
+"""``weir policy new``: a document to begin with."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weir.pipelines.errors import OptionError, reported
+from weir.policies.draft import draft
+from weir.policies.loading import parse_policy
+
+
+def new_policy(
+    policy_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Small letters, digits and hyphens.")
+    ],
+    policies: Annotated[
+        Path, typer.Option("--policies", help="The folder of policies that it is added to.")
+    ] = Path("policies"),
+    title: Annotated[str | None, typer.Option(help="Its title. Default: the id in words.")] = None,
+) -> None:
+    """Write a draft that weir policy check finds nothing in: change it into what you mean.
+
+    It is in shadow, so that nobody acts on its verdicts, until its status is active.
+    """
+    with reported():
+        folder = policies / policy_id
+        # As JSON, a title is one line of YAML whatever it holds.
+        words = json.dumps(title or policy_id.replace("-", " ").capitalize(), ensure_ascii=False)
+        text, examples = draft(policy_id, words)
+        parse_policy(text.encode())  # an id or a title that no policy may have
+        if folder.exists():
+            raise OptionError(f"{folder} is there already: choose another id, or edit it")
+        folder.mkdir(parents=True)
+        (folder / "policy.md").write_text(text, encoding="utf-8")
+        (folder / "examples.csv").write_text(examples, encoding="utf-8")
+    where = shlex.quote(str(policies))
+    typer.echo(f"{folder}: policy.md is what the model reads, examples.csv what it is tested on.")
+    typer.echo(f"Edit them, and then:\n  weir policy check --policies {where}")
+    typer.echo(f'  weir policy try {policy_id} "a post" --policies {where} --engine endpoint ...')
+    typer.echo(f"  weir policy evaluate {policy_id} --policies {where} --engine endpoint ...")
