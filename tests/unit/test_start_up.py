@@ -88,6 +88,17 @@ def test_a_line_is_completed_without_importing_what_a_job_needs(line, offered):
     assert last == "[]"
 
 
+def test_an_option_is_refused_without_importing_a_library_of_statistics():
+    program = (
+        "import sys; from typer.testing import CliRunner; "
+        "from weir.pipelines.commands.cli import app; "
+        "ended = CliRunner().invoke(app, ['run', '--topic=posts']); "
+        "print(ended.exit_code, 'scipy.stats' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.stdout == "2 False\n"
+
+
 def test_the_help_is_that_of_the_program():
     kept = {file.name: file.read_text("utf-8") for file in FOLDER.iterdir()}
     assert kept == help_texts(), "run make help-texts"

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
+from scipy.special import bdtr  # scipy.stats takes seconds to import
 
 Floats = npt.NDArray[np.float64]
 MOST_POSTS = 10**9  # that a certificate counts: beyond it the binomials take minutes, or overflow
@@ -35,10 +35,14 @@ def misses_allowed(positives: int, recall: float, confidence: float) -> int:
     if positives < 1:
         return -1
     risk = 1 - confidence
-    k = int(binom.ppf(risk, positives, 1 - recall))
-    while k >= 0 and binom.cdf(k, positives, 1 - recall) > risk:
-        k -= 1
-    return k
+    allowed, too_many = -1, positives
+    while too_many - allowed > 1:
+        misses = (allowed + too_many) // 2
+        if bdtr(misses, positives, 1 - recall) > risk:
+            too_many = misses
+        else:
+            allowed = misses
+    return allowed
 
 
 @lru_cache(maxsize=256)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from weir.transforms.screen.certificate import MOST_POSTS, positives_needed
 
@@ -48,7 +48,7 @@ def precision_threshold(
     for threshold in candidates.tolist():
         flagged = scores >= threshold
         count, right = int(flagged.sum()), int(violates[flagged].sum())
-        if not count or binom.sf(right - 1, count, precision) > 1 - confidence:
+        if not count or bdtrc(right - 1, count, precision) > 1 - confidence:
             break
         passed = threshold
     return passed
@@ -110,7 +110,7 @@ class PrecisionCertificate:
             0 <= self.test_right <= self.test_flagged <= MOST_POSTS
         ):
             raise ValueError(f"The precision of {self.policy_id} counts what cannot be.")
-        tail = float(binom.sf(self.right - 1, self.flagged, self.precision))
+        tail = float(bdtrc(self.right - 1, self.flagged, self.precision))
         if self.flagged == 0 or tail > 1 - self.confidence + 1e-12:
             raise ValueError(f"The precision of {self.policy_id} is more than its posts show.")
 
