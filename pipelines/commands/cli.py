@@ -33,7 +33,7 @@ screen_app = typer.Typer(
     help="Train the screen, and say what it promises.",
     cls=group(
         "screen-",
-        show=Later("screen:show_screen"),
+        show=Later("screen_show:show_screen"),
         measure=Later("screen_measure:measure_screen"),
         train=Later("screen:train_screen"),
         add=Later("screen_heads:add_heads"),

@@ -11,7 +11,7 @@ import typer
 
 from weir.pipelines import demo as demo_job
 from weir.pipelines.commands.demo_view import print_details, print_screen
-from weir.pipelines.commands.screen import certificates_json
+from weir.pipelines.commands.screen_show import certificates_json
 from weir.pipelines.commands.terminal import console
 from weir.pipelines.errors import OptionError, reported
 from weir.pipelines.options.file import ConfigFile

@@ -4,8 +4,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from weir.pipelines import demo as demo_job
-from weir.pipelines.commands.screen import print_certificates
 from weir.pipelines.commands.screen_audit import print_audited
+from weir.pipelines.commands.screen_show import print_certificates
 from weir.pipelines.commands.terminal import console, plain, print_table
 from weir.pipelines.compare.rows import Flip
 from weir.transforms.judge.exemplar.engine import STAND_IN

@@ -1,36 +1,37 @@
-"""The ``weir screen`` commands."""
+"""``weir screen train``: heads of your own, from labels and from verdicts."""
 
-import json
+import hashlib
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
+from weir.pipelines.commands.screen_show import print_certificates
+from weir.pipelines.commands.terminal import Policies, console
 from weir.pipelines.errors import OptionError, reported
 from weir.pipelines.options.screening import ReadingOptions
 from weir.pipelines.options.sinks import BigQueryOptions
+from weir.pipelines.posts import read_posts
 from weir.pipelines.screening.verdict_labels import posts_from_verdicts
 from weir.pipelines.settings.bigquery import bigquery_settings
-from weir.pipelines.settings.screens import screen_source
+from weir.pipelines.settings.screens import encoder_for, screen_source
 from weir.policies.loading import LIBRARY, load_policies
-from weir.transforms.screen import STARTER, Screen
-from weir.transforms.screen.certificate import Certificate
+from weir.transforms.decode import DecodeSettings
 from weir.transforms.screen.training.label_files import read_labels
 from weir.transforms.screen.training.labelled import (
     LabelledSet,
     golden_examples,
     ordinary_streams,
+    presumed_safe,
     public_sets,
 )
-
-_SHOWN = (0.01, 0.02, 0.05, 0.1, 0.2)  # shares of ordinary posts that a head may be open for
 
 
 def train_screen(
     bigquery: BigQueryOptions,
+    reading: ReadingOptions,
     out: Annotated[Path, typer.Option(help="Folder to write screen.npz and card.json to.")],
     labels: Annotated[
         list[Path] | None,
@@ -71,15 +72,15 @@ def train_screen(
     examples: Annotated[
         bool, typer.Option(help="Learn from the policies' own examples too; none calibrates.")
     ] = True,
-    read: Annotated[
-        bool,
+    posts: Annotated[
+        Path | None,
         typer.Option(
-            help="Fit the second stage too, which reads with the sentence encoder. "
-            "Its thresholds are no certificates, so only with --data."
+            help="Posts such as your stream has, unlabelled: CSV or JSON Lines. Heads learn what "
+            "is ordinary from them, and the card says how many of them each escalates."
         ),
-    ] = False,
+    ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="File that keeps what the encoder read, for --read.")
+        Path | None, typer.Option(help="File that keeps what the encoder read.")
     ] = None,
     licence: Annotated[str, typer.Option(help="Of the label files, for the card.")] = "unstated",
     date: Annotated[str | None, typer.Option(help="A date to write on the card.")] = None,
@@ -88,15 +89,12 @@ def train_screen(
 
     Each head gets the highest threshold whose recall is certified on labelled posts that it has
     not learned from; one with too few violating posts is open as far as the budget allows. No
-    certificate rests on verdicts.
+    certificate rests on verdicts. With the sentence encoder, which reads some 50 posts a second,
+    both stages are trained and certified together, and the first for runs without the second.
     """
     with reported():
-        from weir.transforms.screen.reading.encoder import Encoder
-        from weir.transforms.screen.training.reader_fit import few, fit_reader
-        from weir.transforms.screen.training.train import (  # imports scikit-learn: seconds
-            TrainingSettings,
-            train,
-        )
+        from weir.transforms.screen.training.settings import TrainingSettings
+        from weir.transforms.screen.training.train import train  # imports scikit-learn: seconds
 
         settings = TrainingSettings(
             recall, confidence, budget, date, precision, provisional_prevalence
@@ -118,17 +116,17 @@ def train_screen(
             )
         if examples:
             sets = [*sets, golden_examples(loaded)]
-        if read and data is None:
-            raise OptionError("--read goes with --data: it has no certificates for your labels")
-        encoder = Encoder.load() if read else None
-        trained = train(sets, policy_ids, settings)
-        trained.screen.save(out, trained.card)
-        if encoder is not None:
-            fit_reader(trained.screen, few(sets), encoder, cache).save(out)
+        if posts is not None:
+            sets = [*sets, _ordinary(posts, policy_ids)]
+        encoder = encoder_for(reading)
+        trained = train(sets, policy_ids, settings, encoder, cache)
+        trained.save(out)
+        stages = ReadingOptions(reading="off" if encoder is None else "on")
+        written = screen_source(str(out), stages)
     for warning in trained.warnings:
         _warn(warning)
-    print_certificates(trained.screen)
-    console.print(f"the screen {trained.screen.version} is in {out}", markup=False)
+    print_certificates(written.screen(), written.card())
+    console.print(f"the screen {written.version} is in {out}", markup=False)
 
 
 def _label_sets(files: list[Path], policy_ids: list[str], licence: str) -> list[LabelledSet]:
@@ -137,6 +135,12 @@ def _label_sets(files: list[Path], policy_ids: list[str], licence: str) -> list[
         for warning in file.warnings:
             _warn(warning)
     return [file.labelled for file in read]
+
+
+def _ordinary(file: Path, policy_ids: list[str]) -> LabelledSet:
+    texts = read_posts(file, DecodeSettings()).texts
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return presumed_safe((file.stem, file.name, "unstated"), digest, texts, policy_ids)
 
 
 def _public(data: Path, policy_ids: list[str]) -> list[LabelledSet]:
@@ -153,82 +157,3 @@ def _public(data: Path, policy_ids: list[str]) -> list[LabelledSet]:
 
 def _warn(sentence: str) -> None:
     sys.stderr.write(f"weir: {sentence}\n")
-
-
-def show_screen(
-    screen: Annotated[str, typer.Argument(help="Folder of a screen.")] = STARTER,
-    policies: Policies = str(LIBRARY),
-    as_json: AsJson = False,
-) -> None:
-    """Print what each head of a screen promises, and on which posts."""
-    with reported():
-        loaded = screen_source(screen, ReadingOptions()).screen()
-        known = [policy.policy_id for policy in load_policies(policies).policies]
-    if ignored := loaded.gone(known):
-        _warn(ignored)
-    if as_json:
-        typer.echo(json.dumps(certificates_json(loaded), indent=2, ensure_ascii=False))
-        return
-    typer.echo(f"screen {loaded.version}, {len(loaded.policy_ids)} heads")
-    print_certificates(loaded)
-
-
-def certificates_json(screen: Screen) -> dict[str, Any]:
-    """Return a screen's version and the certificate of each head, null where there is none."""
-    found = {policy_id: screen.certificate(policy_id) for policy_id in screen.policy_ids}
-    heads = {policy_id: asdict(each) if each else None for policy_id, each in found.items()}
-    provisional = {each.policy_id: asdict(each) for each in screen.provisional}
-    return {
-        "screen_version": screen.version,
-        "certificates": heads,
-        **({"provisional": provisional} if provisional else {}),
-    }
-
-
-def print_certificates(screen: Screen) -> None:
-    """Print a table of what each head promises, and one of what a share of a stream buys."""
-    certificates = [(p, screen.certificate(p)) for p in screen.policy_ids]
-    if screen.certificates or not screen.selectivity:
-        print_table(
-            "what the screen promises",
-            ["policy", "promise", "may miss", "escalates"],
-            [[policy_id, *_cells(certificate)] for policy_id, certificate in certificates],
-        )
-    if measured := [head for head in screen.selectivity if head.recall is not None]:
-        print_table(
-            "what a share of ordinary posts finds",
-            ["policy", *(f"{share:.0%}" for share in _SHOWN)],
-            [[head.policy_id, *map(_percent, head.found(_SHOWN))] for head in measured],
-        )
-        console.print(
-            "Measured on public sets that taught a head nothing. A promise needs your own labels.",
-            markup=False,
-            highlight=False,
-        )
-    certified = [each for each in screen.certificates if each.certified]
-    for name in sorted({each.calibration_set for each in certified}):
-        promised = [each.policy_id for each in certified if each.calibration_set == name]
-        console.print(
-            f"{', '.join(promised)}: on posts that come as those of {name} did, and on no others.",
-            markup=False,
-            highlight=False,
-        )
-    for precise in screen.provisional:
-        console.print(f"provisional flags of {precise}", markup=False, highlight=False)
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}"
-
-
-def _cells(certificate: Certificate | None) -> list[str]:
-    if certificate is None:
-        return ["none: never calibrated", "", ""]
-    escalates = f"{certificate.escalation_rate:.0%}"
-    if not certificate.certified:
-        return [f"none: label {certificate.labels_needed} more that violate", "", escalates]
-    return [
-        f"recall {certificate.recall:g}, confidence {certificate.confidence:g}",
-        f"{certificate.misses_allowed} of {certificate.positives}",
-        escalates,
-    ]

@@ -6,6 +6,7 @@ from weir.distribution import install_encoder_command
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.screening import ReadingOptions
 from weir.transforms.screen import ScreenSource
+from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.reading.screen import ReadingSource, encoder_missing, has_reader
 
 _LOG = logging.getLogger(__name__)
@@ -25,6 +26,26 @@ def screen_source(path: str, said: ReadingOptions) -> ScreenSource:
             _LOG.warning("%s", why)
         return ScreenSource.of(path)
     return ReadingSource.of(path)
+
+
+def encoder_for(said: ReadingOptions) -> Encoder | None:
+    """Return the encoder that a second stage is fitted with; None where there is to be none.
+
+    OptionError where --reading asks for what is not installed; a log line where auto does without.
+    """
+    if said.reading == "off":
+        return None
+    module = encoder_missing()
+    if module is None:
+        return Encoder.load()
+    if said.reading == "on":
+        raise OptionError(f"--reading=on needs {module}: {install_encoder_command()}")
+    _LOG.warning(
+        "no second stage is fitted, which needs %s (%s): linear heads alone escalate more safe "
+        "posts at the same recall",
+        *(module, install_encoder_command()),
+    )
+    return None
 
 
 def _without(path: str) -> str | None:

@@ -2,16 +2,17 @@
 
 ``python -m tests.benchmarks.certificates --data FOLDER [--splits N] [--json FILE]`` measures
 
-- average precision of each head and of any policy, on the split that ``weir screen train`` makes;
+- average precision of each head and of any policy, out of fold as ``weir screen train`` has it;
 - the same for any policy, cross-validated on OpenAI-2022 alone, with the two settings of the fit
   as they are and chosen anew inside every fold;
-- the certified and the naive threshold in random splits. *observed* counts splits whose recall on
-  the test posts is at or above the target. A certificate speaks of the recall on all posts to come,
-  and test posts are a finite sample: a threshold whose recall is just the target is seen below it
-  in half of the splits. So *true* draws calibration posts from the scores of all posts held out,
-  which makes these the population, and counts draws whose recall on all of it meets the target.
-  *expected* is what *observed* comes to where all posts are exchangeable: how many of m test posts
-  lie below the (k+1)-th of n calibration posts is negative hypergeometric, whatever the scores.
+- how often a certified threshold keeps its promise. Out-of-fold scores are of twins, so the count
+  behind a certificate is not exact for them. *observed* is in random splits of the sets: those
+  whose recall on the posts left out is at or above the target. These are a finite sample, so a
+  threshold whose recall is just the target is seen below it in half of the splits: *expected* is
+  what it comes to where all posts are exchangeable (how many of m posts lie below the (k+1)-th of
+  n is negative hypergeometric, whatever the scores). *simulated* draws posts whose recall is known
+  exactly, vectors around a few centres, and fits the second stage's regression to them; the naive
+  threshold beside it has the target on the scores themselves.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import nhypergeom, rankdata
+from scipy.stats import nhypergeom, norm, rankdata
 
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen.certificate import (
@@ -31,8 +32,10 @@ from weir.transforms.screen.certificate import (
     misses_allowed,
     naive_threshold,
 )
+from weir.transforms.screen.training.calibrate import lowest_of_clusters
 from weir.transforms.screen.training.card import any_policy, average_precision
 from weir.transforms.screen.training.corpus import Corpus
+from weir.transforms.screen.training.cross_fit import FOLDS, cross_fitted
 from weir.transforms.screen.training.fit import (
     SMOOTHING,
     STRENGTH,
@@ -47,41 +50,57 @@ from weir.transforms.screen.training.labelled import (
     golden_examples,
     public_sets,
 )
-from weir.transforms.screen.training.split import Part, head_split
-from weir.transforms.screen.training.train import TrainingSettings, fit, lowest_of_clusters, train
+from weir.transforms.screen.training.reader_fit import fit_meaning
+from weir.transforms.screen.training.settings import TrainingSettings
+from weir.transforms.screen.training.train import train
 
 RECALL = 0.95
 TEST_SHARE = 0.4  # of the random splits: the more, the less the test posts' own chance matters
-SMALL_TEST = 0.2  # where more would leave too few violating posts for the other parts
-DRAWS = 200  # of calibration posts, a split
 MOST_TRIES = 10  # of splits, for one with violating posts enough; their number decides, no score
 GRID = tuple(product((3.0, 10.0), (3e-5, 1e-4, 3e-4)))
 OPENAI = ("sexual-content", "hate", "violence", "harassment", "self-harm")
+# Violating and safe posts, dimensions and centres of the violating posts: few posts beside many
+# dimensions, and rare kinds that a fold may hardly show, are where twins differ most.
+SIMULATED = (
+    (80, 300, 50, 1),
+    (80, 300, 384, 10),
+    (120, 1000, 384, 1),
+    (120, 1000, 384, 10),
+    (300, 1500, 50, 10),
+    (300, 1500, 384, 10),
+)
+_APART = 6.0  # of the centres from the safe posts, in standard deviations
+_COMMON = 0.55  # of the violating posts, around the first of several centres
 
 
 @dataclass(frozen=True)
-class Held:
-    """What one threshold did in all splits; shares in [0, 1]."""
+class Splits:
+    """What the certified thresholds of one head did in splits that had positives enough."""
 
+    head: str
+    confidence: float
+    splits: int
+    positives: float  # clusters that calibrated, mean
+    misses_allowed: float
+    test_positives: float
     observed: int  # splits whose test recall is at or above the target
     expected: float  # share of splits in which exchangeable posts would be
-    true: float  # share of draws whose recall on the population is
     mean_recall: float
     mean_escalation: float  # of the test posts
 
 
 @dataclass(frozen=True)
-class Splits:
-    """Both thresholds of one head, over splits that had positives enough."""
+class Simulated:
+    """How often thresholds keep the recall where it is known; shares in [0, 1]."""
 
-    head: str
-    confidence: float
-    splits: int
-    calibration_positives: float  # clusters, mean
-    misses_allowed: float
-    test_positives: float
-    certified: Held
-    naive: Held
+    violating: int
+    safe: int
+    dimensions: int
+    centres: int
+    draws: int
+    kept: float  # share of the draws whose certified threshold has the recall
+    kept_naive: float
+    mean_recall: float
 
 
 def with_salt(corpus: Corpus, salt: int) -> Corpus:
@@ -90,61 +109,51 @@ def with_salt(corpus: Corpus, salt: int) -> Corpus:
     return replace(corpus, draw=random.random(len(corpus.draw))[corpus.cluster])
 
 
-def random_splits(
-    corpus: Corpus, head: int, splits: int, confidence: float, test_share: float
-) -> Splits | None:
+def split(corpus: Corpus, salt: int) -> tuple[Corpus, np.ndarray]:
+    """Return the posts with what is left out unlabelled, and which are left out."""
+    drawn = with_salt(corpus, salt)
+    test = drawn.draw >= 1 - TEST_SHARE
+    labels = np.where(test[:, None], np.nan, drawn.labels)
+    weak = drawn.weak & ~test[:, None]
+    # A draw of its own for the folds: those of the posts that are left in would fill three of them.
+    return replace(with_salt(corpus, salt + 1_000_000), labels=labels, weak=weak), test
+
+
+def random_splits(corpus: Corpus, head: int, splits: int, confidence: float) -> Splits | None:
     """Fit, calibrate and measure one head, in as many random splits that can certify it.
 
     None where no split can.
     """
-    rows: dict[str, list[tuple[float, float, float, float]]] = {"certified": [], "naive": []}
-    sizes = []
+    rows = []
     for salt in range(MOST_TRIES * splits):
-        if len(sizes) == splits:
+        if len(rows) == splits:
             break
-        drawn = with_salt(corpus, salt)
-        split = head_split(drawn, head, RECALL, confidence, test_share)
-        if not split.certifiable:
+        learned, test = split(corpus, salt)
+        violates = corpus.calibrates & (corpus.labels[:, head] == 1)
+        fitted = cross_fitted(learned, [head], None)
+        scores = fitted.first[:, 0]
+        known = violates & ~test & ~np.isnan(scores)
+        positives = lowest_of_clusters(scores, corpus, known)
+        threshold = certified_threshold(positives, RECALL, confidence)
+        if threshold is None:
             continue
-        weights, inverse, bias = fit(drawn, {head: split})
-        norm = np.maximum(np.sqrt(drawn.counts.power(2) @ inverse**2), 1e-6)
-        scores = np.asarray(drawn.counts @ weights[:, 0], float) / norm + bias[0]
-        violates = drawn.calibrates & (drawn.labels[:, head] == 1)
-        test = (split.part == Part.TEST) & drawn.calibrates
-        held = lowest_of_clusters(scores, drawn, violates & (split.part == Part.CALIBRATION))
-        measured, everyone = scores[test & violates], scores[test]
-        population = np.sort(
-            np.concatenate([held, lowest_of_clusters(scores, drawn, test & violates)])
+        final = fitted.screen.score(corpus.texts)[:, 0]
+        measured = final[test & violates]
+        k, n, m = misses_allowed(len(positives), RECALL, confidence), len(positives), len(measured)
+        rows.append(
+            (
+                *(n, k, m, expected_to_hold(n, k, m)),
+                *((measured >= threshold).mean(), (final[test] >= threshold).mean()),
+            )
         )
-        k = misses_allowed(len(held), RECALL, confidence)
-        sizes.append((len(held), k, len(measured)))
-        chosen = certified_threshold(held, RECALL, confidence)
-        naive = int((1 - RECALL) * len(held) + 1e-9)
-        pairs = ((chosen, k), (naive_threshold(held, RECALL), naive))
-        random = np.random.default_rng(salt)
-        draws = np.sort(random.choice(population, (DRAWS, len(held))), axis=1)
-        for found, (threshold, order) in zip(rows.values(), pairs, strict=True):
-            missed = np.searchsorted(population, draws[:, order], "left") / len(population)
-            true = float((1 - missed >= RECALL).mean())
-            recall, gone = (measured >= threshold).mean(), (everyone >= threshold).mean()
-            expected = expected_to_hold(len(held), order, len(measured))
-            found.append((recall, gone, true, expected))
-        print(f"{corpus.policy_ids[head]}: split {len(sizes)} of {splits}", file=sys.stderr)
-    if not sizes:
+        print(f"{corpus.policy_ids[head]}: split {len(rows)} of {splits}", file=sys.stderr)
+    if not rows:
         print(f"{corpus.policy_ids[head]}: too few posts for {confidence}", file=sys.stderr)
         return None
-    n, k, m = np.mean(sizes, axis=0)
-    certified, naive_held = (_held(found) for found in rows.values())
-    return Splits(
-        corpus.policy_ids[head],
-        confidence,
-        len(sizes),
-        float(n),
-        float(k),
-        float(m),
-        certified,
-        naive_held,
-    )
+    n, k, m, expected, recall, gone = (float(mean) for mean in np.mean(rows, axis=0))
+    observed = sum(bool(row[4] >= RECALL) for row in rows)
+    head_id = corpus.policy_ids[head]
+    return Splits(head_id, confidence, len(rows), n, k, m, observed, expected, recall, gone)
 
 
 def expected_to_hold(calibration: int, order: int, test: int) -> float:
@@ -153,18 +162,43 @@ def expected_to_hold(calibration: int, order: int, test: int) -> float:
     return float(below.cdf(int((1 - RECALL) * test + 1e-9)))
 
 
-def _held(found: Sequence[tuple[float, float, float, float]]) -> Held:
-    recall, gone, true, expected = np.array(found).T
-    return Held(
-        observed=int((recall >= RECALL).sum()),
-        expected=float(expected.mean()),
-        true=float(true.mean()),
-        mean_recall=float(recall.mean()),
-        mean_escalation=float(gone.mean()),
+def simulated(violating: int, safe: int, dimensions: int, centres: int, draws: int) -> Simulated:
+    """Return how often a threshold of out-of-fold scores has the recall of the heads kept."""
+    random = np.random.default_rng(0)
+    shares = np.full(centres, (1 - _COMMON) / max(1, centres - 1))
+    shares[0] = _COMMON if centres > 1 else 1.0
+    violates = np.arange(violating + safe) < violating
+    weights = np.ones(len(violates))
+    k = misses_allowed(violating, RECALL, 0.95)
+    found = []
+    for _ in range(draws):
+        middle = random.normal(size=(centres, dimensions))
+        middle *= _APART / np.linalg.norm(middle, axis=1, keepdims=True)
+        posts = random.normal(size=(len(violates), dimensions))
+        posts[violates] += middle[random.choice(centres, violating, p=shares)]
+        posts /= np.sqrt(dimensions)  # about unit vectors, as the encoder's are
+        fold = random.permutation(len(violates)) % FOLDS
+        scores, vector = np.zeros(len(violates)), np.zeros(dimensions)
+        for number in range(FOLDS):
+            held = fold == number
+            of_twin, _ = fit_meaning(posts[~held], violates[~held], weights[~held])
+            scores[held] = posts[held] @ of_twin
+            vector += of_twin / FOLDS
+        ranked = np.sort(scores[violates])
+        thresholds = np.array([ranked[k], naive_threshold(ranked, RECALL)])
+        reached = (middle @ vector / np.sqrt(dimensions))[:, None] - thresholds
+        deviations = reached / (np.linalg.norm(vector) / np.sqrt(dimensions))
+        found.append(shares @ norm.cdf(deviations))
+    certified, naive = np.array(found).T
+    return Simulated(
+        *(violating, safe, dimensions, centres, draws),
+        kept=float((certified >= RECALL).mean()),
+        kept_naive=float((naive >= RECALL).mean()),
+        mean_recall=float(certified.mean()),
     )
 
 
-def out_of_fold(
+def cross_scored(
     corpus: Corpus, rows: np.ndarray, fold: np.ndarray, strength: float, smoothing: float
 ) -> np.ndarray:
     """Return the any-policy score of the rows, each by heads that have not seen its fold."""
@@ -211,7 +245,7 @@ def cross_validated(
         draw = with_salt(corpus, seed).draw
         fold = (draw * folds).astype(int)
         inner = (draw * folds * folds).astype(int) % folds
-        scores = out_of_fold(corpus, rows, fold, STRENGTH, SMOOTHING)
+        scores = cross_scored(corpus, rows, fold, STRENGTH, SMOOTHING)
         found["as they are"].append(average_precision(truth, scores) or 0.0)
         nested = np.empty(len(truth))
         for number in range(folds):
@@ -219,7 +253,7 @@ def cross_validated(
             best = max(
                 GRID[:tried],
                 key=lambda grid: (
-                    average_precision(truth[learned], out_of_fold(corpus, learned, inner, *grid))
+                    average_precision(truth[learned], cross_scored(corpus, learned, inner, *grid))
                     or 0.0
                 ),
             )
@@ -242,6 +276,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--splits", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=1000, help="of simulated posts")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tried", type=int, default=len(GRID), help="settings of the fit")
     parser.add_argument("--folds", type=int, default=5, help="of the cross-validation")
@@ -255,56 +290,53 @@ def main(argv: Sequence[str] | None = None) -> None:
     every = Corpus.of(sets, ("sexual-content", "hate"))
     alone = Corpus.of([any_of(openai)], ("any policy",))
     measured_splits = [
-        random_splits(corpus, head, options.splits, confidence, test_share)
-        for corpus, head, confidence, test_share in (
-            (alone, 0, 0.95, TEST_SHARE),
-            (alone, 0, 0.99, TEST_SHARE),
-            (every, 0, 0.95, TEST_SHARE),
-            (every, 0, 0.99, SMALL_TEST),
-            (every, 1, 0.95, TEST_SHARE),
-            (every, 1, 0.99, TEST_SHARE),
+        random_splits(corpus, head, options.splits, confidence)
+        for corpus, head, confidence in (
+            (alone, 0, 0.95),
+            (alone, 0, 0.99),
+            (every, 0, 0.95),
+            (every, 1, 0.95),
         )
     ]
     splits = [each for each in measured_splits if each is not None]
+    draws = [simulated(*setting, options.draws) for setting in SIMULATED]
     measured = {
         "card": card,
         "cross_validated": folds,
         "splits": [asdict(each) for each in splits],
+        "simulated": [asdict(each) for each in draws],
     }
     options.json.write_text(json.dumps(measured, indent=2) + "\n")
-    _print(card, folds, splits)
+    _print(card, folds, splits, draws)
     print(f"\nall of it is in {options.json}")
 
 
-def _print(card, folds, splits) -> None:
-    print("average precision on the test posts of the tool's split")
-    whole = {"policy_id": "any policy"} | card["any_policy"]
-    whole["test_negatives"] = whole["test_posts"] - whole["test_positives"]
-    for each in (*card["heads"], whole):
-        positives, negatives = each["test_positives"], each["test_negatives"]
-        precision = each["test_average_precision"] or 0
-        print(f"  {each['policy_id']:16}{precision:6.3f}  {positives} of {positives + negatives}")
+def _print(card, folds, splits, draws) -> None:
+    print("average precision out of fold")
+    for each in card["heads"]:
+        found = each["first_stage"]["average_precision"] or 0
+        posts = each["measured_posts"]
+        print(f"  {each['policy_id']:16}{found:6.3f}  {each['measured_prevalence']:.1%} of {posts}")
+    whole = card["any_policy"]
+    print(f"  {'any policy':16}{whole['average_precision'] or 0:6.3f}"
+          f"  {whole['violating']} of {whole['posts']}")  # fmt: skip
     print("\nany policy, cross-validated on OpenAI-2022 alone")
     for name, found in folds.items():
         print(f"  settings {name:12} {np.mean(found):.3f}  ({min(found):.3f} to {max(found):.3f})")
     print(f"\nrecall {RECALL}: share of the splits at or above it")
-    columns = f"{'observed':>9}{'expected':>9}{'true':>7}{'recall':>8}{'gone':>7}"
-    print(f"{'':27}{'calibration':>12}{'misses':>8}{'test':>6}  {'certified':42}naive")
-    print(
-        f"{'head':16}{'confidence':>11}{'positives':>12}{'allowed':>8}{'':6}  {columns}  {columns}"
-    )
+    print(f"{'head':16}{'confidence':>11}{'positives':>10}{'allowed':>9}{'test':>6}{'observed':>10}"
+          f"{'expected':>10}{'recall':>8}{'gone':>7}")  # fmt: skip
     for each in splits:
-        print(f"{each.head:16}{each.confidence:11}{each.calibration_positives:12.0f}"
-              f"{each.misses_allowed:8.1f}{each.test_positives:6.0f}"
-              f"  {_columns(each.certified, each.splits)}"
-              f"  {_columns(each.naive, each.splits)}")  # fmt: skip
-
-
-def _columns(held: Held, splits: int) -> str:
-    return (
-        f"{f'{held.observed}/{splits}':>9}{held.expected:9.1%}{held.true:7.1%}"
-        f"{held.mean_recall:8.3f}{held.mean_escalation:7.1%}"
-    )
+        observed = f"{each.observed}/{each.splits}"
+        print(f"{each.head:16}{each.confidence:11}{each.positives:10.0f}{each.misses_allowed:9.1f}"
+              f"{each.test_positives:6.0f}{observed:>10}{each.expected:10.1%}"
+              f"{each.mean_recall:8.3f}{each.mean_escalation:7.1%}")  # fmt: skip
+    print("\nsimulated: share of the draws whose threshold has the recall")
+    print(f"{'violating':>9}{'safe':>6}{'dimensions':>12}{'centres':>9}{'certified':>11}{'naive':>7}"
+          f"{'recall':>8}")  # fmt: skip
+    for each in draws:
+        print(f"{each.violating:9}{each.safe:6}{each.dimensions:12}{each.centres:9}{each.kept:11.1%}"
+              f"{each.kept_naive:7.1%}{each.mean_recall:8.3f}")  # fmt: skip
 
 
 if __name__ == "__main__":

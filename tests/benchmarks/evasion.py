@@ -12,7 +12,8 @@ import json
 import random
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ from tests.languages import SENTENCES
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen.model import Floats, Screen
 from weir.transforms.screen.training.labelled import LabelledPost, golden_examples, public_sets
-from weir.transforms.screen.training.train import TrainingSettings, train
+from weir.transforms.screen.training.settings import TrainingSettings
+from weir.transforms.screen.training.train import train
 from weir.transforms.text import features
 from weir.transforms.text.normalise import normalise
 
@@ -139,13 +141,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     policies = load_policies(LIBRARY)
     sets = public_sets(options.data)
     policy_ids = [policy.policy_id for policy in policies.policies]
-    screen = train([*sets, golden_examples(policies)], policy_ids, TrainingSettings()).screen
-    posts = [post for labelled in sets for post in labelled.posts]
-    texts = normalise(pa.array([post.text for post in posts], pa.string())).to_pylist()
     tested = test_texts(sets)
-    by_evasion = evasions(
-        screen, [post for post, text in zip(posts, texts, strict=True) if text in tested]
-    )
+    posts, learned = [], []
+    for labelled in sets:
+        of_set = normalise(pa.array([post.text for post in labelled.posts], pa.string()))
+        kept = [text in tested for text in of_set.to_pylist()]
+        posts += compress(labelled.posts, kept)
+        rest = compress(labelled.posts, (not here for here in kept))
+        learned.append(replace(labelled, posts=tuple(rest)))
+    teaching = [*learned, golden_examples(policies)]
+    screen = train(teaching, policy_ids, TrainingSettings()).screen
+    by_evasion = evasions(screen, posts)
     by_language = languages(screen)
     _print(by_evasion, by_language)
     if options.json:

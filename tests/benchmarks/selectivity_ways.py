@@ -99,8 +99,9 @@ class Posts:
 
     @cached_property
     def meanings(self) -> Vectors:
-        """Return what the encoder reads; from the cache where it holds a post."""
-        return read_once(self.texts.to_pylist(), Encoder.load(), self.cache)
+        """Return what the encoder makes of each post's beginning; the cache holds what it read."""
+        vectors, begins = read_once(self.texts.to_pylist(), Encoder.load(), self.cache)
+        return vectors[begins]
 
     def taught(self, head: int, train: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
         """Return the rows that a head learns from, which of them violate, and their weights."""

@@ -177,7 +177,7 @@ def train(bigquery, tmp_path, *more: str):
             *("screen", "train", "--from-verdicts", "--policies", str(tmp_path / "p")),
             *("--bigquery-project", bigquery.project, "--bigquery-dataset", bigquery.dataset),
             *("--bigquery-rest", bigquery.rest_endpoint, "--bigquery-grpc", bigquery.grpc_endpoint),
-            *("--out", str(tmp_path / "out"), *more),
+            *("--out", str(tmp_path / "out"), "--reading", "off", *more),
         ],
     )
 

@@ -21,7 +21,8 @@ from weir.transforms.screen.precision import (
 )
 from weir.transforms.screen.training.labelled import LabelledPost, LabelsError
 from weir.transforms.screen.training.precision_fit import Asked, independent
-from weir.transforms.screen.training.train import TrainingSettings, train
+from weir.transforms.screen.training.settings import TrainingSettings
+from weir.transforms.screen.training.train import train
 
 HALF = np.full(1, 0.5)
 CERTIFICATE = PrecisionCertificate(
@@ -147,7 +148,7 @@ def test_a_certificate_of_the_wrong_kinds_is_refused(change: dict) -> None:
 @pytest.fixture(scope="module")
 def screen() -> Screen:
     found = train([labelled(*posts(2000, 800))], ["bad"], TrainingSettings(precision=0.95))
-    assert found.card["heads"][0]["provisional"]["policy_id"] == "bad"
+    assert found.card["heads"][0]["first_stage"]["provisional"]["policy_id"] == "bad"
     assert found.warnings == ()
     return found.screen
 
@@ -165,7 +166,7 @@ def test_without_a_precision_a_screen_has_the_bytes_that_it_had_before() -> None
     sets = [labelled(*posts(600, 300))]
     plain = train(sets, ["bad"], TrainingSettings())
     assert plain.screen.provisional == ()
-    assert "provisional" not in plain.card["heads"][0]
+    assert "provisional" not in plain.card["heads"][0]["first_stage"]
     again = plain.screen.with_thresholds(plain.screen.thresholds, plain.screen.certificates)
     assert again.file == plain.screen.file
 
@@ -175,7 +176,7 @@ def test_a_head_that_guesses_gets_none_and_a_warning() -> None:
     rows = [LabelledPost(post.text, {"bad": bool(random.random() < 0.5)}) for post in posts(900, 0)]
     found = train([labelled(*rows)], ["bad"], TrainingSettings(precision=0.95))
     assert found.screen.provisional == ()
-    assert "provisional" not in found.card["heads"][0]
+    assert "provisional" not in found.card["heads"][0]["first_stage"]
     assert any("1 head has no threshold with a precision of 0.95" in w for w in found.warnings)
 
 

@@ -1,7 +1,7 @@
 """How the second stage is fitted: to labels, to ordinary posts, and to what was read before."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -10,11 +10,14 @@ import pyarrow as pa
 import pytest
 
 from tests.screen_posts import labelled, posts
+from weir.transforms.screen.certificate import certified_threshold, misses_allowed
 from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
+from weir.transforms.screen.reading.reader import READER_FILE, Reader
 from weir.transforms.screen.reading.screen import ReadingScreen
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
-from weir.transforms.screen.training.reader_fit import OPEN_SHARE, few, fit_reader, read_once
-from weir.transforms.screen.training.train import TrainingSettings, train
+from weir.transforms.screen.training.reader_fit import read_once
+from weir.transforms.screen.training.settings import TrainingSettings
+from weir.transforms.screen.training.train import Trained, train
 
 
 @dataclass
@@ -37,49 +40,103 @@ class Meanings:
         return self.embed(texts), np.arange(len(texts))
 
 
-def sets() -> list[LabelledSet]:
-    ordinary = [LabelledPost(p.text, {}, frozenset({"bad"})) for p in posts(400, 0, seed=7)]
+def sets(violating: int) -> list[LabelledSet]:
+    ordinary = [LabelledPost(p.text, {}, frozenset({"bad"})) for p in posts(300, 0, seed=7)]
     return [
-        labelled(*posts(300, 120)),
+        labelled(*posts(violating + 150, violating)),
         labelled(*ordinary, name="street", calibrates=False),
     ]
 
 
+def trained_on(violating: int, encoder: Meanings) -> Trained:
+    return train(sets(violating), ["bad"], TrainingSettings(), cast(Encoder, encoder))
+
+
+def over(trained: Trained) -> ReadingScreen:
+    assert trained.reader is not None
+    return ReadingScreen.over(trained.screen, trained.reader, cast(Encoder, Meanings()))
+
+
 @pytest.fixture(scope="module")
-def both() -> ReadingScreen:
-    screen = train(sets(), ["bad"], TrainingSettings()).screen
-    encoder = cast(Encoder, Meanings())
-    return ReadingScreen.over(screen, fit_reader(screen, sets(), encoder), encoder)
+def trained() -> Trained:
+    return trained_on(250, Meanings())
+
+
+@pytest.fixture(scope="module")
+def both(trained: Trained) -> ReadingScreen:
+    return over(trained)
 
 
 def test_what_the_encoder_understands_is_found(both: ReadingScreen) -> None:
     reader = both.reader
-    scores = reader.final_scores(
-        np.full((2, 1), reader.gates[0]), pa.array(["atrocious", "harmless"]), both.encoder
-    )
+    meanings = reader.meanings(*both.encoder.embed_whole(["atrocious", "harmless"]))
+    scores = reader.combined(np.full((2, 1), 0.1), meanings)
     assert scores[0, 0] > scores[1, 0]
 
 
-def test_a_head_is_open_for_its_share_of_ordinary_posts(both: ReadingScreen) -> None:
-    fresh = pa.array([post.text for post in posts(400, 0, seed=8)])
-    escalated = (both.score(fresh) >= both.thresholds).mean()
-    assert 0.3 * OPEN_SHARE < escalated < 3 * OPEN_SHARE
+def test_each_stage_has_a_certificate_of_its_own_scores(
+    trained: Trained, both: ReadingScreen
+) -> None:
+    (first,), (pair,) = trained.screen.certificates, both.certificates
+    assert first.certified
+    assert pair.certified
+    assert first.threshold == trained.screen.thresholds[0]
+    assert pair.threshold == both.thresholds[0] != first.threshold
 
 
-def test_of_a_large_set_few_posts_are_read_and_the_violating_ones_first() -> None:
-    (drawn,) = few([labelled(*posts(4000, 10))])
-    assert sum(post.labels["bad"] for post in drawn.posts) == 10
-    assert len(drawn.posts) < 4000
-    assert drawn.posts == few([labelled(*reversed(posts(4000, 10)))])[0].posts
+def test_a_certificate_of_both_stages_is_stored_with_the_second(both: ReadingScreen) -> None:
+    assert Reader.parse(both.reader.file).certificates == both.certificates
+
+
+def test_the_promise_of_both_stages_holds_on_new_posts(both: ReadingScreen) -> None:
+    fresh = pa.array([post.text for post in posts(400, 400, seed=8)])
+    assert (both.score(fresh) >= both.thresholds).mean() >= 0.95
+
+
+def test_both_stages_escalate_no_more_safe_posts_than_the_first_alone(trained: Trained) -> None:
+    found = trained.card["heads"][0]
+    assert found["both_stages"]["safe_escalated"] <= found["first_stage"]["safe_escalated"]
+
+
+def test_where_a_promise_may_miss_few_every_post_is_read() -> None:
+    assert over(trained_on(70, Meanings())).reader.gates[0] == 0
+
+
+def test_a_gate_lets_every_calibrating_post_through_and_costs_one_miss(
+    both: ReadingScreen,
+) -> None:
+    (pair,) = both.certificates
+    assert both.reader.gates[0] > 0
+    assert pair.misses_allowed >= 4
+    known = np.array([0.9] * 10 + [0.2, 0.3])
+    assert certified_threshold(known, 0.5, 0.5, spent=1) == 0.9
+    order = misses_allowed(12, 0.5, 0.5)
+    assert certified_threshold(np.arange(12) / 12, 0.5, 0.5, spent=1) == (order - 1) / 12
+
+
+def test_without_an_encoder_there_is_a_first_stage_alone() -> None:
+    found = train(sets(70), ["bad"], TrainingSettings())
+    assert found.reader is None
+    assert "both_stages" not in found.card["heads"][0]
+
+
+def test_training_without_an_encoder_leaves_no_older_second_stage_beside_it(
+    trained: Trained, tmp_path: Path
+) -> None:
+    trained.save(tmp_path)
+    assert (tmp_path / READER_FILE).exists()
+    replace(trained, reader=None).save(tmp_path)
+    assert not (tmp_path / READER_FILE).exists()
 
 
 def test_a_post_that_is_kept_is_not_read_again(tmp_path: Path) -> None:
     cache = tmp_path / "kept.npz"
     first, second = Meanings(), Meanings()
     read_once(["one", "two"], cast(Encoder, first), cache)
-    found = read_once(["two", "three"], cast(Encoder, second), cache)
+    found, begins = read_once(["two", "three"], cast(Encoder, second), cache)
     assert second.read == ["three"]
     assert np.array_equal(found, Meanings().embed(["two", "three"]))
+    assert begins.tolist() == [0, 1]
 
 
 def test_what_another_encoder_read_is_read_again(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from tests.screen_posts import posts
 from weir.pipelines.commands.cli import app
+from weir.pipelines.settings import screens
 from weir.transforms.screen.model import Screen
+from weir.transforms.screen.reading.screen import has_reader
 
 
 def weir(*arguments: object) -> Result:
@@ -31,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     folder = tmp_path_factory.mktemp("screen")
     hate = write(folder / "hate.csv", "hate", 1000, 400)
     spam = write(folder / "spam.csv", "spam", 200, 40, seed=1)
-    options = ("--licence", "CC0", "--date", "2026-01-02")
+    options = ("--licence", "CC0", "--date", "2026-01-02", "--reading", "off")
     return folder / "out", weir("train", "--labels", hate, spam, "--out", folder / "out", *options)
 
 
@@ -56,21 +58,53 @@ def test_training_says_what_is_certified_and_how_much_is_missing(
 def test_training_again_gives_the_same_bytes(trained: tuple[Path, Result], tmp_path: Path) -> None:
     out, _ = trained
     files = (out.parent / "spam.csv", out.parent / "hate.csv")
-    assert weir("train", "--out", tmp_path, "--labels", *files).exit_code == 0
+    assert weir("train", "--out", tmp_path, "--reading", "off", "--labels", *files).exit_code == 0
     assert (tmp_path / "screen.npz").read_bytes() != b""
     again = tmp_path / "again"
-    assert weir("train", "--out", again, "--labels", *files).exit_code == 0
+    assert weir("train", "--out", again, "--reading", "off", "--labels", *files).exit_code == 0
     for name in ("screen.npz", "card.json"):
         assert (tmp_path / name).read_bytes() == (again / name).read_bytes()
 
 
 def test_show_prints_the_certificates(trained: tuple[Path, Result]) -> None:
     out, _ = trained
-    assert "0 of 59" in weir("show", out).output
+    assert "12 of 400" in weir("show", out).output
     shown = json.loads(weir("show", out, "--json").stdout)
     assert shown["screen_version"] == Screen.load(out).version
     assert shown["certificates"]["hate"]["certified"] is True
     assert shown["certificates"]["spam"]["labels_needed"] > 0
+
+
+def test_show_has_what_is_escalated_of_ordinary_posts_beside_safe_ones_and_the_prevalence(
+    tmp_path: Path,
+) -> None:
+    labels = write(tmp_path / "hate.csv", "hate", 300, 100)
+    street = tmp_path / "street.jsonl"
+    street.write_text(
+        "\n".join(json.dumps({"id": p.text, "text": p.text}) for p in posts(250, 0, seed=9))
+    )
+    options = ("--posts", street, "--no-examples", "--reading", "off")
+    assert weir("train", "--labels", labels, "--out", tmp_path / "out", *options).exit_code == 0
+    shown = " ".join(weir("show", tmp_path / "out").output.split())
+    assert "escalates of safe and of ordinary posts" in shown
+    assert "unknown" not in shown
+    assert "hate: measured on hate, of which 33.3% violate." in shown
+    figures = json.loads(weir("show", tmp_path / "out", "--json").stdout)["figures"]["hate"]
+    assert 0 <= figures["ordinary_escalated"] <= 1
+
+
+def test_training_without_the_encoder_says_what_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(screens, "encoder_missing", lambda: "tokenizers")
+    labels = write(tmp_path / "hate.csv", "hate", 120, 60)
+    options = ("--labels", labels, "--no-examples", "--out", tmp_path / "out")
+    assert weir("train", *options).exit_code == 0
+    assert "linear heads alone escalate more safe posts" in caplog.text
+    assert not has_reader(tmp_path / "out")
+    refused = weir("train", *options, "--reading", "on")
+    assert refused.exit_code == 2
+    assert "--reading=on needs tokenizers" in refused.output
 
 
 def test_show_says_what_a_share_of_the_stream_buys_where_nothing_is_certified() -> None:

@@ -58,13 +58,18 @@ def positives_needed(recall: float, confidence: float) -> int:
     return needed
 
 
-def certified_threshold(positives: Floats, recall: float, confidence: float) -> float | None:
+def certified_threshold(
+    positives: Floats, recall: float, confidence: float, spent: int = 0
+) -> float | None:
     """Return the highest threshold in [0, 1] with the guarantee, from scores of positives.
 
     None where there are too few. Scores are of independent violating posts: one score for a
-    cluster of near-duplicates, the lowest of it, because copies say nothing new.
+    cluster of near-duplicates, the lowest of it, because copies say nothing new. ``spent`` says how
+    many cuts were made before, each at the lowest of the same posts by another score: what lies
+    below all cuts together is as many of Tukey's (1947) statistically equivalent blocks, whose
+    share of the posts to come has the same distribution whatever the scores.
     """
-    k = misses_allowed(len(positives), recall, confidence)
+    k = misses_allowed(len(positives), recall, confidence) - spent
     return None if k < 0 else float(np.partition(positives, k)[k])
 
 
@@ -119,11 +124,15 @@ class Certificate:
     calibration_posts: int
     escalation_rate: float  # share of the calibration posts at the threshold or above
     budget: float | None  # None where certified
+    folds: int = 0  # of which twins scored the posts, each by what the others say; 0: held out
 
     def __post_init__(self) -> None:
         """Raise ValueError for a certificate that contradicts itself."""
         _check(self.recall, self.confidence)
-        counts = (self.positives, self.positives_needed, self.labels_needed, self.calibration_posts)
+        counts = (
+            *(self.positives, self.positives_needed, self.labels_needed),
+            *(self.calibration_posts, self.folds),
+        )
         shares = (self.threshold, self.escalation_rate, self.budget or 0.0)
         if (
             min(counts) < 0
@@ -182,7 +191,7 @@ _KINDS = {str: (str,), bool: (bool,), int: (int,), float: (int, float)}
 
 def _certificate(row: dict[str, Any]) -> Certificate:
     for field in fields(Certificate):
-        value = row[field.name]
+        value = row[field.name] if field.name != "folds" else row.get("folds", 0)
         if field.name == "budget":
             sound = value is None or isinstance(value, int | float)
         else:

@@ -137,6 +137,19 @@ class Screen:
             arrays["selectivity"] = np.frombuffer(selectivity.to_bytes(selectivity_of), np.uint8)
         return cls.parse(archive(arrays))
 
+    @classmethod
+    def scoring(
+        cls, policy_ids: tuple[str, ...], weights: Weights, scale: Weights, bias: Floats
+    ) -> "Screen":
+        """Return heads that score as those of ``of`` do, without a file to store: that takes long.
+
+        They have no version, and their thresholds clear nothing.
+        """
+        halves = weights.astype(np.float16).astype(np.float32)
+        squares = scale.astype(np.float16).astype(np.float32)
+        none = np.zeros(len(policy_ids))
+        return cls(policy_ids, halves, squares, bias, none, (), (), (), version="", file=b"")
+
     def save(self, path: Path, card: Mapping[str, Any]) -> None:
         """Write the screen and its card into the folder ``path``; equal screens, equal bytes."""
         path.mkdir(parents=True, exist_ok=True)
@@ -291,8 +304,21 @@ def scored(screens: Sequence[Screen], texts: pa.StringArray) -> Scored:
             highest = piece.of_rows(expit(scaled + screen.bias))
             np.maximum(out[rows], highest, out=out[rows])
     found = zip(screens, scores, strict=True)
-    rescored = [screen.rescored(linear_scores, texts) for screen, linear_scores in found]
+    rescored = [_rescored(screen, first, texts, empty) for screen, first in found]
     return Scored(rescored, empty, languages)
+
+
+def _rescored(
+    screen: Screen, first: Floats, texts: pa.StringArray, empty: npt.NDArray[np.bool_]
+) -> Floats:
+    """Return a screen's final scores; what has nothing to read gets 0, and is not read again."""
+    if not empty.any():
+        return screen.rescored(first, texts)
+    readable = np.flatnonzero(~empty)
+    column: Any = texts
+    final = np.zeros(first.shape)
+    final[readable] = screen.rescored(first[readable], column.take(pa.array(readable)))
+    return final
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from scipy.special import expit, logit
 
 from weir.policies import storage
 from weir.policies.policy import is_policy_id
+from weir.transforms.screen import certificate, precision
 from weir.transforms.screen.archive import ScreenError, archive, check_size
+from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Floats, Screen, file_of
+from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.reading.encoder import CHARACTERS, DIMENSIONS, Encoder, Vectors
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.text.normalise import normalise
@@ -27,6 +31,11 @@ FORMAT = 1
 READER_FILE = "reading.npz"
 _MOST_FILE = 4 << 20
 _MOST_HEADS = 256
+# Arrays with a row for each head.
+_OF_HEADS = (
+    *("vectors", "slopes", "offsets", "presumed"),
+    *("gates", "thresholds", "recall"),
+)
 _CERTAIN = 1e-12  # a first score closer to 0 or 1 says no more
 READ_FROM = 0.5  # final scores of posts that were read are above it, those of others below
 
@@ -50,6 +59,8 @@ class Reader:
     gates: Floats  # (heads,), first scores in [0, 1]
     thresholds: Floats  # (heads,), final scores from which on a post has to be judged
     recall: Floats  # (heads, len(SHARES)) of both stages, see Selectivity; NaN: nobody measured it
+    certificates: tuple[Certificate, ...]  # of both stages, as a Screen has them of the first
+    provisional: tuple[PrecisionCertificate, ...]
     first: str  # `first_stage` of the screen that it was fitted to
     encoder_version: str
     version: str  # 16 hex digits of the SHA-256 of `file`
@@ -84,6 +95,8 @@ class Reader:
                     gates=arrays["gates"].astype(np.float64),
                     thresholds=arrays["thresholds"].astype(np.float64),
                     recall=arrays["recall"].astype(np.float64),
+                    certificates=certificate.from_bytes(_json(arrays, "certificates")),
+                    provisional=precision.from_bytes(_json(arrays, "precision")),
                     first=str(arrays["first"]),
                     encoder_version=str(arrays["encoder_version"]),
                     version=hashlib.sha256(content).hexdigest()[:16],
@@ -113,25 +126,28 @@ class Reader:
         recall: Floats,
         first: str,
         encoder_version: str,
+        certificates: Sequence[Certificate] = (),
+        provisional: Sequence[PrecisionCertificate] = (),
     ) -> "Reader":
         """Return the reader as it will be once saved and loaded: vectors have half precision."""
-        return cls.parse(
-            archive(
-                {
-                    "format": np.array(FORMAT),
-                    "policy_ids": np.array(policy_ids, np.str_),
-                    "vectors": vectors.astype(np.float16),
-                    "slopes": slopes.astype(np.float64),
-                    "offsets": offsets.astype(np.float64),
-                    "presumed": presumed.astype(np.float64),
-                    "gates": gates.astype(np.float64),
-                    "thresholds": thresholds.astype(np.float64),
-                    "recall": recall.astype(np.float64),
-                    "first": np.array(first, np.str_),
-                    "encoder_version": np.array(encoder_version, np.str_),
-                }
-            )
-        )
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "format": np.array(FORMAT),
+            "policy_ids": np.array(policy_ids, np.str_),
+            "vectors": vectors.astype(np.float16),
+            "slopes": slopes.astype(np.float64),
+            "offsets": offsets.astype(np.float64),
+            "presumed": presumed.astype(np.float64),
+            "gates": gates.astype(np.float64),
+            "thresholds": thresholds.astype(np.float64),
+            "recall": recall.astype(np.float64),
+            "first": np.array(first, np.str_),
+            "encoder_version": np.array(encoder_version, np.str_),
+        }
+        if certificates:  # a reader without them has the bytes that it always had
+            arrays["certificates"] = np.frombuffer(certificate.to_bytes(certificates), np.uint8)
+        if provisional:
+            arrays["precision"] = np.frombuffer(precision.to_bytes(provisional), np.uint8)
+        return cls.parse(archive(arrays))
 
     def save(self, path: Path) -> None:
         """Write the reader into the folder of its screen."""
@@ -149,10 +165,19 @@ class Reader:
             column: Any = texts
             chosen: list[str] = normalise(column.take(pa.array(read))).to_pylist()
             meanings = self.meanings(*encoder.embed_whole(chosen))
-            beyond = [row for row, text in enumerate(chosen) if len(text) > CHARACTERS]
-            meanings[beyond] = np.maximum(meanings[beyond], self.presumed)
-            scores[read] = self.combined(first[read], meanings)
+            beyond = np.array([len(text) > CHARACTERS for text in chosen], bool)
+            scores[read] = self.finished(first[read], meanings, beyond)
         return scores
+
+    def finished(self, first: Floats, meanings: Floats, beyond: npt.NDArray[np.bool_]) -> Floats:
+        """Return (rows, heads) final scores of posts whose second scores are known.
+
+        They count for posts that a gate lets through; ``beyond`` (rows,) are longer than what is
+        read of a post.
+        """
+        presumed = np.where(beyond[:, None], np.maximum(meanings, self.presumed), meanings)
+        read = self.reads(first)[:, None]
+        return np.where(read, self.combined(first, presumed), first / 2)
 
     def reads(self, first: Floats) -> npt.NDArray[np.bool_]:
         """Return which posts are read, from the (rows, heads) scores of the first stage."""
@@ -174,33 +199,29 @@ class Reader:
     def without(self, policy_ids: Collection[str]) -> "Reader":
         """Return the reader of the other heads alone."""
         kept = [row for row, policy_id in enumerate(self.policy_ids) if policy_id not in policy_ids]
-        return Reader.of(
-            [self.policy_ids[row] for row in kept],
-            self.vectors[kept],
-            self.slopes[kept],
-            self.offsets[kept],
-            self.presumed[kept],
-            self.gates[kept],
-            self.thresholds[kept],
-            self.recall[kept],
-            self.first,
-            self.encoder_version,
+        return self._with(
+            policy_ids=[self.policy_ids[row] for row in kept],
+            certificates=[c for c in self.certificates if c.policy_id not in policy_ids],
+            provisional=[c for c in self.provisional if c.policy_id not in policy_ids],
+            **{name: getattr(self, name)[kept] for name in _OF_HEADS},
         )
 
     def with_recall(self, recall: Floats) -> "Reader":
         """Return the same reader, of which (heads, len(SHARES)) recalls were measured."""
-        return Reader.of(
-            self.policy_ids,
-            self.vectors,
-            self.slopes,
-            self.offsets,
-            self.presumed,
-            self.gates,
-            self.thresholds,
-            recall,
-            self.first,
-            self.encoder_version,
-        )
+        return self._with(recall=recall)
+
+    def with_thresholds(
+        self,
+        thresholds: Floats,
+        certificates: Sequence[Certificate],
+        provisional: Sequence[PrecisionCertificate],
+    ) -> "Reader":
+        """Return the same reader with other thresholds and what is promised of them."""
+        return self._with(thresholds=thresholds, certificates=certificates, provisional=provisional)
+
+    def _with(self, **changed: Any) -> "Reader":
+        own = {name: getattr(self, name) for name in signature(Reader.of).parameters}
+        return Reader.of(**own | changed)
 
     def _weights(self) -> tuple[npt.NDArray[Any], ...]:
         return self.vectors, self.slopes, self.offsets, self.presumed
@@ -216,6 +237,16 @@ class Reader:
         shares = np.concatenate([self.gates, self.thresholds])
         if not ((shares >= 0) & (shares <= 1)).all() or not (self.slopes >= 0).all():
             return "has a gate or a threshold outside [0, 1], or a negative slope"
+        held = dict(zip(self.policy_ids, self.thresholds.tolist(), strict=True))
+        promised = [each.policy_id for each in self.certificates]
+        precise = {each.policy_id for each in self.provisional}
+        if (
+            len(set(promised)) < len(promised)
+            or any(held.get(each.policy_id) != each.threshold for each in self.certificates)
+            or len(precise) < len(self.provisional)
+            or not precise <= set(self.policy_ids)
+        ):
+            return "promises something of another head or threshold"
         if not (np.isnan(self.recall) | ((self.recall >= 0) & (self.recall <= 1))).all():
             return "has a recall outside [0, 1]"
         return None
@@ -227,6 +258,12 @@ def first_stage(screen: Screen) -> str:
     for array in (screen.weights, screen.scale, screen.bias):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
+
+
+def _json(arrays: Any, name: str) -> bytes:
+    """Return the JSON in an array, an empty list where there is none."""
+    content: bytes = arrays[name].tobytes() if name in arrays else b"[]"
+    return content
 
 
 def _check_arrays(arrays: Any, name: str) -> None:

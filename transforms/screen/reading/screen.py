@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,9 @@ import pyarrow as pa
 from weir.distribution import install_encoder_command
 from weir.policies import storage
 from weir.transforms.screen.archive import ScreenError
+from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Floats, Screen, ScreenSource, file_of
+from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.reading.encoder import PACKAGE, Encoder
 from weir.transforms.screen.reading.reader import (
     READ_FROM,
@@ -24,6 +27,8 @@ from weir.transforms.screen.reading.reader import (
     Stages,
     first_stage,
 )
+
+_Promise = TypeVar("_Promise", Certificate, PrecisionCertificate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +46,8 @@ class ReadingScreen(Screen):
     def over(cls, screen: Screen, reader: Reader, encoder: Encoder) -> "ReadingScreen":
         """Return both stages with a version of their own; ScreenError where they do not fit.
 
-        What is promised of the first stage's scores says nothing of these, so it is left out.
+        What is promised of the first stage's scores says nothing of these: the reader's promises
+        take their place.
         """
         if not set(reader.policy_ids) <= set(screen.policy_ids):
             raise ScreenError(
@@ -61,12 +67,8 @@ class ReadingScreen(Screen):
         changed: dict[str, Any] = {
             "version": hashlib.sha256(both.encode()).hexdigest()[:16],
             "thresholds": thresholds,
-            "certificates": tuple(
-                each for each in screen.certificates if each.policy_id not in reader.policy_ids
-            ),
-            "provisional": tuple(
-                each for each in screen.provisional if each.policy_id not in reader.policy_ids
-            ),
+            "certificates": (*_of_others(screen.certificates, reader), *reader.certificates),
+            "provisional": (*_of_others(screen.provisional, reader), *reader.provisional),
         }
         measured = dict(zip(reader.policy_ids, reader.recall, strict=True))
         changed["selectivity"] = tuple(
@@ -113,13 +115,28 @@ class ReadingSource(ScreenSource):
         return [super().stamp(), storage.stamps(*_folder(self.path))]
 
     def card(self) -> str:
-        """Return the screen's card with the version of the two stages."""
+        """Return the screen's card with the version of the two stages, and what these promise."""
         try:
             fields = json.loads(super().card())
         except ValueError:
             fields = {}
         known = fields if isinstance(fields, dict) else {}
-        return json.dumps(known | {"screen_version": self.version}, ensure_ascii=False)
+        promised = {each.policy_id: asdict(each) for each in self.screen().certificates}
+        heads = [
+            {key: value for key, value in head.items() if key != "certificate"}
+            | (
+                {"certificate": promised[name]}
+                if (name := head.get("policy_id")) in promised
+                else {}
+            )
+            for head in known.get("heads", [])
+        ]
+        both = {"screen_version": self.version, "heads": heads}
+        return json.dumps(known | both, ensure_ascii=False)
+
+
+def _of_others(promises: Iterable[_Promise], reader: Reader) -> Iterator[_Promise]:
+    return (each for each in promises if each.policy_id not in reader.policy_ids)
 
 
 def _curve(recall: Floats) -> tuple[float, ...] | None:

@@ -1,4 +1,4 @@
-"""The card beside a screen: what it was made from, and how well it does on posts held out."""
+"""The card beside a screen: what it was made from, and how well it does on posts new to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
 
 from weir.transforms.screen.archive import FORMAT
+from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Floats, Screen
+from weir.transforms.screen.precision import PrecisionCertificate
+from weir.transforms.screen.training.calibrate import Calibrated, calibration_set
 from weir.transforms.screen.training.corpus import Corpus
+from weir.transforms.screen.training.cross_fit import FOLDS
 from weir.transforms.screen.training.labelled import LabelledSet
-from weir.transforms.screen.training.split import TEST_SHARE, HeadSplit, Part
 from weir.transforms.text import features
 
 _CAUTION = (
@@ -24,54 +26,54 @@ _PRECISION_CAUTION = (
     "The precision holds at the prevalence of the calibration posts. Where fewer posts violate it "
     "is lower, by the odds of the two prevalences; what stands for other shares is that estimate."
 )
-_SPLIT = (
-    f"by clusters of near-duplicates and a hash of their text: {TEST_SHARE:.0%} test, the rest "
-    "training and, as far as each head can spare violating posts, calibration"
+_FOLDS = (
+    f"{FOLDS} folds by clusters of near-duplicates and a hash of their text: every figure is of "
+    "scores by twins of the heads that learned from the other folds; the heads learn from all"
 )
 
 
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """The (posts, heads) out-of-fold scores up to a stage, and the thresholds put to them."""
+
+    name: str
+    scores: Floats
+    calibrated: Calibrated
+
+
 @dataclass(frozen=True)
-class HeadReport:
-    """What one head learned from and how it does on the test posts; shares are in [0, 1].
+class Figures:
+    """How a head does at its threshold, on posts new to it; shares in [0, 1], None: of no post."""
 
-    The figures rest on traffic, or on written examples where there is nothing else; None where
-    there are no violating posts.
+    average_precision: float | None  # of the labelled posts
+    threshold: float
+    recall: float | None
+    safe_escalated: float | None  # share of the posts that are labelled safe
+    ordinary_escalated: float | None  # of posts presumed to violate nothing, unlabelled
+
+
+def figures(scores: Floats, corpus: Corpus, head: int, threshold: float) -> Figures:
+    """Return the figures of one head.
+
+    They rest on traffic, or on written examples where there is nothing else.
     """
-
-    policy_id: str
-    train_positives: int
-    train_negatives: int
-    train_weak_negatives: int
-    test_positives: int
-    test_negatives: int
-    test_average_precision: float | None
-    test_recall: float | None
-    test_recall_interval: tuple[float, float] | None  # Clopper-Pearson, 95 %
-    test_escalation_rate: float | None  # of the test posts labelled for this policy
-    traffic_escalation_rate: float | None  # of all test posts
-
-
-def report(
-    scores: Floats, corpus: Corpus, head: int, split: HeadSplit, threshold: float
-) -> HeadReport:
-    """Return the figures of one head from the scores of all posts."""
-    labels, weak = corpus.labels[:, head], corpus.weak[:, head]
-    train, test = split.part == Part.TRAIN, split.part == Part.TEST
-    measured = test & ~np.isnan(labels)
-    truth, gone = labels[measured] == 1, scores[measured] >= threshold
-    return HeadReport(
-        policy_id=corpus.policy_ids[head],
-        train_positives=int((train & (labels == 1)).sum()),
-        train_negatives=int((train & (labels == 0)).sum()),
-        train_weak_negatives=int((train & weak).sum()),
-        test_positives=int(truth.sum()),
-        test_negatives=int((~truth).sum()),
-        test_average_precision=average_precision(truth, scores[measured]),
-        test_recall=_mean(gone[truth]),
-        test_recall_interval=_interval(int(gone[truth].sum()), int(truth.sum())),
-        test_escalation_rate=_mean(gone),
-        traffic_escalation_rate=_mean(scores[test & corpus.calibrates] >= threshold),
+    scored, measured = ~np.isnan(scores), measured_on(corpus, head)
+    labels = corpus.labels[:, head]
+    truth, gone = labels == 1, scores >= threshold
+    return Figures(
+        average_precision=average_precision(truth[measured & scored], scores[measured & scored]),
+        threshold=threshold,
+        recall=_share(gone[measured & scored & truth]),
+        safe_escalated=_share(gone[measured & scored & ~truth]),
+        ordinary_escalated=_share(gone[corpus.weak.all(axis=1) & scored]),
     )
+
+
+def measured_on(corpus: Corpus, head: int) -> npt.NDArray[np.bool_]:
+    """Return the labelled posts that a head's figures speak of."""
+    labelled = ~np.isnan(corpus.labels[:, head])
+    traffic = labelled & corpus.calibrates
+    return traffic if (corpus.labels[traffic, head] == 1).any() else labelled
 
 
 def any_policy(scores: Floats) -> Floats:
@@ -91,22 +93,19 @@ def average_precision(truth: npt.NDArray[np.bool_], scores: Floats) -> float | N
 def card(
     screen: Screen,
     sets: Sequence[LabelledSet],
-    reports: Sequence[HeadReport],
     corpus: Corpus,
-    labels: Floats,
-    scores: Floats,
+    heads: Sequence[int],
+    stages: Sequence[Stage],
     date: str | None,
 ) -> Mapping[str, Any]:
-    """Return what stands in card.json; ``labels`` and ``scores`` are (posts, heads)."""
-    test = (corpus.draw >= 1 - TEST_SHARE) & corpus.calibrates & ~np.isnan(labels).all(axis=1)
-    truth = np.nansum(labels[test], axis=1) > 0
+    """Return what stands in card.json; the first of the ``stages`` is that of ``screen``."""
     return {
         "screen_version": screen.version,
         "format": FORMAT,
         "features": features.VERSION,
         "date": date,
         "caution": _CAUTION,
-        "split": _SPLIT,
+        "folds": _FOLDS,
         "sets": [
             {
                 "name": labelled.name,
@@ -121,23 +120,61 @@ def card(
         "distinct_posts": len(corpus.texts),
         "clusters": len(np.unique(corpus.cluster)),
         "conflicting_labels": corpus.conflicts,
-        "any_policy": {
-            "test_posts": int(test.sum()),
-            "test_positives": int(truth.sum()),
-            "test_average_precision": average_precision(truth, any_policy(scores[test])),
-        },
+        "any_policy": _any_policy(corpus, heads, stages[0].scores),
         "heads": [
-            asdict(each) | {"certificate": asdict(certificate)} | _provisional(screen, each)
-            for each, certificate in zip(reports, screen.certificates, strict=True)
+            _head(corpus, head, sets) | _stages(corpus, column, head, stages)
+            for column, head in enumerate(heads)
         ],
     }
 
 
-def _provisional(screen: Screen, head: HeadReport) -> dict[str, Any]:
-    """Return what a head's provisional flags hold; nothing for a screen without any."""
-    if not screen.provisional:
+def _any_policy(corpus: Corpus, heads: Sequence[int], scores: Floats) -> dict[str, Any]:
+    labels = corpus.labels[:, heads]
+    rows = corpus.calibrates & ~np.isnan(labels).all(axis=1) & ~np.isnan(scores).any(axis=1)
+    truth = np.nansum(labels[rows], axis=1) > 0
+    return {
+        "posts": int(rows.sum()),
+        "violating": int(truth.sum()),
+        "average_precision": average_precision(truth, any_policy(scores[rows])),
+    }
+
+
+def _head(corpus: Corpus, head: int, sets: Sequence[LabelledSet]) -> dict[str, Any]:
+    """Return what a head learned from, and which posts its figures speak of."""
+    policy_id, labels = corpus.policy_ids[head], corpus.labels[:, head]
+    measured = measured_on(corpus, head)
+    return {
+        "policy_id": policy_id,
+        "violating": int((labels == 1).sum()),
+        "safe": int((labels == 0).sum()),
+        "presumed_safe": int(corpus.weak[:, head].sum()),
+        "measured_on": calibration_set(sets, policy_id),
+        "measured_posts": int(measured.sum()),
+        "measured_prevalence": _share(labels[measured] == 1),
+    }
+
+
+def _stages(corpus: Corpus, column: int, head: int, stages: Sequence[Stage]) -> dict[str, Any]:
+    """Return what each stage does and promises; at the top, what the first one does alone."""
+    told: dict[str, Any] = {}
+    for stage in stages:
+        promised = stage.calibrated.certificates[column]
+        found = figures(stage.scores[:, column], corpus, head, promised.threshold)
+        precise = {each.policy_id: each for each in stage.calibrated.provisional}
+        told[stage.name] = asdict(found) | {
+            "certificate": asdict(promised),
+            **_provisional(promised, precise),
+        }
+    return {"certificate": asdict(stages[0].calibrated.certificates[column])} | told
+
+
+def _provisional(
+    promised: Certificate, precise: Mapping[str, PrecisionCertificate]
+) -> dict[str, Any]:
+    """Return what a head's provisional flags hold; nothing for a stage without any."""
+    if not precise:
         return {}
-    found = {each.policy_id: each for each in screen.provisional}.get(head.policy_id)
+    found = precise.get(promised.policy_id)
     if found is None:
         return {"provisional": None}
     rates = {f"{share:g}": round(found.at(share), 4) for share in (0.1, 0.01, 0.001)}
@@ -147,12 +184,5 @@ def _provisional(screen: Screen, head: HeadReport) -> dict[str, Any]:
     }
 
 
-def _mean(values: npt.NDArray[np.bool_]) -> float | None:
+def _share(values: npt.NDArray[np.bool_]) -> float | None:
     return round(float(values.mean()), 4) if len(values) else None
-
-
-def _interval(hits: int, count: int) -> tuple[float, float] | None:
-    if not count:
-        return None
-    found = binomtest(hits, count).proportion_ci(0.95, method="exact")
-    return round(float(found.low), 4), round(float(found.high), 4)

@@ -1,7 +1,8 @@
 """Labelled sets as one table of distinct posts: what is known of each, and which are copies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from weir.transforms.text.normalise import normalise
 # Violating posts in a language from which on a head has seen it, and their share of all of them: a
 # language is told wrongly of one post in a hundred and fifty.
 _LEAST_SEEN, _LEAST_SEEN_SHARE = 5, 0.02
+MOST_READ = 3000  # posts of a set: an encoder reads some fifty a second
+_LEAST_ORDINARY = 200  # posts presumed to violate nothing, before they stand for ordinary traffic
 
 Labels = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -42,6 +45,7 @@ class Corpus:
     cluster: npt.NDArray[np.intp]  # (posts,): the first row of its near-duplicates
     draw: npt.NDArray[np.float64]  # (posts,): uniform in [0, 1), one for a cluster
     languages: Groups  # (posts,): see languages.GROUPS
+    to_read: Mask  # (posts,): those that an encoder reads, at most MOST_READ of each set
     conflicts: int  # labels that disagree on equal posts; the post counts as violating
 
     @classmethod
@@ -59,6 +63,8 @@ class Corpus:
         calibrates = np.zeros(len(distinct), bool)
         by_hand, judged = np.zeros((2, *labels.shape), bool)
         conflicts = 0
+        to_read = np.zeros(len(distinct), bool)
+        to_read[[row_of[text] for text in _drawn(texts, sets)]] = True
         for text, (post, labelled) in zip(texts, posts, strict=True):
             row = row_of[text]
             calibrates[row] |= labelled.calibrates
@@ -83,6 +89,7 @@ class Corpus:
             cluster=cluster,
             draw=_draws(distinct, salt)[cluster],
             languages=features.languages(column),
+            to_read=to_read,
             conflicts=conflicts,
         )
 
@@ -90,6 +97,17 @@ class Corpus:
         """Return the posts that a certificate of the head may rest on."""
         own = self.calibrates & ~self.judged[:, head]
         return own & np.isin(self.languages, self.seen(head))
+
+    def ordinary(self, head: int) -> Mask:
+        """Return the posts that stand for ordinary traffic.
+
+        Those that are presumed to respect every policy; without them the safe ones of a head.
+        """
+        presumed = self.weak.all(axis=1)
+        if presumed.sum() >= _LEAST_ORDINARY:
+            return np.asarray(presumed, bool)
+        safe = (self.labels[:, head] == 0) | self.weak[:, head]
+        return np.asarray(safe & self.calibrates, bool)
 
     def seen(self, head: int) -> list[int]:
         """Return the languages of a head's violating posts, as codes; those of a few are left out.
@@ -99,6 +117,16 @@ class Corpus:
         violating = np.bincount(self.languages[self.labels[:, head] == 1], minlength=len(GROUPS))
         least = max(_LEAST_SEEN, _LEAST_SEEN_SHARE * violating.sum())
         return [int(code) for code in np.flatnonzero(violating >= least)]
+
+
+def _drawn(texts: Sequence[str], sets: Sequence[LabelledSet]) -> Iterator[str]:
+    """Yield the normalised texts of the posts that stand for each set, of all sets' ``texts``."""
+    begin = 0
+    for labelled in sets:
+        chosen = {post.text for post in labelled.drawn(MOST_READ)}
+        of_set = texts[begin : begin + len(labelled.posts)]
+        begin += len(labelled.posts)
+        yield from compress(of_set, (post.text in chosen for post in labelled.posts))
 
 
 def _stated(post: LabelledPost, policy_ids: Sequence[str]) -> tuple[Labels, Mask]:

@@ -4,7 +4,7 @@ import csv
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -227,19 +227,31 @@ def public_sets(folder: Path) -> list[LabelledSet]:
     return sets
 
 
-def ordinary_streams(folder: Path, policy_ids: Iterable[str]) -> list[LabelledSet]:
+def ordinary_streams(folder: Path, policy_ids: Sequence[str]) -> list[LabelledSet]:
     """Return posts of ordinary streams, presumed to violate nothing; OSError where one is missing.
 
     They teach what traffic is like, and no certificate rests on them.
     """
-    every, sets = frozenset(policy_ids), []
+    sets = []
     for name, file, source, licence in _STREAMS:
         content = (folder / file).read_bytes()
         rows = [json.loads(line) for line in gzip.decompress(content).splitlines()]
-        posts = tuple(LabelledPost(row["text"], {}, every) for row in rows if not row.get("toxic"))
+        texts = [row["text"] for row in rows if not row.get("toxic")]
         digest = hashlib.sha256(content).hexdigest()
-        sets.append(LabelledSet(name, source, licence, digest, posts, calibrates=False))
+        sets.append(presumed_safe((name, source, licence), digest, texts, policy_ids))
     return sets
+
+
+def presumed_safe(
+    named: tuple[str, str, str], sha256: str, texts: Iterable[str], policy_ids: Iterable[str]
+) -> LabelledSet:
+    """Return unlabelled posts of a stream as a set, by its name, source and licence.
+
+    They are presumed to violate nothing: a few do, which teaches little wrong.
+    """
+    every = frozenset(policy_ids)
+    posts = tuple(LabelledPost(text, {}, every) for text in texts)
+    return LabelledSet(*named, sha256, posts, calibrates=False)
 
 
 def golden_examples(policies: PolicySet) -> LabelledSet:

@@ -14,7 +14,8 @@ from weir.transforms.screen.precision import (
     precision_threshold,
 )
 from weir.transforms.screen.training.corpus import Corpus
-from weir.transforms.screen.training.split import HeadSplit, Part
+
+_TRIED_SHARE = 0.2  # of the posts, whose scores are thresholds to try
 
 
 @dataclass(frozen=True)
@@ -33,23 +34,18 @@ class Asked:
 
 
 def precision_certificate(
-    scores: Floats, corpus: Corpus, head: int, split: HeadSplit, asked: Asked, name: str
+    scores: Floats, corpus: Corpus, head: int, asked: Asked, name: str
 ) -> PrecisionCertificate | None:
     """Return the lowest threshold with the precision, None where none has it; ``name``s the set.
 
-    The thresholds to try are scores of test posts, whose labels are not looked at for it. A head
-    whose violating posts were all needed to learn from has no calibration posts to show it with.
+    ``scores`` are out-of-fold. The thresholds to try are those of a fifth of the posts, whose
+    labels are not looked at for it; the others show whether a threshold has the precision.
     """
-    if not split.certifiable:
-        return None
-    labels = corpus.labels[:, head]
-    held_out = {
-        part: independent(scores, labels, corpus.cluster, (split.part == part) & corpus.calibrates)
-        for part in (Part.CALIBRATION, Part.TEST)
-    }
-    scored, violates = held_out[Part.CALIBRATION]
-    test_scored, test_violates = held_out[Part.TEST]
-    if not 0 < violates.mean() < 1:
+    labels, scored_at_all = corpus.labels[:, head], corpus.calibrates & ~np.isnan(scores)
+    tries = corpus.draw >= 1 - _TRIED_SHARE
+    test_scored, test_violates = independent(scores, labels, corpus.cluster, scored_at_all & tries)
+    scored, violates = independent(scores, labels, corpus.cluster, scored_at_all & ~tries)
+    if not len(scored) or not 0 < violates.mean() < 1:
         return None
     prevalence = float(violates.mean())
     precision = asked.among(prevalence)

@@ -5,194 +5,122 @@ Equal posts give equal bytes, in whatever order they come. Needs scikit-learn (`
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse as sp
 
-from weir.transforms.screen.certificate import (
-    Certificate,
-    Floats,
-    calibration_hash,
-    certified_threshold,
-    misses_allowed,
-    open_threshold,
-    positives_needed,
-)
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.precision import PrecisionCertificate
+from weir.transforms.screen.reading.encoder import Encoder
+from weir.transforms.screen.reading.reader import READER_FILE, Reader
 from weir.transforms.screen.selectivity import Selectivity
-from weir.transforms.screen.training.card import HeadReport, card, report
+from weir.transforms.screen.training.calibrate import Calibrated, calibrated
+from weir.transforms.screen.training.card import Stage, card
 from weir.transforms.screen.training.corpus import Corpus
-from weir.transforms.screen.training.fit import WEAK_WEIGHT, fit_head, inverse_frequencies, scaled
+from weir.transforms.screen.training.cross_fit import (
+    CrossFitted,
+    Readings,
+    can_learn,
+    cross_fitted,
+    known,
+)
 from weir.transforms.screen.training.labelled import LabelledSet, LabelsError
-from weir.transforms.screen.training.precision_fit import Asked, precision_certificate
-from weir.transforms.screen.training.split import HeadSplit, Part, head_split
-from weir.transforms.text import features
+from weir.transforms.screen.training.second_stage import Gates, Sum
+from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.text.languages import GROUPS
-
-Mask = npt.NDArray[np.bool_]
-
-# Weights are multiples of it. Half of them become nothing, which halves the file; no average
-# precision changes by more than .001. Thresholds are found with the weights that are stored.
-_STEP = np.float32(1 / 256)
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What the thresholds have to hold.
-
-    ``budget`` is the share of safe posts that a head without a certificate lets through to the
-    judge; ``date`` is written on the card as it is.
-    """
-
-    recall: float = 0.95
-    confidence: float = 0.95
-    budget: float = 0.2
-    date: str | None = None
-    precision: float | None = None  # of provisional flags; None: there are none
-    # Share of a stream that violates a policy, for which that precision is meant; None: that of
-    # the labelled posts.
-    provisional_prevalence: float | None = None
-
-    def __post_init__(self) -> None:
-        """Raise LabelsError for a share that means nothing."""
-        for name in ("recall", "confidence"):
-            if not 0.5 <= getattr(self, name) <= 0.9999:
-                raise LabelsError(
-                    f"The {name} is {getattr(self, name)}; give a share from 0.5 to 0.9999."
-                )
-        if not 0 <= self.budget <= 1:
-            raise LabelsError(f"The budget is {self.budget}; give a share from 0 to 1.")
-        if self.precision is not None and not 0.5 <= self.precision <= 0.9999:
-            raise LabelsError(
-                f"The precision is {self.precision}; give a share from 0.5 to 0.9999."
-            )
-        if self.provisional_prevalence is not None and not 0 < self.provisional_prevalence < 1:
-            raise LabelsError(
-                f"The prevalence is {self.provisional_prevalence}; give a share between 0 and 1."
-            )
-
-    @property
-    def asked(self) -> Asked | None:
-        """Return what provisional flags have to hold; None where there are none."""
-        if self.precision is None:
-            return None
-        return Asked(self.precision, self.confidence, self.provisional_prevalence)
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A screen, its card, and what a person should know of the labels, a sentence each."""
+    """A screen, its card, and what a person should know of the labels, a sentence each.
+
+    ``reader`` is the second stage, None where no encoder was there to read.
+    """
 
     screen: Screen
+    reader: Reader | None
     card: Mapping[str, Any]
     warnings: tuple[str, ...]
 
+    def save(self, path: Path) -> None:
+        """Write all of it into the folder ``path``; an older second stage there does not fit."""
+        (path / READER_FILE).unlink(missing_ok=True)
+        self.screen.save(path, self.card)
+        if self.reader is not None:
+            self.reader.save(path)
+
 
 def train(
-    sets: Sequence[LabelledSet], policy_ids: Sequence[str], settings: TrainingSettings
+    sets: Sequence[LabelledSet],
+    policy_ids: Sequence[str],
+    settings: TrainingSettings,
+    encoder: Encoder | None = None,
+    cache: Path | None = None,
 ) -> Trained:
     """Return a screen with one head for every policy that the sets know enough of.
 
-    LabelsError where no policy has both violating and safe posts to learn from.
+    With an encoder it has both stages, each with what is promised of its own scores: those of the
+    first alone, and those of the two together. ``cache`` is a file that keeps what the encoder
+    read. LabelsError where no policy has both violating and safe posts to learn from.
     """
     corpus = Corpus.of(sets, [p for p in policy_ids if _covered(sets, p)])
-    asked = settings.asked
-    shown_by = 2 * positives_needed(asked.precision, asked.confidence) if asked else 0
-    splits = [
-        head_split(corpus, head, settings.recall, settings.confidence, least=shown_by)
-        for head in range(len(corpus.policy_ids))
-    ]
+    everything = np.ones(len(corpus.texts), bool)
+    able = [can_learn(corpus, head, everything) for head in range(len(corpus.policy_ids))]
+    heads = [head for head, learns in enumerate(able) if learns]
     warnings = list(_label_warnings(sets, policy_ids, corpus))
-    heads = []
-    for head, split in enumerate(splits):
-        if lacking := _lacking(corpus, head, split):
-            warnings.append(lacking)
-        else:
-            heads.append(head)
+    warnings.extend(_lacking(corpus, head) for head, learns in enumerate(able) if not learns)
     if not heads:
         raise LabelsError(
             f"No policy has both violating and safe posts to learn from ({len(corpus.texts):,} "
             "distinct posts); label more of them."
         )
-    weights, inverse, bias = fit(corpus, {head: splits[head] for head in heads})
-    names = tuple(corpus.policy_ids[head] for head in heads)
-    untuned = Screen.of(names, weights, inverse**2, bias, np.zeros(len(heads)))
-    scores = untuned.score(corpus.texts)
-    certificates = [
-        _certificate(
-            scores[:, column],
-            corpus,
-            head,
-            splits[head],
-            sets,
-            settings,
-        )
-        for column, head in enumerate(heads)
-    ]
-    reports = [
-        report(scores[:, column], corpus, head, splits[head], certificates[column].threshold)
-        for column, head in enumerate(heads)
-    ]
-    warnings.extend(_doubts(reports, certificates))
-    thresholds = np.array([each.threshold for each in certificates])
-    precise = []
-    if asked is not None:
-        found = [
-            precision_certificate(
-                scores[:, column],
-                corpus,
-                head,
-                splits[head],
-                asked,
-                _calibration_set(sets, corpus.policy_ids[head]),
-            )
-            for column, head in enumerate(heads)
-        ]
-        precise = [each for each in found if each is not None]
-        warnings.extend(_imprecise(names, precise, asked))
-    screen = untuned.with_selectivity(
-        [
-            Selectivity(name, tuple(GROUPS[code] for code in corpus.seen(head)))
-            for name, head in zip(names, heads, strict=True)
-        ]
-    ).with_thresholds(thresholds, certificates, precise)
-    return Trained(
-        screen, _card(screen, sets, corpus, heads, scores, reports, settings), tuple(warnings)
+    readings = None if encoder is None else Readings.of(corpus, encoder, cache)
+    fitted = cross_fitted(corpus, heads, readings)
+    first = calibrated(fitted.first, corpus, heads, sets, settings)
+    screen = Screen.of(
+        fitted.screen.policy_ids,
+        fitted.screen.weights,
+        fitted.screen.scale,
+        fitted.screen.bias,
+        first.thresholds,
+        first.certificates,
+        first.provisional,
+        [_languages(corpus, head) for head in heads],
     )
+    stages = [Stage("first_stage", fitted.first, first)]
+    reader = None
+    if readings is not None and encoder is not None:
+        reader, both = _second(corpus, heads, sets, settings, screen, fitted, readings, encoder)
+        stages.append(both)
+    warnings.extend(_imprecise(screen.policy_ids, stages[-1].calibrated, settings))
+    told = card(screen, sets, corpus, heads, stages, settings.date)
+    return Trained(screen, reader, told, tuple(warnings))
 
 
-def fit(
-    corpus: Corpus, splits: Mapping[int, HeadSplit]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], Floats]:
-    """Return weights (BUCKETS, heads), inverse frequencies (BUCKETS,) and biases of some heads.
-
-    The frequencies come from posts that every head learns from: a post that one of them is
-    calibrated with has to be as new to its head as the traffic will be.
-    """
-    learned = np.logical_and.reduce([split.part == Part.TRAIN for split in splits.values()])
-    inverse = inverse_frequencies(corpus.counts[learned])
-    rows = scaled(corpus.counts, inverse)
-    weights = np.zeros((features.BUCKETS, len(splits)), np.float32)
-    bias = np.zeros(len(splits))
-    for column, (head, split) in enumerate(splits.items()):
-        weights[:, column], bias[column] = _fit_one(rows, corpus, head, split)
-    weights *= inverse[:, None]
-    return np.round(weights / _STEP) * _STEP, inverse, bias
-
-
-def _fit_one(
-    rows: sp.csr_matrix, corpus: Corpus, head: int, split: HeadSplit
-) -> tuple[npt.NDArray[np.float32], float]:
-    used = np.flatnonzero((split.part == Part.TRAIN) & _known(corpus, head))
-    weight = np.where(corpus.weak[used, head], WEAK_WEIGHT, 1.0)
-    return fit_head(rows[used], corpus.labels[used, head] == 1, weight)
+def _second(
+    corpus: Corpus,
+    heads: Sequence[int],
+    sets: Sequence[LabelledSet],
+    settings: TrainingSettings,
+    screen: Screen,
+    fitted: CrossFitted,
+    readings: Readings,
+    encoder: Encoder,
+) -> tuple[Reader, Stage]:
+    """Return the second stage of a screen, and what the two together do."""
+    ordinary = np.column_stack([corpus.ordinary(head) for head in heads])
+    gates = Gates.of(fitted.first, corpus, heads, ordinary, settings)
+    added = Sum.of(fitted, readings, ordinary, gates.gates)
+    reader = added.reader(screen, fitted, encoder.version)
+    final = added.final(reader, fitted, readings)
+    found = calibrated(final, corpus, heads, sets, settings, gates.spent)
+    reader = reader.with_thresholds(found.thresholds, found.certificates, found.provisional)
+    return reader, Stage("both_stages", final, found)
 
 
-def _known(corpus: Corpus, head: int) -> Mask:
-    return ~np.isnan(corpus.labels[:, head]) | corpus.weak[:, head]
+def _languages(corpus: Corpus, head: int) -> Selectivity:
+    names = tuple(GROUPS[code] for code in corpus.seen(head))
+    return Selectivity(corpus.policy_ids[head], names)
 
 
 def _covered(sets: Sequence[LabelledSet], policy_id: str) -> bool:
@@ -205,16 +133,12 @@ def _covered(sets: Sequence[LabelledSet], policy_id: str) -> bool:
     )
 
 
-def _lacking(corpus: Corpus, head: int, split: HeadSplit) -> str | None:
-    labels = corpus.labels[:, head][split.part == Part.TRAIN]
-    safe = (labels == 0) | corpus.weak[:, head][split.part == Part.TRAIN]
-    missing = [
-        kind for kind, there in (("violating", labels == 1), ("safe", safe)) if not there.any()
-    ]
-    if not missing:
-        return None
+def _lacking(corpus: Corpus, head: int) -> str:
+    violates = corpus.labels[:, head] == 1
+    kinds = (("violating", violates), ("safe", known(corpus, head) & ~violates))
+    missing = " and no ".join(kind for kind, there in kinds if not there.any())
     return (
-        f"The policy {corpus.policy_ids[head]} has no {' and no '.join(missing)} posts to learn "
+        f"The policy {corpus.policy_ids[head]} has no {missing} posts to learn "
         "from, so it gets no head, and all of its posts go to the judge."
     )
 
@@ -240,100 +164,13 @@ def _label_warnings(
         )
 
 
-def _doubts(reports: Sequence[HeadReport], certificates: Sequence[Certificate]) -> Iterator[str]:
-    for each, certificate in zip(reports, certificates, strict=True):
-        interval = each.test_recall_interval
-        if certificate.certified and interval and interval[1] < certificate.recall:
-            yield (
-                f"The recall of {each.policy_id} is {each.test_recall} on {each.test_positives} "
-                f"test posts, below what its certificate says; one in "
-                f"{round(1 / (1 - certificate.confidence))} may be wrong: label more posts."
-            )
-
-
-def _certificate(
-    scores: Floats,
-    corpus: Corpus,
-    head: int,
-    split: HeadSplit,
-    sets: Sequence[LabelledSet],
-    settings: TrainingSettings,
-) -> Certificate:
-    policy_id, labels = corpus.policy_ids[head], corpus.labels[:, head]
-    certifying = corpus.certifying(head)
-    basis = certifying if split.certifiable else corpus.calibrates
-    held_out = (split.part == Part.CALIBRATION) & basis
-    violating = held_out & certifying & (labels == 1)
-    positives = lowest_of_clusters(scores, corpus, violating)
-    threshold = certified_threshold(positives, settings.recall, settings.confidence)
-    certified = threshold is not None
-    if threshold is None:
-        safe = held_out & _known(corpus, head) & (labels != 1)
-        threshold = open_threshold(scores[safe], settings.budget)
-    posts = scores[held_out]
-    rows = np.flatnonzero(held_out)
-    marks = [None if np.isnan(label) else bool(label) for label in labels[rows]]
-    texts: list[str] = corpus.texts.take(rows).to_pylist()
-    return Certificate(
-        policy_id=policy_id,
-        certified=certified,
-        threshold=threshold,
-        recall=settings.recall,
-        confidence=settings.confidence,
-        positives=len(positives),
-        misses_allowed=misses_allowed(len(positives), settings.recall, settings.confidence),
-        positives_needed=positives_needed(settings.recall, settings.confidence),
-        labels_needed=split.labels_needed,
-        calibration_set=_calibration_set(
-            [each for each in sets if each.certifies or not split.certifiable], policy_id
-        ),
-        calibration_sha256=calibration_hash(texts, marks),
-        calibration_posts=len(rows),
-        escalation_rate=float((posts >= threshold).mean()) if len(posts) else 1.0,
-        budget=None if certified else settings.budget,
-    )
-
-
 def _imprecise(
-    names: Sequence[str], precise: Sequence[PrecisionCertificate], asked: Asked
+    names: Sequence[str], found: Calibrated, settings: TrainingSettings
 ) -> Iterator[str]:
-    without = [name for name in names if name not in {each.policy_id for each in precise}]
-    if without:
+    precise = {each.policy_id for each in found.provisional}
+    without = [name for name in names if name not in precise]
+    if settings.precision is not None and without:
         yield (
             f"{len(without)} {'head has' if len(without) == 1 else 'heads have'} no threshold with "
-            f"a precision of {asked.precision:g} ({', '.join(without)}): no provisional flags."
+            f"a precision of {settings.precision:g} ({', '.join(without)}): no provisional flags."
         )
-
-
-def _calibration_set(sets: Sequence[LabelledSet], policy_id: str) -> str:
-    """Return the names of the sets with violating posts, which are what a recall is about."""
-    traffic = [labelled for labelled in sets if labelled.calibrates]
-    with_violating = [
-        labelled
-        for labelled in traffic
-        if any(post.labels.get(policy_id) for post in labelled.posts)
-    ]
-    return ", ".join(labelled.name for labelled in with_violating or traffic)
-
-
-def lowest_of_clusters(scores: Floats, corpus: Corpus, rows: Mask) -> Floats:
-    """Return the lowest score in each cluster of the rows.
-
-    Near-duplicates are not exchangeable with posts of their own: forty copies of one message would
-    count as forty. A cluster counts once, and as caught only if all of it is.
-    """
-    lowest = np.full(len(scores), np.inf)
-    np.minimum.at(lowest, corpus.cluster[rows], scores[rows])
-    return np.asarray(lowest[np.isfinite(lowest)], np.float64)
-
-
-def _card(
-    screen: Screen,
-    sets: Sequence[LabelledSet],
-    corpus: Corpus,
-    heads: Sequence[int],
-    scores: Floats,
-    reports: Sequence[HeadReport],
-    settings: TrainingSettings,
-) -> Mapping[str, Any]:
-    return card(screen, sets, reports, corpus, corpus.labels[:, heads], scores, settings.date)

@@ -1,0 +1,116 @@
+"""Scores by heads that saw neither a post nor its copies, so that every label calibrates."""
+
+import numpy as np
+import pytest
+
+from tests.screen_posts import labelled, posts
+from weir.transforms.screen.training import cross_fit
+from weir.transforms.screen.training.corpus import Corpus
+from weir.transforms.screen.training.cross_fit import FOLDS, CrossFitted, cross_fitted, fit_first
+from weir.transforms.screen.training.labelled import LabelledPost
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    twins = [
+        LabelledPost(f"{post.text} {end}", post.labels)
+        for post in posts(150, 60)
+        for end in ("!", "?")
+    ]
+    return Corpus.of([labelled(*twins)], ["bad"])
+
+
+@pytest.fixture(scope="module")
+def scored(corpus: Corpus) -> CrossFitted:
+    return cross_fitted(corpus, [0], None)
+
+
+def test_every_labelled_post_has_a_score(scored: CrossFitted) -> None:
+    assert not np.isnan(scored.first).any()
+
+
+def test_a_score_is_of_a_twin_that_saw_no_post_of_the_fold(
+    corpus: Corpus, scored: CrossFitted
+) -> None:
+    fold = np.floor(corpus.draw * FOLDS)
+    twin = fit_first(corpus, [0], fold != 0).score(corpus.texts)
+    assert np.array_equal(scored.first[fold == 0], twin[fold == 0])
+    assert not np.array_equal(scored.first[fold != 0], twin[fold != 0])
+
+
+def test_heads_are_the_means_of_their_twins(corpus: Corpus, scored: CrossFitted) -> None:
+    fold = np.floor(corpus.draw * FOLDS)
+    twins = [fit_first(corpus, [0], fold != number) for number in range(FOLDS)]
+    assert scored.screen.bias[0] == pytest.approx(np.mean([twin.bias[0] for twin in twins]))
+    mean = np.mean([twin.weights for twin in twins], axis=0)
+    assert np.abs(scored.screen.weights - mean).max() < 0.01
+
+
+def test_copies_are_in_one_fold(corpus: Corpus) -> None:
+    fold = np.floor(corpus.draw * FOLDS)
+    assert len(np.unique(corpus.cluster)) == 150
+    assert all(len(set(fold[corpus.cluster == each])) == 1 for each in corpus.cluster)
+
+
+def test_an_example_with_a_copy_in_a_fold_teaches_the_twin_of_that_fold_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = posts(60, 30)
+    examples = [LabelledPost(post.text + " !", post.labels) for post in rows]
+    both = Corpus.of(
+        [labelled(*rows), labelled(*examples, calibrates=False, name="examples")], ["bad"]
+    )
+    taught = []
+    monkeypatch.setattr(
+        cross_fit,
+        "fit_first",
+        lambda corpus, heads, learned: (taught.append(learned), fit_first(corpus, heads, learned))[
+            1
+        ],
+    )
+    cross_fitted(both, [0], None)
+    fold = np.floor(both.draw * FOLDS)
+    for learned in taught:
+        (held,) = set(fold[~learned])
+        assert not set(both.cluster[learned]) & set(both.cluster[fold == held])
+
+
+def test_a_head_that_cannot_learn_without_a_fold_has_no_scores_there() -> None:
+    one = Corpus.of([labelled(*posts(40, 1))], ["bad"])
+    found = cross_fitted(one, [0], None).first[:, 0]
+    assert np.isnan(found[one.labels[:, 0] == 1]).all()
+    assert not np.isnan(found).all()
+
+
+def test_draws_are_spread_evenly() -> None:
+    counts, _ = np.histogram(Corpus.of([labelled(*posts(1000, 400))], ["bad"]).draw, 10, (0, 1))
+    assert counts.min() > 60
+
+
+def test_scores_do_not_depend_on_the_order_of_posts_and_sets(
+    corpus: Corpus, scored: CrossFitted
+) -> None:
+    rows = [
+        LabelledPost(f"{post.text} {end}", post.labels)
+        for post in reversed(posts(150, 60))
+        for end in ("?", "!")
+    ]
+    again = Corpus.of([labelled(*rows[:100]), labelled(*rows[100:])], ["bad"])
+    assert again.texts.equals(corpus.texts)
+    assert np.array_equal(cross_fitted(again, [0], None).first, scored.first)
+
+
+def test_where_labels_of_equal_posts_differ_violates_wins_and_is_counted() -> None:
+    rows = [LabelledPost("Same Post", {"bad": False}), LabelledPost("same  post", {"bad": True})]
+    corpus = Corpus.of([labelled(*rows)], ["bad"])
+    assert corpus.labels.tolist() == [[1.0]]
+    assert corpus.conflicts == 1
+
+
+def test_of_a_large_set_few_posts_are_read_and_the_violating_ones_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("weir.transforms.screen.training.corpus.MOST_READ", 30)
+    large = Corpus.of([labelled(*posts(100, 10))], ["bad"])
+    assert large.to_read.sum() == 30
+    assert large.to_read[large.labels[:, 0] == 1].all()
