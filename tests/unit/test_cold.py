@@ -55,6 +55,14 @@ def test_a_cold_head_keeps_to_its_budget_on_posts_that_it_has_not_seen(
     assert (scores >= screen.thresholds[-1]).mean() <= budget + 0.04
 
 
+def test_a_cold_head_keeps_to_its_budget_on_long_posts_which_are_screened_in_windows(base) -> None:
+    long = [" ".join(stream(30, seed=n)) for n in range(400)]
+    starter = ColdStarter(base.scale, Stream.of(long[:300]))
+    screen = folded(base, [starter.head("cheats", EXAMPLES, ColdSettings(0.1, audit_rate=0.0))])
+    scores = screen.score(pa.array(long[300:]))[:, -1]
+    assert (scores >= screen.thresholds[-1]).mean() <= 0.25
+
+
 def test_the_audit_sample_is_part_of_the_budget() -> None:
     settings = ColdSettings(0.1, audit_rate=0.04)
     assert settings.escalated + (1 - settings.escalated) * 0.04 == pytest.approx(0.1)

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import scipy.sparse as sp
 import xxhash
-from scipy.special import expit
+from scipy.special import logit
 
 from weir.policies.policy import Policy
 from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.cold.extra_heads import ExtraHead, Reranking, norms, reranked
-from weir.transforms.screen.model import Floats, Weights
+from weir.transforms.screen.model import Floats, Screen, Weights
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.text import features
 
@@ -268,8 +269,10 @@ class ColdStarter:
 
         The posts that were learned from would be the first to be cleared.
         """
-        linears = linear(head, self.stream.counts[self.stream.weak :], self.scale)
-        scores = expit(linears)
+        held_out = pa.array(self.stream.texts[self.stream.weak :], pa.string())
+        # By the screen itself: of a long post it takes the highest of its windows.
+        scores = _alone(head, self.scale).score(held_out)[:, 0]
+        linears = logit(np.clip(scores, 1e-12, 1 - 1e-12))
         if meaning is not None:
             assert self.encoder is not None
             vector, offset = meaning
@@ -316,6 +319,13 @@ class ColdStarter:
             encoder_version=encoder.version if encoder else None,
             reranks=reranks,
         )
+
+
+def _alone(head: ExtraHead, scale: Weights) -> Screen:
+    """Return a head as the only one of a screen."""
+    return Screen.scoring(
+        (head.policy_id,), head.dense()[:, None], scale, np.array([head.bias], np.float64)
+    )
 
 
 def linear(head: ExtraHead, counts: sp.csr_matrix, scale: Weights) -> Floats:
