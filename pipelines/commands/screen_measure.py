@@ -1,6 +1,7 @@
 """``weir screen measure``: what a screen would ask of the judge, before a run."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +11,14 @@ from weir.pipelines.commands.terminal import AsJson, Policies, console, print_ta
 from weir.pipelines.errors import OptionError, reported
 from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.options.screening import ReadingOptions, ShareOptions
-from weir.pipelines.screening.measure import Part, measured
-from weir.pipelines.screening.stream_sample import posts_of_file
+from weir.pipelines.posts import read_posts
+from weir.pipelines.screening.measure import Part, measured, sample
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.screens import screen_source
 from weir.pipelines.settings.shares import shares_of
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen import STARTER
+from weir.transforms.screen.reading.screen import ReadingSource
 
 _LEAST = 100
 
@@ -32,7 +34,11 @@ def measure_screen(
     policies: Policies = str(LIBRARY),
     audit_rate: Annotated[float, typer.Option(help="As the runs have it.")] = 0.01,
     most: Annotated[
-        int, typer.Option(help="Posts of the file, the first ones; the second stage takes 20 ms.")
+        int,
+        typer.Option(
+            help="Posts to measure, drawn at random from all of the file; the second stage takes "
+            "20 ms each."
+        ),
     ] = 2000,
     as_json: AsJson = False,
 ) -> None:
@@ -46,17 +52,23 @@ def measure_screen(
             raise OptionError(f"--audit-rate is {audit_rate}; give a share from 0 to 1")
         source, loaded = screen_source(screen, reading), load_policies(policies)
         open_for = shares_of(shares, audit_rate, source, loaded)
-        texts = posts_of_file(posts, decode_settings(decoding), most)
+        every = read_posts(posts, decode_settings(decoding)).texts
+        texts = sample(every, most)
         if len(texts) < _LEAST:
             raise OptionError(
                 f"--posts {posts} has {len(texts)} posts that can be read, and {_LEAST} are the "
                 "least that say anything; give more of them"
             )
-        found = measured(source.screen(), loaded, texts, open_for, audit_rate)
+        progress = typer.progressbar(length=len(texts), label="reading posts", file=sys.stderr)
+        with progress as bar:
+            found = measured(source.screen(), loaded, texts, open_for, audit_rate, bar.update)
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
         return
     console.print(str(found), markup=False, highlight=False, style="bold")
+    stages = "both stages" if isinstance(source, ReadingSource) else "linear heads alone"
+    part = f"a sample of {len(texts):,} of the {len(every):,}" if most < len(every) else "all"
+    console.print(f"By {stages}, on {part} posts of the file.", markup=False, highlight=False)
     if found.nothing_to_read:
         console.print(f"{found.nothing_to_read:,} have nothing to read and are never judged")
     columns = ["requests per 1,000 posts", "posts untouched"]

@@ -4,7 +4,7 @@ Half of the posts, by a hash, sets the thresholds for the other, and the other w
 post's own half would look a little better than they are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from weir.transforms.screen.thresholds.applied import (
 from weir.transforms.text.languages import GROUPS
 
 Rates = npt.NDArray[np.float64]
+_AT_ONCE = 200  # posts, between two signs of life: both stages take 20 ms a post
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,11 @@ def measured(
     texts: Sequence[str],
     shares: StreamShares | None,
     audit_rate: float,
+    told: Callable[[int], None] = lambda _: None,
 ) -> Measured:
-    """Return what a screen asks for at least two posts."""
+    """Return what a screen asks for at least two posts; ``told`` hears how many were read more."""
     half = np.array([xxhash.xxh3_64_intdigest(text.encode()) % 2 == 0 for text in texts])
-    whole_file = scored([screen], pa.array(texts, pa.string()))
+    whole_file = _read(screen, texts, told)
     asked, escalated, languages, empty = [], [], [], 0
     for number, rows in enumerate((half, ~half)):
         read = _some(whole_file, rows)
@@ -95,6 +97,27 @@ def measured(
         untouched=whole.untouched,
         policies=tuple(_part(name, requests[:, [n]], sent[:, [n]]) for n, name in enumerate(names)),
         languages=tuple(_by_language(group, requests, sent)),
+    )
+
+
+def sample(texts: Sequence[str], most: int) -> list[str]:
+    """Return at most so many of the posts, drawn at random and in their order; always the same."""
+    if len(texts) <= most:
+        return list(texts)
+    drawn = np.random.default_rng(0).choice(len(texts), most, replace=False)
+    return [texts[row] for row in np.sort(drawn).tolist()]
+
+
+def _read(screen: Screen, texts: Sequence[str], told: Callable[[int], None]) -> Scored:
+    parts = []
+    for begin in range(0, len(texts), _AT_ONCE):
+        part = texts[begin : begin + _AT_ONCE]
+        parts.append(scored([screen], pa.array(part, pa.string())))
+        told(len(part))
+    return Scored(
+        [np.concatenate([part.scores[0] for part in parts])],
+        np.concatenate([part.empty for part in parts]),
+        np.concatenate([part.languages for part in parts]),
     )
 
 

@@ -1,6 +1,7 @@
 """``weir screen measure``: what a screen would ask of the judge for a file of posts."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,12 @@ from typer.testing import CliRunner
 
 from tests.language_posts import ORDINARY
 from weir.pipelines.commands.cli import app
+from weir.pipelines.screening.measure import sample
+from weir.policies.loading import LIBRARY
+from weir.transforms.screen.model import Screen
+from weir.transforms.screen.selectivity import SHARES, Selectivity
+from weir.transforms.screen.thresholds.allocation import divided
+from weir.transforms.text.features import BUCKETS, matrix
 
 
 def measure(*arguments: object) -> Result:
@@ -38,7 +45,7 @@ def posts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(posts: Path) -> dict:
     result = measure("--posts", posts, "--requests-per-1000", 400, "--reading", "off", "--json")
     assert result.exit_code == 0, result.output
-    return json.loads(result.output)
+    return json.loads(result.stdout)
 
 
 def test_the_requests_are_about_what_was_asked_for(measured: dict) -> None:
@@ -82,3 +89,70 @@ def test_what_cannot_be_measured_is_said(posts: Path, arguments: list[str], said
     result = measure("--posts", posts, *arguments)
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a screen whose scores of a file's posts are known, and that file.
+
+    Its first head finds nearly all with a few posts, and its second needs many.
+    """
+    folder = tmp_path_factory.mktemp("known")
+    random = np.random.default_rng(0)
+    words = [f"w{n}" for n in range(900)]
+    weights = np.zeros((BUCKETS, 2), np.float32)
+    buckets = matrix(words).indices
+    weights[buckets] = random.normal(0, 2, (len(buckets), 2))
+    curves = (np.minimum(1, np.array(SHARES) * 50), np.array(SHARES))
+    screen = Screen.of(
+        ("hate", "spam"),
+        weights,
+        np.ones(BUCKETS, np.float32),
+        np.zeros(2),
+        np.zeros(2),
+        selectivity_of=[
+            Selectivity(name, ("en",), tuple(curve.tolist()))
+            for name, curve in zip(("hate", "spam"), curves, strict=True)
+        ],
+    )
+    screen.save(folder / "screen", {})
+    policies = folder / "policies"
+    for policy_id in screen.policy_ids:
+        shutil.copytree(Path(LIBRARY) / policy_id, policies / policy_id)
+    posts = folder / "posts.jsonl"
+    texts = [f"the {a} is on the {b} and the {c}" for a, b, c in random.choice(words, (3000, 3))]
+    posts.write_text("\n".join(json.dumps({"id": t, "text": t}) for t in texts), "utf-8")
+    return folder, posts
+
+
+@pytest.mark.parametrize("asked", [60, 300, 900])
+def test_known_scores_ask_for_the_requests_that_were_asked_for(
+    known: tuple[Path, Path], asked: int
+) -> None:
+    folder, posts = known
+    options = ("--screen", folder / "screen", "--policies", folder / "policies", "--json")
+    given = ("--posts", posts, "--requests-per-1000", asked, "--most", 3000)
+    result = measure(*given, *options)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    # Thresholds are quantiles of 1,500 posts and tried on 1,500: three standard errors of both.
+    error = 3 * np.sqrt(2 * asked * 1000 / 1500)
+    assert found["requests_per_1000"] == pytest.approx(asked, abs=error)
+    # The first head is full with a fiftieth; the rest of the requests is for the second.
+    shares = divided(asked / 1000 - 0.02, [np.array(each) for each in _curves(folder)])
+    for policy, share in zip(found["policies"], shares.tolist(), strict=True):
+        assert policy["requests_per_1000"] == pytest.approx(1000 * share + 10, abs=error)
+
+
+def _curves(folder: Path) -> list[tuple[float, ...]]:
+    return [each.recall or () for each in Screen.load(folder / "screen").selectivity]
+
+
+def test_a_sample_is_drawn_from_all_of_a_file_and_said_to_be_one(known: tuple[Path, Path]) -> None:
+    folder, posts = known
+    options = ("--screen", folder / "screen", "--policies", folder / "policies")
+    result = measure("--posts", posts, "--most", 500, *options)
+    assert "By linear heads alone, on a sample of 500 of the 3,000 posts" in result.output
+    drawn = sample([str(n) for n in range(3000)], 500)
+    assert len(set(drawn)) == 500
+    assert np.mean([int(each) for each in drawn]) == pytest.approx(1500, abs=150)
