@@ -1,5 +1,6 @@
 """The sentence encoder, where ``make encoder`` has installed it."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -53,5 +54,22 @@ def test_lone_surrogates_and_control_characters_are_read(encoder: Encoder) -> No
 
 
 def test_a_folder_without_the_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScreenError, match="sentence encoder"):
+        Encoder.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["short", "other", "words"])
+def test_a_damaged_model_is_refused_with_the_way_out(
+    encoder: Encoder, tmp_path: Path, damage: str
+) -> None:
+    found = find_spec(PACKAGE)
+    assert found is not None
+    assert found.origin is not None
+    installed = Path(found.origin).parent / "model"
+    weights = (installed / "model.safetensors").read_bytes()
+    words = (installed / "vocab.txt").read_bytes()
+    tensors = {"short": weights[:-1000], "other": b"no tensors", "words": weights}
+    (tmp_path / "model.safetensors").write_bytes(tensors[damage])
+    (tmp_path / "vocab.txt").write_bytes(b"one\ntwo" if damage == "words" else words)
     with pytest.raises(ScreenError, match="sentence encoder"):
         Encoder.load(tmp_path)

@@ -1,7 +1,10 @@
 """The screening step where heads are open for a share of the stream, in each language by itself."""
 
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +16,9 @@ from weir.policies.policy import Policy, PolicySet
 from weir.transforms.records import DEFERRED, THRESHOLD
 from weir.transforms.screen import STARTER, Screen, ScreenContent, ScreenSettings, ScreenSource
 from weir.transforms.screen.certificate import Certificate
+from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
+from weir.transforms.screen.reading.reader import Reader
+from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource
 from weir.transforms.screen.selectivity import Selectivity
 from weir.transforms.screen.thresholds.allocation import Asked
 from weir.transforms.screen.thresholds.applied import Start, StreamShares
@@ -29,6 +35,19 @@ POLICIES = PolicySet(
 SHARE = 0.1
 
 
+class Meanings:
+    """Stands for the encoder: a text means whatever its hash says."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+
+    def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, np.ndarray]:
+        seeds = [zlib.crc32(text.encode()) for text in texts]
+        drawn = [np.random.default_rng(seed).normal(size=DIMENSIONS) for seed in seeds]
+        vectors = np.array(drawn, np.float32).reshape(len(texts), DIMENSIONS)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.arange(len(texts))
+
+
 class Step:
     """The step in this process, and what it gave."""
 
@@ -36,9 +55,12 @@ class Step:
         self, screen: Screen, folder: Path, starts: tuple[Start, ...] = (), audit_rate: float = 0
     ) -> None:
         screen.save(folder, {})
+        if isinstance(screen, ReadingScreen):
+            screen.reader.save(folder)
         settings = ScreenSettings("run-1", "cluster-1", audit_rate=audit_rate)
         shares = StreamShares(Asked(per_head=SHARE + audit_rate), starts)
-        source = ScreenSource.of(folder)
+        kind = ReadingSource if isinstance(screen, ReadingScreen) else ScreenSource
+        source = kind.of(folder)
         self.step = ScreenContent(source, POLICIES, settings, shares=shares)._dofn
         self.step.setup()
 
@@ -65,12 +87,29 @@ def starter() -> Screen:
     return Screen.load(STARTER)
 
 
+@pytest.fixture(scope="module")
+def both(starter: Screen) -> Iterator[Screen]:
+    """The starter with its second stage, which reads without the encoder's weights."""
+    reader = Reader.load(STARTER)
+    encoder = cast(Encoder, Meanings(reader.encoder_version))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Encoder, "load", lambda: encoder)
+        yield ReadingScreen.over(starter, reader, encoder)
+
+
+def test_posts_in_ten_languages_and_more_were_written_for_these_tests() -> None:
+    assert len(ORDINARY) >= 10
+    assert ORDINARY.keys() == ABUSE.keys()
+
+
+@pytest.mark.parametrize("stages", ["starter", "both"])
 @pytest.mark.parametrize("language", ORDINARY)
 def test_a_language_that_no_head_has_seen_is_open_for_its_share_of_its_own_ranking(
-    starter: Screen, tmp_path: Path, language: str
+    request: pytest.FixtureRequest, tmp_path: Path, language: str, stages: str
 ) -> None:
+    screen: Screen = request.getfixturevalue(stages)
     english = [f"The {thing} is in the garden with my old friend" for thing in "abcdefghijkl"] * 20
-    step = Step(starter, tmp_path, (Start.of(starter, english),))
+    step = Step(screen, tmp_path, (Start.of(screen, english),))
     posts = [*ORDINARY[language], *ABUSE[language]]
     rows = step.give(posts)["screenings"]
     found = [entry["score"] for row in rows for entry in row["policies"][:1]]
@@ -79,7 +118,7 @@ def test_a_language_that_no_head_has_seen_is_open_for_its_share_of_its_own_ranki
     scores = np.array(found)
     for group in set(detected):
         here = detected == group
-        # At least its share, and the highest of it, whatever English posts score.
+        # At least its share, and the highest of it, whatever English posts score and mean.
         assert escalated[here].sum() >= int(SHARE * here.sum())
         assert escalated[here][scores[here].argmax()]
         if here.sum() > 50:
@@ -152,20 +191,30 @@ def test_a_certified_head_keeps_its_threshold_in_the_languages_that_it_has_seen(
     assert russian.any()
 
 
+@pytest.mark.parametrize("harmless", [0, 20])  # of 400 posts: an attack of 100 % and of 95 %
 def test_an_attack_is_escalated_up_to_a_bound_then_deferred_and_nothing_is_cleared(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, harmless: int
 ) -> None:
     screen = plain()
     step = Step(screen, tmp_path, (Start.of(screen, english(2000)),))
-    attack = [step.give(english(400, seed=n, more="badword badword")) for n in range(1, 25)]
+    attack = [
+        step.give(
+            [
+                *english(400 - harmless, seed=n, more="badword badword"),
+                *english(harmless, seed=1000 + n),
+            ]
+        )
+        for n in range(1, 25)
+    ]
     late = attack[10:]
-    routes = routes_of([row for each in late for row in each["screenings"]], "hate")
+    violating = [row for each in late for row in each["screenings"][: 400 - harmless]]
+    routes = routes_of(violating, "hate")
     assert "clear" not in routes
     escalated = [row for each in late for row in each["escalations"] if row["policy_id"] == "hate"]
     deferred = [row for each in late for row in each["deferred"]]
-    assert len(escalated) + len(deferred) == len(routes)
+    assert len(routes) <= len(escalated) + len(deferred) <= 400 * len(late)
     # One in twenty is a copy of an earlier one, which costs nothing.
-    assert len(escalated) / len(routes) == pytest.approx(BOUND * SHARE + 0.05, abs=0.03)
+    assert len(escalated) / (400 * len(late)) == pytest.approx(BOUND * SHARE + 0.05, abs=0.03)
     pa.RecordBatch.from_pylist(deferred, schema=DEFERRED).validate(full=True)
     assert "surge" in {row["reason"] for each in attack for row in each["thresholds"]}
     assert step.step.applied[0].surges == 1
