@@ -80,7 +80,8 @@ class Screen:
         """Return the screen in the bytes of a ``screen.npz``; ScreenError if they are unsound."""
         try:
             check_size(content, name)
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            with np.load(io.BytesIO(content), allow_pickle=False) as entries:
+                arrays = dict(entries)  # it unpacks an array whenever it is asked for
                 check_format(arrays, name)
                 screen = cls(
                     policy_ids=tuple(arrays["policy_ids"].tolist()),
