@@ -10,6 +10,7 @@ import pytest
 from weir.policies.policy import Contract, Example, Policy, PolicySet
 from weir.transforms.judge.engine import Request
 from weir.transforms.judge.exemplar.engine import exemplar_engine
+from weir.transforms.judge.exemplar.fit import Corpus
 from weir.transforms.judge.verdict import Reason, parse
 from weir.transforms.records import Outcome
 
@@ -183,6 +184,20 @@ def test_the_model_is_named_after_its_examples():
     assert len(names) == 2
 
 
+def test_a_set_that_an_engine_was_fitted_to_is_not_fitted_again(engine, monkeypatch):
+    exemplar_engine(POLICIES)
+    monkeypatch.setattr(Corpus, "of", lambda policies: pytest.fail("fitted again"))
+    assert ask(exemplar_engine(POLICIES), SELLING[0]).outcome == Outcome.VIOLATES
+
+
+def test_examples_that_changed_are_fitted_though_their_policys_version_did_not():
+    swapped = policy("fraud", TALKING, SELLING)
+    assert swapped.version == FRAUD.version
+    assert ask(exemplar_engine(PolicySet((swapped, RUDE))), SELLING[0], swapped).outcome == (
+        Outcome.SAFE
+    )
+
+
 def test_its_answer_is_in_the_json_contract(engine):
     (future,) = engine.submit([Request("id", SELLING[0], FRAUD)])
     answer = json.loads(future.result().final)
@@ -204,4 +219,4 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without_sklearn)
     with pytest.raises(ModuleNotFoundError, match=r"weir-moderation\[screen\]"):
-        exemplar_engine(POLICIES)
+        exemplar_engine(PolicySet((RUDE,)))  # to which none was fitted yet

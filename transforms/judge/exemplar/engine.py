@@ -9,7 +9,8 @@ import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -121,6 +122,25 @@ class _Fitted:
         return cls(corpus.inverse_frequency, judges)
 
 
+@dataclass(frozen=True)
+class _Taught:
+    """A policy set, which is another where its examples are: no version covers these."""
+
+    version: str
+    examples: tuple[tuple[Example, ...], ...]
+    policies: PolicySet = field(compare=False)
+
+    @classmethod
+    def of(cls, policies: PolicySet) -> "_Taught":
+        examples = tuple(tuple(policy.examples) for policy in policies.policies)
+        return cls(policies.version, examples, policies)
+
+
+@lru_cache(maxsize=2)  # a runner sets a step up whenever it likes, and it is the same set each time
+def _fitted(taught: _Taught) -> _Fitted:
+    return _Fitted.of(taught.policies, len(taught.policies.policies))
+
+
 class ExemplarEngine:
     """Answers at once: what it returns are finished futures.
 
@@ -134,7 +154,7 @@ class ExemplarEngine:
 
     def __init__(self, policies: PolicySet) -> None:
         self._policies = policies
-        fitted = _Fitted.of(policies, len(policies.policies))
+        fitted = _fitted(_Taught.of(policies))
         self._fitted = dict.fromkeys(fitted.judges, fitted)  # by version
         self._first = len(self._fitted)
         self._fitting = threading.Lock()

@@ -59,7 +59,8 @@ class Corpus:
         inverse_frequency = np.log((1 + len(texts)) / (1 + containing)) + 1
         features = unit_rows(counts, inverse_frequency)
         # There are a few hundred rows and 262,144 columns: the same fit, a thousand times smaller.
-        values, vectors = np.linalg.eigh((features @ features.T).toarray())
+        with _one_thread():
+            values, vectors = np.linalg.eigh((features @ features.T).toarray())
         kept = values > 1e-6
         scale = np.sqrt(values[kept])
         return cls(
