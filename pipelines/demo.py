@@ -18,9 +18,9 @@ from google.cloud import bigquery
 from weir.infra.local import Emulator, bigquery_emulator, broker, kafka_broker
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
 from weir.pipelines.bigquery.tables import PRIVATE, TABLES, create_tables
-from weir.pipelines.compare.rows import Compared, compared
+from weir.pipelines.compare.rows import Compared, compare_sides
 from weir.pipelines.errors import OptionError
-from weir.pipelines.job.moderate import finish
+from weir.pipelines.job.moderate import run_to_end
 from weir.pipelines.options.content import DecodeOptions, StoringOptions
 from weir.pipelines.options.file import BEAM
 from weir.pipelines.options.job import OPTIONS
@@ -35,7 +35,7 @@ from weir.pipelines.options.screening import (
 from weir.pipelines.policy_edit import ACCOUNTS_MAY_BE_SOLD, PolicyEdit
 from weir.pipelines.posts import SAMPLE, PostFile, read_posts
 from weir.pipelines.runners import IN_PROCESS, job_options
-from weir.pipelines.screening.recall import Audited, added_up, audited
+from weir.pipelines.screening.recall import Audited, added_up, audit_days
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts, counts_of
 from weir.transforms.decode import DecodeSettings
@@ -220,7 +220,7 @@ def moderate_once(
         seconds=seconds,
         flagged=tuple(query(stack.bigquery, FLAGGED_EXAMPLES, run)),
         rates=tuple(query(stack.bigquery, VIOLATION_RATES, run)),
-        recall=tuple(added_up(audited(stack.bigquery, run))),
+        recall=tuple(added_up(audit_days(stack.bigquery, run))),
         causes=tuple(query(stack.bigquery, CAUSES, run)),
         screen=settings.screen.screen(),
     )
@@ -233,7 +233,7 @@ def _decide(
     settings = ModerationSettings.from_options(options)
     ensure_topics(stack.kafka, settings.topics_written)
     started = time.time()
-    counts = finish(options, settings)
+    counts = run_to_end(options, settings)
     return settings, counts, time.time() - started
 
 
@@ -245,7 +245,7 @@ def with_edit(
         examples = edit.write(Path(folder))
         arguments = [f"--policies={folder}", "--mode=replay"]
         _, _, seconds = _decide(stack, "demo-edited", arguments)
-    found = compared(
+    found = compare_sides(
         stack.bigquery, "demo", "demo-edited", policy_id=edit.policy_id, most=_FLIPS_SHOWN
     )
     return replace(report, edited=Edited(found, examples, seconds))

@@ -32,7 +32,7 @@ class NotStoppedError(WeirError):
 
 
 @contextmanager
-def reported() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Turn an expected error into its message on stderr and SystemExit(2).
 
     So are an extra that is not installed, a full disk, and a file that cannot be used.

@@ -10,7 +10,7 @@ import pyarrow as pa
 from weir.pipelines.errors import OptionError
 from weir.pipelines.text_fields import text_fields
 from weir.transforms.decode import DecodeSettings, decoder
-from weir.transforms.files import Fault, NoColumnError, Records, listed, read_file
+from weir.transforms.files import Fault, NoColumnError, Records, list_faults, read_file
 from weir.transforms.records import MESSAGE
 
 SAMPLE = Path(__file__).parent / "sample" / "posts.jsonl"
@@ -31,7 +31,7 @@ class PostFile:
     def __str__(self) -> str:
         """Return rows in and posts out in a line, and a line for each thing to know of them."""
         said = f"{self.name}: {len(self.messages):,} rows, {len(self.texts):,} posts"
-        unread = f"; no posts are {listed(self.unread)}" if self.unread else ""
+        unread = f"; no posts are {list_faults(self.unread)}" if self.unread else ""
         return "\n".join([said + unread, *self.warnings])
 
 
@@ -100,6 +100,6 @@ def _why_not(read: Records, unread: Sequence[Fault], field: str) -> str:
     found = text_fields(record.value for record in read.records[:_EXAMPLES])
     named = f"The fields that hold text are {', '.join(found)}; name one" if found else "Name it"
     return (
-        f"{read.name}: none of its {len(read.records):,} rows is a post: {listed(unread)}. "
+        f"{read.name}: none of its {len(read.records):,} rows is a post: {list_faults(unread)}. "
         f"{named} by --text-field, which is {field}"
     )

@@ -192,7 +192,7 @@ def _send(
                 if not dry_run:
                     outbox.send(record)
         if not dry_run:
-            outbox.settle()
+            outbox.flush()
         # A call that sent nothing, for a topic misspelled or too few attempts, is as if never made.
         if counts["redriven"] and not dry_run:
             consumer.commit({p: OffsetAndMetadata(at, "", -1) for p, at in done.items()})

@@ -24,7 +24,7 @@ from tests.hostile import EITHER, READABLE, UNREADABLE
 from tests.hostile_posts import INSTRUCTIONS
 from tests.languages import SENTENCES
 from weir.transforms.decode import DecodeSettings, decoder
-from weir.transforms.escalations.message import Origin, decoded, escalation_records
+from weir.transforms.escalations.message import Origin, decode_escalations, escalation_records
 from weir.transforms.records import ESCALATION, MESSAGE
 from weir.transforms.screen.model import Screen
 from weir.transforms.text.features import BUCKETS, matrix
@@ -121,7 +121,7 @@ def _read(content: pa.RecordBatch, rng: random.Random, tried: Tried) -> None:
     values = [record.value or b"" for record in escalation_records(batch, "escalations", _ORIGIN)]
     spoilt = [rng.random() < 0.5 for _ in values]
     sent = [_mutated(v, rng) if bad else v for v, bad in zip(values, spoilt, strict=True)]
-    read = decoded(_messages(sent))
+    read = decode_escalations(_messages(sent))
     assert read.escalations.num_rows + len(read.failures) == len(values)
     refused = {failure.row for failure in read.failures}
     assert all(spoilt[row] for row in refused), "an escalation was refused as it was written"

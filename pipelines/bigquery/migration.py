@@ -13,7 +13,7 @@ _ARRAY = re.compile(r"ARRAY<(?P<of>.*)>")
 _STRUCT = re.compile(r"STRUCT<(?P<fields>.*)>")
 
 
-def missing(found: Sequence[SchemaField], wanted: Sequence[Column]) -> list[Column]:
+def missing_columns(found: Sequence[SchemaField], wanted: Sequence[Column]) -> list[Column]:
     """Return the columns that a table lacks: adding them loses nothing."""
     names = {field.name for field in found}
     return [column for column in wanted if column.name not in names]

@@ -5,7 +5,7 @@ from contextlib import closing
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import TablesError, explained
+from weir.pipelines.bigquery.tables import TablesError, explain_errors
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 # The tables with a row for a post, and the column by whose day each is partitioned.
@@ -28,7 +28,7 @@ def keep_days(settings: BigQuerySettings, days: int, *, delete_older: bool = Fal
     if days < 1:
         raise TablesError(f"--retention-days is {days}; give at least 1")
     dataset = f"{settings.project}.{settings.dataset}"
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         older = {
             table: count
             for table, column in DAYS.items()

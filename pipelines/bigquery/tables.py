@@ -10,7 +10,7 @@ from google.cloud import bigquery
 
 from weir.errors import WeirError
 from weir.infra.bigquery import PRIVATE, TABLES, VIEWS, columns, statement, statements
-from weir.pipelines.bigquery.migration import conflict, missing
+from weir.pipelines.bigquery.migration import conflict, missing_columns
 from weir.pipelines.bigquery.queries import NO_RETRY, AnswerError, execute
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -21,7 +21,7 @@ __all__ = [
     "TablesError",
     "check_tables",
     "create_tables",
-    "explained",
+    "explain_errors",
 ]
 
 _CONNECT_SECONDS = 20.0
@@ -39,7 +39,7 @@ def create_tables(settings: BigQuerySettings, create_dataset: bool = False) -> N
     brought up to date by losing data: then nothing is changed.
     """
     dataset = _checked_name(settings)
-    with explained(settings), contextlib.closing(settings.client()) as client:
+    with explain_errors(settings), contextlib.closing(settings.client()) as client:
         if create_dataset:
             client.create_dataset(dataset, exists_ok=True, retry=NO_RETRY, timeout=_CONNECT_SECONDS)
         else:
@@ -53,18 +53,18 @@ def create_tables(settings: BigQuerySettings, create_dataset: bool = False) -> N
 def check_tables(settings: BigQuerySettings) -> None:
     """Raise TablesError where a run could not write to every table, before it starts."""
     dataset = _checked_name(settings)
-    with explained(settings), contextlib.closing(settings.client()) as client:
+    with explain_errors(settings), contextlib.closing(settings.client()) as client:
         for table in TABLES:
             name = f"{dataset}.{table}"
             found = client.get_table(name, retry=NO_RETRY, timeout=_CONNECT_SECONDS)
-            if lacking := missing(found.schema, columns(table)):
+            if lacking := missing_columns(found.schema, columns(table)):
                 names = ", ".join(column.name for column in lacking)
                 raise TablesError(
                     f"The table {name} lacks the column {names}. "
                     f"Add it with `{_command(settings)}`."
                 )
     # Rows travel over another endpoint, with a permission of its own.
-    with explained(settings):
+    with explain_errors(settings):
         writer = settings.write_client()
         with contextlib.closing(writer.transport):
             stream = settings.stream("screenings")
@@ -88,7 +88,7 @@ def _additions(client: bigquery.Client, dataset: str) -> list[str]:
             raise _in_the_way(f"{dataset}.{name}", found)
         additions += [
             f"ALTER TABLE `{dataset}.{name}` ADD COLUMN IF NOT EXISTS `{column.name}` {column.type}"
-            for column in missing(table.schema, columns(name))
+            for column in missing_columns(table.schema, columns(name))
         ]
     return additions
 
@@ -126,7 +126,7 @@ def _command(settings: BigQuerySettings) -> str:
 
 
 @contextlib.contextmanager
-def explained(settings: BigQuerySettings) -> Iterator[None]:
+def explain_errors(settings: BigQuerySettings) -> Iterator[None]:
     """Turn what Google's clients raise into a TablesError, which says what to do."""
     dataset = f"{settings.project}.{settings.dataset}"
     service = settings.rest_endpoint or "BigQuery"

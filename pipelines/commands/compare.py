@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from weir.pipelines.commands.terminal import AsJson, console
-from weir.pipelines.compare.as_json import described
-from weir.pipelines.compare.rows import MOST_FLIPS, Compared, compared
+from weir.pipelines.compare.as_json import describe
+from weir.pipelines.compare.rows import MOST_FLIPS, Compared, compare_sides
 from weir.pipelines.compare.view import print_comparison
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.settings.bigquery import bigquery_settings
 
@@ -35,12 +35,12 @@ def compare(
     Says how often they agree and which posts only one of them flags, with 95 % intervals, by
     policy, category, language, length and score, whether chance explains it, and what both cost.
     """
-    with reported():
+    with report_errors():
         if show < 0:
             raise OptionError(f"--show is {show}; give a number of posts, or 0 for all")
         if html and (html.is_dir() or not html.absolute().parent.is_dir()):
             raise OptionError(f"--html {html}: name a file in a folder that exists")
-        found = compared(
+        found = compare_sides(
             bigquery_settings(bigquery),
             a,
             b,
@@ -52,7 +52,7 @@ def compare(
         if html:
             _write_page(html, found)
     if as_json:
-        typer.echo(json.dumps(described(found), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(describe(found), indent=2, ensure_ascii=False))
     elif html:
         console.print(f"the comparison is in {html}", markup=False)
     else:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from weir.pipelines.errors import reported
+from weir.pipelines.errors import report_errors
 from weir.pipelines.options.arguments import said
 from weir.pipelines.options.concern import Concern
 from weir.pipelines.options.file import ConfigFile
@@ -58,7 +58,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
         found = {options[name].name: given.pop(name) for name in options}
         texts = {name: text_of(value) for name, value in found.items() if value is not None}
         path = given.pop("config", None)
-        with reported():
+        with report_errors():
             of_file = ConfigFile.read(path) if path else ConfigFile()
             texts = {n: text for n, text in of_file.texts.items() if n in found} | texts
             made = {name: concern.of(texts) for name, concern in concerns.items()}

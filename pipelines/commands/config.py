@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from weir.pipelines.commands.terminal import AsJson, counted
-from weir.pipelines.errors import reported
+from weir.pipelines.commands.terminal import AsJson, quantity
+from weir.pipelines.errors import report_errors
 from weir.pipelines.options.file import ConfigFile
 from weir.pipelines.options.schema import schema
 from weir.pipelines.options.shown import Shown, as_yaml
@@ -18,7 +18,7 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     Takes --config and every option of weir run. What is printed is a file for --config itself.
     What the runner needs besides is set as the job starts.
     """
-    with reported():
+    with report_errors():
         shown = Shown.of(context.args)
     typer.echo(json.dumps(shown.to_json(), indent=2) if as_json else as_yaml(shown), nl=as_json)
 
@@ -30,9 +30,9 @@ def check(
 
     Looks at the words alone: not at brokers, tables or servers that it names.
     """
-    with reported():
+    with report_errors():
         found = ConfigFile.read(file)
-    options = counted(len(found.texts) + len(found.beam), "option", "options")
+    options = quantity(len(found.texts) + len(found.beam), "option", "options")
     typer.echo(f"{file}: {options}, and nothing wrong")
 
 

@@ -13,7 +13,7 @@ from weir.pipelines import demo as demo_job
 from weir.pipelines.commands.demo_view import print_details, print_screen
 from weir.pipelines.commands.screen_show import certificates_json
 from weir.pipelines.commands.terminal import console
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.file import ConfigFile
 
 _STAND_IN = "exemplar"
@@ -54,7 +54,7 @@ def demo(
     """
     given = {"policies": policies, "engine": engine, "id-field": id_field, "text-field": text_field}
     said = [f"--{name}={value}" for name, value in given.items() if value is not None]
-    with reported(), _writable(json_file, export):
+    with report_errors(), _writable(json_file, export):
         of_file = ConfigFile.read(config).arguments(demo_job.NOT_OF_FILE) if config else []
         arguments = [*of_file, *said, *context.args]
         settings = demo_job.checked_settings(arguments)
@@ -62,7 +62,7 @@ def demo(
         if input_file:
             console.print(str(posts), markup=False, highlight=False, soft_wrap=True)
     with (
-        reported(),
+        report_errors(),
         console.status("starting the broker and the BigQuery emulator") as status,
         demo_job.local_stack() as stack,
     ):
@@ -106,7 +106,7 @@ def local(
     ] = demo_job.BrokerKind.EMBEDDED,
 ) -> None:
     """Keep a broker and a BigQuery emulator up until Ctrl-C, and print the settings to use."""
-    with reported(), demo_job.local_stack(broker) as stack:
+    with report_errors(), demo_job.local_stack(broker) as stack:
         _print_stack(stack)
         _wait_for_interrupt()
 

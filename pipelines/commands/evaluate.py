@@ -9,9 +9,9 @@ import typer
 
 from weir.pipelines.commands.hearing import hearing
 from weir.pipelines.commands.terminal import AsJson, Policies, named
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.evaluate.against import other_version
-from weir.pipelines.evaluate.as_json import described
+from weir.pipelines.evaluate.as_json import describe
 from weir.pipelines.evaluate.evaluation import Evaluation, Versus
 from weir.pipelines.evaluate.judging import Patience, held_out, judge_cases
 from weir.pipelines.evaluate.labels import Labels, golden_labels, labels_of_file
@@ -57,7 +57,7 @@ def evaluate(
     For example: weir policy evaluate spam --engine endpoint --endpoint-url
     http://127.0.0.1:11434/v1
     """
-    with reported():
+    with report_errors():
         _check(judge.engine, against, repeat, min_f1, show)
         loaded = load_policies(policies)
         policy = named(loaded, policy_id)
@@ -70,7 +70,7 @@ def evaluate(
     evaluation = evaluations[0]
     versus = Versus(evaluations[1], evaluation) if len(evaluations) > 1 else None
     if as_json:
-        typer.echo(json.dumps(described(evaluation, versus), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(describe(evaluation, versus), indent=2, ensure_ascii=False))
     else:
         print_evaluation(evaluation, show)
         if versus:

@@ -8,9 +8,9 @@ from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import delete, execute
 from weir.pipelines.bigquery.retention import DAYS
-from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.commands.terminal import print_table
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.storage import pseudonym_key
@@ -35,7 +35,7 @@ def forget(
     Dead letters of messages that could not be read name no author, and Kafka's topics keep what
     they hold until their retention ends.
     """
-    with reported():
+    with report_errors():
         if (author is None) == (pseudonym_of is None):
             raise OptionError("Give one of --author and --pseudonym")
         known = pseudonym_of or pseudonym(pseudonym_key("--author"), author or "")
@@ -56,7 +56,7 @@ def delete_author(
     A call that is cut short can be made again: every table names the author by itself.
     """
     dataset = f"{settings.project}.{settings.dataset}"
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         return {
             table: _rows(client, f"{dataset}.{table}", author_id, dry_run=dry_run)
             for table in reversed(DAYS)

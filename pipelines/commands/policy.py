@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from weir.pipelines.commands.terminal import AsJson, Policies, counted, named, print_table
-from weir.pipelines.errors import reported
+from weir.pipelines.commands.terminal import AsJson, Policies, named, print_table, quantity
+from weir.pipelines.errors import report_errors
 from weir.policies.check import Finding
 from weir.policies.check import check as check_policy
 from weir.policies.loading import LIBRARY, load_policies
@@ -17,7 +17,7 @@ from weir.policies.policy import Policy
 
 def list_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -> None:
     """List the policies in force, with the version that stands on every record."""
-    with reported():
+    with report_errors():
         loaded = load_policies(policies)
     rows = [
         {
@@ -39,7 +39,7 @@ def list_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) ->
 
 def check_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -> None:
     """Say what would make a policy read badly; exit 1 where there is an error."""
-    with reported():
+    with report_errors():
         loaded = load_policies(policies)
     findings = [(p, f) for p in loaded.policies for f in check_policy(p)]
     if as_json:
@@ -52,8 +52,8 @@ def check_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -
     else:
         for p, f in findings:
             typer.echo(f"{p.policy_id}/{f.source}:{_line(p, f)}: {f.level}: {f.message}")
-        policies_read = counted(len(loaded.policies), "policy", "policies")
-        typer.echo(f"{policies_read}, {counted(len(findings), 'finding', 'findings')}")
+        policies_read = quantity(len(loaded.policies), "policy", "policies")
+        typer.echo(f"{policies_read}, {quantity(len(findings), 'finding', 'findings')}")
     raise typer.Exit(1 if any(f.level == "error" for _, f in findings) else 0)
 
 
@@ -72,7 +72,7 @@ def show_policy(
     ] = False,
 ) -> None:
     """Print one policy: its version, what its labels mean, its rules, and the text that is read."""
-    with reported():
+    with report_errors():
         loaded = load_policies(policies)
         policy = named(loaded, policy_id)
     if prompt:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.policies.draft import draft
 from weir.policies.loading import parse_policy
 
@@ -25,7 +25,7 @@ def new_policy(
 
     It is in shadow, so that nobody acts on its verdicts, until its status is active.
     """
-    with reported():
+    with report_errors():
         folder = policies / policy_id
         # As JSON, a title is one line of YAML whatever it holds.
         words = json.dumps(title or policy_id.replace("-", " ").capitalize(), ensure_ascii=False)

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console, named
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.evaluate.judging import Answer, Patience, judge_cases
 from weir.pipelines.evaluate.labels import Case
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
@@ -37,7 +37,7 @@ def try_policy(
     Exit 0 for a verdict, 1 for an indeterminate one, 2 for none. For example: weir policy try spam
     "buy now" --engine endpoint --endpoint-url http://127.0.0.1:11434/v1
     """
-    with reported():
+    with report_errors():
         post = sys.stdin.read() if text == "-" else text
         if not post.strip():
             raise OptionError("The post is empty: give its text, or - and the text on stdin")

@@ -6,7 +6,7 @@ import typer
 
 from weir.pipelines import redrive as redrive_job
 from weir.pipelines.commands.terminal import console
-from weir.pipelines.errors import reported
+from weir.pipelines.errors import report_errors
 from weir.pipelines.options.source import KafkaOptions
 from weir.pipelines.settings.kafka import kafka_settings
 from weir.transforms.dead_letters import MOST_ATTEMPTS
@@ -35,7 +35,7 @@ def redrive(
     What cannot be sent is counted, with the reason, and stays in the dead-letter topic. A call
     goes on where the last one that sent anything ended. Exit code 1 where every letter was left.
     """
-    with reported():
+    with report_errors():
         report = redrive_job.redrive(
             kafka_settings(kafka),
             dead_letter_topic,

@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from weir.pipelines.bigquery.tables import check_tables, explained
-from weir.pipelines.errors import reported
-from weir.pipelines.job.moderate import finish
+from weir.pipelines.bigquery.tables import check_tables, explain_errors
+from weir.pipelines.errors import report_errors
+from weir.pipelines.job.moderate import run_to_end
 from weir.pipelines.job.provenance import draw_salt
 from weir.pipelines.options.arguments import add_help
 from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.options.job import CONCERNS
 from weir.pipelines.replay.choosing import selection
-from weir.pipelines.replay.configuration import Configuration, record, recorded
+from weir.pipelines.replay.configuration import Configuration, find_replay, record
 from weir.pipelines.replay.forecast import Forecast, forecast
 from weir.pipelines.replay.history import find_history, still_there
-from weir.pipelines.replay.measuring import judge_before, measured
+from weir.pipelines.replay.measuring import judge_before, measure_sample
 from weir.pipelines.replay.options import NOT_OF_FILE, NOT_TAKEN, Request, own_parser
 from weir.pipelines.replay.resume import Before, before
-from weir.pipelines.replay.showing import CountedThere, counted_here, shown
+from weir.pipelines.replay.showing import CountedThere, counted_here, show_progress
 from weir.pipelines.runners import job_options
 from weir.pipelines.screening.cold_start import cold_started
 from weir.pipelines.settings import ModerationSettings
@@ -73,11 +73,11 @@ class Plan:
         settings = ModerationSettings.from_options(options)
         check_source(settings.kafka, settings.topics)
         check_tables(settings.bigquery)
-        known = recorded(settings.bigquery, request.run)
+        known = find_replay(settings.bigquery, request.run)
         # The end of a topic goes on: the offsets are those of the first attempt.
         whole = known.slices if known else _found(settings, request)
         chosen = selection(settings.bigquery, request.choice, request.share, whole)
-        with explained(settings.bigquery):
+        with explain_errors(settings.bigquery):
             chosen = replace(chosen, salt=draw_salt(settings.bigquery))
         settings = cold_started(replace(settings, replay=Replayed(whole, whole, chosen)))
         configuration = Configuration.of(request, settings, chosen)
@@ -97,7 +97,7 @@ class Plan:
             self.replayed.undecided,
             self.request.share,
             None if ids is None else len(ids),
-            measured(self.settings, self.replayed.slices),
+            measure_sample(self.settings, self.replayed.slices),
             judge_before(
                 self.settings.bigquery,
                 self.settings.said.judge.engine,
@@ -125,7 +125,7 @@ class Plan:
         settings = replace(
             self.settings,
             replay=self.replayed,
-            budget=limited(self.settings.budget, expected),
+            budget=limit_budget(self.settings.budget, expected),
         )
         ensure_topics(settings.kafka, settings.topics_written)
         record(settings.bigquery, self.request.run, self.configuration, self.replayed.whole)
@@ -133,11 +133,11 @@ class Plan:
         done = counted_here if here else CountedThere(settings.bigquery, self.request.run)
         # What is counted here is every message; what is stored is what was selected.
         total = self.replayed.offsets if here else expected.posts
-        with shown(total, done):
-            return finish(self.options, settings)
+        with show_progress(total, done):
+            return run_to_end(self.options, settings)
 
 
-def limited(budget: Budget, expected: Forecast) -> Budget:
+def limit_budget(budget: Budget, expected: Forecast) -> Budget:
     """Return a budget that also ends where the forecast's does.
 
     What is over it is spread over the slice, so that the end of it is judged as well.
@@ -185,7 +185,7 @@ def main(argv: Sequence[str]) -> int:
     if "--help" in argv or "-h" in argv:
         print(help_text())  # noqa: T201 - the answer to --help
         return 0
-    with reported():
+    with report_errors():
         counts = replay(argv, _say, _confirmed)
     if counts is None:
         return 0

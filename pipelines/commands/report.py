@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from weir.pipelines.commands.terminal import console
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.report.figures import figures
 from weir.pipelines.report.page import page
-from weir.pipelines.report.period import since, written
+from weir.pipelines.report.period import explain_write_errors, since
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.transforms.records import Mode
 
@@ -30,7 +30,7 @@ def report(
 
     The page holds no script and loads nothing; a switch on it hides what posts say.
     """
-    with reported():
+    with report_errors():
         settings = bigquery_settings(bigquery)
         found = figures(settings, run, since(days), mode.value)
         if found is None:
@@ -39,6 +39,6 @@ def report(
                 f"{settings.project}.{settings.dataset}; give another --run, --mode or --days"
             )
         content = page(found, datetime.now(UTC), texts=not hide_text)
-        with written(out):
+        with explain_write_errors(out):
             out.write_text(content, "utf-8")
     console.print(f"the report is in {out}", markup=False)

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from weir.pipelines.commands.terminal import Policies, console
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
-from weir.pipelines.report.period import since, written
+from weir.pipelines.report.period import explain_write_errors, since
 from weir.pipelines.reviews.reviews import COLUMNS, Bad, read_reviews, store_reviews
 from weir.pipelines.reviews.sample import (
     disagreements,
@@ -71,7 +71,7 @@ def export_sample(
     The CSV holds no formula that a spreadsheet would run. Write violates or safe in the column
     decision, and give the file to weir review import.
     """
-    with reported():
+    with report_errors():
         if not 1 <= per_stratum <= _MOST:
             raise OptionError(f"--per-stratum is {per_stratum}; give 1 to {_MOST}")
         settings = bigquery_settings(bigquery)
@@ -81,7 +81,7 @@ def export_sample(
                 f"The run {run!r} has no verdict to review in these days; give another --run, "
                 "--days or --policy, or --again"
             )
-        with written(out):
+        with explain_write_errors(out):
             if form is Form.COOP:
                 write_items(out, rows, item_type, blind=blind)
             else:
@@ -100,7 +100,7 @@ def import_reviews(
     Rows without a decision are left for later. A row that cannot be used is named with its line,
     and the others are stored all the same; exit code 1 then. The same file may be given again.
     """
-    with reported():
+    with report_errors():
         content = read_file(file, COLUMNS)
         read = read_reviews(content, reviewer.strip())
         settings = bigquery_settings(bigquery)
@@ -136,7 +136,7 @@ def learn(
     policies: Policies = str(LIBRARY),
 ) -> None:
     """Write the posts on which people contradict the judge, as it should have decided them."""
-    with reported():
+    with report_errors():
         if what is Lesson.EXAMPLES and policy is None:
             raise OptionError("Examples are of one policy; name it by --policy")
         rules = _rules(policies, policy) if what is Lesson.EXAMPLES and policy else []
@@ -147,7 +147,7 @@ def learn(
                 f"Nobody contradicts the judge in the run {run!r} in these days, or no text was "
                 "kept; give another --run, --days or --policy"
             )
-        with written(out):
+        with explain_write_errors(out):
             if what is Lesson.LABELS:
                 count = write_labels(out, rows)
             else:

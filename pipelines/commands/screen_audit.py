@@ -12,10 +12,10 @@ import typer
 from rich.markup import escape
 
 from weir.pipelines.commands.terminal import console, print_table
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.screening.missed import export_missed
-from weir.pipelines.screening.recall import Audited, added_up, audited
+from weir.pipelines.screening.recall import Audited, added_up, audit_days
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.transforms.screen.live_recall import Estimate
 from weir.transforms.write.bigquery.sink import BigQuerySettings
@@ -43,10 +43,10 @@ def audit(
     the live certificate: of what the judge calls violating, so much was escalated in these days,
     with 95 % confidence however often it is asked.
     """
-    with reported():
+    with report_errors():
         settings = bigquery_settings(bigquery)
         since = _since(days)
-        days_of_each = audited(settings, run, since=since, policy_id=policy)
+        days_of_each = audit_days(settings, run, since=since, policy_id=policy)
         if not days_of_each:
             period = f"of the last {days} days" if days else "at all"
             raise OptionError(
@@ -57,7 +57,7 @@ def audit(
     found = added_up(days_of_each)
     if as_json:
         shown = days_of_each if by_day else found
-        typer.echo(json.dumps([described(each) for each in shown], indent=2))
+        typer.echo(json.dumps([describe(each) for each in shown], indent=2))
     else:
         print_audited(found, days_of_each if by_day else ())
         if count is not None:
@@ -80,7 +80,7 @@ def _written(
         raise OptionError(f"--missed {path} cannot be written: {error.strerror}") from error
 
 
-def described(each: Audited) -> dict[str, Any]:
+def describe(each: Audited) -> dict[str, Any]:
     """Return all that is known of one policy and screen, as JSON has it."""
     said, drift = each.estimate, each.drift
     return {

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from weir.pipelines.commands.terminal import Policies
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.options.source import KafkaOptions
@@ -25,10 +25,10 @@ from weir.pipelines.settings.kafka import kafka_settings
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import Policy, PolicyError, PolicySet
 from weir.transforms.screen import STARTER, Screen, ScreenError, ScreenSource
-from weir.transforms.screen.cold.extra_heads import ExtraHead, folded
+from weir.transforms.screen.cold.extra_heads import ExtraHead, with_heads
 from weir.transforms.screen.cold.fit import ColdReport, ColdStarter, Labelled, Stream
 from weir.transforms.screen.cold.source import extended_card
-from weir.transforms.screen.cold.verdict_head import Judged, learned
+from weir.transforms.screen.cold.verdict_head import Judged, learn_from_verdicts
 from weir.transforms.screen.model import Floats
 from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.write.bigquery.sink import BigQuerySettings
@@ -69,7 +69,7 @@ def add_heads(
 
     What it misses is not certified. A run does the same by itself as it starts, for that run.
     """
-    with reported():
+    with report_errors():
         start = ColdStart.of(budget, audit_rate, "teach" if teach else "off")
         base, source = Screen.load(screen), ScreenSource.of(screen)
         chosen = _chosen(load_policies(policies), policy or [], base)
@@ -103,7 +103,7 @@ def learn_head(
     it did not learn from, about 500 of them drawn at random. Exit 1, and nothing written, where it
     does not win.
     """
-    with reported():
+    with report_errors():
         start = ColdStart.of(budget, audit_rate, "teach" if teach else "off")
         base, source = Screen.load(screen), ScreenSource.of(screen)
         (policy,) = _chosen(load_policies(policies), [policy_id], base)
@@ -112,7 +112,9 @@ def learn_head(
         starter = ColdStarter(base.scale, stream, Encoder.load() if teach else None)
         examples = Labelled.of(policy)
         old = _in_force(base, starter, policy, start)
-        head, decision = learned(starter, policy_id, examples, judged, old, start.settings)
+        head, decision = learn_from_verdicts(
+            starter, policy_id, examples, judged, old, start.settings
+        )
         if decision.promoted:
             labelled = examples + judged.labelled
             report = replace(
@@ -171,7 +173,7 @@ def _in_force(
     """Return what scores posts for a policy now: the screen's head, or a cold one."""
     if policy.policy_id not in screen.policy_ids:
         examples = Labelled.of(policy)
-        screen = folded(screen, [starter.head(policy.policy_id, examples, start.settings)])
+        screen = with_heads(screen, [starter.head(policy.policy_id, examples, start.settings)])
     column = screen.policy_ids.index(policy.policy_id)
 
     def scores(texts: Sequence[str]) -> Floats:
@@ -188,7 +190,7 @@ def _write(
     reports: Sequence[ColdReport],
     out: Path,
 ) -> Screen:
-    written = folded(base, heads)
+    written = with_heads(base, heads)
     told = [report.to_json() for report in reports]
     written.save(out, extended_card(source.card(), written.version, told))
     return written

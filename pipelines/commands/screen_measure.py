@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.options.screening import ReadingOptions, ShareOptions
 from weir.pipelines.posts import read_posts
-from weir.pipelines.screening.measure import Part, measured, sample
+from weir.pipelines.screening.measure import Part, measure_requests, sample
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.screens import screen_source
 from weir.pipelines.settings.shares import shares_of
@@ -47,7 +47,7 @@ def measure_screen(
     Nothing is judged, and nothing leaves the machine. What is found of the violations it cannot
     say: that takes labels (weir screen train) or a run's audits (weir screen audit).
     """
-    with reported():
+    with report_errors():
         if not 0 <= audit_rate <= 1:
             raise OptionError(f"--audit-rate is {audit_rate}; give a share from 0 to 1")
         source, loaded = screen_source(screen, reading), load_policies(policies)
@@ -61,7 +61,9 @@ def measure_screen(
             )
         progress = typer.progressbar(length=len(texts), label="reading posts", file=sys.stderr)
         with progress as bar:
-            found = measured(source.screen(), loaded, texts, open_for, audit_rate, bar.update)
+            found = measure_requests(
+                source.screen(), loaded, texts, open_for, audit_rate, bar.update
+            )
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
         return

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
-from weir.pipelines.errors import reported
+from weir.pipelines.errors import report_errors
 from weir.pipelines.options.screening import ReadingOptions
 from weir.pipelines.settings.screens import screen_source
 from weir.policies.loading import LIBRARY, load_policies
@@ -27,7 +27,7 @@ def show_screen(
     as_json: AsJson = False,
 ) -> None:
     """Print what each head of a screen promises, on which posts, and what that costs."""
-    with reported():
+    with report_errors():
         source = screen_source(screen, ReadingOptions())
         loaded = source.screen()
         known = [policy.policy_id for policy in load_policies(policies).policies]

@@ -9,7 +9,7 @@ import typer
 from rich.live import Live
 
 from weir.pipelines.commands.terminal import AsJson, console
-from weir.pipelines.errors import reported
+from weir.pipelines.errors import report_errors
 from weir.pipelines.monitoring.status import local_jobs
 from weir.pipelines.monitoring.status_view import status_view
 
@@ -19,7 +19,7 @@ def status(
     once: Annotated[bool, typer.Option(help="Print once, and end.")] = False,
 ) -> None:
     """Print what the jobs of this machine are doing, every second, until Ctrl-C."""
-    with reported():
+    with report_errors():
         if as_json:
             typer.echo(json.dumps(local_jobs(), indent=2))
             return

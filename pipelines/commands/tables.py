@@ -7,7 +7,7 @@ import typer
 from weir.pipelines.bigquery import tables as tables_job
 from weir.pipelines.bigquery.retention import keep_days
 from weir.pipelines.commands.terminal import console
-from weir.pipelines.errors import reported
+from weir.pipelines.errors import report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.settings.bigquery import bigquery_settings
 
@@ -28,7 +28,7 @@ def tables(
 
     What would lose data is refused.
     """
-    with reported():
+    with report_errors():
         settings = bigquery_settings(bigquery)
         tables_job.create_tables(settings, create_dataset=create_dataset)
         if retention_days is not None:

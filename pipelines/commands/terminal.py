@@ -25,7 +25,7 @@ Policies = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-def counted(number: int, one: str, many: str) -> str:
+def quantity(number: int, one: str, many: str) -> str:
     """Return a number with its noun, such as ``1 policy``."""
     return f"{number:,} {one if number == 1 else many}"
 

@@ -10,7 +10,7 @@ from weir.pipelines.compare.wording import judgement_in_words
 from weir.transforms.statistics import Share
 
 
-def described(found: Compared) -> dict[str, Any]:
+def describe(found: Compared) -> dict[str, Any]:
     """Return all of a comparison; the texts of flipped posts are in it."""
     counted = found.counted
     only_a, only_b = counted.policies_of_one_side

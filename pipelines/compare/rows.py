@@ -8,7 +8,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.compare.cells import Cell, Cost, Counted
 from weir.pipelines.compare.changes import Change, changes_between, versions_of
 from weir.pipelines.compare.pairs import CELLS, FLIPS, POSTS, Pairs, pairs_of
@@ -68,7 +68,7 @@ class Compared:
     changes: tuple[Change, ...] = ()  # of the policies that both decided by
 
 
-def compared(
+def compare_sides(
     settings: BigQuerySettings,
     name_a: str,
     name_b: str,
@@ -85,7 +85,7 @@ def compared(
     if name_a == name_b:
         raise OptionError(f"Both sides are {name_a!r}; name two runs or policy versions")
     dataset = f"{settings.project}.{settings.dataset}"
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         a, b = find_side(client, dataset, name_a), find_side(client, dataset, name_b)
         window = window_of(a, b, since, until)
         query = _Query(client, dataset, pairs_of(a, b, policy_id), window)

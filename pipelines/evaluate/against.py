@@ -8,7 +8,7 @@ from pathlib import Path
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.errors import OptionError
 from weir.policies import storage
 from weir.policies.loading import load_policies
@@ -65,7 +65,7 @@ def _of_folder(folder: str, policy_id: str) -> Policy:
 
 def _recorded(version: str, settings: BigQuerySettings) -> Policy:
     dataset = f"{settings.project}.{settings.dataset}"
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         rows = execute(
             client,
             _POLICY.replace("{dataset}", dataset),

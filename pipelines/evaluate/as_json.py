@@ -7,7 +7,7 @@ from weir.pipelines.evaluate.evaluation import Evaluation, Misjudged, Stability,
 from weir.transforms.statistics import Share
 
 
-def described(evaluation: Evaluation, versus: Versus | None = None) -> dict[str, Any]:
+def describe(evaluation: Evaluation, versus: Versus | None = None) -> dict[str, Any]:
     """Return all that was measured; the texts of misjudged posts are in it."""
     measures, stability, tokens = evaluation.measures, evaluation.stability, evaluation.tokens
     calibration, table = measures.calibration, measures.confusion
@@ -53,7 +53,7 @@ def described(evaluation: Evaluation, versus: Versus | None = None) -> dict[str,
 
 def _against(versus: Versus) -> dict[str, Any]:
     """Return the other policy's evaluation, and the difference."""
-    return described(versus.before) | {
+    return describe(versus.before) | {
         "f1_difference": asdict(versus.f1_difference),
         "only_after_right": versus.right.gained,
         "only_before_right": versus.right.lost,

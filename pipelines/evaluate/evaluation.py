@@ -11,7 +11,7 @@ from weir.pipelines.evaluate.measures import (
     Interval,
     Measures,
     f1_difference,
-    measured,
+    measure,
     right_ones,
 )
 from weir.policies.policy import Policy
@@ -76,7 +76,7 @@ class Evaluation:
     @cached_property
     def measures(self) -> Measures:
         """Return the figures of the first round."""
-        return measured([decision for _, decision in self._decided(0)])
+        return measure([decision for _, decision in self._decided(0)])
 
     @property
     def misjudged(self) -> list[Misjudged]:
@@ -116,7 +116,7 @@ class Evaluation:
         figures = [
             value
             for number in range(len(rounds))
-            if (value := measured([d for _, d in self._decided(number)]).f1.value) is not None
+            if (value := measure([d for _, d in self._decided(number)]).f1.value) is not None
         ]
         return Stability(
             rounds=len(rounds),

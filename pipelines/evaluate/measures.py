@@ -100,7 +100,7 @@ class Measures:
     calibration: Calibration | None  # None where the engine gives no probability
 
 
-def measured(decisions: Sequence[Decision]) -> Measures:
+def measure(decisions: Sequence[Decision]) -> Measures:
     """Return the figures of the decisions."""
     table = confusion(decisions)
     flagged = table.caught + table.wrongly_flagged

@@ -90,7 +90,7 @@ def decide(messages: beam.PCollection, settings: ModerationSettings) -> None:
     else:
         job.send(escalations, settings.shape.escalation_topic, count="escalations_sent")
     job.defer()
-    job.bury()
+    job.write_dead_letters()
 
 
 @dataclass
@@ -207,7 +207,7 @@ class _Job:
         self.send(late, self.settings.shape.deferred_topic)
         self.dead.append(self.write(late, "deferrals"))
 
-    def bury(self) -> None:
+    def write_dead_letters(self) -> None:
         dead = self.dead | "DeadLetters" >> beam.Flatten()
         # What BigQuery refuses of the dead letters themselves is kept by the topic alone.
         redaction = self.settings.redaction

@@ -13,10 +13,10 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import PipelineState
 from rich.console import Console
 
-from weir.pipelines.bigquery.tables import check_tables, explained
-from weir.pipelines.errors import reported
+from weir.pipelines.bigquery.tables import check_tables, explain_errors
+from weir.pipelines.errors import report_errors
 from weir.pipelines.job.graph import moderate, on_lanes
-from weir.pipelines.job.progress import commit_ends, ends_of, progress_committed, resumed
+from weir.pipelines.job.progress import commit_ends, ends_of, progress_committed, resume
 from weir.pipelines.job.provenance import draw_salt, record_decider, record_run
 from weir.pipelines.job.stopping import drained_on_signals
 from weir.pipelines.job.unread import explain_end, explain_unread
@@ -35,10 +35,10 @@ from weir.pipelines.runners import (
 from weir.pipelines.runners.in_process import add_up_at_once
 from weir.pipelines.runners.ports import serve_on_loopback
 from weir.pipelines.screening.cold_start import cold_started
-from weir.pipelines.screening.stream_thresholds import started
+from weir.pipelines.screening.stream_thresholds import start_thresholds
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts, counts_here, counts_of
-from weir.transforms.kafka.settings import ensure_topics, identified
+from weir.transforms.kafka.settings import ensure_topics, with_cluster_id
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.draining import STOPPING
 from weir.transforms.read import check_source
@@ -55,20 +55,20 @@ def run(argv: Sequence[str]) -> Counts:
         check_source(settings.kafka, ())
         ensure_topics(settings.kafka, settings.topics)
     check_source(settings.kafka, settings.topics)
-    settings = resumed(settings)
+    settings = resume(settings)
     check_source(settings.kafka, settings.topics, settings.progress.start, settings.stop)
     ensure_topics(settings.kafka, settings.topics_written)
     check_tables(settings.bigquery)
-    return finish(options, settings)
+    return run_to_end(options, settings)
 
 
-def finish(options: PipelineOptions, settings: ModerationSettings) -> Counts:
+def run_to_end(options: PipelineOptions, settings: ModerationSettings) -> Counts:
     """Run the job with checked settings to its end, record what it was, and return its counts."""
-    settings = replace(settings, kafka=identified(settings.kafka))
-    with explained(settings.bigquery):
+    settings = replace(settings, kafka=with_cluster_id(settings.kafka))
+    with explain_errors(settings.bigquery):
         settings = replace(settings, salt=draw_salt(settings.bigquery))
-    settings = started(cold_started(settings))
-    with explained(settings.bigquery):
+    settings = start_thresholds(cold_started(settings))
+    with explain_errors(settings.bigquery):
         record_decider(settings)
     ends = ends_of(settings)
     began, cancel, prism = (
@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(help_text())  # noqa: T201 - the answer to --help
         return 0
-    with reported(), Console(stderr=True).status("moderating; Ctrl-C stops"):
+    with report_errors(), Console(stderr=True).status("moderating; Ctrl-C stops"):
         counts = run(arguments)
         print(counts)  # noqa: T201 - the command's result
         return 1 if counts.failed else 0

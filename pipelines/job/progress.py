@@ -18,7 +18,7 @@ from weir.transforms.read.partitions import find_slices, places_of
 _NAMED = 4  # partitions
 
 
-def resumed(settings: ModerationSettings) -> ModerationSettings:
+def resume(settings: ModerationSettings) -> ModerationSettings:
     """Return the settings with the places to go on from, and say on stderr where they are.
 
     SourceError where nothing safe can be said of them.

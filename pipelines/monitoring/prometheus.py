@@ -13,7 +13,7 @@ _PREFIX = "weir_"
 
 
 @contextmanager
-def served(host: str, port: int | None) -> Iterator[None]:
+def serve(host: str, port: int | None) -> Iterator[None]:
     """Answer GET /metrics while the block runs; with no port do nothing.
 
     OptionError where the extra is not installed, or the port cannot be had.

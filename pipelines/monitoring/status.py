@@ -86,7 +86,7 @@ def folder() -> Path:
 
 
 @contextmanager
-def published(
+def publish(
     run: str,
     versions: Callable[[], Mapping[str, str]] = dict,
     every_seconds: float = _EVERY_SECONDS,

@@ -15,7 +15,7 @@ def watched(watch: WatchOptions, run: str) -> Iterator[None]:
     if watch.log_format == "json":
         logs.as_json()
     with (
-        metrics.served(watch.metrics_host, watch.metrics_port),
-        status.published(run, RELOADS.versions),
+        metrics.serve(watch.metrics_host, watch.metrics_port),
+        status.publish(run, RELOADS.versions),
     ):
         yield

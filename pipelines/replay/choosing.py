@@ -8,7 +8,7 @@ import numpy as np
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
-from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.errors import OptionError
 from weir.pipelines.replay.options import Choice
 from weir.pipelines.replay.reading_query import reading
@@ -31,7 +31,7 @@ def selection(
     """
     if choice.all:
         return Selection(share)
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         asking = _Asking(client, f"{settings.project}.{settings.dataset}", choice.max_bytes)
         sets = [
             *([asking.escalated_by(choice.escalated_by, slices)] if choice.escalated_by else []),

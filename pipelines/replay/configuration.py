@@ -11,7 +11,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.provenance import insert_once
 from weir.pipelines.options.job import JobOptions
@@ -101,14 +101,14 @@ class Recorded:
         )
 
 
-def recorded(settings: BigQuerySettings, run: str) -> Recorded | None:
+def find_replay(settings: BigQuerySettings, run: str) -> Recorded | None:
     """Return the replay that was begun under a name, if any.
 
     OptionError where the name is that of a run that was no replay.
     """
     parameters = [bigquery.ScalarQueryParameter("run", "STRING", run)]
     dataset = f"{settings.project}.{settings.dataset}"
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         found = execute(client, _REPLAY.replace("{dataset}", dataset), parameters)
         if not found and execute(client, _USED.replace("{dataset}", dataset), parameters):
             raise OptionError(
@@ -136,9 +136,9 @@ def record(
         "sample": float(configuration.sample),
         "begun_at": datetime.now(UTC),
     }
-    with explained(settings):
+    with explain_errors(settings):
         insert_once(settings, "replays", "run", row)
-    found = recorded(settings, run)
+    found = find_replay(settings, run)
     if found is not None:
         found.require(run, configuration)
 

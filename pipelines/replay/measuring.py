@@ -21,8 +21,8 @@ from weir.transforms.judge.harmony.prompt import parts, render
 from weir.transforms.kafka.consumers import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read.partitions import Slice
-from weir.transforms.screen.model import scored
-from weir.transforms.screen.route import audited, judged, routes
+from weir.transforms.screen.model import score_all
+from weir.transforms.screen.route import draw_posts, goes_to_judge, routes
 from weir.transforms.screen.thresholds.applied import Applied
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -32,7 +32,7 @@ _SECONDS = 15.0
 _PROMPTS = 40  # pairs whose tokens are counted
 
 
-def measured(settings: ModerationSettings, slices: Sequence[Slice]) -> Measured:
+def measure_sample(settings: ModerationSettings, slices: Sequence[Slice]) -> Measured:
     """Return what some 2,000 posts, spread over the slices, are like to the screen."""
     screen = settings.screen.screen()
     shares = settings.shares and replace(settings.shares, follows=True)
@@ -47,11 +47,11 @@ def measured(settings: ModerationSettings, slices: Sequence[Slice]) -> Measured:
         content = read(messages).content
         texts: Any = content["text"]
         ids: Any = content["content_id"]
-        found = scored([screen], texts)
-        sample = audited(ids, settings.audit_rate, "")
+        found = score_all([screen], texts)
+        sample = draw_posts(ids, settings.audit_rate, "")
         decided = applied.decide(found.scores[0], found)
         codes = routes(decided.scores, decided.heads, sample[:, None], found.empty)
-        rows, columns = np.nonzero(judged(codes))
+        rows, columns = np.nonzero(goes_to_judge(codes))
         posts += content.num_rows
         escalated += len(np.unique(rows))
         escalations += len(rows)

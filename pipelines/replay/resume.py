@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.bigquery.tables import explain_errors
 from weir.transforms.select import Decided
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -25,7 +25,7 @@ def before(settings: BigQuerySettings, run: str) -> Before:
     """Return what is decided of a run: each offset whose every row is there."""
     parameters = [bigquery.ScalarQueryParameter("run", "STRING", run)]
     dataset = f"{settings.project}.{settings.dataset}"
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         rows = execute(client, _DECIDED.replace("{dataset}", dataset), parameters)
         (spent,) = execute(client, _SPENT.replace("{dataset}", dataset), parameters)
         (open_,) = execute(client, _OPEN.replace("{dataset}", dataset), parameters)

@@ -32,7 +32,7 @@ def done_of(snapshot: Snapshot) -> float:
     return count.get("messages", 0) * share
 
 
-def left(done: float, total: int, seconds: float) -> timedelta | None:
+def time_left(done: float, total: int, seconds: float) -> timedelta | None:
     """Return the time that the rest takes at the rate so far; None where nothing is done yet."""
     if done <= 0 or seconds <= 0:
         return None
@@ -42,14 +42,14 @@ def left(done: float, total: int, seconds: float) -> timedelta | None:
 def line(done: float, total: int, seconds: float) -> str:
     """Return one line that says how far it is."""
     done = min(done, float(total))
-    rest = left(done, total, seconds)
+    rest = time_left(done, total, seconds)
     share = done / total if total else 1.0
     after = f"about {rest} left" if rest is not None else "time left not known yet"
     return f"{share:.0%} ({done:,.0f} of {total:,}), {after}"
 
 
 @contextmanager
-def shown(total: int, done: Done) -> Iterator[None]:
+def show_progress(total: int, done: Done) -> Iterator[None]:
     """Show while the block runs how much of the total is done.
 
     A bar on a terminal; elsewhere a line on stderr every ten seconds.
@@ -109,6 +109,6 @@ def _bar(total: int, done: Done, stopped: threading.Event) -> None:
         task: TaskID = progress.add_task("", total=total)
         while not stopped.wait(_BAR_SECONDS):
             now = min(done(), float(total))
-            rest = left(now, total, time.monotonic() - began)
+            rest = time_left(now, total, time.monotonic() - began)
             description = f"about {rest} left" if rest is not None else ""
             progress.update(task, completed=int(now), description=description)

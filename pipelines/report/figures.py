@@ -9,8 +9,8 @@ from typing import Any
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explained
-from weir.pipelines.screening.recall import Audited, added_up, audited, chosen
+from weir.pipelines.bigquery.tables import explain_errors
+from weir.pipelines.screening.recall import Audited, added_up, audit_days, run_parameters
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 CATEGORIES = 12  # that the report names
@@ -164,10 +164,10 @@ def figures(
     """Return what is known of a run from a day on; None where no post is. TablesError."""
     dataset = f"{settings.project}.{settings.dataset}"
     parameters = [
-        *chosen(run, since, None),
+        *run_parameters(run, since, None),
         bigquery.ScalarQueryParameter("mode", "STRING", mode),
     ]
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
 
         def ask(sql: str) -> list[dict[str, Any]]:
             return execute(client, sql.replace("{dataset}", dataset), parameters)
@@ -184,7 +184,7 @@ def figures(
             last=calendar[-1],
             days=days,
             policies=_policies(ask(_POLICIES), calendar),
-            recall=tuple(added_up(audited(settings, run, since=since))),
+            recall=tuple(added_up(audit_days(settings, run, since=since))),
             categories=_categories(ask(_CATEGORIES), calendar),
             costs=tuple(Cost(**row) for row in ask(_COSTS)),
             changes=_changes(ask(_CHANGES)),

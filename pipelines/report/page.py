@@ -35,7 +35,7 @@ def page(figures: Figures, made: datetime, *, texts: bool = True) -> str:
     )
 
 
-def shown(text: str, most: int) -> str:
+def excerpt(text: str, most: int) -> str:
     """Return the beginning of a text; what would command, or turn round the rest, is shown."""
     plain = visible(text).strip()
     return plain if len(plain) <= most else plain[: most - 1] + "…"
@@ -106,6 +106,6 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "line": line,
     "moment": moment,
     "share": share,
-    "shown": shown,
+    "shown": excerpt,
     "why": why,
 }

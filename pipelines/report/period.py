@@ -16,7 +16,7 @@ def since(days: int) -> date | None:
 
 
 @contextmanager
-def written(path: Path) -> Iterator[None]:
+def explain_write_errors(path: Path) -> Iterator[None]:
     """Turn what keeps a file from being written into an OptionError."""
     try:
         yield

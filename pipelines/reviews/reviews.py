@@ -12,7 +12,7 @@ import pyarrow as pa
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import Parameter, execute
-from weir.pipelines.bigquery.tables import TablesError, explained
+from weir.pipelines.bigquery.tables import TablesError, explain_errors
 from weir.transforms.files import FileError, Records
 from weir.transforms.records import HUMAN_LABEL
 from weir.transforms.write.bigquery.appender import Appender
@@ -180,7 +180,7 @@ def _decisions(
     times = [review.created_at for review in reviews]
     ids = sorted({review.decision_id for review in reviews})
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         for start in range(0, len(ids), _AT_ONCE):
             parameters: list[Parameter] = [
                 bigquery.ScalarQueryParameter("run", "STRING", run),

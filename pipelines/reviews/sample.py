@@ -10,9 +10,9 @@ from typing import Any
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.csv_cells import write_cells
-from weir.pipelines.screening.recall import chosen
+from weir.pipelines.screening.recall import run_parameters
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 from weir.transforms.write.redaction import HASH_PREFIX
 
@@ -54,7 +54,7 @@ def sample(
     Those that a person has decided are left out, unless ``again``.
     """
     parameters = [
-        *chosen(run, since, policy_id),
+        *run_parameters(run, since, policy_id),
         bigquery.ScalarQueryParameter("most", "INT64", most),
         bigquery.ScalarQueryParameter("again", "BOOL", again),
     ]
@@ -65,7 +65,7 @@ def disagreements(
     settings: BigQuerySettings, run: str, since: date | None, policy_id: str | None
 ) -> Rows:
     """Return the posts with their text on which people contradict the judge; TablesError."""
-    rows = _query(settings, _DISAGREEMENTS, chosen(run, since, policy_id))
+    rows = _query(settings, _DISAGREEMENTS, run_parameters(run, since, policy_id))
     return [row for row in rows if row["text"].strip() and not row["text"].startswith(HASH_PREFIX)]
 
 
@@ -139,5 +139,5 @@ def _query(
     settings: BigQuerySettings, sql: str, parameters: Sequence[bigquery.ScalarQueryParameter]
 ) -> Rows:
     dataset = f"{settings.project}.{settings.dataset}"
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         return execute(client, sql.replace("{dataset}", dataset), parameters)

@@ -61,7 +61,7 @@ def cold_started(settings: ModerationSettings) -> ModerationSettings:
         _say(f"{report.policy_id}: {report.expectation}")
     if not fitted.heads:
         return settings
-    source = ColdScreenSource.adding(settings.screen, fitted.heads, fitted.reports)
+    source = ColdScreenSource.extend(settings.screen, fitted.heads, fitted.reports)
     shares = settings.shares
     if shares is not None and chosen.share is not None:
         own = tuple((head.policy_id, start.settings.escalated) for head in fitted.heads)

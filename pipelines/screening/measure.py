@@ -14,8 +14,8 @@ import pyarrow as pa
 import xxhash
 
 from weir.policies.policy import PolicySet
-from weir.transforms.screen.model import Scored, Screen, scored
-from weir.transforms.screen.route import judged, routes
+from weir.transforms.screen.model import Scored, Screen, score_all
+from weir.transforms.screen.route import goes_to_judge, routes
 from weir.transforms.screen.thresholds.applied import (
     UNSEEN_AUDITS,
     Applied,
@@ -62,7 +62,7 @@ class Measured:
         return asdict(self)
 
 
-def measured(
+def measure_requests(
     screen: Screen,
     policies: PolicySet,
     texts: Sequence[str],
@@ -81,7 +81,7 @@ def measured(
         applied = Applied(screen, policies, begun, f"measure {number}", audit_rate)
         decided = applied.decide(read.scores[0], read)
         unaudited = np.zeros((len(read.empty), 1), bool)
-        sent = judged(routes(decided.scores, decided.heads, unaudited, read.empty))
+        sent = goes_to_judge(routes(decided.scores, decided.heads, unaudited, read.empty))
         asked.append(np.where(sent, 1.0, _audits(decided, audit_rate, read.empty)))
         escalated.append(sent)
         languages.append(read.languages)
@@ -112,7 +112,7 @@ def _read(screen: Screen, texts: Sequence[str], told: Callable[[int], None]) -> 
     parts = []
     for begin in range(0, len(texts), _AT_ONCE):
         part = texts[begin : begin + _AT_ONCE]
-        parts.append(scored([screen], pa.array(part, pa.string())))
+        parts.append(score_all([screen], pa.array(part, pa.string())))
         told(len(part))
     return Scored(
         [np.concatenate([part.scores[0] for part in parts])],

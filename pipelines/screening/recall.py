@@ -15,7 +15,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.bigquery.tables import explain_errors
 from weir.transforms.records import Route
 from weir.transforms.screen.live_certificate import Judged, LiveCertificate, certify
 from weir.transforms.screen.live_recall import Drift, LiveRecall, Sample, drift, estimate
@@ -79,7 +79,7 @@ class Audited:
         return "fits: a fall of 10 points would have been seen"
 
 
-def audited(
+def audit_days(
     settings: BigQuerySettings,
     run: str,
     *,
@@ -89,10 +89,10 @@ def audited(
     """Return every day, from ``since`` on, of each policy and screen of a run; TablesError."""
     dataset = f"{settings.project}.{settings.dataset}"
     sql = _DAYS.replace("{dataset}", dataset)
-    with explained(settings), closing(settings.client()) as client:
-        rows = execute(client, sql, chosen(run, since, policy_id))
+    with explain_errors(settings), closing(settings.client()) as client:
+        rows = execute(client, sql, run_parameters(run, since, policy_id))
         verdicts = execute(
-            client, _JUDGED.replace("{dataset}", dataset), chosen(run, since, policy_id)
+            client, _JUDGED.replace("{dataset}", dataset), run_parameters(run, since, policy_id)
         )
         versions = sorted({row["screen_version"] for row in rows})
         cards = {version: _certified(client, dataset, version) for version in versions}
@@ -177,7 +177,7 @@ GROUP BY mode, policy_id, screen_version, day, route, probability
 _EVER = date(1970, 1, 1)  # no post is older
 
 
-def chosen(
+def run_parameters(
     run: str, since: date | None, policy_id: str | None
 ) -> list[bigquery.ScalarQueryParameter]:
     """Return the parameters of a query over a run, of the posts from a day on, for one policy."""

@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 _DAYS = 7  # after which a threshold may have gone anywhere
 
 
-def started(settings: ModerationSettings) -> ModerationSettings:
+def start_thresholds(settings: ModerationSettings) -> ModerationSettings:
     """Return the settings with what the latest posts say of the screens' thresholds.
 
     Without posts they begin with the first ones that come. A replay takes those of its slice and

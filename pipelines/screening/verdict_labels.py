@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explained
+from weir.pipelines.bigquery.tables import explain_errors
 from weir.policies.policy import Policy
 from weir.transforms.records import Route
 from weir.transforms.screen import ScreenError
@@ -68,7 +68,7 @@ def _judged_posts(settings: BigQuerySettings, policy: Policy, most: int) -> list
         bigquery.ScalarQueryParameter("policy", "STRING", policy.policy_id),
         bigquery.ScalarQueryParameter("version", "STRING", policy.version),
     ]
-    with explained(settings), closing(settings.client()) as client:
+    with explain_errors(settings), closing(settings.client()) as client:
         rows = execute(client, sql.replace("{most}", str(most)), parameters)
     return [
         JudgedPost(

@@ -198,7 +198,7 @@ def _deciders(said: JobOptions) -> tuple[PolicySet, ScreenSource, ScreenSource |
     except (PolicyError, ScreenError) as error:
         raise OptionError(str(error)) from error
     # Whoever has policies of his own has not trained the starter, and knows none of its heads.
-    ignored = screen.screen().gone([policy.policy_id for policy in policies.policies])
+    ignored = screen.screen().gone_heads([policy.policy_id for policy in policies.policies])
     if ignored and screen.path != STARTER:
         _LOG.warning("%s", ignored)
     return policies, screen, shadow_screen

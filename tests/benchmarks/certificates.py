@@ -42,7 +42,7 @@ from weir.transforms.screen.training.fit import (
     WEAK_WEIGHT,
     fit_head,
     inverse_frequencies,
-    scaled,
+    scale_counts,
 )
 from weir.transforms.screen.training.labelled import (
     LabelledPost,
@@ -214,7 +214,7 @@ def head_scores(
 ) -> np.ndarray:
     """Return (held_out, heads) scores of heads fitted to ``learned``."""
     inverse = inverse_frequencies(corpus.counts[learned])
-    vectors, others = (scaled(corpus.counts[rows], inverse) for rows in (learned, held_out))
+    vectors, others = (scale_counts(corpus.counts[rows], inverse) for rows in (learned, held_out))
     scores = np.empty((len(held_out), len(corpus.policy_ids)))
     for head in range(len(corpus.policy_ids)):
         labels, weak = corpus.labels[learned, head], corpus.weak[learned, head]

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from weir.transforms.screen.cold.extra_heads import reranked
+from weir.transforms.screen.cold.extra_heads import rerank
 from weir.transforms.screen.cold.fit import (
     ColdSettings,
     ColdStarter,
@@ -27,7 +27,7 @@ from weir.transforms.screen.cold.fit import (
     Stream,
     linear,
 )
-from weir.transforms.screen.cold.verdict_head import Judged, learned
+from weir.transforms.screen.cold.verdict_head import Judged, learn_from_verdicts
 from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.text import features
 
@@ -136,7 +136,7 @@ def scores_of(head, posts: Posts, rows: np.ndarray, scale: np.ndarray, encoder) 
         return scores
     above = np.flatnonzero(scores >= head.reranking.gate)
     vectors = encoder.embed([posts.texts[row] for row in rows[above]])
-    return reranked(scores, head.reranking, above, vectors)
+    return rerank(scores, head.reranking, above, vectors)
 
 
 def heads_of(posts: Posts, examples, stream, scale, encoder, verdicts=None, ways=WAYS) -> Iterator:
@@ -258,7 +258,9 @@ def promotions(data: dict[str, Posts], seeds: int, counts=PROMOTED_AFTER) -> dic
                 scores[taken],
                 np.where(sampled, 1 / chance, 1.0),
             )
-            head, decision = learned(starter, "task", known, judged, in_force, ColdSettings())
+            head, decision = learn_from_verdicts(
+                starter, "task", known, judged, in_force, ColdSettings()
+            )
             before, after = (
                 recall(scores_of(each, posts, test, scale, None), labels[test])
                 for each in (cold, head)

@@ -31,7 +31,7 @@ from weir.transforms.records import Stage
 from weir.transforms.screen import STARTER, Screen
 from weir.transforms.screen.model import scores_of
 from weir.transforms.write.bigquery.rows import ROWS, cut, project
-from weir.transforms.write.dead_letter_topic import emptied, letter_records
+from weir.transforms.write.dead_letter_topic import letter_records, strip_letter
 
 MOST_SECONDS = 10.0
 MOST_BYTES = 1 << 30
@@ -187,7 +187,7 @@ class Worker:
         )
         rows = sum(part.num_rows for part in cut(project(dead, ROWS["dead_letters"])))
         for record in letter_records(dead, "dead"):
-            emptied(record)
+            strip_letter(record)
         return rows
 
 

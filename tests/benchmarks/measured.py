@@ -107,7 +107,7 @@ def in_a_loop(
 ) -> int:
     """Call the steps' functions one after the other; return the messages read."""
     decode, screen = decoding.decoder(DecodeSettings()), _Screening(source)
-    outbox, rows = Outbox(kafka, flagged.trimmed), _Rows(bigquery)
+    outbox, rows = Outbox(kafka, flagged.trim), _Rows(bigquery)
     read = since = 0
     for batch in _batches(kafka, topic):
         read += batch.num_rows
@@ -118,11 +118,11 @@ def in_a_loop(
             for record in flagged.flagged_records(violations(escalated), FLAGGED, "/bench"):
                 outbox.send(record)
         if since >= _ROWS:
-            rows.settle()
-            outbox.settle()
+            rows.flush()
+            outbox.flush()
             since = 0
     rows.close()
-    outbox.settle()
+    outbox.flush()
     outbox.close()
     return read
 
@@ -185,13 +185,13 @@ class _Rows:
         if sum(rows.nbytes for rows in self._waiting) >= _APPEND_BYTES:
             self._append()
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         self._append()
         if refused := self._appender.drain():
             raise SystemExit(f"BigQuery refused {len(refused)} rows: nothing was measured")
 
     def close(self) -> None:
-        self.settle()
+        self.flush()
         self._appender.close()
 
     def _append(self) -> None:

@@ -133,7 +133,7 @@ async def _sent(
         nonlocal refused
         submitted = loop.time()
         while True:
-            async with gate.admitted(submitted) as sent:
+            async with gate.admit(submitted) as sent:
                 wait = limit.wait_s(loop.time())
                 if not wait:
                     taken.append(sent)

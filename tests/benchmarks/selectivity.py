@@ -23,7 +23,7 @@ from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen.model import CARD_FILE, Screen
 from weir.transforms.screen.reading.reader import Reader
 from weir.transforms.screen.selectivity import SHARES
-from weir.transforms.screen.thresholds.allocation import divided
+from weir.transforms.screen.thresholds.allocation import divide
 from weir.transforms.screen.training.labelled import (
     golden_examples,
     ordinary_streams,
@@ -142,7 +142,7 @@ def divided_recall(measured: Measured, policy_ids: Sequence[str], requests: floa
     recalls = measured.by_policy(policy_ids)
     known = ~np.isnan(recalls).any(axis=1)
     curves = [np.interp(SHARES, _GRID, row) for row in recalls[known]]
-    shares = divided(requests / 1000, curves)
+    shares = divide(requests / 1000, curves)
     found = [
         np.interp(share, _GRID, row) for share, row in zip(shares, recalls[known], strict=True)
     ]

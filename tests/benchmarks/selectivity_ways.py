@@ -21,10 +21,15 @@ from weir.transforms.screen.training.fit import (
     WEAK_WEIGHT,
     fit_head,
     inverse_frequencies,
-    scaled,
+    scale_counts,
 )
 from weir.transforms.screen.training.labelled import LabelledSet
-from weir.transforms.screen.training.reader_fit import READ_SHARE, added, fit_meaning, read_once
+from weir.transforms.screen.training.reader_fit import (
+    READ_SHARE,
+    fit_meaning,
+    read_once,
+    sum_stages,
+)
 from weir.transforms.text import features
 from weir.transforms.text.normalise import normalise
 
@@ -59,7 +64,7 @@ class Posts:
         cache: Path | None = None,
     ) -> "Posts":
         """Return at most ``limit`` posts of each, those that violate something first."""
-        rows = [(post, each) for each in (*sets, *streams) for post in each.drawn(limit)]
+        rows = [(post, each) for each in (*sets, *streams) for post in each.draw(limit)]
         texts = normalise(pa.array([post.text for post, _ in rows], pa.string())).to_pylist()
         distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         labels = np.full((len(distinct), len(policy_ids)), np.nan)
@@ -173,7 +178,7 @@ class FirstStage:
         """Fit the heads, and score before the logistic function."""
         if not self.ordinary:
             train = train & ~posts.rows(posts.streams)
-        rows = scaled(posts.counts, inverse_frequencies(posts.counts[train]))
+        rows = scale_counts(posts.counts, inverse_frequencies(posts.counts[train]))
         found = np.zeros(posts.labels.shape)
         for head in range(len(posts.policy_ids)):
             used, violates, weights = posts.taught(head, train)
@@ -235,7 +240,7 @@ class BothStages:
         first = WAYS["first"].scores(posts, train)
         second = WAYS["second"].scores(posts, train)
         ordinary = posts.rows(posts.streams)
-        both = added(first, second, train & ordinary)
+        both = sum_stages(first, second, train & ordinary)
         gates = np.quantile(first[train & ordinary], 1 - self.read_share, axis=0)
         read = (first >= gates).any(axis=1)
         self.read.append(float(read[ordinary & ~train].mean()))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from tests.rows import NOON, screening, verdict
 from weir.pipelines.commands.cli import app
-from weir.pipelines.compare.rows import compared
+from weir.pipelines.compare.rows import compare_sides
 from weir.pipelines.job.provenance import insert_once
 from weir.pipelines.word_changes import in_brackets
 from weir.transforms.records import SCREENING, VERDICT
@@ -82,7 +82,7 @@ def test_between_two_runs_exactly_the_planted_flips_are_found(bigquery, names):
     a, b, v1, v2 = names
     store(bigquery, a, v1, A)
     store(bigquery, b, v2, B)
-    found = compared(bigquery, a, b)
+    found = compare_sides(bigquery, a, b)
     check_planted(found)
     assert (found.posts.both, found.posts.only_a, found.posts.only_b) == (40, 0, 0)
     assert found.counted.transitions["safe", "violates"] == 2
@@ -107,14 +107,14 @@ def test_neither_copies_nor_other_runs_nor_shadow_decisions_change_what_is_found
             for n, o in shadow.items()
         ],
     )
-    check_planted(compared(bigquery, a, b))
+    check_planted(compare_sides(bigquery, a, b))
 
 
 def test_two_versions_of_a_policy_are_compared_over_the_posts_that_both_judged(bigquery, names):
     a, b, v1, v2 = names
     store(bigquery, a, v1, A)
     store(bigquery, b, v2, B)
-    found = compared(bigquery, v1, v2)
+    found = compare_sides(bigquery, v1, v2)
     assert offsets(found.flips, flagged_by_b=True) == GAINED - {20}  # not judged by v1
     assert offsets(found.flips, flagged_by_b=False) == LOST - {4}  # nor that one by v2
     assert (found.posts.only_a, found.posts.only_b) == (1, 1)
@@ -133,7 +133,7 @@ def test_a_shadow_version_is_compared_with_the_one_in_force_in_the_same_run(bigq
         ],
     )
     store(bigquery, other, v1, dict.fromkeys(range(40), "safe"))
-    found = compared(bigquery, f"{run}@{v1}", f"{run}@{v2}")
+    found = compare_sides(bigquery, f"{run}@{v1}", f"{run}@{v2}")
     assert offsets(found.flips, flagged_by_b=True) == {12}
     assert offsets(found.flips, flagged_by_b=False) == {3}
 
@@ -142,7 +142,7 @@ def test_of_different_slices_the_common_part_is_compared_and_the_rest_counted(bi
     a, b, v1, v2 = names
     store(bigquery, a, v1, A)
     store(bigquery, b, v2, {n: B[n] for n in range(10, 40)} | dict.fromkeys(range(90, 95), "safe"))
-    found = compared(bigquery, a, b)
+    found = compare_sides(bigquery, a, b)
     assert (found.posts.both, found.posts.only_a, found.posts.only_b) == (30, 10, 5)
     assert offsets(found.flips, flagged_by_b=True) == GAINED
     shown = weir(bigquery, a, b).stdout
@@ -162,7 +162,7 @@ def test_flips_are_told_apart_by_language_length_score_and_category(bigquery, na
                 for n, text in texts.items()
             ],
         )
-    by = {each.by: each.groups for each in compared(bigquery, a, b).counted.breakdowns}
+    by = {each.by: each.groups for each in compare_sides(bigquery, a, b).counted.breakdowns}
     gained = {by: {g.name: g.flips.gained for g in groups} for by, groups in by.items()}
     assert gained == {
         "policy": {"spam": 4},
@@ -184,7 +184,7 @@ def test_a_language_is_the_one_declared_or_else_that_of_the_script(bigquery, nam
             for n, language in declared.items()
         ]
         put(bigquery, "verdicts", rows)
-    by = {each.by: each.groups for each in compared(bigquery, a, b).counted.breakdowns}
+    by = {each.by: each.groups for each in compare_sides(bigquery, a, b).counted.breakdowns}
     assert {g.name: g.flips.pairs for g in by["language"]} == {"pt": 2, "Latin script": 2}
 
 
@@ -198,8 +198,8 @@ def test_the_most_confident_disagreements_come_first(bigquery, names):
             for n, p in sure.items()
         ]
         put(bigquery, "verdicts", rows)
-    assert [flip.offset for flip in compared(bigquery, a, b).flips] == [1, 2, 0]
-    assert [flip.offset for flip in compared(bigquery, a, b, most=1).flips] == [1]
+    assert [flip.offset for flip in compare_sides(bigquery, a, b).flips] == [1, 2, 0]
+    assert [flip.offset for flip in compare_sides(bigquery, a, b, most=1).flips] == [1]
 
 
 def test_what_judging_cost_is_counted_for_the_posts_that_both_have(bigquery, names):
@@ -207,7 +207,7 @@ def test_what_judging_cost_is_counted_for_the_posts_that_both_have(bigquery, nam
     counts = {"tokens_in": 700, "tokens_out": 30}
     store(bigquery, a, v1, dict.fromkeys(range(6), "safe"), **counts)
     store(bigquery, b, v2, dict.fromkeys(range(4), "safe") | {4: None}, **counts, cached=True)
-    cost_a, cost_b = compared(bigquery, a, b).counted.costs
+    cost_a, cost_b = compare_sides(bigquery, a, b).counted.costs
     assert (cost_a.requests, cost_a.cached, cost_a.tokens_in, cost_a.tokens_out) == (
         *(5, 0),
         *(3500, 150),
@@ -329,7 +329,7 @@ def test_the_words_of_the_policies_that_decided_are_compared(bigquery, names):
         store(bigquery, run, version, decisions)
         text = {"policy_version": version, "policy_id": "spam", "text": f"Ask for {word}."}
         insert_once(bigquery, "policies", "policy_version", text)
-    (change,) = compared(bigquery, a, b).changes
+    (change,) = compare_sides(bigquery, a, b).changes
     assert (change.policy_id, change.a, change.b) == ("spam", v1, v2)
     assert in_brackets(change.passages[0]) == "Ask for [-money-]{+gifts+}."
     assert "Ask for [-money-]{+gifts+}." in weir(bigquery, a, b).stdout

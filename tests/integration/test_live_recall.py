@@ -18,7 +18,7 @@ from tests.rows import deferral, screening, verdict
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import query
-from weir.pipelines.screening.recall import added_up, audited
+from weir.pipelines.screening.recall import added_up, audit_days
 from weir.transforms.records import DEFERRAL, SCREENING, VERDICT
 from weir.transforms.screen.live_certificate import Judged, certify
 from weir.transforms.screen.live_recall import Sample, estimate
@@ -212,17 +212,17 @@ def test_days_are_added_up_and_the_certificate_is_that_of_the_screen(bigquery, r
     store(bigquery, run, decisions, version=run)
     head = {"policy_id": "spam", "certificate": {"certified": True, "recall": 0.95}}
     record_card(bigquery, run, head, {"policy_id": "hate", "certificate": None})
-    hate, spam = added_up(audited(bigquery, run))
+    hate, spam = added_up(audit_days(bigquery, run))
     assert spam.sample == counted([d for d in decisions if d.policy == "spam"])
     assert (spam.certified, hate.certified, spam.days) == (0.95, None, 2)
-    (last,) = audited(bigquery, run, since=date(2026, 3, 5), policy_id="spam")
+    (last,) = audit_days(bigquery, run, since=date(2026, 3, 5), policy_id="spam")
     assert (last.first, last.last) == (date(2026, 3, 5), date(2026, 3, 5))
 
 
 def test_the_live_certificate_rests_on_the_judges_answers(bigquery, run):
     decisions = [d for d in traffic(5) if d.policy == "spam"]
     store(bigquery, run, decisions)
-    (spam,) = added_up(audited(bigquery, run))
+    (spam,) = added_up(audit_days(bigquery, run))
     audits = [d for d in decisions if d.route == "audit"]
     counts = [
         (chance, len(those), sum(d.outcome == "violates" for d in those))

@@ -15,12 +15,12 @@ from weir.pipelines.demo import TOPIC, Stack, fill, moderate_once, query, with_e
 from weir.pipelines.job import moderate
 from weir.pipelines.job.provenance import draw_salt
 from weir.pipelines.runners import job_options
-from weir.pipelines.screening.stream_thresholds import started
+from weir.pipelines.screening.stream_thresholds import start_thresholds
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.screen import STARTER, Screen
-from weir.transforms.screen.route import audited
+from weir.transforms.screen.route import draw_posts
 
 
 class Job:
@@ -160,7 +160,7 @@ def test_screenings_name_thresholds_that_have_rows_and_the_next_start_knows_them
         "USING (run, threshold_version) WHERE s.run = @run AND t.run IS NULL"
     )
     assert unknown == []
-    settings = started(ModerationSettings.from_options(job_options(job.arguments())))
+    settings = start_thresholds(ModerationSettings.from_options(job_options(job.arguments())))
     (start,) = settings.shares.starts
     assert {("spam", "en"), ("hate", "en")} <= {
         (each.policy_id, each.language) for each in start.known
@@ -190,7 +190,7 @@ def test_the_audits_lot_is_drawn_by_a_secret_of_the_dataset_that_stays(job):
     ids = pa.array(sorted(row["content_id"] for row in screened))
 
     def lot(secret):
-        return set(ids.filter(pa.array(audited(ids, 0.5, secret))).to_pylist())
+        return set(ids.filter(pa.array(draw_posts(ids, 0.5, secret))).to_pylist())
 
     assert drawn <= lot(salt)
     assert not drawn <= lot("")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.transforms.screen import selectivity
-from weir.transforms.screen.thresholds.allocation import Asked, divided
+from weir.transforms.screen.thresholds.allocation import Asked, divide
 
 SHARES = np.array(selectivity.SHARES)
 
@@ -24,7 +24,7 @@ def recall(curve: np.ndarray, share: float) -> float:
 @given(ANY, st.floats(0, 1))
 def test_all_that_may_be_asked_is_divided(curves: list, portion: float) -> None:
     total = portion * len(curves)
-    shares = divided(total, curves)
+    shares = divide(total, curves)
     assert shares.sum() == pytest.approx(total)
     assert shares.min() >= 0
     assert shares.max() <= 1
@@ -33,20 +33,20 @@ def test_all_that_may_be_asked_is_divided(curves: list, portion: float) -> None:
 @given(st.lists(CONCAVE, min_size=2, max_size=4), st.floats(0.01, 0.9), st.integers(0, 9))
 def test_no_other_division_buys_more_recall(curves: list, portion: float, seed: int) -> None:
     total = portion * len(curves)
-    bought = sum(recall(c, s) for c, s in zip(curves, divided(total, curves), strict=True))
+    bought = sum(recall(c, s) for c, s in zip(curves, divide(total, curves), strict=True))
     other = np.random.default_rng(seed).dirichlet(np.ones(len(curves))) * total
     if other.max() <= 1:
         assert bought >= sum(recall(c, s) for c, s in zip(curves, other, strict=True)) - 1e-9
 
 
 def test_heads_without_a_curve_have_equal_shares() -> None:
-    assert divided(0.6, [None, None, None]) == pytest.approx([0.2, 0.2, 0.2])
+    assert divide(0.6, [None, None, None]) == pytest.approx([0.2, 0.2, 0.2])
 
 
 def test_a_head_that_ranks_well_needs_less_than_one_that_does_not() -> None:
     good = np.array([0.5, 0.7, 0.9, 0.99, 1, 1, 1, 1, 1, 1.0])
     bad = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1])
-    of_good, of_bad, unknown = divided(0.3, [good, bad, None])
+    of_good, of_bad, unknown = divide(0.3, [good, bad, None])
     assert of_good < of_bad
     assert unknown == pytest.approx(0.1)
 

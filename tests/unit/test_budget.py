@@ -144,7 +144,7 @@ def test_never_more_tokens_than_rate_times_time_a_burst_and_what_was_misjudged(s
         clock.now += seconds
         taken, expected = allowance.take(wanted), allowance._mean
         for _ in range(taken):
-            allowance.spent(tokens)
+            allowance.spend(tokens)
         spent += taken * tokens
         surprise = max(surprise, taken * (tokens - expected))
         assert spent <= 1_000 + 100 * clock.now + surprise + 3_000
@@ -156,7 +156,7 @@ def test_what_requests_take_is_learned():
     for _ in range(400):
         clock.now += 1
         for _ in range(allowance.take(50)):
-            allowance.spent(100)
+            allowance.spend(100)
     clock.now += 1
     assert 9 <= allowance.take(50) <= 11
 
@@ -166,7 +166,7 @@ def test_an_engine_that_does_not_count_is_charged_the_usual():
     allowance = Allowance(Budget(tokens_per_second=400, burst_seconds=1), clock)
     for _ in range(20):
         assert allowance.take(9) == 1
-        allowance.spent(None)
+        allowance.spend(None)
         clock.now += 1
 
 

@@ -8,7 +8,7 @@ from tests import cold_posts
 from tests.cold_posts import SAFE, VIOLATING, KeywordEncoder, stream
 from weir.policies.policy import Example, Policy
 from weir.transforms.screen.archive import ScreenError
-from weir.transforms.screen.cold.extra_heads import folded
+from weir.transforms.screen.cold.extra_heads import with_heads
 from weir.transforms.screen.cold.fit import (
     LEAST_STREAM,
     ColdSettings,
@@ -40,7 +40,7 @@ def head(starter):
 
 def test_a_cold_head_ranks_violations_above_the_rest_of_the_stream(base, head) -> None:
     texts = stream(400)
-    scores = folded(base, [head]).score(pa.array(texts))[:, -1]
+    scores = with_heads(base, [head]).score(pa.array(texts))[:, -1]
     bad = np.array(["aimbot" in text for text in texts])
     assert scores[bad].min() > scores[~bad].max()
 
@@ -50,7 +50,7 @@ def test_a_cold_head_keeps_to_its_budget_on_posts_that_it_has_not_seen(
     base, starter, budget
 ) -> None:
     settings = ColdSettings(budget, audit_rate=0.0)
-    screen = folded(base, [starter.head("cheats", EXAMPLES, settings)])
+    screen = with_heads(base, [starter.head("cheats", EXAMPLES, settings)])
     scores = screen.score(pa.array(stream(2000, seed=1)))[:, -1]
     assert (scores >= screen.thresholds[-1]).mean() <= budget + 0.04
 
@@ -58,7 +58,7 @@ def test_a_cold_head_keeps_to_its_budget_on_posts_that_it_has_not_seen(
 def test_a_cold_head_keeps_to_its_budget_on_long_posts_which_are_screened_in_windows(base) -> None:
     long = [" ".join(stream(30, seed=n)) for n in range(400)]
     starter = ColdStarter(base.scale, Stream.of(long[:300]))
-    screen = folded(base, [starter.head("cheats", EXAMPLES, ColdSettings(0.1, audit_rate=0.0))])
+    screen = with_heads(base, [starter.head("cheats", EXAMPLES, ColdSettings(0.1, audit_rate=0.0))])
     scores = screen.score(pa.array(long[300:]))[:, -1]
     assert (scores >= screen.thresholds[-1]).mean() <= 0.25
 
@@ -76,7 +76,7 @@ def test_an_audit_sample_that_takes_the_whole_budget_is_refused() -> None:
 def test_the_order_of_the_sample_changes_nothing(base, head) -> None:
     again = ColdStarter(base.scale, Stream.of(stream()[::-1]))
     other = again.head("cheats", EXAMPLES, ColdSettings())
-    assert folded(base, [head]).version == folded(base, [other]).version
+    assert with_heads(base, [head]).version == with_heads(base, [other]).version
 
 
 def test_a_policy_without_safe_examples_is_refused_by_name(starter) -> None:
@@ -117,7 +117,9 @@ def test_a_taught_head_learns_from_the_encoder_what_the_examples_do_not_say(base
     ]
     starter = ColdStarter(base.scale, Stream.of(posts), KeywordEncoder())
     head = starter.head("cheats", EXAMPLES, ColdSettings())
-    scores = folded(base, [head]).score(pa.array(["selling zxq", "the roses need water"]))[:, -1]
+    scores = with_heads(base, [head]).score(pa.array(["selling zxq", "the roses need water"]))[
+        :, -1
+    ]
     assert scores[0] > scores[1]
 
 

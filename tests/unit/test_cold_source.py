@@ -10,7 +10,7 @@ import pytest
 
 from tests.cold_posts import SAFE, VIOLATING, stream
 from weir.transforms.screen import Screen, ScreenError, ScreenSource
-from weir.transforms.screen.cold.extra_heads import folded
+from weir.transforms.screen.cold.extra_heads import with_heads
 from weir.transforms.screen.cold.fit import ColdSettings, ColdStarter, Labelled, Stream
 from weir.transforms.screen.cold.source import ColdScreenSource, extended_card
 
@@ -27,12 +27,12 @@ def fitted():
 @pytest.fixture(scope="module")
 def source(fitted) -> ColdScreenSource:
     head, report = fitted
-    return ColdScreenSource.adding(ScreenSource.of("starter"), [head], [report])
+    return ColdScreenSource.extend(ScreenSource.of("starter"), [head], [report])
 
 
 def test_a_worker_has_the_screen_that_the_launcher_folded(source, fitted) -> None:
     arrived = pickle.loads(pickle.dumps(source))
-    assert arrived.screen().version == folded(Screen.load("starter"), [fitted[0]]).version
+    assert arrived.screen().version == with_heads(Screen.load("starter"), [fitted[0]]).version
     assert arrived.version == arrived.screen().version
     texts = pa.array(stream(20))
     assert np.array_equal(arrived.screen().score(texts), source.screen().score(texts))
@@ -50,15 +50,15 @@ def test_a_worker_that_would_fold_another_screen_refuses(source) -> None:
 def test_the_screen_that_is_there_now_keeps_the_cold_head_until_it_has_one_itself(
     source, fitted, tmp_path
 ) -> None:
-    assert source.renewed() == source
+    assert source.renew() == source
     head = fitted[0]
     starter = Screen.load("starter")
     laxer = starter.with_thresholds(np.full(len(starter.policy_ids), 0.9))
     laxer.save(tmp_path, {})
     moved = replace(source, path=str(tmp_path), base_version=laxer.version)
-    assert moved.renewed().screen().version == folded(laxer, [head]).version
-    folded(laxer, [head]).save(tmp_path, {})
-    assert moved.renewed() == ScreenSource.of(tmp_path)
+    assert moved.renew().screen().version == with_heads(laxer, [head]).version
+    with_heads(laxer, [head]).save(tmp_path, {})
+    assert moved.renew() == ScreenSource.of(tmp_path)
 
 
 def test_the_card_has_the_trained_heads_and_the_cold_one(source) -> None:

@@ -13,7 +13,7 @@ from weir.pipelines.redrive import RedriveReport, original
 from weir.transforms.dead_letters import dead_letters
 from weir.transforms.kafka.outbox import Record
 from weir.transforms.records import DEAD_LETTER, MESSAGE, Stage
-from weir.transforms.write.dead_letter_topic import HEADERS, emptied, letter_records
+from weir.transforms.write.dead_letter_topic import HEADERS, letter_records, strip_letter
 
 POSTS = {"posts": {0, 1, 2, 3}}
 
@@ -173,12 +173,12 @@ def test_a_row_that_bigquery_refused_is_no_post_to_send_back():
 
 def test_a_message_too_large_to_keep_leaves_its_position_and_is_not_sent_back():
     full = produced(message(value=b"x" * 1000, headers=[("trace", b"1")]))
-    record = emptied(full)
+    record = strip_letter(full)
     assert record is not None
     assert dict(record.headers)["weir-offset"] == b"7"
     assert ("trace", b"1") not in record.headers
     assert original(consumed(record), 5, POSTS) == "unsendable"
-    assert emptied(record) is None
+    assert strip_letter(record) is None
 
 
 @pytest.mark.parametrize(

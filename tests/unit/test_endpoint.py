@@ -547,12 +547,12 @@ def test_when_the_server_is_back_one_request_passes_alone_until_it_has_succeeded
         breaker, passed, go = Breaker(1, QUICK, probe), [], asyncio.Event()
 
         async def request(number):
-            async with breaker.admitted():
+            async with breaker.admit():
                 passed.append(number)
                 await go.wait()
-                breaker.succeeded()
+                breaker.record_success()
 
-        breaker.failed()
+        breaker.record_failure()
         async with asyncio.TaskGroup() as group:
             for number in range(5):
                 group.create_task(request(number))
@@ -574,11 +574,11 @@ def test_a_trial_that_fails_keeps_the_rest_waiting_and_lets_another_try():
         breaker, passed = Breaker(1, QUICK, probe), []
 
         async def request(number):
-            async with breaker.admitted():
+            async with breaker.admit():
                 passed.append(number)
-                breaker.failed() if len(passed) < 3 else breaker.succeeded()
+                breaker.record_failure() if len(passed) < 3 else breaker.record_success()
 
-        breaker.failed()
+        breaker.record_failure()
         async with asyncio.TaskGroup() as group:
             for number in range(5):
                 group.create_task(request(number))

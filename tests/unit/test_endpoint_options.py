@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from tests.scripted_server import ScriptedServer, error
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.job import moderate
 from weir.pipelines.options.job import JobOptions, read
 from weir.pipelines.settings.engines import engine_factory
@@ -79,7 +79,7 @@ def test_options_that_cannot_work_together_are_refused(arguments, message):
 
 def test_a_server_that_cannot_serve_the_job_ends_it_with_exit_code_2(server, capsys):
     server.then = error(401)
-    with pytest.raises(SystemExit) as ended, reported():
+    with pytest.raises(SystemExit) as ended, report_errors():
         endpoint(server)
     assert isinstance(ended.value.__cause__, EndpointError)
     assert ended.value.code == 2

@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from weir.transforms import coders
 from weir.transforms.counts import counts_of
 from weir.transforms.escalations import SCHEMA, ReadEscalations
-from weir.transforms.escalations.message import Origin, decoded, escalation_records, shortened
+from weir.transforms.escalations.message import (
+    Origin,
+    decode_escalations,
+    escalation_records,
+    shorten,
+)
 from weir.transforms.identity import decision_id
 from weir.transforms.records import ESCALATION, MESSAGE
 
@@ -75,7 +80,7 @@ def messages(*values):
 
 
 def read(*records):
-    return decoded(messages(*(record.value for record in records)))
+    return decode_escalations(messages(*(record.value for record in records)))
 
 
 def body(record):
@@ -156,7 +161,7 @@ def test_the_message_is_a_cloudevent_with_the_posts_key():
 
 def test_a_message_too_large_loses_what_its_position_still_has_and_then_the_middle_of_the_text():
     (record,) = written(escalation(text="h" * 9_000 + "t" * 9_000, value=b"x" * 20_000))
-    small = shortened(record)
+    small = shorten(record)
     assert small is not None
     shown = body(small)
     jsonschema.validate(shown, SCHEMA)
@@ -164,7 +169,7 @@ def test_a_message_too_large_loses_what_its_position_still_has_and_then_the_midd
     assert shown["truncated"] is True
     assert len(shown["text"]) == 18_000
     assert small.key == b"author"
-    while (smaller := shortened(small)) is not None:
+    while (smaller := shorten(small)) is not None:
         assert smaller.size < small.size
         small = smaller
     (row,) = read(small).escalations.to_pylist()
@@ -200,7 +205,7 @@ WRONG = {
 @pytest.mark.parametrize(("value", "reason"), WRONG.values(), ids=WRONG)
 def test_a_message_that_is_no_escalation_fails_alone(value, reason):
     good = written(escalation())[0].value
-    back = decoded(messages(good, value, good))
+    back = decode_escalations(messages(good, value, good))
     assert back.escalations.num_rows == 2
     (failure,) = back.failures
     assert (failure.row, failure.reason) == (1, reason)
@@ -208,7 +213,7 @@ def test_a_message_that_is_no_escalation_fails_alone(value, reason):
 
 
 def test_what_the_reader_does_not_know_is_left_out():
-    back = decoded(messages(changed(novelty=[1, 2])))
+    back = decode_escalations(messages(changed(novelty=[1, 2])))
     assert back.failures == ()
 
 

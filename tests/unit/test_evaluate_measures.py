@@ -8,7 +8,7 @@ from weir.pipelines.evaluate.measures import (
     Decision,
     calibration,
     f1_difference,
-    measured,
+    measure,
     right_ones,
 )
 from weir.transforms.records import Outcome
@@ -27,7 +27,7 @@ MIXED = decisions(
 
 
 def test_precision_recall_and_f1_are_those_computed_by_hand():
-    found = measured(MIXED)
+    found = measure(MIXED)
     assert found.confusion == Confusion(6, 2, 2, 3, 7, 0)
     assert (found.precision.hits, found.precision.count) == (6, 9)
     assert (found.recall.hits, found.recall.count) == (6, 10)
@@ -37,19 +37,19 @@ def test_precision_recall_and_f1_are_those_computed_by_hand():
 
 
 def test_an_indeterminate_post_is_neither_flagged_nor_safe():
-    found = measured(decisions((True, UNSURE, 1), (False, UNSURE, 1), (True, VIOLATES, 1)))
+    found = measure(decisions((True, UNSURE, 1), (False, UNSURE, 1), (True, VIOLATES, 1)))
     assert (found.recall.hits, found.recall.count, found.indeterminate.hits) == (1, 2, 2)
     assert not Decision(False, UNSURE).right
 
 
 def test_a_judge_that_is_always_right_still_has_an_interval():
-    found = measured(decisions((True, VIOLATES, 20), (False, SAFE, 20)))
+    found = measure(decisions((True, VIOLATES, 20), (False, SAFE, 20)))
     assert found.f1.value == found.f1.high == 1
     assert 0.85 < found.f1.low < 0.95
 
 
 def test_where_nothing_is_flagged_precision_is_unknown_and_f1_nothing():
-    found = measured(decisions((True, SAFE, 3), (False, SAFE, 3)))
+    found = measure(decisions((True, SAFE, 3), (False, SAFE, 3)))
     assert (found.precision.value, found.f1.value) == (None, 0)
 
 
@@ -65,7 +65,7 @@ def test_the_interval_of_f1_covers_the_truth_at_its_rate(posts, recall, alarms):
     for caught, wrong in zip(
         rng.binomial(half, recall, 1000), rng.binomial(half, alarms, 1000), strict=True
     ):
-        found = measured(
+        found = measure(
             decisions(
                 (True, VIOLATES, caught),
                 (True, SAFE, half - caught),
@@ -97,7 +97,7 @@ def test_the_calibration_error_is_the_mean_distance_of_ten_bins():
 
 
 def test_without_probabilities_calibration_is_unknown():
-    assert measured(MIXED).calibration is None
+    assert measure(MIXED).calibration is None
 
 
 def test_two_judges_are_compared_post_by_post():

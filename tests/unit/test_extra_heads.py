@@ -10,9 +10,9 @@ from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     Reranking,
     RerankingScreen,
-    folded,
     from_bytes,
     to_bytes,
+    with_heads,
 )
 from weir.transforms.screen.model import Screen, scores_of
 from weir.transforms.screen.reading.encoder import DIMENSIONS
@@ -39,11 +39,11 @@ def base() -> Screen:
 
 def test_a_folded_head_leaves_the_scores_of_the_others_as_they_were(base) -> None:
     texts = pa.array(stream(50))
-    assert np.array_equal(folded(base, [extra()]).score(texts)[:, :-1], base.score(texts))
+    assert np.array_equal(with_heads(base, [extra()]).score(texts)[:, :-1], base.score(texts))
 
 
 def test_a_head_for_a_known_policy_takes_the_place_of_the_old_one(base) -> None:
-    screen = folded(base, [extra(base.policy_ids[0])])
+    screen = with_heads(base, [extra(base.policy_ids[0])])
     assert sorted(screen.policy_ids) == sorted(base.policy_ids)
     assert screen.bias[-1] == -1.0
 
@@ -59,12 +59,12 @@ def test_heads_survive_being_written_and_read() -> None:
 @pytest.fixture(scope="module")
 def reranking(base) -> RerankingScreen:
     heads = [extra(reranking=reader())]
-    return RerankingScreen.over(folded(base, heads), heads, KeywordEncoder())
+    return RerankingScreen.over(with_heads(base, heads), heads, KeywordEncoder())
 
 
 def test_a_post_that_was_read_ranks_above_every_post_that_was_not(base, reranking) -> None:
     texts = pa.array(["selling an aimbot", "an aimbot", "roses"])
-    plain = folded(base, [extra()]).score(texts)[:, -1]
+    plain = with_heads(base, [extra()]).score(texts)[:, -1]
     read = plain >= 0.3
     scores = reranking.score(texts)[:, -1]
     assert 0 < read.sum() < 3
@@ -85,10 +85,10 @@ def test_a_screen_that_reranks_is_scored_beside_another_as_by_itself(base, reran
 
 
 def test_a_reranking_screen_has_a_version_of_its_own(base, reranking) -> None:
-    assert reranking.version != folded(base, [extra()]).version
+    assert reranking.version != with_heads(base, [extra()]).version
 
 
 def test_a_batch_in_which_nothing_is_read_costs_no_look_at_the_encoder(base) -> None:
     heads = [extra(reranking=reader(gate=1.1))]
-    screen = RerankingScreen.over(folded(base, heads), heads, None)  # type: ignore[arg-type]
+    screen = RerankingScreen.over(with_heads(base, heads), heads, None)  # type: ignore[arg-type]
     assert screen.score(pa.array([""])).shape == (1, len(base.policy_ids) + 1)

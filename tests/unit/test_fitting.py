@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.test_dead_letters import letters, message
 from weir.transforms.records import HUMAN_LABEL, VERDICT
-from weir.transforms.write.bigquery.fitting import bare, fitted
+from weir.transforms.write.bigquery.fitting import bare, fit_row
 from weir.transforms.write.bigquery.rows import ROWS, cut, project
 
 MOST = 4000
@@ -34,7 +34,7 @@ def letter(**long):
 
 @pytest.mark.parametrize("name", ["text", "rationale", "reasoning"])
 def test_a_long_text_of_a_verdict_is_cut_and_says_how_much_it_lacks(name):
-    (found,) = fitted(row_of(VERDICT, **{name: "ä" * 5000}), MOST).to_pylist()
+    (found,) = fit_row(row_of(VERDICT, **{name: "ä" * 5000}), MOST).to_pylist()
     kept, _, note = found[name].partition("\n")
     assert note == f"[{10_000 - 2 * len(kept):,} bytes left out]"
     assert len(kept) > 500
@@ -43,23 +43,23 @@ def test_a_long_text_of_a_verdict_is_cut_and_says_how_much_it_lacks(name):
 
 def test_every_long_value_of_a_row_is_cut_until_it_fits():
     long = dict.fromkeys(("text", "rationale", "reasoning", "attributes"), "x" * 9000)
-    row = fitted(row_of(VERDICT, **long), MOST)
+    row = fit_row(row_of(VERDICT, **long), MOST)
     assert row.nbytes <= MOST
     assert row.schema == VERDICT
 
 
 def test_attributes_stay_json():
-    row = fitted(row_of(VERDICT, attributes=json.dumps({"a": "x" * 9000})), MOST)
+    row = fit_row(row_of(VERDICT, attributes=json.dumps({"a": "x" * 9000})), MOST)
     assert json.loads(row["attributes"][0].as_py()) == {"weir_bytes_left_out": 9009}
 
 
 def test_a_long_note_of_a_reviewer_is_cut():
-    assert fitted(row_of(HUMAN_LABEL, note="x" * 9000), MOST).nbytes <= MOST
+    assert fit_row(row_of(HUMAN_LABEL, note="x" * 9000), MOST).nbytes <= MOST
 
 
 @pytest.mark.parametrize("long", ["value", "key"])
 def test_a_letter_keeps_the_first_bytes_of_its_message_and_its_error_says_so(long):
-    (found,) = fitted(letter(**{long: b"x" * 9000}), MOST).to_pylist()
+    (found,) = fit_row(letter(**{long: b"x" * 9000}), MOST).to_pylist()
     assert set(found[long]) == set(b"x")
     lacking = 9000 - len(found[long])
     assert 4000 < lacking < 9000
@@ -67,13 +67,13 @@ def test_a_letter_keeps_the_first_bytes_of_its_message_and_its_error_says_so(lon
 
 
 def test_a_letter_of_many_headers_gives_them_up():
-    row = fitted(letter(headers=[("name", b"value")] * 1000), MOST)
+    row = fit_row(letter(headers=[("name", b"value")] * 1000), MOST)
     assert (row["headers"].to_pylist(), row["value"].to_pylist()) == ([[]], [b"oops"])
 
 
 def test_a_row_that_fits_is_the_row():
     row = letter(value=b"x" * 100)
-    assert fitted(row, MOST) is row
+    assert fit_row(row, MOST) is row
 
 
 def test_a_bare_letter_says_where_and_why_without_the_message():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.transforms.records import VIOLATION
-from weir.transforms.write.flagged import SCHEMA, flagged_records, trimmed
+from weir.transforms.write.flagged import SCHEMA, flagged_records, trim
 
 
 def violation(**changes):
@@ -108,11 +108,11 @@ def test_the_schema_names_every_field_and_no_other():
 
 def test_a_post_that_does_not_fit_loses_its_largest_part_first():
     long = flagged(text="x" * 1000, attributes='{"a": "%s"}' % ("y" * 2000))
-    once = trimmed(long)
+    once = trim(long)
     assert body(once)["attributes"] == {}
     assert body(once)["text"] == "x" * 1000
     assert body(once)["truncated"]
-    assert body(trimmed(once))["text"] == "x" * 500
+    assert body(trim(once))["text"] == "x" * 500
 
 
 @given(
@@ -132,7 +132,7 @@ def test_any_violation_can_be_trimmed_to_a_small_event_with_its_identity(
     )
     own = record.headers[:7]
     steps = 0
-    while (smaller := trimmed(record)) is not None:
+    while (smaller := trim(record)) is not None:
         assert smaller.size < record.size
         record, steps = smaller, steps + 1
         assert steps < 50

@@ -6,12 +6,12 @@ import pytest
 
 from weir.pipelines.commands.terminal import plain
 from weir.pipelines.csv_cells import cell
-from weir.pipelines.report.page import shown
+from weir.pipelines.report.page import excerpt
 from weir.transforms.text.hidden import visible
 
 READERS = {
     "page": visible,
-    "report": lambda text: shown(text, 100),
+    "report": lambda text: excerpt(text, 100),
     "terminal": lambda text: plain(text, 100),
     "spreadsheet": cell,
 }

@@ -10,7 +10,7 @@ from tests.fakes import ScriptedEngine
 from tests.unit.test_escalations import escalation, written
 from tests.unit.test_escalations import read as read_back
 from tests.unit.test_judge import POLICY, escalations
-from weir.transforms.escalations.message import shortened
+from weir.transforms.escalations.message import shorten
 from weir.transforms.judge.bundle import Bundle, Escalated
 from weir.transforms.judge.engine import Completion, Finish
 from weir.transforms.judge.harmony.messages import encode
@@ -74,7 +74,7 @@ def test_a_post_beyond_the_bound_is_never_safe():
 
 def test_a_post_that_came_without_its_middle_is_never_safe():
     [record] = written(escalation(text=CALM * 99))
-    [text] = read_back(shortened(shortened(record))).escalations["text"].to_pylist()
+    [text] = read_back(shorten(shorten(record))).escalations["text"].to_pylist()
     [verdict], _ = judged(text)
     assert (verdict.outcome, verdict.reason) == (Outcome.INDETERMINATE, Reason.UNREAD)
 

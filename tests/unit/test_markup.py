@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.test_evasions import normal
 from tests.unit.test_normalise import one
-from weir.transforms.text.markup import marked_up, shown
+from weir.transforms.text.markup import marked_up, visible_text
 
 PIECES = [
     *("k", "ill", " ", "\n", "é", "\x00", "x3", "amp", "lt", "6b", "41", "url=", "i", "b"),
@@ -107,7 +107,7 @@ def test_a_table_of_words_and_numbers_is_read_cell_by_cell() -> None:
 
 @given(MARKED)
 def test_what_is_changed_was_seen_in_the_column(text: str) -> None:
-    if shown(text) != text:
+    if visible_text(text) != text:
         assert len(marked_up(np.frombuffer(text.encode(), np.uint8)))
 
 
@@ -118,7 +118,7 @@ def test_markup_goes_no_further_than_its_row(text: str, other: str) -> None:
 
 @given(st.lists(st.sampled_from([*PIECES, "word"]), max_size=14).map("".join))
 def test_no_word_is_lost_with_the_markup(text: str) -> None:
-    assert shown(text).count("word") == text.count("word")
+    assert visible_text(text).count("word") == text.count("word")
 
 
 def test_markup_is_undone_however_deep_it_is_nested_in_what_is_hidden() -> None:

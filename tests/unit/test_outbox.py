@@ -91,7 +91,7 @@ def test_records_arrive_in_order_through_one_producer():
     box = outbox(broker)
     for number in range(5):
         box.send(record(b"%d" % number))
-    box.settle()
+    box.flush()
     assert broker.stored == [b"0", b"1", b"2", b"3", b"4"]
     assert broker.producers == 1
 
@@ -101,7 +101,7 @@ def test_only_the_record_for_which_a_batch_is_refused_is_shrunk():
     box = outbox(broker)
     for value in (b"a", b"x" * 15, b"b", b"y" * 30, b"c"):
         box.send(record(value))
-    box.settle()
+    box.flush()
     assert sorted(broker.stored) == [b"a", b"b", b"c", b"x" * 7, b"y" * 7]
 
 
@@ -109,12 +109,12 @@ def test_records_travel_in_batches_again_after_a_refusal():
     broker = Broker(max_bytes=10)
     box = outbox(broker)
     box.send(record(b"x" * 11))
-    box.settle()
+    box.flush()
     producers = broker.producers
     for number in range(5):
         box.send(record(b"%d" % number))
     assert broker.stored == [b"xxxxx"]
-    box.settle()
+    box.flush()
     assert broker.producers == producers + 1
 
 
@@ -122,7 +122,7 @@ def test_a_record_over_the_limit_is_shrunk_before_a_producer_sees_it():
     broker = Broker()
     box = outbox(broker, max_record_bytes=1024)
     box.send(record(b"x" * 2000))
-    box.settle()
+    box.flush()
     assert broker.stored == [b"x" * 500]
     assert broker.producers == 1
 
@@ -131,7 +131,7 @@ def test_a_record_that_cannot_be_shrunk_fails_the_bundle():
     box = outbox(Broker(max_bytes=10), shrink=lambda record: None)
     box.send(record(b"x" * 11))
     with pytest.raises(ProduceError, match=r"topic.*MessageSizeTooLargeError"):
-        box.settle()
+        box.flush()
 
 
 def test_a_record_that_is_refused_for_good_is_handed_back_and_the_others_arrive():
@@ -139,7 +139,7 @@ def test_a_record_that_is_refused_for_good_is_handed_back_and_the_others_arrive(
     box = outbox(broker, shrink=lambda record: None, refused=refused.append)
     for value in (b"a", b"x" * 15, b"b"):
         box.send(record(value))
-    box.settle()
+    box.flush()
     assert (sorted(broker.stored), refused) == ([b"a", b"b"], [record(b"x" * 15)])
 
 
@@ -147,7 +147,7 @@ def test_a_topic_that_takes_nothing_from_this_user_costs_its_own_records_alone()
     refused = []
     box = outbox(Broker(failures=[TopicAuthorizationFailedError()] * 2), refused=refused.append)
     box.send(record(b"a"))
-    box.settle()
+    box.flush()
     assert refused == [record(b"a")]
 
 
@@ -156,7 +156,7 @@ def test_an_error_that_passes_costs_no_record():
     box = outbox(broker)
     for number in range(3):
         box.send(record(b"%d" % number))
-    box.settle()
+    box.flush()
     assert broker.stored == [b"0", b"1", b"2"]
     assert broker.producers == 3
 
@@ -166,10 +166,10 @@ def test_an_error_that_stays_fails_the_bundle_and_leaves_the_next_one_clean():
     box = outbox(broker)
     box.send(record(b"lost"))
     with pytest.raises(ProduceError, match="1 records did not reach topic"):
-        box.settle()
+        box.flush()
     box.close()
     box.send(record(b"next"))
-    box.settle()
+    box.flush()
     assert broker.stored == [b"next"]
 
 
@@ -179,11 +179,11 @@ def test_an_unreachable_broker_is_not_waited_for_once_a_record():
     for number in range(100):
         box.send(record(b"%d" % number))
     assert broker.producers == 1
-    box.settle()
+    box.flush()
     assert len(broker.stored) == 100
 
 
 def test_nothing_sent_needs_no_producer():
     broker = Broker()
-    outbox(broker).settle()
+    outbox(broker).flush()
     assert broker.producers == 0

@@ -75,7 +75,7 @@ def test_weights_are_not_copied_to_where_a_link_points_and_its_target_stays_whol
 def test_a_job_runs_on_where_its_numbers_cannot_be_shown_and_says_so(shared, caplog):
     shared.mkdir()
     shared.chmod(0o777)
-    with status.published("nightly", every_seconds=0.01):
+    with status.publish("nightly", every_seconds=0.01):
         pass
     assert "weir status will not show this job" in caplog.text
 
@@ -83,7 +83,7 @@ def test_a_job_runs_on_where_its_numbers_cannot_be_shown_and_says_so(shared, cap
 def test_a_job_whose_numbers_can_no_longer_be_written_is_not_shown_with_old_ones(
     shared, monkeypatch, caplog
 ):
-    with status.published("nightly", every_seconds=0.01):
+    with status.publish("nightly", every_seconds=0.01):
         while not status.local_jobs():
             pass
 
@@ -97,7 +97,7 @@ def test_a_job_whose_numbers_can_no_longer_be_written_is_not_shown_with_old_ones
 
 
 def test_a_job_that_ends_while_the_folder_is_listed_is_not_there(shared, monkeypatch):
-    with status.published("nightly", every_seconds=0.01):
+    with status.publish("nightly", every_seconds=0.01):
         while not (jobs := list(status.folder().glob("*.json"))):
             pass
     monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter(jobs))

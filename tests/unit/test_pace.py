@@ -101,11 +101,11 @@ async def _order(gate, held, since):
     order = []
 
     async def one(number):
-        async with gate.admitted(number):
+        async with gate.admit(number):
             order.append(number)
             await asyncio.sleep(1)
 
-    async with asyncio.TaskGroup() as group, gate.admitted(held):
+    async with asyncio.TaskGroup() as group, gate.admit(held):
         for number in since:
             group.create_task(one(number))
         await asyncio.sleep(1)
@@ -119,11 +119,11 @@ def test_the_one_that_waits_longest_is_next():
 def test_one_that_is_given_up_takes_no_place():
     async def scenario():
         gate = Gate(1, Backoff())
-        async with gate.admitted(0.0):
+        async with gate.admit(0.0):
             given_up = asyncio.create_task(_order(gate, 1.0, []))
             await asyncio.sleep(1)
             given_up.cancel()
-        async with asyncio.timeout(5), gate.admitted(2.0):
+        async with asyncio.timeout(5), gate.admit(2.0):
             return True
 
     assert run(scenario())
@@ -133,11 +133,11 @@ def test_a_slow_pace_leaves_the_rest_where_it_can_wait():
     async def scenario():
         gate = Gate(32, Backoff())
         for _ in range(5):
-            async with gate.admitted(0.0) as sent:
+            async with gate.admit(0.0) as sent:
                 gate.answered(sent)
-        async with gate.admitted(0.0) as sent:
+        async with gate.admit(0.0) as sent:
             gate.failed(sent, Failure("rate_limited", "", Again.REFUSED, retry_after=60))
-        async with gate.admitted(0.0) as sent:
+        async with gate.admit(0.0) as sent:
             gate.answered(sent)
         return gate.capacity
 
@@ -147,7 +147,7 @@ def test_a_slow_pace_leaves_the_rest_where_it_can_wait():
 def test_a_server_that_has_too_much_to_do_is_asked_less_at_once():
     async def scenario():
         gate = Gate(32, Backoff())
-        async with gate.admitted(0.0) as sent:
+        async with gate.admit(0.0) as sent:
             gate.failed(sent, SLOW)
         return gate.capacity
 

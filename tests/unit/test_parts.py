@@ -7,7 +7,7 @@ from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch
 
 from tests.record_batches import CODECS, Row, record_batch, with_records
-from weir.transforms.kafka.inflate import InflationError, inflated
+from weir.transforms.kafka.inflate import InflationError, inflate
 from weir.transforms.kafka.parts import Limits, Unread, parts, whole
 from weir.transforms.kafka.record_batches import messages
 from weir.transforms.records import Withheld
@@ -86,23 +86,23 @@ def test_a_batch_that_ends_too_early_is_an_error_however_large():
 @pytest.mark.parametrize("codec", COMPRESSED)
 def test_no_piece_is_much_larger_than_asked_for(codec):
     data = record_batch([Row(0, value=b"x" * 3_000_000)], codec=codec)[61:]
-    pieces = list(inflated(CODECS[codec], memoryview(data), 64 << 10))
+    pieces = list(inflate(CODECS[codec], memoryview(data), 64 << 10))
     assert sum(map(len, pieces)) > 3_000_000
     assert max(map(len, pieces)) <= 64 << 10
 
 
 def test_a_gzip_of_several_members_is_read_to_its_end():
     data = gzip.compress(b"one") + gzip.compress(b"two")
-    assert b"".join(inflated(CODECS["gzip"], memoryview(data), 100)) == b"onetwo"
+    assert b"".join(inflate(CODECS["gzip"], memoryview(data), 100)) == b"onetwo"
 
 
 @pytest.mark.parametrize("codec", COMPRESSED)
 def test_what_is_not_of_its_codec_is_said_to_be_malformed(codec):
     with pytest.raises(InflationError, match="malformed"):
-        list(inflated(CODECS[codec], memoryview(b"garbage" * 20), 100))
+        list(inflate(CODECS[codec], memoryview(b"garbage" * 20), 100))
 
 
 def test_a_block_of_snappy_that_stands_for_too_much_is_not_begun():
     declares_a_gigabyte = b"\x80\x80\x80\x80\x04" + b"x" * 20
     with pytest.raises(InflationError, match="1,073,741,824 bytes"):
-        list(inflated(CODECS["snappy"], memoryview(declares_a_gigabyte), 100))
+        list(inflate(CODECS["snappy"], memoryview(declares_a_gigabyte), 100))

@@ -9,7 +9,7 @@ from scipy.stats import beta
 
 from tests.screen_posts import labelled, posts
 from weir.transforms.screen.archive import ScreenError
-from weir.transforms.screen.cold.extra_heads import folded
+from weir.transforms.screen.cold.extra_heads import with_heads
 from weir.transforms.screen.model import Screen
 from weir.transforms.screen.precision import (
     PrecisionCertificate,
@@ -20,7 +20,7 @@ from weir.transforms.screen.precision import (
     to_bytes,
 )
 from weir.transforms.screen.training.labelled import LabelledPost, LabelsError
-from weir.transforms.screen.training.precision_fit import Asked, independent
+from weir.transforms.screen.training.precision_fit import Asked, one_per_cluster
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train
 
@@ -112,7 +112,7 @@ def test_near_duplicates_count_once_and_speak_against_the_precision() -> None:
     scores = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
     labels = np.array([1, 1, 1, 0, np.nan, 0])
     cluster = np.array([0, 0, 2, 2, 2, 5])
-    scored, violates = independent(scores, labels, cluster, np.ones(6, bool))
+    scored, violates = one_per_cluster(scores, labels, cluster, np.ones(6, bool))
     assert scored.tolist() == [0.8, 0.6, 0.4]
     assert violates.tolist() == [True, False, False]
 
@@ -199,4 +199,4 @@ def test_a_provisional_threshold_for_a_head_that_is_not_there_is_damage(screen: 
 
 
 def test_a_head_keeps_its_provisional_threshold_beside_others(screen: Screen) -> None:
-    assert folded(screen, []).provisional == screen.provisional
+    assert with_heads(screen, []).provisional == screen.provisional

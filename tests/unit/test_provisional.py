@@ -45,7 +45,7 @@ from weir.transforms.write.flagged import (
     flagged_records,
     kinds_of,
     provisional_records,
-    trimmed,
+    trim,
 )
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -237,7 +237,7 @@ def test_a_flag_that_does_not_fit_is_trimmed_to_a_small_event_with_its_identity(
     long = flags_of("x" * 5000, "y" * 5000)
     record, _ = provisional_records(long, "flagged", "/weir/live")
     own, steps = record.headers[:7], 0
-    while (smaller := trimmed(record)) is not None:
+    while (smaller := trim(record)) is not None:
         assert smaller.size < record.size
         record, steps = smaller, steps + 1
         assert steps < 50

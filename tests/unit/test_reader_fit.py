@@ -70,7 +70,7 @@ def both(trained: Trained) -> ReadingScreen:
 def test_what_the_encoder_understands_is_found(both: ReadingScreen) -> None:
     reader = both.reader
     meanings = reader.meanings(*both.encoder.embed_whole(["atrocious", "harmless"]))
-    scores = reader.combined(np.full((2, 1), 0.1), meanings)
+    scores = reader.combine(np.full((2, 1), 0.1), meanings)
     assert scores[0, 0] > scores[1, 0]
 
 

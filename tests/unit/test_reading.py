@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.reading import Words, encoder, reader, screen
 from weir.transforms.screen import ScreenError
-from weir.transforms.screen.model import scored
+from weir.transforms.screen.model import score_all
 from weir.transforms.screen.reading.encoder import CHARACTERS, Encoder
 from weir.transforms.screen.reading.reader import READ_FROM, READER_FILE, Reader
 from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource, has_reader
@@ -163,7 +163,7 @@ def test_a_cold_head_in_the_place_of_a_trained_one_is_not_read() -> None:
 def test_what_has_nothing_to_read_is_not_read() -> None:
     words = Words()
     both = ReadingScreen.over(screen("a"), reader("a"), cast(Encoder, words))
-    found = scored([both], pa.array(["", "something bad", "\u200b"]))
+    found = score_all([both], pa.array(["", "something bad", "\u200b"]))
     assert words.read == ["something bad"]
     assert found.empty.tolist() == [True, False, True]
     assert found.scores[0][[0, 2], 0].tolist() == [0, 0]
@@ -182,4 +182,4 @@ def test_a_source_finds_both_stages_and_notices_another(
     before = source.stamp()
     reader("a", gate=0.7).save(tmp_path)
     assert source.stamp() != before
-    assert source.renewed().version != source.version
+    assert source.renew().version != source.version

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.pipelines.commands.replay import limited
+from weir.pipelines.commands.replay import limit_budget
 from weir.pipelines.replay.forecast import Judge, Measured, forecast, points
-from weir.pipelines.replay.showing import done_of, left, line
+from weir.pipelines.replay.showing import done_of, line, time_left
 from weir.transforms.judge.budget import UNLIMITED, Allowance, Budget
 from weir.transforms.process.live_numbers import Name, Snapshot
 
@@ -63,13 +63,13 @@ def test_what_is_over_the_budget_is_said():
 
 def test_a_budget_is_spread_over_the_slice_and_kept_in_any_case():
     expected = forecast(100_000, 1.0, None, MEASURED, MODEL, budget=5_000)
-    assert limited(UNLIMITED, expected) == Budget(share=0.25, requests=5_000)
-    assert limited(Budget(share=0.1), expected).share == 0.1
+    assert limit_budget(UNLIMITED, expected) == Budget(share=0.25, requests=5_000)
+    assert limit_budget(Budget(share=0.1), expected).share == 0.1
 
 
 def test_a_budget_that_suffices_defers_nothing():
     expected = forecast(100_000, 1.0, None, MEASURED, MODEL, budget=50_000)
-    assert limited(UNLIMITED, expected) == Budget(requests=50_000)
+    assert limit_budget(UNLIMITED, expected) == Budget(requests=50_000)
 
 
 def test_after_so_many_requests_none_is_made():
@@ -103,9 +103,9 @@ def test_posts_that_wait_for_the_judge_are_not_done():
 
 
 def test_the_time_left_follows_the_rate_so_far():
-    assert left(250, 1000, 60.0) == timedelta(seconds=180)
-    assert left(0, 1000, 60.0) is None
-    assert left(2000, 1000, 60.0) == timedelta(0)
+    assert time_left(250, 1000, 60.0) == timedelta(seconds=180)
+    assert time_left(0, 1000, 60.0) is None
+    assert time_left(2000, 1000, 60.0) == timedelta(0)
 
 
 def test_a_line_says_how_far_it_is():

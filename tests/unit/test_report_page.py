@@ -13,7 +13,7 @@ from tests.hostile import READABLE
 from tests.hostile_posts import POSTS
 from tests.report_figures import figures
 from weir.pipelines.report.charts import HEIGHT, WIDTH, ceiling, columns, line, short
-from weir.pipelines.report.page import interval, page, share, shown
+from weir.pipelines.report.page import excerpt, interval, page, share
 from weir.transforms.screen.live_recall import Estimate
 
 MADE = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)
@@ -127,16 +127,16 @@ def test_what_is_not_known_is_not_shown_as_a_number():
 @given(st.text())
 def test_what_is_shown_neither_commands_nor_turns_the_text_round(text):
     assert not re.search(
-        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown(text, 50)
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", excerpt(text, 50)
     )
-    assert len(shown(text, 50)) <= 50
+    assert len(excerpt(text, 50)) <= 50
 
 
 @pytest.mark.parametrize("name", READABLE)
 def test_every_post_can_be_shown(name):
-    assert shown(READABLE[name].decode(), 400) in (
+    assert excerpt(READABLE[name].decode(), 400) in (
         READABLE[name].decode(),
-        shown(READABLE[name].decode(), 400),
+        excerpt(READABLE[name].decode(), 400),
     )
 
 

@@ -13,9 +13,9 @@ from weir.transforms.screen.route import (
     FORCED,
     Heads,
     ScreenSettings,
-    audited,
+    draw_pairs,
+    draw_posts,
     routes,
-    sampled,
 )
 from weir.transforms.text.features import BUCKETS
 
@@ -64,26 +64,26 @@ def test_a_set_without_policies_has_no_routes(screen: Screen) -> None:
 
 def test_the_audit_takes_its_share_and_always_the_same_posts() -> None:
     ids = pa.array([f"post-{n}" for n in range(20_000)])
-    sample = audited(ids, 0.05, "")
+    sample = draw_posts(ids, 0.05, "")
     assert abs(sample.mean() - 0.05) < 0.01
-    assert np.array_equal(sample[100:], audited(ids.slice(100), 0.05, ""))
+    assert np.array_equal(sample[100:], draw_posts(ids.slice(100), 0.05, ""))
 
 
 def test_another_salt_draws_another_sample() -> None:
     ids = pa.array([f"post-{n}" for n in range(2000)])
-    assert not np.array_equal(audited(ids, 0.5, "one"), audited(ids, 0.5, "two"))
+    assert not np.array_equal(draw_posts(ids, 0.5, "one"), draw_posts(ids, 0.5, "two"))
 
 
 def test_pairs_are_drawn_at_rates_of_their_own_and_those_of_a_low_one_at_a_higher_one_too() -> None:
     ids = pa.array([f"post-{n}" for n in range(20_000)])
-    drawn = sampled(ids, np.tile([0.02, 0.05], (20_000, 1)), "")
+    drawn = draw_pairs(ids, np.tile([0.02, 0.05], (20_000, 1)), "")
     assert np.abs(drawn.mean(axis=0) - [0.02, 0.05]).max() < 0.01
     assert not (drawn[:, 0] & ~drawn[:, 1]).any()
 
 
 @pytest.mark.parametrize(("rate", "share"), [(0.0, 0.0), (1.0, 1.0)])
 def test_no_audit_and_a_full_audit_are_exact(rate: float, share: float) -> None:
-    assert audited(pa.array([f"post-{n}" for n in range(500)]), rate, "").mean() == share
+    assert draw_posts(pa.array([f"post-{n}" for n in range(500)]), rate, "").mean() == share
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])

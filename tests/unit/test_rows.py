@@ -5,7 +5,14 @@ import pytest
 
 from weir.transforms.records import DEAD_LETTER, SCREENING
 from weir.transforms.write.bigquery.appender import Refused
-from weir.transforms.write.bigquery.rows import ROWS, as_json, cut, joined, project, refused_letters
+from weir.transforms.write.bigquery.rows import (
+    ROWS,
+    as_json,
+    cut,
+    join_batches,
+    project,
+    refused_letters,
+)
 
 NAMES = ["topic", "partition", "offset"]
 
@@ -48,7 +55,7 @@ def test_rows_are_cut_into_parts_that_a_request_can_hold():
     texts = ["x" * 900_000] * 5 + ["y"] * 1000
     rows = pa.record_batch({"text": pa.array(texts)})
     parts = list(cut(rows, most_bytes=2 << 20))
-    assert joined(parts).equals(rows)
+    assert join_batches(parts).equals(rows)
     assert max(part.nbytes for part in parts) <= 2 << 20
     assert len(parts) < 12
 

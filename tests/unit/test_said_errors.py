@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from weir.infra.local import StackError
 from weir.infra.local.downloads import cache_folder
 from weir.pipelines.commands.cli import app
-from weir.pipelines.errors import OptionError, reported
+from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.runners import job_options
 from weir.pipelines.runners.flink import _state_folder
 
 
 def said(capsys, act):
-    with pytest.raises(SystemExit) as ended, reported():
+    with pytest.raises(SystemExit) as ended, report_errors():
         act()
     assert ended.value.code == 2
     return capsys.readouterr().err
@@ -31,7 +31,7 @@ def test_an_extra_that_is_not_installed_is_named_with_its_command(capsys):
 
 
 def test_a_module_that_no_extra_has_is_a_defect():
-    with pytest.raises(ModuleNotFoundError), reported():
+    with pytest.raises(ModuleNotFoundError), report_errors():
         importlib.import_module("weir.no_such_module")
 
 

@@ -15,7 +15,7 @@ from weir.pipelines.screening.measure import sample
 from weir.policies.loading import LIBRARY
 from weir.transforms.screen.model import Screen
 from weir.transforms.screen.selectivity import SHARES, Selectivity
-from weir.transforms.screen.thresholds.allocation import divided
+from weir.transforms.screen.thresholds.allocation import divide
 from weir.transforms.text.features import BUCKETS, matrix
 
 
@@ -139,7 +139,7 @@ def test_known_scores_ask_for_the_requests_that_were_asked_for(
     error = 3 * np.sqrt(2 * asked * 1000 / 1500)
     assert found["requests_per_1000"] == pytest.approx(asked, abs=error)
     # The first head is full with a fiftieth; the rest of the requests is for the second.
-    shares = divided(asked / 1000 - 0.02, [np.array(each) for each in _curves(folder)])
+    shares = divide(asked / 1000 - 0.02, [np.array(each) for each in _curves(folder)])
     for policy, share in zip(found["policies"], shares.tolist(), strict=True):
         assert policy["requests_per_1000"] == pytest.approx(1000 * share + 10, abs=error)
 

@@ -126,8 +126,8 @@ def test_other_thresholds_have_no_certificates(small: Screen) -> None:
 
 
 def test_heads_of_policies_that_are_gone_are_named_and_counted(small: Screen) -> None:
-    assert small.gone(["policy-0", "policy-1", "policy-2", "other"]) is None
-    sentence = small.gone(["policy-1"])
+    assert small.gone_heads(["policy-0", "policy-1", "policy-2", "other"]) is None
+    sentence = small.gone_heads(["policy-1"])
     assert sentence == (
         "2 of the screen's heads are for policies that are not there (policy-0, policy-2); "
         "they are ignored."

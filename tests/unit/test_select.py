@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.transforms.read.partitions import Slice
-from weir.transforms.screen.route import audited
+from weir.transforms.screen.route import draw_posts
 from weir.transforms.select import Decided, Replayed, Selection, fingerprints
-from weir.transforms.select.step import weighed
+from weir.transforms.select.step import weigh
 
 IDS = pa.array([f"post-{n}" for n in range(20_000)])
 
@@ -30,7 +30,7 @@ def test_a_sample_is_the_same_every_time_and_part_of_every_larger_one():
 
 
 def test_a_sample_is_drawn_apart_from_the_audit():
-    both = Selection(0.1).mask(IDS) & audited(IDS, 0.1, "")
+    both = Selection(0.1).mask(IDS) & draw_posts(IDS, 0.1, "")
     assert 140 < both.sum() < 260
 
 
@@ -66,7 +66,7 @@ def test_a_row_of_a_sample_says_how_likely_it_was_there():
     rows = pa.RecordBatch.from_pydict(
         {"route": ["escalate", "audit"], "inclusion_probability": pa.array([1.0, 0.01])}
     )
-    assert weighed(rows, 0.1)["inclusion_probability"].to_pylist() == pytest.approx([0.1, 0.001])
+    assert weigh(rows, 0.1)["inclusion_probability"].to_pylist() == pytest.approx([0.1, 0.001])
 
 
 def test_decided_offsets_are_known_by_partition():

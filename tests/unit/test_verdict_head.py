@@ -5,9 +5,9 @@ import pyarrow as pa
 
 from tests import cold_posts
 from tests.cold_posts import SAFE, VIOLATING, stream
-from weir.transforms.screen.cold.extra_heads import folded
+from weir.transforms.screen.cold.extra_heads import with_heads
 from weir.transforms.screen.cold.fit import ColdSettings, ColdStarter, Labelled, Stream
-from weir.transforms.screen.cold.verdict_head import Judged, half_and_half, learned
+from weir.transforms.screen.cold.verdict_head import Judged, half_and_half, learn_from_verdicts
 
 EXAMPLES = Labelled((*VIOLATING[:3], *SAFE[:3]), np.repeat([True, False], 3))
 
@@ -26,10 +26,12 @@ def test_what_is_learned_beats_a_ranking_by_chance() -> None:
     def chance(texts) -> np.ndarray:
         return np.random.default_rng(1).random(len(texts))
 
-    head, decision = learned(starter, "cheats", EXAMPLES, judged(), chance, ColdSettings())
+    head, decision = learn_from_verdicts(
+        starter, "cheats", EXAMPLES, judged(), chance, ColdSettings()
+    )
     assert decision.promoted
     texts = pa.array(["i am selling an aimbot, undetected", "the figs in row 5 need water"])
-    bad, good = folded(base, [head]).score(texts)[:, -1]
+    bad, good = with_heads(base, [head]).score(texts)[:, -1]
     assert bad > good
 
 
@@ -39,7 +41,7 @@ def test_what_is_learned_is_not_promoted_over_a_perfect_ranking() -> None:
     def knows(texts) -> np.ndarray:
         return np.array(["aimbot" in text for text in texts], float)
 
-    _, decision = learned(starter, "cheats", EXAMPLES, judged(), knows, ColdSettings())
+    _, decision = learn_from_verdicts(starter, "cheats", EXAMPLES, judged(), knows, ColdSettings())
     assert not decision.promoted
 
 

@@ -12,7 +12,7 @@ from weir.infra.local.children import free_ports
 from weir.pipelines.errors import OptionError
 from weir.pipelines.monitoring import logs, status
 from weir.pipelines.monitoring import prometheus as metrics
-from weir.pipelines.monitoring.status import local_jobs, published, status_of
+from weir.pipelines.monitoring.status import local_jobs, publish, status_of
 from weir.pipelines.monitoring.status_view import status_view
 from weir.pipelines.options.running import WatchOptions
 from weir.transforms.process.live_numbers import LIVE, Live, Name
@@ -41,7 +41,7 @@ def test_the_status_holds_what_a_person_asks_for(numbers):
 
 def test_a_job_is_listed_while_it_runs_and_not_afterwards(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    with published("nightly", every_seconds=0.01):
+    with publish("nightly", every_seconds=0.01):
         while not local_jobs():
             pass
         (job,) = local_jobs()
@@ -53,7 +53,7 @@ def test_a_job_that_cannot_write_says_so_once_and_tries_again(tmp_path, monkeypa
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     in_the_way = status.folder() / f"{os.getpid()}.part"
     in_the_way.mkdir()  # as good as a full disk
-    with published("nightly", every_seconds=0.01):
+    with publish("nightly", every_seconds=0.01):
         while not caplog.records:
             time.sleep(0.01)
         in_the_way.rmdir()
@@ -121,7 +121,7 @@ def test_prometheus_reads_the_numbers_on_loopback():
     LIVE.add(Name("policy_violates", (("policy", "spam"),)), 3)
     LIVE.observe(Name("latency_ms", (("route", "clear"),)), [30.0, 700.0])
     with (
-        metrics.served("127.0.0.1", port),
+        metrics.serve("127.0.0.1", port),
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer,
     ):
         lines = answer.read().decode().splitlines()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weir.transforms.screen.model import Screen, scored
+from weir.transforms.screen.model import Screen, score_all
 from weir.transforms.text.features import BUCKETS, matrix
 from weir.transforms.text.windows import LONG, WINDOW, views
 
@@ -73,7 +73,7 @@ def test_every_byte_of_a_long_row_is_in_a_window(rows):
 
 
 def test_a_row_too_long_for_one_piece_has_the_language_and_the_score_of_a_post():
-    found = scored([SCREEN], column("", CALM * 4000 + THREAT))
+    found = score_all([SCREEN], column("", CALM * 4000 + THREAT))
     assert found.empty.tolist() == [True, False]
     assert found.scores[0][1, 0] > 0.7
-    assert found.languages[1] == scored([SCREEN], column(CALM)).languages[0]
+    assert found.languages[1] == score_all([SCREEN], column(CALM)).languages[0]

@@ -46,7 +46,7 @@ class Posts:
     authors: Sequence[str | None] | None = None  # pseudonyms; None where they are not asked for
 
 
-def without(batch: pa.RecordBatch, failures: Sequence[Failure]) -> pa.RecordBatch:
+def drop_failures(batch: pa.RecordBatch, failures: Sequence[Failure]) -> pa.RecordBatch:
     """Return the batch less the rows that failed."""
     if not failures:
         return batch
@@ -57,7 +57,7 @@ def without(batch: pa.RecordBatch, failures: Sequence[Failure]) -> pa.RecordBatc
 
 def outcome(batch: pa.RecordBatch, posts: Posts, failures: Sequence[Failure]) -> Decoded:
     """Return what became of a MESSAGE batch: what was decoded of the rows that did not fail."""
-    readable = without(batch, failures)
+    readable = drop_failures(batch, failures)
     rows = readable.num_rows
     own = pa.nulls(rows, TIMESTAMP) if posts.times is None else own_times(posts.times)
     columns = {

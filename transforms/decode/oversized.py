@@ -22,7 +22,7 @@ _ERRORS = {
 _TOO_LARGE = "post_too_large"
 
 
-def oversized(messages: pa.RecordBatch, most_bytes: int) -> list[Failure]:
+def find_oversized(messages: pa.RecordBatch, most_bytes: int) -> list[Failure]:
     """Return a failure for each message that was not read, or whose value has too many bytes."""
     values: Any = messages["value"]
     withheld: Any = messages["withheld"]
@@ -47,7 +47,7 @@ def within(
     """Return the function with messages that are too large taken out, as failures."""
 
     def decoded(messages: pa.RecordBatch) -> Decoded:
-        large = oversized(messages, most_bytes)
+        large = find_oversized(messages, most_bytes)
         if not large:
             return decode(messages)
         rows = np.delete(np.arange(messages.num_rows), [failure.row for failure in large])

@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 
 from weir.transforms.decode.decoded import LONGEST_ID, LONGEST_LANGUAGE, Failure
-from weir.transforms.decode.oversized import MAX_POST_BYTES, oversized
+from weir.transforms.decode.oversized import MAX_POST_BYTES, find_oversized
 from weir.transforms.identity import decision_id
 from weir.transforms.kafka.outbox import Record
 from weir.transforms.records import ESCALATION, LEFT_OUT, Stage
@@ -119,7 +119,7 @@ def _body(row: dict[str, Any], origin: Origin) -> _Body:
     )
 
 
-def shortened(record: Record) -> Record | None:
+def shorten(record: Record) -> Record | None:
     """Return the record with less in it, marked as truncated; None where nothing can go.
 
     First the message that the post came in goes (it stays at its position), then half of the text,
@@ -146,9 +146,9 @@ class Decoded:
     failures: tuple[Failure, ...]
 
 
-def decoded(messages: pa.RecordBatch) -> Decoded:
+def decode_escalations(messages: pa.RecordBatch) -> Decoded:
     """Read each message as an escalation."""
-    failures = oversized(messages, MAX_POST_BYTES)  # Weir's own have 1 MB at most
+    failures = find_oversized(messages, MAX_POST_BYTES)  # Weir's own have 1 MB at most
     rows, large = [], {failure.row for failure in failures}
     for number, value in enumerate(messages["value"].to_pylist()):
         if number in large:

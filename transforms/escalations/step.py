@@ -13,8 +13,13 @@ from weir.transforms.accounts import account_for_dead_letters
 from weir.transforms.coders import slices
 from weir.transforms.counts import counter, policy_counter
 from weir.transforms.dead_letters import dead_letters
-from weir.transforms.decode.decoded import without
-from weir.transforms.escalations.message import Origin, decoded, escalation_records, shortened
+from weir.transforms.decode.decoded import drop_failures
+from weir.transforms.escalations.message import (
+    Origin,
+    decode_escalations,
+    escalation_records,
+    shorten,
+)
 from weir.transforms.kafka.outbox import MAX_RECORD_BYTES
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.sink import ProduceToKafka
@@ -43,7 +48,7 @@ class WriteEscalations(ProduceToKafka):
         super().__init__(
             settings,
             partial(escalation_records, topic=topic, origin=origin),
-            shrink=shortened,
+            shrink=shorten,
             tally=partial(_tally, count),
             max_record_bytes=max_record_bytes,
         )
@@ -77,8 +82,8 @@ class _ReadDoFn(beam.DoFn):
         self._origin = {"run": run, "cluster": cluster}
 
     def process(self, messages: pa.RecordBatch) -> Iterator[Any]:
-        read = decoded(messages)
-        PROGRESS.carry(without(messages, read.failures), read.escalations)
+        read = decode_escalations(messages)
+        PROGRESS.carry(drop_failures(messages, read.failures), read.escalations)
         if read.escalations.num_rows:
             _count(read.escalations)
             WAITING.add(read.escalations)

@@ -1,7 +1,14 @@
 """Files of posts and labels: CSV, JSON and Parquet, read whole or refused with the line."""
 
 from weir.transforms.files.read import read_content, read_file
-from weir.transforms.files.records import Fault, FileError, NoColumnError, Record, Records, listed
+from weir.transforms.files.records import (
+    Fault,
+    FileError,
+    NoColumnError,
+    Record,
+    Records,
+    list_faults,
+)
 
 __all__ = [
     "Fault",
@@ -9,7 +16,7 @@ __all__ = [
     "NoColumnError",
     "Record",
     "Records",
-    "listed",
+    "list_faults",
     "read_content",
     "read_file",
 ]

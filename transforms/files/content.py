@@ -37,7 +37,7 @@ _WESTERN = frozenset(
 _FOREIGN = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\x80-\xff]{3}")
 
 
-def unpacked(path: Path) -> bytes:
+def unpack(path: Path) -> bytes:
     """Return a file's bytes, out of gzip, Zstandard, bzip2 or xz by what it begins with.
 
     FileError where it cannot be read to its end, is too large, or holds no rows by its kind.

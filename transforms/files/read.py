@@ -31,7 +31,7 @@ def read_file(path: Path, wanted: Sequence[str]) -> Records:
     The kind is known by what the file holds before its name. ``wanted`` are the columns that are
     asked for, the one that must be there first. FileError where the file as a whole cannot be read.
     """
-    return read_content(contents.unpacked(path), path.name, wanted)
+    return read_content(contents.unpack(path), path.name, wanted)
 
 
 def read_content(content: bytes, name: str, wanted: Sequence[str]) -> Records:

@@ -82,19 +82,21 @@ class Records:
         """Return line and columns of every record; FileError where one is no JSON object."""
         rows = [(record.line, record.fields()) for record in self.records]
         if broken := [Fault(line, line, NO_OBJECT) for line, fields in rows if fields is None]:
-            raise FileError(f"{self.name}: {listed(broken)}. Nothing of the file was used")
+            raise FileError(f"{self.name}: {list_faults(broken)}. Nothing of the file was used")
         return [(line, fields) for line, fields in rows if fields is not None]
 
     def sound(self) -> "Records":
         """Return the file itself where it has rows and no fault; FileError for any other."""
         if self.faults:
-            raise FileError(f"{self.name}: {listed(self.faults)}. Nothing of the file was used")
+            raise FileError(
+                f"{self.name}: {list_faults(self.faults)}. Nothing of the file was used"
+            )
         if not self.records:
             raise FileError(f"{self.name}: it holds no rows")
         return self
 
 
-def listed(faults: Sequence[Fault]) -> str:
+def list_faults(faults: Sequence[Fault]) -> str:
     """Return the first few faults, and how many there are besides."""
     named = "; ".join(map(str, faults[:_NAMED]))
     return named + (f"; and {len(faults) - _NAMED:,} more" if len(faults) > _NAMED else "")

@@ -170,7 +170,7 @@ class Allowance:
             self._withdraw(count)
             return count
 
-    def spent(self, tokens: int | None) -> None:
+    def spend(self, tokens: int | None) -> None:
         """Say what one of the requests took; None, where nobody counted, is as much as usual."""
         if self._tokens is None:
             return

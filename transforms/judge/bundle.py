@@ -152,11 +152,11 @@ class Bundle:
         row, policy = asked.escalated.row, asked.escalated.policy
         lane = self._lane(asked)
         if isinstance(answer, Failed):
-            lane.allowance.spent(None)
+            lane.allowance.spend(None)
             self._wait(self._equals_of(asked))
             yield Dead(row, answer)
             return
-        lane.allowance.spent(_computed(answer))
+        lane.allowance.spend(_computed(answer))
         said = read(answer, policy, result.latency_ms, asked.read, asked.tokens_cut)
         verdict = said.verdict
         if verdict.outcome != Outcome.VIOLATES and len(asked.unread) > 1:

@@ -40,7 +40,7 @@ from weir.transforms.judge.rows import (
 )
 from weir.transforms.judge.shared import ENGINES
 from weir.transforms.process.backlog import WAITING
-from weir.transforms.process.garbage import settle
+from weir.transforms.process.garbage import freeze_objects
 from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import Mode
@@ -138,7 +138,7 @@ class _Judge(beam.DoFn):
             self._shared.engine.name,
             self._shared.engine.model,
         )
-        settle("judge")
+        freeze_objects("judge")
 
     def start_bundle(self) -> None:
         if self._bundle is not None:

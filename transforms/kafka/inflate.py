@@ -24,7 +24,7 @@ class InflationError(ValueError):
     """What is compressed cannot be read; the message says why."""
 
 
-def inflated(codec: int, data: memoryview, piece_bytes: int) -> Iterator[bytes]:
+def inflate(codec: int, data: memoryview, piece_bytes: int) -> Iterator[bytes]:
     """Yield what the data of a record batch stands for; ``codec`` is Kafka's number of it.
 
     Raises InflationError where the data is not of that codec, or a block of it is too large.

@@ -94,7 +94,7 @@ class Outbox:
     def send(self, record: Record) -> None:
         """Send the record, settling first what is too much to hold."""
         if len(self._pending) >= _MOST_RECORDS or self._pending_bytes >= _MOST_BYTES:
-            self.settle()
+            self.flush()
         while record.size > self._max_record_bytes - _OVERHEAD:
             smaller = self._smaller(record, MessageSizeTooLargeError())
             if smaller is None:
@@ -103,7 +103,7 @@ class Outbox:
         self._pending.append((record, self._started(record)))
         self._pending_bytes += record.size
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Return when every record sent so far is acknowledged; ProduceError when one cannot be."""
         attempt = 0
         while failed := self._failures():

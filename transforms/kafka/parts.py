@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch
 
-from weir.transforms.kafka.inflate import InflationError, inflated
+from weir.transforms.kafka.inflate import InflationError, inflate
 from weir.transforms.kafka.record_batches import RawBatch
 from weir.transforms.kafka.varints import varint
 from weir.transforms.records import LARGEST_MESSAGE, Withheld
@@ -84,7 +84,7 @@ class _Window:
         self._batch, self._limits = batch, limits
         data = memoryview(batch._buffer)[batch._pos :]
         piece_bytes = min(_PIECE_BYTES, limits.part_bytes)
-        self._pieces = inflated(batch.compression_type, data, piece_bytes)
+        self._pieces = inflate(batch.compression_type, data, piece_bytes)
         self._held = bytearray()
         self.more = True  # may follow
         self.read = 0  # bytes so far

@@ -46,7 +46,7 @@ class Mechanism(StrEnum):
     SCRAM_SHA_512 = "SCRAM-SHA-512"
 
 
-def named(kind: type[Named], option: str, text: str) -> Named:
+def member(kind: type[Named], option: str, text: str) -> Named:
     """Return the member of that name, in any case; SourceError where there is none."""
     for each in kind:
         if each.value == text.strip().upper():

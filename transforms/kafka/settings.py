@@ -15,7 +15,7 @@ from weir.transforms.kafka.security import (
     Protocol,
     check_files,
     check_login,
-    named,
+    member,
     tls,
 )
 from weir.transforms.process.private_logs import withhold_content
@@ -41,12 +41,12 @@ class KafkaSettings:
     ssl_keyfile: str | None = None
     ssl_check_hostname: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    cluster_id: str | None = None  # as the brokers say, see ``identified``
+    cluster_id: str | None = None  # as the brokers say, see ``with_cluster_id``
 
     def __post_init__(self) -> None:
-        protocol = named(Protocol, "--security-protocol", self.security_protocol)
+        protocol = member(Protocol, "--security-protocol", self.security_protocol)
         mechanism = (
-            named(Mechanism, "--sasl-mechanism", self.sasl_mechanism)
+            member(Mechanism, "--sasl-mechanism", self.sasl_mechanism)
             if self.sasl_mechanism is not None
             else None
         )
@@ -117,7 +117,7 @@ class KafkaSettings:
         return KafkaAdminClient(**self.client_config())
 
 
-def identified(settings: KafkaSettings) -> KafkaSettings:
+def with_cluster_id(settings: KafkaSettings) -> KafkaSettings:
     """Return the settings with the cluster's own id, where its brokers have one."""
     with closing(settings.admin()) as admin:
         return replace(settings, cluster_id=admin.describe_cluster().get("cluster_id"))

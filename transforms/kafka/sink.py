@@ -71,7 +71,7 @@ class _ProduceDoFn(beam.DoFn):
         self._sent.update(self._tally(rows))
 
     def finish_bundle(self) -> None:
-        self._outbox.settle()
+        self._outbox.flush()
         for each in self._positions:
             PROGRESS.release(each)
         for name, count in self._sent.items():

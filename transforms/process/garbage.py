@@ -10,7 +10,7 @@ from functools import cache
 
 
 @cache
-def settle(step: str) -> None:  # noqa: ARG001 - remembered by it
+def freeze_objects(step: str) -> None:  # noqa: ARG001 - remembered by it
     """Leave all there is now out of the search: once a process for each step, after its setup.
 
     Not more often: what is garbage by the next time would be kept too.

@@ -46,7 +46,7 @@ class ReloadedScreen:
 
     def read(self) -> LoadedScreen:
         """Return the screen that is there now; ScreenError where it cannot be used."""
-        source = self.screen.renewed()
+        source = self.screen.renew()
         return LoadedScreen(source, source.screen())
 
     def versions(self, value: LoadedScreen) -> dict[str, str]:

@@ -196,7 +196,7 @@ class Screen:
         """Return what is promised of a policy's head, None where nobody calibrated it."""
         return next((each for each in self.certificates if each.policy_id == policy_id), None)
 
-    def gone(self, policy_ids: Collection[str]) -> str | None:
+    def gone_heads(self, policy_ids: Collection[str]) -> str | None:
         """Return a sentence on the heads of policies that are not there, None where all are.
 
         Such a head is scored for nothing, and nothing else.
@@ -213,7 +213,7 @@ class Screen:
         """Return (rows, heads) scores in [0, 1]: the same for a row alone and in any batch."""
         return scores_of([self], texts)[0]
 
-    def rescored(self, scores: Floats, texts: pa.StringArray) -> Floats:  # noqa: ARG002 - for others
+    def rescore(self, scores: Floats, texts: pa.StringArray) -> Floats:  # noqa: ARG002 - for others
         """Return the heads' scores; a screen that reads some of the texts again changes them."""
         return scores
 
@@ -282,10 +282,10 @@ class Scored:
 
 def scores_of(screens: Sequence[Screen], texts: pa.StringArray) -> list[Floats]:
     """Return the (rows, heads) scores of every screen, as ``Screen.score`` gives them."""
-    return scored(screens, texts).scores
+    return score_all(screens, texts).scores
 
 
-def scored(screens: Sequence[Screen], texts: pa.StringArray) -> Scored:
+def score_all(screens: Sequence[Screen], texts: pa.StringArray) -> Scored:
     """Return what every screen makes of posts. The features, most of the cost, are taken once.
 
     A long post has the highest score of itself and its windows, so that none hides in filler.
@@ -314,11 +314,11 @@ def _rescored(
 ) -> Floats:
     """Return a screen's final scores; what has nothing to read gets 0, and is not read again."""
     if not empty.any():
-        return screen.rescored(first, texts)
+        return screen.rescore(first, texts)
     readable = np.flatnonzero(~empty)
     column: Any = texts
     final = np.zeros(first.shape)
-    final[readable] = screen.rescored(first[readable], column.take(pa.array(readable)))
+    final[readable] = screen.rescore(first[readable], column.take(pa.array(readable)))
     return final
 
 
@@ -342,7 +342,7 @@ class ScreenSource:
         """Return the screen, loaded once a process; ScreenError where it is another by now."""
         return _loaded(self)
 
-    def renewed(self) -> "ScreenSource":
+    def renew(self) -> "ScreenSource":
         """Return the source of what is there now; ScreenError if it is unsound."""
         return ScreenSource.of(self.path)
 

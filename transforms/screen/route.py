@@ -63,7 +63,7 @@ class Heads:
         return chosen
 
 
-def audited(content_ids: pa.StringArray, rate: float, salt: str) -> npt.NDArray[np.bool_]:
+def draw_posts(content_ids: pa.StringArray, rate: float, salt: str) -> npt.NDArray[np.bool_]:
     """Return which posts the random sample takes: the same ones however often they are read.
 
     Every id is taken with probability ``rate``, by a hash that nothing but id and salt decides.
@@ -78,7 +78,7 @@ def audited(content_ids: pa.StringArray, rate: float, salt: str) -> npt.NDArray[
     return draws < np.uint64(int(rate * 2**64))
 
 
-def sampled(content_ids: pa.StringArray, rates: Floats, salt: str) -> npt.NDArray[np.bool_]:
+def draw_pairs(content_ids: pa.StringArray, rates: Floats, salt: str) -> npt.NDArray[np.bool_]:
     """Return which pairs of a post and a policy the sample takes at their (rows, policies) rates.
 
     A post that is taken at a rate is taken at every higher one.
@@ -86,7 +86,7 @@ def sampled(content_ids: pa.StringArray, rates: Floats, salt: str) -> npt.NDArra
     taken = np.zeros(rates.shape, bool)
     for rate in np.unique(rates).tolist():
         at_rate = rates == rate
-        taken |= at_rate & audited(content_ids, rate, salt)[:, None]
+        taken |= at_rate & draw_posts(content_ids, rate, salt)[:, None]
     return taken
 
 
@@ -109,6 +109,6 @@ def routes(
     return codes
 
 
-def judged(codes: Codes) -> npt.NDArray[np.bool_]:
+def goes_to_judge(codes: Codes) -> npt.NDArray[np.bool_]:
     """Return which pairs of post and policy go to the judge."""
     return np.asarray((codes != CLEAR) & (codes != EMPTY))

@@ -14,7 +14,7 @@ from weir.transforms.identity import decision_ids
 from weir.transforms.records import ESCALATION, SCREENING, post_bytes
 from weir.transforms.screen.model import Floats
 from weir.transforms.screen.provisional import Ids
-from weir.transforms.screen.route import AUDIT, ROUTES, Codes, ScreenSettings, judged
+from weir.transforms.screen.route import AUDIT, ROUTES, Codes, ScreenSettings, goes_to_judge
 from weir.transforms.text.languages import GROUPS, Groups
 
 ESCALATION_ROWS = 32
@@ -76,7 +76,7 @@ def screenings(
         "mode": pa.repeat(str(settings.mode), rows),
         "shadow_policies": _in_shadow(policies, rows),
         "recorded_probability": pa.array(
-            recording(settings, codes) if recorded is None else recorded
+            recorded_probability(settings, codes) if recorded is None else recorded
         ),
         "record_cleared": pa.repeat(settings.record_cleared, rows),
         "stages": pa.array(stages, pa.int64()),
@@ -93,9 +93,9 @@ def screenings(
     )
 
 
-def recording(settings: ScreenSettings, *decided: Codes) -> Floats:
+def recorded_probability(settings: ScreenSettings, *decided: Codes) -> Floats:
     """Return each post's chance to be stored: below 1 where all that was decided is to clear it."""
-    cleared = ~np.logical_or.reduce([judged(codes).any(axis=1) for codes in decided])
+    cleared = ~np.logical_or.reduce([goes_to_judge(codes).any(axis=1) for codes in decided])
     return np.where(cleared, settings.record_cleared, 1.0)
 
 
@@ -124,7 +124,7 @@ def escalations(
 
     One policy's posts stay together because the judge reads the policy once for all of them.
     """
-    policy, row = np.nonzero(judged(codes).T)
+    policy, row = np.nonzero(goes_to_judge(codes).T)
     if not len(row):
         return
     ids = pa.array([p.policy_id for p in policies.policies], pa.string())

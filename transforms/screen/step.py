@@ -16,12 +16,12 @@ from weir.policies.source import PolicySource
 from weir.transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
 from weir.transforms.counts import ages, counter, latency, policy_counter, surges
 from weir.transforms.process.backlog import WAITING
-from weir.transforms.process.garbage import settle
+from weir.transforms.process.garbage import freeze_objects
 from weir.transforms.process.offset_ledger import PROGRESS, positions
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import Route
 from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
-from weir.transforms.screen.model import Floats, ScreenSource, scored
+from weir.transforms.screen.model import Floats, ScreenSource, score_all
 from weir.transforms.screen.provisional import (
     Ids,
     ProvisionalSettings,
@@ -36,11 +36,11 @@ from weir.transforms.screen.route import (
     ESCALATE,
     Codes,
     ScreenSettings,
-    judged,
+    draw_pairs,
+    goes_to_judge,
     routes,
-    sampled,
 )
-from weir.transforms.screen.rows import escalations, recording, screenings, take
+from weir.transforms.screen.rows import escalations, recorded_probability, screenings, take
 from weir.transforms.screen.thresholds.applied import UNSEEN_AUDITS, Applied, Decided, StreamShares
 from weir.transforms.screen.thresholds.group import Reason
 from weir.transforms.screen.thresholds.rows import deferrals, threshold_rows
@@ -80,7 +80,7 @@ class _Screen(beam.DoFn):
         self._seen: tuple[Any, ...] = (None, None, None)
         self._told: set[str] = set()  # versions of thresholds whose rows have gone out
         self._take()
-        settle("screen")
+        freeze_objects("screen")
 
     def teardown(self) -> None:
         self.applied: list[Applied] = []  # so that nothing holds their thresholds
@@ -115,17 +115,17 @@ class _Screen(beam.DoFn):
         settings = self.settings
         texts: Any = content["text"]
         contents: Any = content["content_id"]
-        read = scored(self.screens, texts)
+        read = score_all(self.screens, texts)
         found = zip(self.applied, read.scores, strict=True)
         decided, *shadows = [applied.decide(each, read) for applied, each in found]
         rates = np.where(decided.unseen, UNSEEN_AUDITS, 1.0) * settings.audit_rate
         rates = np.minimum(rates, 1.0)
-        sample = sampled(contents, rates, settings.audit_salt)
+        sample = draw_pairs(contents, rates, settings.audit_salt)
         scores, codes = decided.scores, routes(decided.scores, decided.heads, sample, read.empty)
         over = decided.over & (codes == ESCALATE)
         self._count(codes, over)
         self._time(content, codes)
-        escalated, _ = np.nonzero(judged(codes))
+        escalated, _ = np.nonzero(goes_to_judge(codes))
         PROGRESS.hold(take(positions(content), escalated))  # before the screenings are let go
         ids = None
         if self.provisional is not None:
@@ -137,7 +137,7 @@ class _Screen(beam.DoFn):
         shadow_codes = [routes(each.scores, each.heads, unaudited, read.empty) for each in shadows]
         for _ in shadow_codes:
             PROGRESS.hold(positions(content))  # a row more each
-        recorded = recording(settings, codes, *shadow_codes)
+        recorded = recorded_probability(settings, codes, *shadow_codes)
         rows = [
             screenings(
                 content,
@@ -186,7 +186,7 @@ class _Screen(beam.DoFn):
             if not news:
                 continue
             self._told.update(standing.version for standing in news)
-            told = [(standing, *moved) for standing in news for moved in applied.told(standing)]
+            told = [(standing, *moved) for standing in news for moved in applied.moves_of(standing)]
             for standing, policy_id, move in told:
                 if move.reason == Reason.SURGE:
                     above, share = 100 * move.above, 100 * move.share
@@ -238,7 +238,7 @@ class _Screen(beam.DoFn):
             yield beam.pvalue.TaggedOutput("provisional", flags)
 
     def _time(self, content: pa.RecordBatch, codes: Codes) -> None:
-        cleared = ~judged(codes).any(axis=1)
+        cleared = ~goes_to_judge(codes).any(axis=1)
         times: Any = content["timestamp"].filter(pa.array(cleared))
         latency(Route.CLEAR).update_all(ages(times, time.time_ns() // 1000))
 
@@ -248,7 +248,7 @@ class _Screen(beam.DoFn):
             for policy, count in zip(self.policies.policies, over.sum(axis=0), strict=True):
                 policy_counter(policy.policy_id, "deferred").inc(int(count))
         self.screened.inc(len(codes))
-        sent = judged(codes)
+        sent = goes_to_judge(codes)
         self.untouched.inc(int((~sent.any(axis=1)).sum()))
         self.empty.inc(int((codes == EMPTY).all(axis=1).sum()) if codes.shape[1] else 0)
         per_policy = sent.sum(axis=0)

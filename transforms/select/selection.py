@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from weir.transforms.screen.route import audited
+from weir.transforms.screen.route import draw_posts
 
 Fingerprints = npt.NDArray[np.uint64]
 
@@ -45,7 +45,7 @@ class Selection:
 
     def mask(self, content_ids: pa.StringArray) -> npt.NDArray[np.bool_]:
         """Return which of the posts are selected."""
-        chosen = audited(content_ids, self.share, _SALT + self.salt)
+        chosen = draw_posts(content_ids, self.share, _SALT + self.salt)
         if self.ids is None:
             return chosen
         if not len(self.ids):

@@ -47,7 +47,7 @@ class Weigh(beam.PTransform):
 
     def expand(self, escalations: beam.PCollection) -> beam.PCollection:
         """Add the step to the graph."""
-        return escalations | beam.Map(weighed, self._share).with_output_types(pa.RecordBatch)
+        return escalations | beam.Map(weigh, self._share).with_output_types(pa.RecordBatch)
 
 
 class _Filter(beam.DoFn):
@@ -87,7 +87,7 @@ class _KeepSelected(_Filter):
         yield from self.keep(content, self._selection.mask(ids))
 
 
-def weighed(escalations: pa.RecordBatch, share: float) -> pa.RecordBatch:
+def weigh(escalations: pa.RecordBatch, share: float) -> pa.RecordBatch:
     """Return the rows as those of posts that were drawn with a probability."""
     name = "inclusion_probability"
     probability = np.asarray(escalations[name]) * share

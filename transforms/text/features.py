@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from weir.transforms.text.characters import END, SPACE
 from weir.transforms.text.languages import Groups, groups
-from weir.transforms.text.normalise import folded, row_offsets
+from weir.transforms.text.normalise import fold_to_bytes, row_offsets
 from weir.transforms.text.spelling import Bytes
 from weir.transforms.text.windows import LONG, WINDOW, Places, views
 from weir.transforms.text.words import MIX, PRIME, words
@@ -155,7 +155,7 @@ def pieces(texts: pa.StringArray, *, windows: bool = False) -> Iterator[Piece]:
     _PIECE_BYTES bytes follow each other; without, that row is read up to there.
     """
     for start, stop in _cuts(np.diff(row_offsets(texts)).astype(np.int64), _FOLD_BYTES, 1 << 14):
-        text = folded(texts.slice(start, stop - start))
+        text = fold_to_bytes(texts.slice(start, stop - start))
         ends = np.flatnonzero(text == END)
         for first, last in _cuts(np.diff(ends), _PIECE_BYTES, 1 << 12):
             rows = slice(start + first, start + last)

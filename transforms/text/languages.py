@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 
-from weir.transforms.text.normalise import folded
+from weir.transforms.text.normalise import fold_to_bytes
 from weir.transforms.text.scripts import HAN, KANA, LATIN, SCRIPTS, script_of_pair
 from weir.transforms.text.words import Bytes, Hashes, words
 
@@ -118,7 +118,7 @@ def _table() -> _Table:
     for language, listed in FUNCTION_WORDS.items():
         for word in listed.split():
             of_word.setdefault(word, set()).add(language)
-    hashes, _ = words(folded(pa.array(of_word, pa.string())))  # as they stand in folded rows
+    hashes, _ = words(fold_to_bytes(pa.array(of_word, pa.string())))  # as they stand in folded rows
     weights = np.zeros((len(of_word) + 1, len(languages)), np.float32)
     for number, having in enumerate(of_word.values(), 1):
         weights[number, [languages.index(each) for each in having]] = 1 / len(having)

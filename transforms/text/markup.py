@@ -114,7 +114,7 @@ def marked_up(text: Bytes) -> Places:
     return places
 
 
-def shown(text: str) -> str:
+def visible_text(text: str) -> str:
     """Return a text without its markup; what that hid stands behind it."""
     for _ in range(_ROUNDS):
         before, text = text, _undone(text)

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from weir.transforms.text.characters import END, SPACE
 from weir.transforms.text.folding import fold
-from weir.transforms.text.markup import marked_up, shown
-from weir.transforms.text.spelling import Bytes, respelled
+from weir.transforms.text.markup import marked_up, visible_text
+from weir.transforms.text.spelling import Bytes, respell_rows
 
 _ASCII = np.arange(256, dtype=np.uint8)
 _ASCII[:33] = SPACE
@@ -44,7 +44,7 @@ def _bytes(texts: pa.StringArray) -> Bytes:
     return np.frombuffer(memoryview(data), np.uint8)[offsets[0] : offsets[-1]]
 
 
-def folded(texts: pa.StringArray) -> Bytes:
+def fold_to_bytes(texts: pa.StringArray) -> Bytes:
     """Return the normalised rows as UTF-8 in one array: END, row, END, row, ... END.
 
     ``texts`` has no nulls; null is an error of the caller.
@@ -64,7 +64,7 @@ def folded(texts: pa.StringArray) -> Bytes:
     text = np.zeros(offsets[-1] - offsets[0] + 1, np.uint8)
     text[1:] = _ASCII[_bytes(terminated)]
     text[offsets - offsets[0]] = END  # terminator of the row before, and the END before the first
-    text = respelled(text)
+    text = respell_rows(text)
     # First spaces after a space or a row's end, then the space left at the end of a row.
     gap = text <= SPACE
     drop = gap[1:] & gap[:-1] & (text[1:] == SPACE)
@@ -81,15 +81,15 @@ def _folded_by_blocks(texts: pa.StringArray, long: npt.NDArray[np.intp]) -> Byte
     end, space = np.array([END], np.uint8), np.array([SPACE], np.uint8)
     parts, done = [end], 0
     for row in long.tolist():
-        parts.append(folded(texts.slice(done, row - done))[1:])
+        parts.append(fold_to_bytes(texts.slice(done, row - done))[1:])
         for block in _blocks(texts[row].as_py()):
-            if len(words := folded(pa.array([block], pa.string()))[1:-1]):
+            if len(words := fold_to_bytes(pa.array([block], pa.string()))[1:-1]):
                 parts += [words, space]
         if parts[-1] is space:
             parts.pop()
         parts.append(end)
         done = row + 1
-    return np.concatenate([*parts, folded(texts.slice(done))[1:]])
+    return np.concatenate([*parts, fold_to_bytes(texts.slice(done))[1:]])
 
 
 def _blocks(text: str) -> Iterator[str]:
@@ -112,13 +112,13 @@ def _without_markup(texts: pa.StringArray) -> pa.StringArray:
     marked = np.zeros(len(texts), bool)
     marked[rows] = True
     mask = pa.array(marked)
-    found = [shown(text) for text in texts.filter(mask).to_pylist()]
+    found = [visible_text(text) for text in texts.filter(mask).to_pylist()]
     return pc.replace_with_mask(texts, mask, pa.array(found, pa.string()))
 
 
 def normalise(texts: pa.StringArray) -> pa.StringArray:
     """Return the column normalised, row for row."""
-    text = folded(texts)
+    text = fold_to_bytes(texts)
     ends = np.flatnonzero(text == END)
     offsets = (ends - np.arange(len(ends))).astype(np.int32)
     return pa.StringArray.from_buffers(

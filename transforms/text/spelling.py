@@ -77,7 +77,7 @@ _IS_SIGN[[ord(sign) for sign in _STANDS_FOR if sign.isascii()]] = True
 _IS_SIGN[np.frombuffer("€£".encode(), np.uint8)] = True
 
 
-def respelled(text: Bytes) -> Bytes:
+def respell_rows(text: Bytes) -> Bytes:
     """Return rows of lower-case text, each between two ENDs, with plain spellings."""
     ends = np.flatnonzero(text == END)
     repairs: dict[int, Repair] = {}
@@ -95,7 +95,7 @@ def respelled(text: Bytes) -> Bytes:
 
 
 def _odd(text: Bytes, ends: _Positions) -> list[tuple[_Positions, Repair]]:
-    """Return where something may have to be respelled, and how much of ``respell`` it takes.
+    """Return where something may have to be respelled, and how much of ``respell_rows`` it takes.
 
     The later repairs hold the earlier ones. Nothing is odd for a reason outside its row.
     """

@@ -43,7 +43,7 @@ class WriteDeadLetters(ProduceToKafka):
         super().__init__(
             settings,
             partial(letter_records if whole else withheld_records, topic=topic),
-            shrink=emptied,
+            shrink=strip_letter,
             max_record_bytes=max_record_bytes,
         )
 
@@ -90,7 +90,7 @@ def original_headers(
     return tuple((name or "", value or b"") for name, value in headers if name not in HEADERS)
 
 
-def emptied(record: Record) -> Record | None:
+def strip_letter(record: Record) -> Record | None:
     """Return the letter with Weir's headers alone; None for one that is so already.
 
     The whole message is then only in BigQuery, and at its position for as long as Kafka keeps it.

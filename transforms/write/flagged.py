@@ -108,7 +108,7 @@ class WriteProvisional(ProduceToKafka):
         super().__init__(
             _Prompt(settings),
             partial(provisional_records, topic=topic, source=source),
-            shrink=trimmed,
+            shrink=trim,
             tally=_flags,
             max_record_bytes=max_record_bytes,
         )
@@ -131,7 +131,7 @@ class WriteFlagged(ProduceToKafka):
         super().__init__(
             settings,
             partial(flagged_records, topic=topic, source=source),
-            shrink=trimmed,
+            shrink=trim,
             tally=kinds_of,
             max_record_bytes=max_record_bytes,
         )
@@ -201,7 +201,7 @@ def _own_values(row: dict[str, Any], source: str, kind: str, time: datetime) -> 
     return tuple(value.encode() for value in values)
 
 
-def trimmed(record: Record) -> Record | None:
+def trim(record: Record) -> Record | None:
     """Return the record with its largest part cut, marked as truncated; None when all are gone.
 
     Cut are the text and the rationale (by half), the attributes and the post's own headers, and

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from weir.transforms.counts import counter
-from weir.transforms.screen.route import audited
+from weir.transforms.screen.route import draw_posts
 
 _SALT = "record-cleared"  # another draw than that of the audit
 
@@ -26,17 +26,17 @@ class Recorded:
 
     def __call__(self, screenings: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows that are to be stored."""
-        kept = recorded(screenings, self.salt)
+        kept = draw_recorded(screenings, self.salt)
         if self.counted:
             counter("screenings_unrecorded").inc(screenings.num_rows - kept.num_rows)
         return kept
 
 
-def recorded(screenings: pa.RecordBatch, salt: str = "") -> pa.RecordBatch:
+def draw_recorded(screenings: pa.RecordBatch, salt: str = "") -> pa.RecordBatch:
     """Return the rows that their ``recorded_probability`` and the draw let through."""
     sure = screenings["recorded_probability"].to_numpy(zero_copy_only=False) >= 1
     if sure.all():
         return screenings
     share = screenings["record_cleared"][0].as_py()  # one for the run
-    drawn = audited(screenings["content_id"], share, _SALT + salt)
+    drawn = draw_posts(screenings["content_id"], share, _SALT + salt)
     return screenings.filter(pa.array(sure | drawn))

@@ -25,7 +25,7 @@ class Breaker:
         self._trial = asyncio.Lock()  # held by the one that probes, and then passes alone
 
     @asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
+    async def admit(self) -> AsyncIterator[None]:
         """Wait until a request may be sent; its outcome is to be reported inside."""
         while self._is_open:
             async with self._trial:
@@ -34,11 +34,11 @@ class Breaker:
                     return
         yield
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """Say that the server did its part, whatever it answered."""
         self._failures = self._probes = 0
 
-    def failed(self) -> None:
+    def record_failure(self) -> None:
         """Say that the server did not: lost connection, no answer in time, an error of its own."""
         self._failures += 1
 

@@ -80,7 +80,7 @@ class EndpointEngine:
         queue_ms: float | None = None
         tried = answered = 0
         for attempt in count():
-            async with self._breaker.admitted(), self._gate.admitted(submitted) as sent:
+            async with self._breaker.admit(), self._gate.admit(submitted) as sent:
                 if queue_ms is None:
                     queue_ms = (time.monotonic() - submitted) * 1000
                 try:
@@ -89,7 +89,7 @@ class EndpointEngine:
                 except ERRORS as error:
                     failure = failure_of(error, self._settings)
                 else:
-                    self._breaker.succeeded()
+                    self._breaker.record_success()
                     self._gate.answered(sent)
                     self._answered += 1
                     return completion
@@ -113,6 +113,6 @@ class EndpointEngine:
     def _report(self, sent: float, failure: Failure) -> None:
         self._gate.failed(sent, failure)
         if failure.of_server:
-            self._breaker.failed()
+            self._breaker.record_failure()
         else:
-            self._breaker.succeeded()
+            self._breaker.record_success()

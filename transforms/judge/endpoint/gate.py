@@ -35,7 +35,7 @@ class Gate:
         return max(1, min(self._window.size, int(_WAITING_S / gap))) if gap else self._window.size
 
     @asynccontextmanager
-    async def admitted(self, since: float) -> AsyncIterator[float]:
+    async def admit(self, since: float) -> AsyncIterator[float]:
         """Wait for one's turn, the one that waits ``since`` longest first; gives when it came."""
         turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (since, next(self._numbers), turn))

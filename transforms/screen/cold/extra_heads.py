@@ -63,7 +63,7 @@ def norms(counts: sp.csr_matrix, scale: Weights) -> Floats:
     return np.asarray(np.maximum(np.sqrt((squares @ scale).astype(np.float64)), 1e-6))
 
 
-def folded(screen: Screen, heads: Sequence[ExtraHead]) -> Screen:
+def with_heads(screen: Screen, heads: Sequence[ExtraHead]) -> Screen:
     """Return the screen with these heads beside its own, or in their place.
 
     Rerankings are left out: the arrays of a screen cannot hold them; see ``RerankingScreen``.
@@ -106,9 +106,9 @@ class RerankingScreen(Screen):
         changed = own | {"version": version}
         return cls(**changed, under=screen, encoder=encoder, rerankings=rerankings)
 
-    def rescored(self, scores: Floats, texts: pa.StringArray) -> Floats:
+    def rescore(self, scores: Floats, texts: pa.StringArray) -> Floats:
         """Return the scores with those of the posts that were read above all the others."""
-        scores = self.under.rescored(scores, texts)
+        scores = self.under.rescore(scores, texts)
         gates = [(head, each) for head, each in enumerate(self.rerankings) if each is not None]
         above = {head: scores[:, head] >= reranking.gate for head, reranking in gates}
         if not above:
@@ -120,11 +120,11 @@ class RerankingScreen(Screen):
         vectors = self.encoder.embed(texts_read) if texts_read else none
         for head, reranking in gates:
             read = np.flatnonzero(above[head][rows])
-            scores[:, head] = reranked(scores[:, head], reranking, rows[read], vectors[read])
+            scores[:, head] = rerank(scores[:, head], reranking, rows[read], vectors[read])
         return scores
 
 
-def reranked(
+def rerank(
     scores: Floats, reranking: Reranking, rows: npt.NDArray[np.intp], vectors: Vectors
 ) -> Floats:
     """Return hashed scores with those of the ``rows`` that were read above all the others."""

@@ -18,7 +18,7 @@ from scipy.special import logit
 
 from weir.policies.policy import Policy
 from weir.transforms.screen.archive import ScreenError
-from weir.transforms.screen.cold.extra_heads import ExtraHead, Reranking, norms, reranked
+from weir.transforms.screen.cold.extra_heads import ExtraHead, Reranking, norms, rerank
 from weir.transforms.screen.model import Floats, Screen, Weights
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.text import features
@@ -285,7 +285,7 @@ class ColdStarter:
             )
             rows = np.flatnonzero(scores >= reranking.gate)
             vectors = self._meanings[self.stream.weak :][rows]
-            scores = reranked(scores, reranking, rows, vectors)
+            scores = rerank(scores, reranking, rows, vectors)
             head = replace(head, reranking=reranking)
         return replace(head, threshold=cut(scores, settings.escalated))
 

@@ -10,9 +10,9 @@ from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     RerankingScreen,
-    folded,
     from_bytes,
     to_bytes,
+    with_heads,
 )
 from weir.transforms.screen.cold.fit import ColdReport
 from weir.transforms.screen.model import Screen, ScreenSource
@@ -33,7 +33,7 @@ class ColdScreenSource(ScreenSource):
     reads: bool = False  # whether the trained screen has its second stage
 
     @classmethod
-    def adding(
+    def extend(
         cls, base: ScreenSource, heads: Sequence[ExtraHead], reports: Sequence[ColdReport]
     ) -> "ColdScreenSource":
         """Return the source of a screen with heads beside its own."""
@@ -53,9 +53,9 @@ class ColdScreenSource(ScreenSource):
         """Return the screen, made once a process; ScreenError where it would be another."""
         return _loaded(self)
 
-    def renewed(self) -> ScreenSource:
+    def renew(self) -> ScreenSource:
         """Return the screen that is there now, with the added heads that it has none for itself."""
-        base = self.base.renewed()
+        base = self.base.renew()
         trained = set(base.screen().policy_ids)
         heads = [h for h in from_bytes(self.additions) if h.policy_id not in trained]
         if not heads:
@@ -98,7 +98,7 @@ def _loaded(source: ColdScreenSource) -> Screen:
 @lru_cache(maxsize=4)
 def _with_additions(base: Screen, additions: bytes) -> Screen:
     heads = from_bytes(additions)
-    screen = folded(base, heads)
+    screen = with_heads(base, heads)
     added = {head.policy_id for head in heads}
     if isinstance(base, ReadingScreen) and not set(base.reader.policy_ids) <= added:
         screen = ReadingScreen.over(screen, base.reader.without(added), base.encoder)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import xxhash
 from scipy.special import expit
 
-from weir.transforms.screen.cold.extra_heads import ExtraHead, reranked
+from weir.transforms.screen.cold.extra_heads import ExtraHead, rerank
 from weir.transforms.screen.cold.fit import ColdSettings, ColdStarter, Labelled, linear
 from weir.transforms.screen.cold.promotion import Decision, RandomVerdicts, promote
 from weir.transforms.screen.model import Floats
@@ -70,7 +70,7 @@ def half_and_half(judged: Judged, most: int = MOST) -> Judged:
     return judged.where(chosen)
 
 
-def learned(
+def learn_from_verdicts(
     starter: ColdStarter,
     policy_id: str,
     examples: Labelled,
@@ -106,7 +106,7 @@ def _scores(head: ExtraHead, texts: Sequence[str], starter: ColdStarter) -> Floa
         return scores
     above = scores >= head.reranking.gate
     vectors = starter.encoder.embed(list(compress(texts, above)))
-    return reranked(scores, head.reranking, np.flatnonzero(above), vectors)
+    return rerank(scores, head.reranking, np.flatnonzero(above), vectors)
 
 
 def _ranks(scores: Floats) -> Floats:

@@ -177,7 +177,7 @@ class Reader:
         """
         presumed = np.where(beyond[:, None], np.maximum(meanings, self.presumed), meanings)
         read = self.reads(first)[:, None]
-        return np.where(read, self.combined(first, presumed), first / 2)
+        return np.where(read, self.combine(first, presumed), first / 2)
 
     def reads(self, first: Floats) -> npt.NDArray[np.bool_]:
         """Return which posts are read, from the (rows, heads) scores of the first stage."""
@@ -189,7 +189,7 @@ class Reader:
         of_windows = np.array([self.vectors @ vector for vector in vectors], np.float64)
         return np.asarray(np.maximum.reduceat(of_windows, begins, axis=0), np.float64)
 
-    def combined(self, first: Floats, meanings: Floats) -> Floats:
+    def combine(self, first: Floats, meanings: Floats) -> Floats:
         """Return (rows, heads) final scores of posts that were read."""
         hashed = logit(np.clip(first, _CERTAIN, 1 - _CERTAIN))
         return np.asarray(

@@ -80,7 +80,7 @@ class ReadingScreen(Screen):
         own = {field.name: getattr(screen, field.name) for field in fields(Screen)}
         return cls(**own | changed, reader=reader, encoder=encoder, columns=columns)
 
-    def rescored(self, scores: Floats, texts: pa.StringArray) -> Floats:
+    def rescore(self, scores: Floats, texts: pa.StringArray) -> Floats:
         """Return the final scores."""
         first = scores[:, self.columns]
         scores[:, self.columns] = self.reader.final_scores(first, texts, self.encoder)
@@ -106,7 +106,7 @@ class ReadingSource(ScreenSource):
         """Return both stages, loaded once a process; ScreenError where they are others by now."""
         return _loaded(self)
 
-    def renewed(self) -> "ReadingSource":
+    def renew(self) -> "ReadingSource":
         """Return the source of what is there now; ScreenError if it is unsound."""
         return ReadingSource.of(self.path)
 

@@ -48,7 +48,7 @@ class Asked:
             return np.full(heads, total / heads)
         # Of what is not escalated the sample takes its rate: s + rate (1 - s) is asked in all.
         escalated = (total - heads * audit_rate) / (1 - audit_rate)
-        return divided(max(0.0, escalated), curves)
+        return divide(max(0.0, escalated), curves)
 
     def problem(self, heads: int, audit_rate: float) -> str | None:
         """Return why that many heads could escalate nothing; None where they can."""
@@ -65,7 +65,7 @@ class Asked:
         return min(total, float(heads))
 
 
-def divided(total: float, curves: Sequence[Sequence[float] | None]) -> Floats:
+def divide(total: float, curves: Sequence[Sequence[float] | None]) -> Floats:
     """Return shares in [0, 1] that sum to ``total``, at most one for each head.
 
     Heads with a curve divide theirs so that the sum of their recalls is the highest that their

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from weir.policies.policy import PolicySet
-from weir.transforms.screen.model import Floats, Scored, Screen, scored
+from weir.transforms.screen.model import Floats, Scored, Screen, score_all
 from weir.transforms.screen.route import Heads
 from weir.transforms.screen.thresholds.allocation import Asked
 from weir.transforms.screen.thresholds.group import Move
@@ -37,7 +37,7 @@ class Start:
     @classmethod
     def of(cls, screen: Screen, texts: Sequence[str], known: Sequence[Known] = ()) -> "Start":
         """Return what these posts say of a screen."""
-        return cls.of_read(screen, scored([screen], pa.array(texts, pa.string())), known)
+        return cls.of_read(screen, score_all([screen], pa.array(texts, pa.string())), known)
 
     @classmethod
     def of_read(cls, screen: Screen, read: Scored, known: Sequence[Known] = ()) -> "Start":
@@ -136,7 +136,7 @@ class Applied:
         """Return of how many heads and languages too many posts are above the threshold."""
         return self._state.surges() if self._state else 0
 
-    def told(self, standing: Standing) -> list[tuple[str, Move]]:
+    def moves_of(self, standing: Standing) -> list[tuple[str, Move]]:
         """Return the thresholds that decide, of a policy that is there, with its id."""
         certified = self._certified[GROUPS.index(standing.language)]
         return [

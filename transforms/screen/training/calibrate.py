@@ -89,7 +89,7 @@ def _certificate(
     certified = threshold is not None
     if threshold is None:
         threshold = open_threshold(scores[corpus.ordinary(head) & scored], settings.budget)
-    basis = corpus.certifying(head) if certified else corpus.calibrates
+    basis = corpus.certification_posts(head) if certified else corpus.calibrates
     rows = np.flatnonzero(basis & scored & ~np.isnan(labels))
     texts: list[str] = corpus.texts.take(rows).to_pylist()
     return Certificate(
@@ -115,7 +115,7 @@ def _certificate(
 
 def positives(scores: Floats, corpus: Corpus, head: int) -> Floats:
     """Return the scores that calibrate a head: one for a cluster of its violating posts."""
-    violating = corpus.certifying(head) & (corpus.labels[:, head] == 1)
+    violating = corpus.certification_posts(head) & (corpus.labels[:, head] == 1)
     return lowest_of_clusters(scores, corpus, violating & ~np.isnan(scores))
 
 

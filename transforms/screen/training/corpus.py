@@ -93,10 +93,10 @@ class Corpus:
             conflicts=conflicts,
         )
 
-    def certifying(self, head: int) -> Mask:
+    def certification_posts(self, head: int) -> Mask:
         """Return the posts that a certificate of the head may rest on."""
         own = self.calibrates & ~self.judged[:, head]
-        return own & np.isin(self.languages, self.seen(head))
+        return own & np.isin(self.languages, self.languages_of(head))
 
     def ordinary(self, head: int) -> Mask:
         """Return the posts that stand for ordinary traffic.
@@ -109,7 +109,7 @@ class Corpus:
         safe = (self.labels[:, head] == 0) | self.weak[:, head]
         return np.asarray(safe & self.calibrates, bool)
 
-    def seen(self, head: int) -> list[int]:
+    def languages_of(self, head: int) -> list[int]:
         """Return the languages of a head's violating posts, as codes; those of a few are left out.
 
         In another the head's scores mean nothing that a label has shown.

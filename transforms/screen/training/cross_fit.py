@@ -19,7 +19,7 @@ from weir.transforms.screen.training.fit import (
     WEAK_WEIGHT,
     fit_head,
     inverse_frequencies,
-    scaled,
+    scale_counts,
 )
 from weir.transforms.screen.training.reader_fit import fit_meaning, read_once
 from weir.transforms.text import features
@@ -133,7 +133,7 @@ def fit_first(corpus: Corpus, heads: Sequence[int], learned: Mask) -> Screen:
     traffic will be.
     """
     inverse = inverse_frequencies(corpus.counts[learned])
-    rows = scaled(corpus.counts, inverse)
+    rows = scale_counts(corpus.counts, inverse)
     weights = np.zeros((features.BUCKETS, len(heads)), np.float32)
     bias = np.zeros(len(heads))
     for column, head in enumerate(heads):

@@ -27,7 +27,7 @@ def inverse_frequencies(counts: sp.csr_matrix) -> Weights:
     return np.asarray(inverse, np.float32)
 
 
-def scaled(counts: sp.csr_matrix, inverse: Weights) -> sp.csr_matrix:
+def scale_counts(counts: sp.csr_matrix, inverse: Weights) -> sp.csr_matrix:
     """Return counts times inverse frequencies, each row of length one."""
     return normalize(counts @ sp.diags(inverse), copy=False)
 

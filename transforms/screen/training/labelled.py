@@ -55,7 +55,7 @@ class LabelledSet:
         """Return whether a certificate may rest on the posts."""
         return self.calibrates and not self.judged and self.own
 
-    def drawn(self, most: int) -> tuple[LabelledPost, ...]:
+    def draw(self, most: int) -> tuple[LabelledPost, ...]:
         """Return at most so many of the posts, those that violate something first.
 
         A hash of the text draws them, so that the same ones are drawn again.

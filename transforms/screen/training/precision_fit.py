@@ -43,8 +43,10 @@ def precision_certificate(
     """
     labels, scored_at_all = corpus.labels[:, head], corpus.calibrates & ~np.isnan(scores)
     tries = corpus.draw >= 1 - _TRIED_SHARE
-    test_scored, test_violates = independent(scores, labels, corpus.cluster, scored_at_all & tries)
-    scored, violates = independent(scores, labels, corpus.cluster, scored_at_all & ~tries)
+    test_scored, test_violates = one_per_cluster(
+        scores, labels, corpus.cluster, scored_at_all & tries
+    )
+    scored, violates = one_per_cluster(scores, labels, corpus.cluster, scored_at_all & ~tries)
     if not len(scored) or not 0 < violates.mean() < 1:
         return None
     prevalence = float(violates.mean())
@@ -70,7 +72,7 @@ def precision_certificate(
     )
 
 
-def independent(
+def one_per_cluster(
     scores: Floats, labels: Floats, cluster: npt.NDArray[np.intp], rows: Truth
 ) -> tuple[Floats, Truth]:
     """Return one score and label for each cluster of near-duplicates among labelled rows.

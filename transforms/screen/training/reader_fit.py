@@ -46,15 +46,15 @@ class Spread:
         spread = known.std(axis=0).filled(1.0)
         return cls(known.mean(axis=0).filled(0.0), np.maximum(spread, _LEAST_SPREAD))
 
-    def standardised(self, scores: Floats) -> Floats:
+    def standardise(self, scores: Floats) -> Floats:
         """Return scores in spreads from the middle."""
         return np.asarray((scores - self.middle) / self.spread, np.float64)
 
 
-def added(first: Floats, second: Floats, ordinary: Mask) -> Floats:
+def sum_stages(first: Floats, second: Floats, ordinary: Mask) -> Floats:
     """Return the sum of both stages' (posts, heads) scores, each by its spread."""
     one, two = Spread.of(first[ordinary]), Spread.of(second[ordinary])
-    return one.standardised(first) + READING_WEIGHT * two.standardised(second)
+    return one.standardise(first) + READING_WEIGHT * two.standardise(second)
 
 
 def read_once(

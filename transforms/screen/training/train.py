@@ -119,7 +119,7 @@ def _second(
 
 
 def _languages(corpus: Corpus, head: int) -> Selectivity:
-    names = tuple(GROUPS[code] for code in corpus.seen(head))
+    names = tuple(GROUPS[code] for code in corpus.languages_of(head))
     return Selectivity(corpus.policy_ids[head], names)
 
 

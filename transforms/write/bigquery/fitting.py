@@ -13,7 +13,7 @@ _ENVELOPE = ("key", "value", "headers")
 _MARK_BYTES = 64  # of what is said in place of what is cut
 
 
-def fitted(row: pa.RecordBatch, most_bytes: int = ROW_BYTES) -> pa.RecordBatch:
+def fit_row(row: pa.RecordBatch, most_bytes: int = ROW_BYTES) -> pa.RecordBatch:
     """Return a batch of one row with at most so many bytes: its longest values are cut.
 
     A text says how many bytes it lacks, attributes become an object that does, and of a dead letter

@@ -20,7 +20,7 @@ from weir.transforms.records import (
     Stage,
 )
 from weir.transforms.write.bigquery.appender import Refused
-from weir.transforms.write.bigquery.fitting import fitted
+from weir.transforms.write.bigquery.fitting import fit_row
 
 _REQUEST_BYTES = 6 << 20  # of rows; the service takes requests of 10 MB
 
@@ -73,7 +73,7 @@ def _without_null_lists(array: Any) -> Any:
     return pa.ListArray.from_arrays(offsets, array.flatten(), type=array.type)
 
 
-def joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+def join_batches(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """Return the rows of all batches, of one schema and none of them empty, in their order."""
     if len(batches) == 1:
         return batches[0]
@@ -91,7 +91,7 @@ def cut(rows: pa.RecordBatch, most_bytes: int = _REQUEST_BYTES) -> Iterator[pa.R
         if part.nbytes <= most_bytes:
             yield part
         elif part.num_rows == 1:
-            yield fitted(part)
+            yield fit_row(part)
         else:
             half = part.num_rows // 2
             waiting += [part.slice(half), part.slice(0, half)]
@@ -114,7 +114,7 @@ def refused_letters(
         )
         for each in refused
     ]
-    return joined(letters)
+    return join_batches(letters)
 
 
 def _envelope(row: pa.RecordBatch) -> pa.RecordBatch:

@@ -24,7 +24,7 @@ from weir.transforms.process.offset_ledger import PROGRESS, positions
 from weir.transforms.write.bigquery.appender import Appender, Refused
 from weir.transforms.write.bigquery.connection import AppendConnection
 from weir.transforms.write.bigquery.fitting import bare
-from weir.transforms.write.bigquery.rows import ROWS, cut, joined, project, refused_letters
+from weir.transforms.write.bigquery.rows import ROWS, cut, join_batches, project, refused_letters
 
 coders.register()
 
@@ -194,7 +194,7 @@ class _Write(beam.DoFn):
     def _append(self) -> None:
         if not self._waiting:
             return
-        rows = joined(self._waiting)
+        rows = join_batches(self._waiting)
         self._waiting, self._bytes = [], 0
         for part in cut(rows):
             self._appender.append(part)
