@@ -57,7 +57,7 @@ unit: $(READY)  ## tests without servers, seconds
 	$(ALONE) $(BIN)/pytest -n auto tests/unit
 
 integration: $(READY)  ## tests with a real broker and the BigQuery emulator
-	$(ALONE) $(BIN)/pytest tests/integration
+	$(ALONE) $(BIN)/pytest -n auto --dist loadfile tests/integration
 
 rig: $(READY)  ## fetch Kafka, Prism and Flink once, for test-integration; needs Java, Maven and Go
 	$(BIN)/python -m weir.infra.local.downloads

@@ -42,7 +42,7 @@ def listeners(pid: int) -> set[Listener]:
 
 
 def listening(
-    process: subprocess.Popen, enough: Callable[[set[Listener]], bool], seconds=240
+    process: subprocess.Popen, enough: Callable[[set[Listener]], bool], seconds=800
 ) -> set[Listener]:
     """Return what was listened on from now on until enough of it was, and for a second more."""
     seen, deadline = set(), time.monotonic() + seconds

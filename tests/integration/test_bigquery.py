@@ -53,8 +53,8 @@ def query(settings, sql, run):
     config = QueryJobConfig(query_parameters=[ScalarQueryParameter("run", "STRING", run)])
     sql = sql.replace("{dataset}", f"{settings.project}.{settings.dataset}")
     with contextlib.closing(settings.client()) as client:
-        job = client.query(sql, config, retry=None, timeout=30)
-        return [dict(row.items()) for row in job.result(retry=None, timeout=60)]
+        job = client.query(sql, config, retry=None, timeout=240)
+        return [dict(row.items()) for row in job.result(retry=None, timeout=240)]
 
 
 def stored(settings, table, run):
@@ -350,9 +350,9 @@ def test_dead_letters_are_grouped_by_cause(bigquery, run):
 def make_old_table(settings):
     with contextlib.closing(settings.client()) as client:
         dataset = f"{settings.project}.{settings.dataset}"
-        client.create_dataset(dataset, retry=None, timeout=20)
+        client.create_dataset(dataset, retry=None, timeout=240)
         old = f"CREATE TABLE `{dataset}.screenings` (decision_id STRING NOT NULL, run STRING)"
-        client.query(old, retry=None, timeout=20).result(retry=None)
+        client.query(old, retry=None, timeout=240).result(retry=None)
 
 
 def test_a_table_of_an_older_version_gets_the_columns_it_lacks(bigquery):

@@ -7,7 +7,7 @@ import pytest
 def ask(emulator, method, path, body=None, **headers):
     """Return the status and the text of the emulator's answer."""
     address = emulator.rest_endpoint.removeprefix("http://")
-    connection = http.client.HTTPConnection(address, timeout=60)
+    connection = http.client.HTTPConnection(address, timeout=240)
     try:
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content, {"Content-Type": "text/plain"} | headers)

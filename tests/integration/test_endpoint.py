@@ -33,8 +33,8 @@ def test_a_job_waits_for_its_server_and_loses_nothing(kafka, bigquery):
 def _outage(server: ScriptedServer) -> None:
     """After 30 questions, be down until 5 requests have noticed."""
     for _ in range(30):
-        server.arrived.acquire(timeout=120)
+        server.arrived.acquire(timeout=240)
     server.down = True
     for _ in range(5):
-        server.dropped.acquire(timeout=120)
+        server.dropped.acquire(timeout=240)
     server.down = False

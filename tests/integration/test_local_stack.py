@@ -15,7 +15,7 @@ from weir.transforms.kafka.settings import KafkaSettings
 def test_a_message_sent_to_the_broker_is_read_back(kafka):
     settings = KafkaSettings(kafka)
     producer = settings.producer()
-    producer.send("stack", b"a post", partition=0).get(timeout=20)
+    producer.send("stack", b"a post", partition=0).get(timeout=240)
     producer.close()
     consumer = settings.consumer()
     partition = TopicPartition("stack", 0)

@@ -43,7 +43,7 @@ class Job:
         ]
         producer.flush()
         for acknowledgement in sent:
-            acknowledgement.get(timeout=30)
+            acknowledgement.get(timeout=240)
         producer.close()
 
     def arguments(self) -> list[str]:

@@ -33,7 +33,7 @@ class Topic:
         sent = [producer.send(self.name, partition=n % 3, **record) for n in range(rows)]
         producer.flush()
         producer.close()
-        return sorted((r.partition, r.offset) for r in (s.get(timeout=30) for s in sent))
+        return sorted((r.partition, r.offset) for r in (s.get(timeout=240) for s in sent))
 
     def read(self, start="earliest", stop="latest", **options):
         seen = read_of(self.name)

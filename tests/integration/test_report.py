@@ -168,7 +168,7 @@ def browse(path, profile, *more):
             ],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=True,
         )
     return done.stdout, [line for line in asked if "planted.example" in line]

@@ -82,7 +82,7 @@ def test_what_is_no_escalation_is_a_dead_letter_of_the_job_that_judges(job):
     screened = job.whole("--stages=screen")
     producer = job.kafka.producer()
     for value in (b"oops", None, b"{}"):
-        producer.send(f"{job.name}-esc", value=value, key=b"k").get(timeout=30)
+        producer.send(f"{job.name}-esc", value=value, key=b"k").get(timeout=240)
     producer.close()
     judged = job.part("--stages=judge")
     assert judged.imbalances() == []

@@ -24,7 +24,7 @@ def empty(bigquery):
     """Return the settings of a dataset without a table."""
     settings = replace(bigquery, dataset=f"old_{uuid.uuid4().hex[:8]}")
     with closing(settings.client()) as client:
-        client.create_dataset(f"{settings.project}.{settings.dataset}", retry=None, timeout=20)
+        client.create_dataset(f"{settings.project}.{settings.dataset}", retry=None, timeout=240)
     return settings
 
 
@@ -115,7 +115,7 @@ def test_what_would_lose_data_is_refused_in_a_sentence_and_nothing_is_changed(
     with pytest.raises(TablesError, match=f"{said}.*nothing was changed: rename it"):
         create_tables(empty)
     with closing(empty.client()) as client:
-        tables = client.list_tables(f"{empty.project}.{empty.dataset}", retry=None, timeout=20)
+        tables = client.list_tables(f"{empty.project}.{empty.dataset}", retry=None, timeout=240)
         assert len(list(tables)) == 1
 
 

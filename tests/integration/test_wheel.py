@@ -38,7 +38,7 @@ def weir(tmp_path_factory) -> Path:
 
 def run(*command: object, **options: object) -> str:
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=240, **options
+        [str(part) for part in command], capture_output=True, text=True, timeout=800, **options
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

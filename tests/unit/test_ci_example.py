@@ -37,7 +37,7 @@ def run(step, folder, server):
         env=os.environ | places | {"JUDGE_URL": server.url},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
 

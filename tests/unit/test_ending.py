@@ -136,7 +136,7 @@ def test_a_cluster_that_does_not_answer_may_still_run_the_job(capsys):
 
 
 def test_any_second_signal_ends_the_process():
-    job = run([sys.executable, "-c", _STOPPED_TWICE], capture_output=True, timeout=60)
+    job = run([sys.executable, "-c", _STOPPED_TWICE], capture_output=True, timeout=240)
     assert job.returncode == -signal.SIGINT, job.stderr.decode()
 
 

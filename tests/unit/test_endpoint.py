@@ -439,7 +439,7 @@ def test_retry_after_holds_every_request_back(server, engine_of):
     engine = engine_of()
     server.script = [error(429, headers={"Retry-After": "1"})]
     first = engine.submit(requests())[0]
-    assert server.arrived.acquire(timeout=30)
+    assert server.arrived.acquire(timeout=240)
     while server.in_flight:
         time.sleep(0.01)
     time.sleep(0.1)  # for the answer to be read
@@ -492,7 +492,7 @@ def test_requests_wait_while_the_server_is_down_and_are_answered_when_it_is_back
     futures = engine.submit(requests(20))
     # Each could have failed twice by then.
     for _ in range(50):
-        assert server.dropped.acquire(timeout=30)
+        assert server.dropped.acquire(timeout=240)
     assert not any(future.done() for future in futures)
     server.down = False
     assert [future.result(30).final for future in futures] == [SAFE] * 20
@@ -503,7 +503,7 @@ def test_a_lone_request_waits_as_well(server, engine_of):
     server.down = True
     (future,) = engine.submit(requests())
     for _ in range(10):
-        assert server.dropped.acquire(timeout=30)
+        assert server.dropped.acquire(timeout=240)
     server.down = False
     assert future.result(30).final == SAFE
 
@@ -513,7 +513,7 @@ def test_a_request_that_waits_ends_when_its_caller_gives_it_up(server, engine_of
     server.down = True
     (future,) = engine.submit(requests())
     for _ in range(5):
-        assert server.dropped.acquire(timeout=30)
+        assert server.dropped.acquire(timeout=240)
     assert future.cancel()
     server.down = False
     assert answer(engine).final == SAFE
@@ -604,7 +604,7 @@ def test_a_slow_answer_delays_no_other(server, engine_of):
     engine = engine_of()
     server.script = [HANGS]
     slow = engine.submit(requests())[0]
-    assert server.arrived.acquire(timeout=30)
+    assert server.arrived.acquire(timeout=240)
     assert [future.result(30).final for future in engine.submit(requests(5))] == [SAFE] * 5
     assert not slow.done()
 
@@ -612,20 +612,20 @@ def test_a_slow_answer_delays_no_other(server, engine_of):
 def test_cancelling_a_future_aborts_its_http_request(server, engine_of):
     server.script = [HANGS]
     (future,) = engine_of().submit(requests())
-    assert server.arrived.acquire(timeout=30)
+    assert server.arrived.acquire(timeout=240)
     future.cancel()
-    assert server.abandoned.acquire(timeout=30)
+    assert server.abandoned.acquire(timeout=240)
 
 
 def test_closing_drops_what_is_outstanding_and_may_be_done_twice(server, engine_of):
     engine = engine_of()
     server.then = HANGS
     (future,) = engine.submit(requests())
-    assert server.arrived.acquire(timeout=30)
+    assert server.arrived.acquire(timeout=240)
     engine.close()
     engine.close()
     assert future.cancelled()
-    assert server.abandoned.acquire(timeout=30)
+    assert server.abandoned.acquire(timeout=240)
 
 
 @pytest.mark.parametrize("status", [200, 400])
