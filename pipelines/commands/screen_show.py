@@ -31,7 +31,7 @@ def show_screen(
         source = screen_source(screen, ReadingOptions())
         loaded = source.screen()
         known = [policy.policy_id for policy in load_policies(policies).policies]
-    if ignored := loaded.gone(known):
+    if ignored := loaded.gone_heads(known):
         sys.stderr.write(f"weir: {ignored}\n")
     if as_json:
         figures = {"figures": heads_of(source.card(), loaded)}

@@ -123,7 +123,7 @@ def _drawn(texts: Sequence[str], sets: Sequence[LabelledSet]) -> Iterator[str]:
     """Yield the normalised texts of the posts that stand for each set, of all sets' ``texts``."""
     begin = 0
     for labelled in sets:
-        chosen = {post.text for post in labelled.drawn(MOST_READ)}
+        chosen = {post.text for post in labelled.draw(MOST_READ)}
         of_set = texts[begin : begin + len(labelled.posts)]
         begin += len(labelled.posts)
         yield from compress(of_set, (post.text in chosen for post in labelled.posts))
