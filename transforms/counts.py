@@ -20,6 +20,7 @@ from weir.transforms.process.live_numbers import LIVE, Name
 NAMESPACE = "weir"
 JUDGE_NAMESPACE = "weir.judge"  # what judging took: no part of the law
 _BY_NAME = ("policies", "reasons")  # the fields of Counts that are no single number
+_ENOUGH = 10  # verdicts, before anything is said of most of them
 _NEARLY_ALL = 0.9  # of the messages: so many unreadable ones are a setting, not bad luck
 
 
@@ -42,6 +43,7 @@ class Counts:
     verdicts: int = 0
     violations: int = 0
     indeterminate: int = 0
+    unreadable: int = 0  # of them, those whose answer is no verdict in the policy's form
     deferred: int = 0
     dead_letters: int = 0
     dead_letters_decode: int = 0
@@ -90,7 +92,12 @@ class Counts:
     @property
     def failed(self) -> bool:
         """Return whether a command that counted this is to say so by its exit code."""
-        return self.unread or bool(self.imbalances())
+        return self.unread or self.mostly_unreadable or bool(self.imbalances())
+
+    @property
+    def mostly_unreadable(self) -> bool:
+        """Return whether most of what the judge answered was no verdict."""
+        return self.verdicts >= _ENOUGH and 2 * self.unreadable > self.verdicts
 
     @property
     def causes(self) -> list[tuple[str, str, int]]:

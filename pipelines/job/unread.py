@@ -1,4 +1,4 @@
-"""Why nothing of a topic could be read, with the fields that its messages hold."""
+"""What a job could not read: of a topic, with the fields that its messages hold, or of answers."""
 
 from contextlib import suppress
 
@@ -15,12 +15,17 @@ _NO_TEXT = ("missing_text", "text_not_a_string")
 
 
 def explain_end(settings: ModerationSettings, counts: Counts) -> list[str]:
-    """Return what a job to the end of its topics did not read, a sentence each."""
+    """Return what a job that has ended did not read, a sentence each."""
     said = []
     if counts.behind_transactions:
         said.append(
             f"{counts.behind_transactions:,} messages at the end lie behind an open transaction "
             "and were not read: run again once it has ended"
+        )
+    if counts.mostly_unreadable:
+        said.append(
+            f"{counts.unreadable:,} of {counts.verdicts:,} answers of the judge could not be read: "
+            "the column answer of the table verdicts has them, and weir policy try shows one whole"
         )
     if not counts.messages and settings.stop.at != "never":
         topics = ", ".join(settings.topics)

@@ -61,7 +61,7 @@ def _described(served: Served) -> str:
     elif served.manner.schema is Schema.NONE:
         form = "by chat, the form of its answers asked for and not enforced"
     else:
-        form = f"by chat, the form of JSON answers enforced by its {served.manner.schema}"
+        form = f"by chat, the form of JSON answers enforced by {served.manner.schema}"
     speed = f", about {served.tokens_per_s:,.0f} tokens a second" if served.tokens_per_s else ""
     return f"{served.model} is asked {form}{speed}"
 

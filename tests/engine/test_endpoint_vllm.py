@@ -104,5 +104,5 @@ def test_a_prompt_beyond_the_context_fails_alone(vllm_server):
 
 
 def test_a_model_that_the_server_does_not_have_is_found_before_the_job_starts(vllm_server):
-    with pytest.raises(EndpointError, match=f"it serves '{vllm_server.model}'"):
+    with pytest.raises(EndpointError, match=f"it lists '{vllm_server.model}'"):
         check_endpoint(settings_of(vllm_server, model="another"))

@@ -584,5 +584,9 @@ def test_no_more_slots_are_given_than_an_engine_bears_now():
 
 
 def test_a_job_says_early_that_most_answers_cannot_be_read(caplog):
-    judge(escalations(*["prose"] * 12))
-    assert "12 of 12 answers cannot be read, most often not_json" in caplog.text
+    done = judge(escalations(*["prose"] * 12, "safe"))
+    assert done.counts.unreadable == 12
+    assert done.counts.mostly_unreadable
+    assert done.counts.failed
+    assert "of 13 answers cannot be read" in caplog.text
+    assert "most often not_json" in caplog.text

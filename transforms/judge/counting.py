@@ -13,6 +13,7 @@ from weir.transforms.counts import (
 )
 from weir.transforms.judge.rows import Deferred, Judged
 from weir.transforms.judge.shared import SharedEngine
+from weir.transforms.judge.unreadable import is_unreadable
 from weir.transforms.records import Outcome
 
 _TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
@@ -28,6 +29,7 @@ def count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
     counter("verdicts").inc(len(judged))
     counter("violations").inc(outcomes[Outcome.VIOLATES])
     counter("indeterminate").inc(outcomes[Outcome.INDETERMINATE])
+    counter("unreadable").inc(sum(is_unreadable(each.verdict) for each in judged))
     per_policy = Counter((each.policy.policy_id, each.verdict.outcome) for each in judged)
     for (policy_id, outcome), count in per_policy.items():
         policy_counter(policy_id, str(outcome)).inc(count)

@@ -28,6 +28,11 @@ _REMEDIES = {
 }
 
 
+def is_unreadable(verdict: Verdict) -> bool:
+    """Return whether what was said is no verdict, whatever the post is."""
+    return verdict.reason is not None and verdict.reason not in _OF_THE_POST
+
+
 def remedy(reason: Reason | None) -> str:
     """Return why verdicts are indeterminate for that reason, most likely, and what to do."""
     return _REMEDIES.get(reason, _FORM) if reason else _FORM
@@ -50,7 +55,7 @@ class Unreadable:
         with self._lock:
             for verdict in verdicts:
                 self._heard += 1
-                if verdict.reason is not None and verdict.reason not in _OF_THE_POST:
+                if verdict.reason is not None and is_unreadable(verdict):
                     self._reasons[verdict.reason] += 1
             if self._said or self._heard < ENOUGH:
                 return None
