@@ -35,7 +35,7 @@ from weir.transforms.screen.certificate import (
 from weir.transforms.screen.training.calibrate import lowest_of_clusters
 from weir.transforms.screen.training.card import any_policy, average_precision
 from weir.transforms.screen.training.corpus import Corpus
-from weir.transforms.screen.training.cross_fit import FOLDS, cross_fitted
+from weir.transforms.screen.training.cross_fit import cross_fitted
 from weir.transforms.screen.training.fit import (
     SMOOTHING,
     STRENGTH,
@@ -69,6 +69,7 @@ SIMULATED = (
     (300, 1500, 50, 10),
     (300, 1500, 384, 10),
 )
+_FOLDS = 10  # as a training of few posts has them
 _APART = 6.0  # of the centres from the safe posts, in standard deviations
 _COMMON = 0.55  # of the violating posts, around the first of several centres
 
@@ -177,13 +178,13 @@ def simulated(violating: int, safe: int, dimensions: int, centres: int, draws: i
         posts = random.normal(size=(len(violates), dimensions))
         posts[violates] += middle[random.choice(centres, violating, p=shares)]
         posts /= np.sqrt(dimensions)  # about unit vectors, as the encoder's are
-        fold = random.permutation(len(violates)) % FOLDS
+        fold = random.permutation(len(violates)) % _FOLDS
         scores, vector = np.zeros(len(violates)), np.zeros(dimensions)
-        for number in range(FOLDS):
+        for number in range(_FOLDS):
             held = fold == number
             of_twin, _ = fit_meaning(posts[~held], violates[~held], weights[~held])
             scores[held] = posts[held] @ of_twin
-            vector += of_twin / FOLDS
+            vector += of_twin / _FOLDS
         ranked = np.sort(scores[violates])
         thresholds = np.array([ranked[k], naive_threshold(ranked, RECALL)])
         reached = (middle @ vector / np.sqrt(dimensions))[:, None] - thresholds

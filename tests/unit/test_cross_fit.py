@@ -6,7 +6,13 @@ import pytest
 from tests.screen_posts import labelled, posts
 from weir.transforms.screen.training import cross_fit
 from weir.transforms.screen.training.corpus import Corpus
-from weir.transforms.screen.training.cross_fit import FOLDS, CrossFitted, cross_fitted, fit_first
+from weir.transforms.screen.training.cross_fit import (
+    CrossFitted,
+    count_folds,
+    cross_fitted,
+    fit_first,
+    folds_of,
+)
 from weir.transforms.screen.training.labelled import LabelledPost
 
 
@@ -32,22 +38,22 @@ def test_every_labelled_post_has_a_score(scored: CrossFitted) -> None:
 def test_a_score_is_of_a_twin_that_saw_no_post_of_the_fold(
     corpus: Corpus, scored: CrossFitted
 ) -> None:
-    fold = np.floor(corpus.draw * FOLDS)
+    fold = folds_of(corpus)
     twin = fit_first(corpus, [0], fold != 0).score(corpus.texts)
     assert np.array_equal(scored.first[fold == 0], twin[fold == 0])
     assert not np.array_equal(scored.first[fold != 0], twin[fold != 0])
 
 
 def test_heads_are_the_means_of_their_twins(corpus: Corpus, scored: CrossFitted) -> None:
-    fold = np.floor(corpus.draw * FOLDS)
-    twins = [fit_first(corpus, [0], fold != number) for number in range(FOLDS)]
+    fold = folds_of(corpus)
+    twins = [fit_first(corpus, [0], fold != number) for number in range(count_folds(corpus))]
     assert scored.screen.bias[0] == pytest.approx(np.mean([twin.bias[0] for twin in twins]))
     mean = np.mean([twin.weights for twin in twins], axis=0)
     assert np.abs(scored.screen.weights - mean).max() < 0.01
 
 
 def test_copies_are_in_one_fold(corpus: Corpus) -> None:
-    fold = np.floor(corpus.draw * FOLDS)
+    fold = folds_of(corpus)
     assert len(np.unique(corpus.cluster)) == 150
     assert all(len(set(fold[corpus.cluster == each])) == 1 for each in corpus.cluster)
 
@@ -69,7 +75,7 @@ def test_an_example_with_a_copy_in_a_fold_teaches_the_twin_of_that_fold_nothing(
         ],
     )
     cross_fitted(both, [0], None)
-    fold = np.floor(both.draw * FOLDS)
+    fold = folds_of(both)
     for learned in taught:
         (held,) = set(fold[~learned])
         assert not set(both.cluster[learned]) & set(both.cluster[fold == held])
@@ -114,3 +120,12 @@ def test_of_a_large_set_few_posts_are_read_and_the_violating_ones_first(
     large = Corpus.of([labelled(*posts(100, 10))], ["bad"])
     assert large.to_read.sum() == 30
     assert large.to_read[large.labels[:, 0] == 1].all()
+
+
+def test_a_large_corpus_is_dealt_into_fewer_folds(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = count_folds(corpus)
+    monkeypatch.setattr(cross_fit, "_MANY", 100)
+    assert count_folds(corpus) < few
+    assert len(np.unique(folds_of(corpus))) == count_folds(corpus)

@@ -1,5 +1,6 @@
 """How the second stage is fitted: to labels, to ordinary posts, and to what was read before."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import pyarrow as pa
 import pytest
 
 from tests.screen_posts import labelled, posts
+from weir.transforms.screen import ScreenSource
 from weir.transforms.screen.certificate import certified_threshold, misses_allowed
 from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
 from weir.transforms.screen.reading.reader import READER_FILE, Reader
-from weir.transforms.screen.reading.screen import ReadingScreen
+from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
 from weir.transforms.screen.training.reader_fit import read_once
 from weir.transforms.screen.training.settings import TrainingSettings
@@ -112,6 +114,18 @@ def test_a_gate_lets_every_calibrating_post_through_and_costs_one_miss(
     assert certified_threshold(known, 0.5, 0.5, spent=1) == 0.9
     order = misses_allowed(12, 0.5, 0.5)
     assert certified_threshold(np.arange(12) / 12, 0.5, 0.5, spent=1) == (order - 1) / 12
+
+
+def test_the_card_of_a_run_with_both_stages_has_what_the_two_promise(
+    trained: Trained, both: ReadingScreen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Encoder, "load", lambda: both.encoder)
+    trained.save(tmp_path)
+    promised = [
+        json.loads(kind.of(tmp_path).card())["heads"][0]["certificate"]["threshold"]
+        for kind in (ScreenSource, ReadingSource)
+    ]
+    assert promised == [trained.screen.thresholds[0], both.thresholds[0]]
 
 
 def test_without_an_encoder_there_is_a_first_stage_alone() -> None:

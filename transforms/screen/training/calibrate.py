@@ -25,7 +25,7 @@ from weir.transforms.screen.certificate import (
 )
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.training.corpus import Corpus
-from weir.transforms.screen.training.cross_fit import FOLDS
+from weir.transforms.screen.training.cross_fit import count_folds
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.precision_fit import precision_certificate
 from weir.transforms.screen.training.settings import TrainingSettings
@@ -109,7 +109,7 @@ def _certificate(
         calibration_posts=len(rows),
         escalation_rate=float((scores[rows] >= threshold).mean()) if len(rows) else 1.0,
         budget=None if certified else settings.budget,
-        folds=FOLDS,
+        folds=count_folds(corpus),
     )
 
 

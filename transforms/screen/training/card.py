@@ -14,7 +14,7 @@ from weir.transforms.screen.model import Floats, Screen
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.training.calibrate import Calibrated, calibration_set
 from weir.transforms.screen.training.corpus import Corpus
-from weir.transforms.screen.training.cross_fit import FOLDS
+from weir.transforms.screen.training.cross_fit import count_folds
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.text import features
 
@@ -27,7 +27,7 @@ _PRECISION_CAUTION = (
     "is lower, by the odds of the two prevalences; what stands for other shares is that estimate."
 )
 _FOLDS = (
-    f"{FOLDS} folds by clusters of near-duplicates and a hash of their text: every figure is of "
+    " folds by clusters of near-duplicates and a hash of their text: every figure is of "
     "scores by twins of the heads that learned from the other folds; the heads learn from all"
 )
 
@@ -105,7 +105,7 @@ def card(
         "features": features.VERSION,
         "date": date,
         "caution": _CAUTION,
-        "folds": _FOLDS,
+        "folds": f"{count_folds(corpus)}{_FOLDS}",
         "sets": [
             {
                 "name": labelled.name,

@@ -1,6 +1,6 @@
 """Score every labelled post by heads that never saw it, so that each can calibrate and measure.
 
-The posts are dealt into FOLDS by the draw of their cluster of near-duplicates; twins of the heads,
+The posts are dealt into folds by the draw of their cluster of near-duplicates; twins of the heads,
 fitted to the other folds, score each. Only the draw decides, never a score or a label.
 """
 
@@ -27,9 +27,10 @@ from weir.transforms.text import features
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-# With 5, a certified recall escalates 3 to 4 % more safe posts where 80 posts violate: twins that
-# learned from fewer posts score lower those that they calibrate with.
-FOLDS = 10
+# With half as many, a certified recall escalates 3 to 4 % more safe posts where 80 posts violate:
+# twins that learned from fewer posts score lower those that they calibrate with. A large corpus has
+# posts enough for half of them.
+_FOLDS, _FOLDS_OF_MANY, _MANY = 10, 5, 20_000
 
 # Weights are multiples of it. Half of them become nothing, which halves the file; no average
 # precision changes by more than .001. Thresholds are found with the weights that are stored.
@@ -82,14 +83,14 @@ class CrossFitted:
 
 def cross_fitted(corpus: Corpus, heads: Sequence[int], readings: Readings | None) -> CrossFitted:
     """Return the heads with what their twins say of every post."""
-    fold = np.floor(corpus.draw * FOLDS).astype(np.int8)
+    fold = folds_of(corpus)
     first = np.full((len(fold), len(heads)), np.nan)
     weights = np.zeros((features.BUCKETS, len(heads)))
     bias, twins = np.zeros((2, len(heads)))
     meanings = None if readings is None else np.full((len(readings.rows), len(heads)), np.nan)
     coefficients = np.zeros((len(heads), DIMENSIONS))
     column: Any = corpus.texts
-    for number in range(FOLDS):
+    for number in range(count_folds(corpus)):
         held, learned = fold == number, fold != number
         able = [c for c, head in enumerate(heads) if can_learn(corpus, head, learned)]
         if not able:
@@ -112,6 +113,16 @@ def cross_fitted(corpus: Corpus, heads: Sequence[int], readings: Readings | None
         first,
         meanings,
     )
+
+
+def count_folds(corpus: Corpus) -> int:
+    """Return into how many folds the posts are dealt."""
+    return _FOLDS if len(corpus.texts) <= _MANY else _FOLDS_OF_MANY
+
+
+def folds_of(corpus: Corpus) -> npt.NDArray[np.int8]:
+    """Return the fold of each post, from 0 on; near-duplicates are in one."""
+    return np.floor(corpus.draw * count_folds(corpus)).astype(np.int8)
 
 
 def can_learn(corpus: Corpus, head: int, learned: Mask) -> bool:
