@@ -21,8 +21,9 @@ _NO_LIST = ("unknown_model", "bad_request", "forbidden")
 def check_endpoint(settings: EndpointSettings) -> Served:
     """Ask the server what it serves, and a question. Raises EndpointError, with the way out.
 
-    The question costs a few hundred tokens, at most four times. It is needed: some servers list
-    their models to anybody, and look at the key, or load the model, only then; some list none.
+    The question costs a few hundred tokens, and again as many where two answers are compared. It is
+    needed: some servers list their models to anybody, and look at the key, or load the model, only
+    then; some list none.
     """
     loop = EngineLoop("weir-endpoint-check")
     try:
