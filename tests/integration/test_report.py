@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from tests.integration.test_analyst_views import drawn, put, store
+from tests.integration.analyst_views.cases import drawn, store
+from tests.integration.stored import put
 from tests.report_figures import figures as made_up
 from tests.rows import dead_letter, screening, verdict
 from weir.pipelines.commands.cli import app

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from tests.integration.test_analyst_views import put
+from tests.integration.stored import put
 from tests.rows import screening, verdict
 from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import query

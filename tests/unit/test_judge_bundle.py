@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import ScriptedEngine
-from tests.unit.test_judge import POLICY, escalations
+from tests.unit.judging.cases import POLICY, escalations
 from weir.policies.policy import Status
 from weir.transforms.judge.budget import Budget
 from weir.transforms.judge.bundle import Bundle, Escalated

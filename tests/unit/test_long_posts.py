@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import ScriptedEngine
+from tests.unit.judging.cases import POLICY, escalations
 from tests.unit.test_escalations import escalation, written
 from tests.unit.test_escalations import read as read_back
-from tests.unit.test_judge import POLICY, escalations
 from weir.transforms.escalations.message import shorten
 from weir.transforms.judge.bundle import Bundle, Escalated
 from weir.transforms.judge.engine import Completion, Finish

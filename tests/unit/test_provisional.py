@@ -15,9 +15,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to, is_empty
 
 from tests.provisional import flagging
+from tests.unit.judging.cases import escalations as to_judge
+from tests.unit.judging.cases import judge
 from tests.unit.test_flagged import body, violation
-from tests.unit.test_judge import escalations as to_judge
-from tests.unit.test_judge import judge
 from tests.unit.test_screen_step import POLICIES, SETTINGS, content
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.graph import on_lanes

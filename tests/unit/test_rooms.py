@@ -32,3 +32,21 @@ def test_a_folder_imports_only_what_lies_below_it(folder):
         for file in (ROOT / folder).rglob("*.py")
     }
     assert {file: names for file, names in wrong.items() if names} == {}
+
+
+# Of files that people write: what is generated says so in its first line.
+LONGEST = 400
+WRITTEN = [*MAY_IMPORT, "tests", "docs", ".ci"]
+
+
+def lines_of(file: Path) -> int:
+    first, *rest = file.read_text("utf-8").splitlines() or [""]
+    return 0 if "Written by" in first else 1 + len(rest)
+
+
+def test_no_file_has_more_than_400_lines():
+    files = [file for folder in WRITTEN for file in (ROOT / folder).rglob("*.[pmsj]*")]
+    sources = [f for f in files if f.suffix in {".py", ".md", ".sql", ".j2", ".sh"} and f.is_file()]
+    assert len(sources) > len(WRITTEN)
+    found = {str(f.relative_to(ROOT)): n for f in sources if (n := lines_of(f)) > LONGEST}
+    assert found == {}
