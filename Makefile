@@ -94,7 +94,7 @@ bench-selectivity: $(READY)  ## what the screen asks of the judge on ordinary po
 	$(BIN)/python -m tests.benchmarks.selectivity --data $(DATA)
 
 .PHONY: help-texts
-help-texts: $(READY)  ## write anew what the commands print for --help
+help-texts: $(READY)  ## write anew what --help prints, the command reference and the schema of a job
 	$(BIN)/python -m weir.pipelines.commands.help_texts
 
 format: $(READY)  ## let ruff rewrite the code

@@ -57,16 +57,21 @@ class Stack:
     kafka: KafkaSettings
     bigquery: BigQuerySettings
 
+    @property
+    def options(self) -> dict[str, str]:
+        """Return the options of ``weir run`` that point at this stack, by their names."""
+        return {
+            "brokers": str(self.kafka.bootstrap_servers),
+            "topics": TOPIC,
+            "bigquery-project": self.bigquery.project,
+            "bigquery-dataset": self.bigquery.dataset,
+            "bigquery-rest": str(self.bigquery.rest_endpoint),
+            "bigquery-grpc": str(self.bigquery.grpc_endpoint),
+        }
+
     def arguments(self) -> list[str]:
-        """Return the options of ``weir run`` that point at this stack."""
-        return [
-            f"--brokers={self.kafka.bootstrap_servers}",
-            f"--topics={TOPIC}",
-            f"--bigquery-project={self.bigquery.project}",
-            f"--bigquery-dataset={self.bigquery.dataset}",
-            f"--bigquery-rest={self.bigquery.rest_endpoint}",
-            f"--bigquery-grpc={self.bigquery.grpc_endpoint}",
-        ]
+        """Return them as they stand on a command line."""
+        return [f"--{name}={value}" for name, value in self.options.items()]
 
 
 @dataclass(frozen=True)

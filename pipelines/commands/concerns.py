@@ -13,6 +13,7 @@ from weir.pipelines.errors import report_errors
 from weir.pipelines.options.arguments import said
 from weir.pipelines.options.concern import Concern
 from weir.pipelines.options.file import ConfigFile
+from weir.pipelines.options.job import overruled
 from weir.pipelines.options.option import Option, text_of
 
 # What some commands called what others call otherwise. They go on working, and no help has them.
@@ -22,6 +23,7 @@ _OLD = {
     "--rest": "--bigquery-rest",
     "--grpc": "--bigquery-grpc",
     "--run-name": "--run",
+    "--input": "--posts",
 }
 
 
@@ -60,7 +62,8 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
         path = given.pop("config", None)
         with report_errors():
             of_file = ConfigFile.read(path) if path else ConfigFile()
-            texts = {n: text for n, text in of_file.texts.items() if n in found} | texts
+            taken = found.keys() - overruled(texts)
+            texts = {n: text for n, text in of_file.texts.items() if n in taken} | texts
             made = {name: concern.of(texts) for name, concern in concerns.items()}
         return function(**given, **made)
 

@@ -24,7 +24,7 @@ def demo(
     input_file: Annotated[
         Path | None,
         typer.Option(
-            "--input",
+            "--posts",
             help="CSV, JSON, JSON Lines or Parquet, .gz and .zst too. Default: a sample of posts.",
         ),
     ] = None,
@@ -104,10 +104,16 @@ def local(
         demo_job.BrokerKind,
         typer.Option(help="kafka: a real Apache Kafka, fetched once by make rig; needs Java."),
     ] = demo_job.BrokerKind.EMBEDDED,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print them as a file for weir run --config.")
+    ] = False,
 ) -> None:
     """Keep a broker and a BigQuery emulator up until Ctrl-C, and print the settings to use."""
     with report_errors(), demo_job.local_stack(broker) as stack:
-        _print_stack(stack)
+        if as_json:
+            typer.echo(json.dumps(stack.options, indent=2))
+        else:
+            _print_stack(stack)
         _wait_for_interrupt()
 
 

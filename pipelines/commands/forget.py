@@ -1,5 +1,6 @@
 """``weir forget``: the rows of one author are deleted."""
 
+import json
 from contextlib import closing
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from google.cloud import bigquery
 from weir.pipelines.bigquery.queries import delete, execute
 from weir.pipelines.bigquery.retention import DAYS
 from weir.pipelines.bigquery.tables import explain_errors
-from weir.pipelines.commands.terminal import print_table
+from weir.pipelines.commands.terminal import AsJson, print_table
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.settings.bigquery import bigquery_settings
@@ -29,6 +30,7 @@ def forget(
         str | None, typer.Option("--pseudonym", help="Or the pseudonym, as it stands in the rows.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the rows only.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete every row of one author, in every run.
 
@@ -41,6 +43,9 @@ def forget(
         known = pseudonym_of or pseudonym(pseudonym_key("--author"), author or "")
         settings = bigquery_settings(bigquery)
         counts = delete_author(settings, known, dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps({"dry_run": dry_run, "rows": counts}))
+        return
     print_table(
         "would be deleted" if dry_run else "deleted",
         ["table", "rows"],

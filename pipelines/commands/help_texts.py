@@ -1,7 +1,11 @@
-"""What every command prints for ``--help``: ``python -m weir.pipelines.commands.help_texts``."""
+"""What every command prints for ``--help``, and what of it is published in ``docs``.
 
+``python -m weir.pipelines.commands.help_texts`` writes it anew.
+"""
+
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +16,10 @@ from weir.pipelines.commands.cli import app
 from weir.pipelines.commands.later import Later
 from weir.pipelines.commands.replay import help_text as replay_text
 from weir.pipelines.job.moderate import help_text as run_text
+from weir.pipelines.options.schema import schema
 
 FOLDER = Path(__file__).parent / "help"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 _COLUMNS = "80"
 _OWN = {"run.txt": run_text, "replay.txt": replay_text}
 
@@ -53,6 +59,23 @@ def _columns() -> Iterator[None]:
             os.environ["COLUMNS"] = before
 
 
+def reference(texts: Mapping[str, str]) -> str:
+    """Return the reference of every command, as Markdown, from the texts of their help."""
+    titles = {name: f"weir {name.removesuffix('.txt').replace('-', ' ', 1)}" for name in texts}
+    contents = [f"- [{title}](#{title.replace(' ', '-')})" for title in titles.values()]
+    parts = [f"## {titles[name]}\n\n```text\n{text}```" for name, text in texts.items()]
+    return "\n\n".join([_HEAD, "\n".join(contents), *parts]) + "\n"
+
+
+_HEAD = """# Commands
+
+What each command prints for `--help`; `make help-texts` writes this file. An option may be written
+with underscores too. `weir --install-completion` lets a shell complete them."""
+
+
 if __name__ == "__main__":
-    for name, text in help_texts().items():
+    found = help_texts()
+    for name, text in found.items():
         (FOLDER / name).write_text(text, "utf-8")
+    (DOCS / "commands.md").write_text(reference(found), "utf-8")
+    (DOCS / "job.schema.json").write_text(json.dumps(schema(), indent=2) + "\n", "utf-8")

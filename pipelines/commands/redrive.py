@@ -1,11 +1,13 @@
 """``weir redrive``: dead letters go back to where they came from."""
 
+import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from weir.pipelines import redrive as redrive_job
-from weir.pipelines.commands.terminal import console
+from weir.pipelines.commands.terminal import AsJson, console
 from weir.pipelines.errors import report_errors
 from weir.pipelines.options.source import KafkaOptions
 from weir.pipelines.settings.kafka import kafka_settings
@@ -29,6 +31,7 @@ def redrive(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send dead letters back to the topics they came from, byte for byte.
 
@@ -45,5 +48,8 @@ def redrive(
             dry_run=dry_run,
             again=again,
         )
-    console.print(str(report), markup=False)
+    if as_json:
+        typer.echo(json.dumps(asdict(report)))
+    else:
+        console.print(str(report), markup=False)
     raise typer.Exit(1 if report.all_left else 0)

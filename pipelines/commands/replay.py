@@ -1,5 +1,6 @@
 """``weir replay``: from what was asked for to a job that decides what is left of it."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from weir.pipelines.bigquery.tables import check_tables, explain_errors
 from weir.pipelines.errors import report_errors
-from weir.pipelines.job.moderate import run_to_end
+from weir.pipelines.job.moderate import JSON, run_to_end
 from weir.pipelines.job.provenance import draw_salt
 from weir.pipelines.options.arguments import add_help
 from weir.pipelines.options.command_line import Arguments
@@ -185,11 +186,12 @@ def main(argv: Sequence[str]) -> int:
     if "--help" in argv or "-h" in argv:
         print(help_text())  # noqa: T201 - the answer to --help
         return 0
+    as_json, argv = JSON in argv, [each for each in argv if each != JSON]
     with report_errors():
         counts = replay(argv, _say, _confirmed)
     if counts is None:
         return 0
-    print(counts)  # noqa: T201 - the command's result
+    print(json.dumps(counts.to_json()) if as_json else counts)  # noqa: T201 - the command's result
     return 1 if counts.failed else 0
 
 

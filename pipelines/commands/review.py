@@ -1,5 +1,6 @@
 """``weir review``: a sample goes to people, and what they decide comes back."""
 
+import json
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -8,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from weir.pipelines.commands.terminal import Policies, console
+from weir.pipelines.commands.terminal import AsJson, Policies, console
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.report.period import explain_write_errors, since
@@ -94,6 +95,7 @@ def import_reviews(
     bigquery: BigQueryOptions,
     run: Run = "live",
     reviewer: Annotated[str, typer.Option(help="For rows that name none.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Store what people decided; the views take their word from then on.
 
@@ -110,10 +112,14 @@ def import_reviews(
     bad = sorted((*read.bad, *done.bad), key=_line)
     for each in bad:
         sys.stderr.write(f"{file}:{each.line}: {each.why}\n")
-    console.print(
-        f"{done.stored:,} reviews stored, {read.undecided:,} not decided yet, {len(bad):,} bad",
-        markup=False,
-    )
+    if as_json:
+        counts = {"stored": done.stored, "undecided": read.undecided, "bad": len(bad)}
+        typer.echo(json.dumps(counts))
+    else:
+        console.print(
+            f"{done.stored:,} reviews stored, {read.undecided:,} not decided yet, {len(bad):,} bad",
+            markup=False,
+        )
     raise typer.Exit(1 if bad else 0)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from weir.pipelines.commands.terminal import console, print_table
+from weir.pipelines.commands.terminal import AsJson, console, print_table
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.screening.missed import export_missed
@@ -27,7 +27,7 @@ def audit(
     days: Annotated[int, typer.Option(help="Posts of so many days, today's too; 0: all.")] = 28,
     policy: Annotated[str | None, typer.Option(help="This policy only.")] = None,
     by_day: Annotated[bool, typer.Option("--by-day", help="Every day by itself.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    as_json: AsJson = False,
     missed: Annotated[
         Path | None,
         typer.Option(help="Write the missed posts that the audit found, as labels to train from."),

@@ -1,6 +1,7 @@
 """The moderation job: ``python -m weir.pipelines.job.moderate``, with any Beam runner's options."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,8 @@ from weir.transforms.kafka.settings import ensure_topics, with_cluster_id
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.draining import STOPPING
 from weir.transforms.read import check_source
+
+JSON = "--json"
 
 
 def run(argv: Sequence[str]) -> Counts:
@@ -159,10 +162,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(help_text())  # noqa: T201 - the answer to --help
         return 0
+    as_json, arguments = JSON in arguments, [each for each in arguments if each != JSON]
     with report_errors(), Console(stderr=True).status("moderating; Ctrl-C stops"):
         counts = run(arguments)
-        print(counts)  # noqa: T201 - the command's result
-        return 1 if counts.failed else 0
+    print(json.dumps(counts.to_json()) if as_json else counts)  # noqa: T201 - the command's result
+    return 1 if counts.failed else 0
 
 
 if __name__ == "__main__":

@@ -36,13 +36,14 @@ def add_help(parser: Any, concerns: Iterable[type[Concern]], without: Collection
 
     ``without`` names options that are left out.
     """
-    group = parser.add_argument_group("Configuration")
+    group = parser.add_argument_group("This command")
     group.add_argument(
         "--config",
         metavar="FILE",
         help="YAML file of any of these options, by the same names; what stands on the command "
         "line overrules it. See weir config --help",
     )
+    group.add_argument("--json", action="store_true", help="print the counts as JSON, for scripts")
     for concern in concerns:
         told = [each for each in concern.options() if each.name not in without]
         if told:

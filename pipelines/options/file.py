@@ -21,14 +21,15 @@ from weir.policies import storage, yaml_nodes
 BEAM = "beam"
 BEAM_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _MOST_BYTES = 256 << 10  # a hundred times a file that says every option
-_SECRET = re.compile(r"passw|secret|token|credential|api-?key|private-?key|-key$|^key$", re.I)
+_SECRET = re.compile(r"passw|secret|token|credential|apikey|(^|-)key$", re.I)
 _IN_URL = re.compile(r"://[^/@\s]*@")
-_VARIABLES = {
+_VARIABLES = {  # by a word in what was written for one of them
     "sasl": "WEIR_KAFKA_SASL_PASSWORD",
     "kafka": "WEIR_KAFKA_SASL_PASSWORD",
     "passw": "WEIR_KAFKA_SASL_PASSWORD",
     "pseudonym": "WEIR_PSEUDONYM_KEY",
-    "": "WEIR_ENDPOINT_KEY",
+    "key": "WEIR_ENDPOINT_KEY",
+    "token": "WEIR_ENDPOINT_KEY",
 }
 _OLD = {old: option.name for option in OPTIONS.values() for old in option.says.old}
 
@@ -86,9 +87,16 @@ class ConfigFile:
         return [f"--{name}={value}" if value else f"--{name}" for name, value in said]
 
 
+def _place(name: str) -> str:
+    found = [each for word, each in _VARIABLES.items() if word in name.lower()]
+    return f", as ${found[0]}, or in a file that ${found[0]}_FILE names" if found else ""
+
+
 def looks_secret(name: str, text: str) -> bool:
     """Return whether an option by this name, of Weir's or not, seems to hold a secret."""
-    return bool(_IN_URL.search(text) or (name not in OPTIONS and _SECRET.search(name)))
+    return bool(
+        _IN_URL.search(text) or (name not in OPTIONS and _SECRET.search(name.replace("_", "-")))
+    )
 
 
 def _argument(option: Option, text: str) -> list[str]:
@@ -174,17 +182,15 @@ class _Reader:
         known = [*OPTIONS, BEAM]
         dashed = name.replace("_", "-")
         dashed = _OLD.get(dashed, dashed)
-        if dashed not in known and _SECRET.search(name):
-            return self._secret(name, line)
+        if dashed not in known and _SECRET.search(dashed):
+            return self._secret(name, line, _place(dashed))
         similar = difflib.get_close_matches(dashed, known, 1)
-        hint = f"did you mean {similar[0]}?" if similar else "weir run --help has the names"
-        more = f" An option of Beam's stands below {BEAM}:" if not similar else ""
-        return OptionError(f"{self.source}:{line}: {name!a} is not an option: {hint}{more}")
+        others = f"weir run --help has the names, and those of Beam's stand below {BEAM}:"
+        hint = f"did you mean {similar[0]}?" if similar else others
+        return OptionError(f"{self.source}:{line}: {name!a} is not an option: {hint}")
 
-    def _secret(self, name: str, line: int) -> OptionError:
-        variable = next(v for part, v in _VARIABLES.items() if part in name.lower())
+    def _secret(self, name: str, line: int, where: str = "") -> OptionError:
         return OptionError(
             f"{self.source}:{line}: {name!a} looks like a secret, and none stands in a file that "
-            f"is kept and shared: give it in the environment, as ${variable}, or name the file "
-            f"that holds it in ${variable}_FILE"
+            f"is kept and shared: give it in the environment{where}"
         )

@@ -13,6 +13,13 @@ from weir.pipelines.errors import OptionError
 
 _METADATA = "option"
 _WORDS = {"true": True, "false": False}
+_TEXT = {"type": "string", "pattern": r"\S"}
+_KINDS = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    str: _TEXT,
+}
 _GIVE = {int: "give a whole number", float: "give a number", bool: "give true or false"}
 
 
@@ -177,12 +184,11 @@ class Option:
         said: dict[str, Any] = {"description": self.says.help} if self.says.help else {}
         kinds: list[dict[str, Any]] = [{"enum": list(self.words)}] if self.words else []
         if self.many:
-            one = {"type": "string", "minLength": 1, "pattern": "^[^,]+$"}
-            kinds += [{"type": "string", "minLength": 1}, {"type": "array", "items": one}]
+            one = {"type": "string", "pattern": r"^[^,]*[^,\s][^,]*$"}
+            kinds += [_TEXT, {"type": "array", "items": one, "minItems": 1}]
         elif self.base is not None:
-            names = {bool: "boolean", int: "integer", float: "number", str: "string"}
             more = dict(self.says.allowed.schema) if self.says.allowed else {}
-            kinds.append({"type": names[self.base]} | more)
+            kinds.append(_KINDS[self.base] | more)
         said |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
         if self.says.default is None and self.default not in (None, "", ()):
             said["default"] = self.default
@@ -200,6 +206,9 @@ def text_of(value: Any) -> str:
 
 def _number(kind: type, text: str) -> Any:
     try:
-        return kind(text)
+        number = float(text)
     except ValueError:
         return None
+    if kind is int:
+        return int(number) if number.is_integer() else None
+    return number

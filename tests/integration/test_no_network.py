@@ -38,7 +38,7 @@ def test_the_demo_asks_for_no_network_and_is_on_loopback(tmp_path):
         "".join(json.dumps({"id": n, "text": f"buy now {n}"}) + "\n" for n in range(3))
     )
     weir = [sys.executable, "-m", "weir.pipelines.commands.cli"]
-    code, attempts, seen = alone(*weir, "demo", "--input", str(posts))
+    code, attempts, seen = alone(*weir, "demo", "--posts", str(posts))
     assert (code, attempts) == (0, 0)
     assert len(seen) >= 3  # Kafka's, and BigQuery's of REST and gRPC
     assert all(each.on_loopback for each in seen), sorted(seen)

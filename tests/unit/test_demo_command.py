@@ -18,7 +18,7 @@ def _no_servers(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--input", "nowhere.csv"], "nowhere.csv: there is no such file"),
+        (["--posts", "nowhere.csv"], "nowhere.csv: there is no such file"),
         (["--policies", "nowhere"], "nowhere"),
         (["--no-such-option=1"], "--no-such-option is not an option"),
         (["--audit-rate=2"], "audit"),
@@ -34,6 +34,6 @@ def test_what_cannot_work_is_refused_before_a_server_starts(options, said):
 def test_a_post_that_no_topic_takes_is_refused_before_a_server_starts(tmp_path):
     path = tmp_path / "posts.csv"
     path.write_text("text\n" + "x" * demo.MAX_POST_BYTES + "\na post\n")
-    result = CliRunner().invoke(app, ["demo", "--input", str(path)])
+    result = CliRunner().invoke(app, ["demo", "--posts", str(path)])
     assert result.exit_code == 2
     assert "Post 1 of posts.csv" in result.output

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from weir.pipelines.commands.cli import app
-from weir.pipelines.commands.help_texts import FOLDER, help_texts
+from weir.pipelines.commands.help_texts import DOCS, FOLDER, help_texts, reference
 from weir.policies.loading import LIBRARY
 
 SLOW = ["apache_beam", "google.cloud", "grpc", "kafka", "pyarrow", "scipy", "sklearn", "jinja2"]
@@ -102,6 +102,10 @@ def test_an_option_is_refused_without_importing_a_library_of_statistics():
 def test_the_help_is_that_of_the_program():
     kept = {file.name: file.read_text("utf-8") for file in FOLDER.iterdir()}
     assert kept == help_texts(), "run make help-texts"
+
+
+def test_the_reference_of_commands_is_that_of_the_program():
+    assert (DOCS / "commands.md").read_text("utf-8") == reference(help_texts()), "make help-texts"
 
 
 def test_no_help_names_a_folder_of_this_machine():
