@@ -1,5 +1,6 @@
 """What runs no job starts at once: nothing of Beam, Kafka or BigQuery is imported for it."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -114,3 +115,35 @@ def test_no_help_names_a_folder_of_this_machine():
 
 def test_the_version_is_printed():
     assert CliRunner().invoke(app, ["--version"]).output.startswith("weir ")
+
+
+# Runs the step over a post, as a worker does, with all that stands before and behind it imported.
+WORKER = """
+import sys
+import apache_beam as beam
+import pyarrow as pa
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms import coders, decode, read, select, write
+from weir.transforms.screen.model import ScreenSource
+from weir.transforms.records import CONTENT
+from weir.transforms.screen import ScreenSettings
+from weir.transforms.screen.step import ScreenContent
+from weir.transforms.write.bigquery.sink import WriteToBigQuery
+coders.register()
+with beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner") as pipeline:
+    source, settings = ScreenSource.of("starter"), ScreenSettings("run", "cluster", audit_rate=0)
+    post = {"content_id": "1", "text": "a post", "topic": "t", "partition": 0, "offset": 0}
+    posts = pa.RecordBatch.from_pylist([post], CONTENT)
+    pipeline | beam.Create([posts]) | ScreenContent(source, load_policies(LIBRARY), settings)
+print(sorted(name for name in sys.modules if name.startswith("weir.")))
+"""
+
+
+def test_a_worker_that_screens_imports_neither_training_nor_the_rig_nor_commands():
+    ended = subprocess.run(
+        [sys.executable, "-c", WORKER], capture_output=True, text=True, check=True
+    )
+    loaded = set(ast.literal_eval(ended.stdout.splitlines()[-1]))
+    assert "weir.transforms.screen.step" in loaded
+    elsewhere = ("weir.transforms.screen.training", "weir.infra", "weir.pipelines")
+    assert sorted(name for name in loaded if name.startswith(elsewhere)) == []
