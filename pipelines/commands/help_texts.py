@@ -67,10 +67,11 @@ def reference(texts: Mapping[str, str]) -> str:
     return "\n\n".join([_HEAD, "\n".join(contents), *parts]) + "\n"
 
 
-_HEAD = """# Commands
+_HEAD = """<!-- Written by make help-texts. -->
+# Commands
 
-What each command prints for `--help`; `make help-texts` writes this file. An option may be written
-with underscores too. `weir --install-completion` lets a shell complete them."""
+What each command prints for `--help`. An option may be written with underscores too.
+`weir --install-completion` lets a shell complete them."""
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Replay(Job):
         kept = [each for each in super().arguments() if not each.startswith(own)]
         return [
             *kept,
-            f"--topic={self.name}",
+            f"--topics={self.name}",
             "--from=earliest",
             f"--run={self.name}",
             "--audit-rate=0.1",

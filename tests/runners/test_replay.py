@@ -115,7 +115,7 @@ class Replay:
             *self.stack,
             *self.common,
             f"--policies={self.policies}",
-            f"--topic={self.topic}",
+            f"--topics={self.topic}",
             f"--from={DAY:%Y-%m-%d}",
             f"--to={DAY + timedelta(days=1):%Y-%m-%d}",
             f"--run={self.name}",
@@ -278,9 +278,9 @@ def test_what_retention_has_removed_is_replayed_only_in_part(replays, month):
     admin.close()
     replay.topic = name
     offsets = ['--from={"0": 10}', '--to={"0": 50}']
-    with pytest.raises(WeirError, match=r"removed 30 offsets of cut-.*--partial"):
+    with pytest.raises(WeirError, match=r"removed 30 offsets of cut-.*--accept-loss"):
         Plan.of(replay.arguments("--run=cut", *offsets))
     with pytest.raises(WeirError, match=r"removed the first 0:40:00 of cut-.*at 2025-06-13T00:40Z"):
         Plan.of(replay.arguments("--run=cut"))
-    plan = Plan.of(replay.arguments("--run=cut", *offsets, "--partial"))
+    plan = Plan.of(replay.arguments("--run=cut", *offsets, "--accept-loss"))
     assert [each[2:4] for each in plan.replayed.slices] == [(40, 50)]
