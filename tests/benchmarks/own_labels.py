@@ -142,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     sets = [
-        replace(each, posts=each.drawn(options.limit), calibrates=True)
+        replace(each, posts=each.draw(options.limit), calibrates=True)
         for each in public_sets(options.data)
         if each.name in (options.names or [each.name])
     ]
