@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from weir.pipelines.commands.hearing import hearing
-from weir.pipelines.commands.terminal import AsJson, Policies, named
+from weir.pipelines.commands.judging_progress import show_progress
+from weir.pipelines.commands.terminal import AsJson, Policies, find_policy
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.evaluate.against import other_version
 from weir.pipelines.evaluate.as_json import describe
@@ -60,7 +60,7 @@ def evaluate(
     with report_errors():
         _check(judge.engine, against, repeat, min_f1, show)
         loaded = load_policies(policies)
-        policy = named(loaded, policy_id)
+        policy = find_policy(loaded, policy_id)
         cases = golden_labels(policy) if labels is None else labels_of_file(labels, policy)
         recorded = bigquery_settings(bigquery) if bigquery.project else None
         other = other_version(against, policy, recorded) if against else None
@@ -109,7 +109,7 @@ def _evaluated(
     patience = Patience(judge.max_in_flight, judge.judge_timeout)
     examples = {example.text for example in policies[0].examples}
     learned = judge.engine == _EXEMPLAR and any(c.text in examples for c in labels.cases)
-    with hearing(len(labels.cases) * repeat * len(policies)) as heard:
+    with show_progress(len(labels.cases) * repeat * len(policies)) as heard:
         if learned:
             (policy,) = policies
             found = held_out(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from weir.pipelines.commands.terminal import AsJson, Policies, named, print_table, quantity
+from weir.pipelines.commands.terminal import AsJson, Policies, find_policy, print_table, quantity
 from weir.pipelines.errors import report_errors
 from weir.policies.check import Finding
 from weir.policies.check import check as check_policy
@@ -74,7 +74,7 @@ def show_policy(
     """Print one policy: its version, what its labels mean, its rules, and the text that is read."""
     with report_errors():
         loaded = load_policies(policies)
-        policy = named(loaded, policy_id)
+        policy = find_policy(loaded, policy_id)
     if prompt:
         _print_prompt(policy, as_json)
         return

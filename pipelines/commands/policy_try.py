@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from weir.pipelines.commands.terminal import AsJson, Policies, console, named
+from weir.pipelines.commands.terminal import AsJson, Policies, console, find_policy
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.evaluate.judging import Answer, Patience, judge_cases
 from weir.pipelines.evaluate.labels import Case
@@ -42,7 +42,7 @@ def try_policy(
         if not post.strip():
             raise OptionError("The post is empty: give its text, or - and the text on stdin")
         loaded = load_policies(policies)
-        policy = named(loaded, policy_id)
+        policy = find_policy(loaded, policy_id)
         patience = Patience(1, judge.judge_timeout)
         case = Case(1, post, violates=False)  # which of the two it is nobody says
         factory = engine_factory(judge, endpoint, loaded)

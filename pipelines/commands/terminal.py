@@ -30,7 +30,7 @@ def quantity(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-def named(loaded: PolicySet, policy_id: str) -> Policy:
+def find_policy(loaded: PolicySet, policy_id: str) -> Policy:
     """Return the policy of that id. Raises PolicyError, which says what there is."""
     try:
         return loaded[policy_id]

@@ -140,7 +140,7 @@ class Evaluation:
     def unreadable(self) -> Unreadable:
         """Return how much of what was said, in any round, is no verdict for its form."""
         heard = Unreadable()
-        heard.early(
+        heard.record(
             answer.said
             for of_round in self.judgements.answers
             for answer in of_round

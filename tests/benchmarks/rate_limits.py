@@ -115,12 +115,12 @@ class Kept:
     dead: int  # posts that waited past the deadline
 
 
-def kept(limit: Limit, posts: int, answer_s: float, *, says_when: bool, seed: int) -> Kept:
+def keep_limit(limit: Limit, posts: int, answer_s: float, *, says_when: bool, seed: int) -> Kept:
     """Send so many posts to a server with that limit."""
-    return run(_sent(limit, posts, answer_s, says_when, random.Random(seed)))
+    return run(_send(limit, posts, answer_s, says_when, random.Random(seed)))
 
 
-async def _sent(
+async def _send(
     limit: Limit, posts: int, answer_s: float, says_when: bool, draws: random.Random
 ) -> Kept:
     loop = asyncio.get_running_loop()
@@ -138,13 +138,15 @@ async def _sent(
                 if not wait:
                     taken.append(sent)
                     await asyncio.sleep(answer_s * draws.uniform(0.5, 1.5))
-                    gate.answered(sent)
+                    gate.record_answer(sent)
                     waited.append(loop.time() - submitted)
                     return
                 refused += 1
                 await asyncio.sleep(_REFUSAL_S)
                 after = math.ceil(wait) if says_when else None
-                gate.failed(sent, Failure("rate_limited", "", Again.REFUSED, retry_after=after))
+                gate.record_failure(
+                    sent, Failure("rate_limited", "", Again.REFUSED, retry_after=after)
+                )
 
     left, under_way = posts, set[asyncio.Task[None]]()
     while left or under_way:
@@ -183,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for says_when, answer_s in itertools.product((True, False), options.answer_seconds):
         tried = [
             [
-                (limit, kept(limit, options.posts, answer_s, says_when=says_when, seed=seed))
+                (limit, keep_limit(limit, options.posts, answer_s, says_when=says_when, seed=seed))
                 for limit in limits(seed)
             ]
             for seed in range(options.seeds)

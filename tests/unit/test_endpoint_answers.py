@@ -11,7 +11,7 @@ from weir.policies.policy import Policy
 from weir.transforms.judge.endpoint.answers import completion_of
 from weir.transforms.judge.endpoint.bodies import GarbledError
 from weir.transforms.judge.endpoint.failures import ErrorAnsweredError
-from weir.transforms.judge.endpoint.message import said
+from weir.transforms.judge.endpoint.message import read_message
 from weir.transforms.judge.endpoint.settings import Form, Served
 from weir.transforms.judge.endpoint.wire import Model, models, question
 from weir.transforms.judge.harmony import messages as harmony
@@ -132,7 +132,7 @@ def test_an_answer_that_might_mean_another_is_indeterminate(content):
     )
 )
 def test_the_last_of_what_was_said_decides_or_nothing_does(pieces):
-    final = said("".join(pieces)).final
+    final = read_message("".join(pieces)).final
     read = verdict("".join(pieces))
     if read.outcome == Outcome.SAFE:
         assert VIOLATES not in final

@@ -178,7 +178,7 @@ def test_answers_of_which_most_cannot_be_read_are_said_with_the_way_out(server, 
 
 
 def test_in_a_pipe_a_line_says_now_and_then_how_far_it_is(server, tmp_path, monkeypatch):
-    monkeypatch.setattr("weir.pipelines.commands.hearing._EVERY_S", 0.0)
+    monkeypatch.setattr("weir.pipelines.commands.judging_progress._EVERY_S", 0.0)
     server.by_post = answers(LOUD, QUIET)
     said = evaluated(server, policies(tmp_path), "--json").stderr
     assert "weir: judged 1 of 20\n" in said

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.benchmarks.rate_limits import SlidingWindow, kept, limits
+from tests.benchmarks.rate_limits import SlidingWindow, keep_limit, limits
 from tests.simulated_time import run
 from weir.transforms.judge.endpoint.failures import Again, Failure
 from weir.transforms.judge.endpoint.gate import Gate
@@ -22,14 +22,14 @@ SLOW = Failure("timeout", "", Again.TRYING, overloaded=True)
     "limit", [limit for limit in limits(seed=1) if not getattr(limit, "strict", False)], ids=repr
 )
 def test_a_limit_is_kept_within_a_tenth_and_no_post_is_lost(limit, says_when):
-    found = kept(replace(limit), posts=200, answer_s=2, says_when=says_when, seed=1)
+    found = keep_limit(replace(limit), posts=200, answer_s=2, says_when=says_when, seed=1)
     assert found.dead == 0
     assert found.rate > 0.9
     assert found.refused < 100
 
 
 def test_a_server_that_counts_what_it_refuses_is_not_starved_for_ever():
-    found = kept(SlidingWindow(5, 60.0, strict=True), 40, 2, says_when=False, seed=1)
+    found = keep_limit(SlidingWindow(5, 60.0, strict=True), 40, 2, says_when=False, seed=1)
     assert found.dead == 0
 
 
@@ -37,15 +37,15 @@ def test_without_a_refusal_nothing_is_held_back():
     pace = Pace(Backoff())
     for moment in range(100):
         assert pace.free_at(moment / 1000) <= moment / 1000
-        pace.sent(moment / 1000)
+        pace.record_sent(moment / 1000)
 
 
 def test_a_refusal_holds_all_back_for_as_long_as_the_server_says():
     pace = Pace(Backoff(), draw=lambda: 0.0)
-    pace.sent(0.0)
-    pace.sent(0.01)
-    pace.refused(0.0, 1.0, retry_after=30)
-    pace.refused(0.01, 1.1, retry_after=30)
+    pace.record_sent(0.0)
+    pace.record_sent(0.01)
+    pace.record_refusal(0.0, 1.0, retry_after=30)
+    pace.record_refusal(0.01, 1.1, retry_after=30)
     assert pace.free_at(2.0) == 31.1
 
 
@@ -53,22 +53,22 @@ def test_a_limit_that_was_raised_is_found():
     pace = Pace(Backoff(), random.Random(1).random)
     now = 0.0
     for _ in range(10):
-        pace.sent(now)
-    pace.refused(0.0, 0.1, retry_after=60)
+        pace.record_sent(now)
+    pace.record_refusal(0.0, 0.1, retry_after=60)
     for _ in range(150):
         now = max(now, pace.free_at(now))
-        pace.sent(now)
-        pace.taken(now, now + 0.1)
+        pace.record_sent(now)
+        pace.record_taken(now, now + 0.1)
     assert pace.gap < 1.0
 
 
 def test_a_night_without_posts_does_not_pass_for_a_slow_server():
     pace = Pace(Backoff(), draw=lambda: 0.0)
     for moment in (0.0, 30_000.0, *(30_001.0 + n / 10 for n in range(60))):
-        pace.sent(moment)
-    pace.refused(30_006.9, 30_007.0, retry_after=53)
-    pace.sent(pace.free_at(30_060.0))
-    pace.taken(30_060.0, 30_060.5)
+        pace.record_sent(moment)
+    pace.record_refusal(30_006.9, 30_007.0, retry_after=53)
+    pace.record_sent(pace.free_at(30_060.0))
+    pace.record_taken(30_060.0, 30_060.5)
     assert pace.gap < 1.2
 
 
@@ -76,23 +76,23 @@ def test_a_server_is_asked_more_at_once_while_it_answers_and_half_when_it_cannot
     window = Window(20)
     assert window.size == 8
     for _ in range(12):
-        window.answered()
+        window.record_answer()
     assert window.size == 20
-    window.overloaded(sent=1.0, now=60.0)
-    window.overloaded(sent=2.0, now=60.0)  # of the same round
+    window.record_overload(sent=1.0, now=60.0)
+    window.record_overload(sent=2.0, now=60.0)  # of the same round
     assert window.size == 10
     for _ in range(10):
-        window.answered()
+        window.record_answer()
     assert window.size == 10
     for _ in range(2):
-        window.answered()
+        window.record_answer()
     assert window.size == 11
 
 
 def test_a_window_never_closes():
     window = Window(4)
     for turn in range(9):
-        window.overloaded(sent=turn + 0.5, now=turn + 1.0)
+        window.record_overload(sent=turn + 0.5, now=turn + 1.0)
     assert window.size == 1
 
 
@@ -134,11 +134,11 @@ def test_a_slow_pace_leaves_the_rest_where_it_can_wait():
         gate = Gate(32, Backoff())
         for _ in range(5):
             async with gate.admit(0.0) as sent:
-                gate.answered(sent)
+                gate.record_answer(sent)
         async with gate.admit(0.0) as sent:
-            gate.failed(sent, Failure("rate_limited", "", Again.REFUSED, retry_after=60))
+            gate.record_failure(sent, Failure("rate_limited", "", Again.REFUSED, retry_after=60))
         async with gate.admit(0.0) as sent:
-            gate.answered(sent)
+            gate.record_answer(sent)
         return gate.capacity
 
     assert run(scenario()) == 4  # of 5 a minute, and the wait is a little longer
@@ -148,7 +148,7 @@ def test_a_server_that_has_too_much_to_do_is_asked_less_at_once():
     async def scenario():
         gate = Gate(32, Backoff())
         async with gate.admit(0.0) as sent:
-            gate.failed(sent, SLOW)
+            gate.record_failure(sent, SLOW)
         return gate.capacity
 
     assert run(scenario()) == 4

@@ -16,20 +16,20 @@ def indeterminate(reason):
 def test_most_of_enough_is_said_once():
     heard = Unreadable()
     prose = [indeterminate(Reason.NOT_JSON)]
-    assert [heard.early(prose) for _ in range(ENOUGH - 1)] == [None] * (ENOUGH - 1)
-    assert "most often not_json" in heard.early(prose)
-    assert heard.early(prose) is None
+    assert [heard.record(prose) for _ in range(ENOUGH - 1)] == [None] * (ENOUGH - 1)
+    assert "most often not_json" in heard.record(prose)
+    assert heard.record(prose) is None
 
 
 def test_half_of_them_is_not_most():
     heard = Unreadable()
-    assert heard.early([SAFE, indeterminate(Reason.CUT_OFF)] * ENOUGH) is None
+    assert heard.record([SAFE, indeterminate(Reason.CUT_OFF)] * ENOUGH) is None
     assert heard.warning is None
 
 
 @pytest.mark.parametrize("reason", [Reason.UNCERTAIN, Reason.UNREAD])
 def test_what_was_read_and_is_in_doubt_is_not_unreadable(reason):
-    assert Unreadable().early([indeterminate(reason)] * ENOUGH) is None
+    assert Unreadable().record([indeterminate(reason)] * ENOUGH) is None
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -198,7 +198,7 @@ class _Judge(beam.DoFn):
         gauge_judge(self._shared)
         if judged := [each for each in ended if isinstance(each, Judged)]:
             count_verdicts(judged, now)
-            if warning := self._shared.unreadable.early(each.verdict for each in judged):
+            if warning := self._shared.unreadable.record(each.verdict for each in judged):
                 _LOG.warning("%s", warning)
             rows = verdict_batch(judged, self._provenance, self._decode, now)
             violations = violations_of(rows)

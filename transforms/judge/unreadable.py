@@ -50,7 +50,7 @@ class Unreadable:
         self._heard = 0
         self._said = False
 
-    def early(self, verdicts: Iterable[Verdict]) -> str | None:
+    def record(self, verdicts: Iterable[Verdict]) -> str | None:
         """Count the verdicts; return a warning the first time that most cannot be read."""
         with self._lock:
             for verdict in verdicts:

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from weir.policies.policy import Policy
-from weir.transforms.judge.endpoint.bodies import GarbledError, count, decoded
+from weir.transforms.judge.endpoint.bodies import GarbledError, count, decode
 from weir.transforms.judge.endpoint.failures import ErrorAnsweredError
-from weir.transforms.judge.endpoint.message import Said, said
+from weir.transforms.judge.endpoint.message import Said, read_message
 from weir.transforms.judge.endpoint.settings import Form
 from weir.transforms.judge.endpoint.wire import Question
 from weir.transforms.judge.engine import Completion, Finish
@@ -78,15 +78,15 @@ def completion_of(body: bytes, question: Question, queue_ms: float) -> Completio
     probability: float | None = None
     tokens_reasoning: int | None = None
     if question.form is Form.TOKENS:
-        by_tokens = decoded(body, _Answer[_TokensChoice])
+        by_tokens = decode(body, _Answer[_TokensChoice])
         written = _first(by_tokens)
         parts, tokens_reasoning, probability = _written(written, question.policy)
         finish, usage = written.finish_reason, by_tokens.usage
     else:
-        by_chat = decoded(body, _Answer[_ChatChoice])
+        by_chat = decode(body, _Answer[_ChatChoice])
         spoken = _first(by_chat)
         message = spoken.message or _Message()
-        parts = said(message.content, message.reasoning or message.reasoning_content)
+        parts = read_message(message.content, message.reasoning or message.reasoning_content)
         finish, usage = spoken.finish_reason, by_chat.usage
         tokens_reasoning = count(usage, "completion_tokens_details", "reasoning_tokens")
     tokens_in = count(usage, "prompt_tokens")
@@ -118,7 +118,7 @@ def _read_tokens(counted: int | None, cached: int | None) -> float:
     return counted + cached if cached and cached > counted else counted
 
 
-def filtered(question: Question, queue_ms: float) -> Completion:
+def filtered_completion(question: Question, queue_ms: float) -> Completion:
     """Return what there is where a content filter keeps the post from the model."""
     return Completion(
         None,

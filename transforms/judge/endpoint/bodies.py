@@ -20,7 +20,7 @@ NO_ANSWER = (
 )
 
 
-def decoded(body: bytes, kind: type[T]) -> T:
+def decode(body: bytes, kind: type[T]) -> T:
     """Return the JSON of a body as that kind. Raises GarbledError."""
     try:
         return msgspec.json.decode(body, type=kind)

@@ -7,7 +7,7 @@ from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
 from weir.transforms.judge.endpoint.secrets import without_key
 from weir.transforms.judge.endpoint.server import Server
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
-from weir.transforms.judge.endpoint.trial import tried
+from weir.transforms.judge.endpoint.trial import try_question
 from weir.transforms.judge.engine import EngineError
 from weir.transforms.judge.loop import EngineLoop
 
@@ -38,7 +38,7 @@ async def _checked(settings: EndpointSettings) -> Served:
     try:
         served = _served(settings, await _listed(server, settings))
         doubts = "".join(f"; {doubt}" for doubt in served.doubts)
-        return await tried(server, served, settings)
+        return await try_question(server, served, settings)
     except ERRORS as error:
         failure = failure_of(error, settings)
         raise EndpointError(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import count
 
 from weir.transforms.judge.endpoint import wire
-from weir.transforms.judge.endpoint.answers import completion_of, filtered
+from weir.transforms.judge.endpoint.answers import completion_of, filtered_completion
 from weir.transforms.judge.endpoint.breaker import Breaker
 from weir.transforms.judge.endpoint.failures import (
     CONTENT_FILTER,
@@ -90,12 +90,12 @@ class EndpointEngine:
                     failure = failure_of(error, self._settings)
                 else:
                     self._breaker.record_success()
-                    self._gate.answered(sent)
+                    self._gate.record_answer(sent)
                     self._answered += 1
                     return completion
                 self._report(sent, failure)
             if failure.reason == CONTENT_FILTER:  # an answer: asked again it is the same
-                return filtered(question, queue_ms)
+                return filtered_completion(question, queue_ms)
             if attempt == 0:
                 answered = self._answered
             if failure.reason == "bad_request" and "response_format" in question.body:
@@ -111,7 +111,7 @@ class EndpointEngine:
         raise EngineError(failure.reason, failure.message)
 
     def _report(self, sent: float, failure: Failure) -> None:
-        self._gate.failed(sent, failure)
+        self._gate.record_failure(sent, failure)
         if failure.of_server:
             self._breaker.record_failure()
         else:

@@ -49,17 +49,17 @@ class Gate:
             turn.cancel()
             self._let_through()
 
-    def answered(self, sent: float) -> None:
+    def record_answer(self, sent: float) -> None:
         """Say that the server took a request sent then, and answered it, whatever it said."""
-        self._pace.taken(sent, _now())
-        self._window.answered()
+        self._pace.record_taken(sent, _now())
+        self._window.record_answer()
 
-    def failed(self, sent: float, failure: Failure) -> None:
+    def record_failure(self, sent: float, failure: Failure) -> None:
         """Say what became of a request, sent then, that the server did not answer."""
         if failure.again is Again.REFUSED:
-            self._pace.refused(sent, _now(), failure.retry_after)
+            self._pace.record_refusal(sent, _now(), failure.retry_after)
         if failure.overloaded:
-            self._window.overloaded(sent, _now())
+            self._window.record_overload(sent, _now())
 
     def _let_through(self) -> None:
         if self._alarm is not None:
@@ -74,7 +74,7 @@ class Gate:
                 return
             _, _, turn = heapq.heappop(self._waiting)
             if not turn.done():
-                self._pace.sent(now)
+                self._pace.record_sent(now)
                 self._in_flight += 1
                 turn.set_result(now)
 

@@ -29,7 +29,7 @@ class Said:
     final: str | None
 
 
-def said(content: Any, reasoning: Any = None) -> Said:
+def read_message(content: Any, reasoning: Any = None) -> Said:
     """Return what a message says; ``content`` and ``reasoning`` are as JSON has them.
 
     A list of parts is joined; a message of gpt-oss with its markup, and one reasoning block in

@@ -55,10 +55,10 @@ class Pace:
     def free_at(self, now: float) -> float:
         """Return the time at which the next request may be sent."""
         if self._trial is not None and now >= self._next:
-            self.taken(self._trial, now)  # a refusal would have come by now
+            self.record_taken(self._trial, now)  # a refusal would have come by now
         return self._next
 
-    def sent(self, now: float) -> None:
+    def record_sent(self, now: float) -> None:
         """Say that a request is sent."""
         if self._refusals:
             self._trial = now
@@ -69,7 +69,7 @@ class Pace:
             self._next = now + self._gap
         self._taken.append(now)
 
-    def refused(self, sent: float, now: float, retry_after: float | None = None) -> None:
+    def record_refusal(self, sent: float, now: float, retry_after: float | None = None) -> None:
         """Say that what was sent then is refused now; ``retry_after`` seconds, if it says so."""
         if sent in self._taken:
             self._taken.remove(sent)
@@ -88,7 +88,7 @@ class Pace:
             wait = max(retry_after, wait if doubted else 0.0) * (1 + 0.05 * self._draw())
         self._next = now + wait
 
-    def taken(self, sent: float, now: float) -> None:
+    def record_taken(self, sent: float, now: float) -> None:
         """Say that what was sent then was not refused."""
         if not self._refusals:
             self._get_faster()

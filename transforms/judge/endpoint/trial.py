@@ -52,38 +52,38 @@ class _Answer:
         return tokens / max(self.seconds, 1e-3)
 
 
-async def tried(server: Server, served: Served, settings: EndpointSettings) -> Served:
+async def try_question(server: Server, served: Served, settings: EndpointSettings) -> Served:
     """Ask the trial question, in each manner that the server may need, and return what was found.
 
     The answer's form is asked for where the server then keeps it, and reasons as without.
     Raises one of ``failures.ERRORS``, or EngineError.
     """
     if served.form is Form.TOKENS:
-        return _found(served, await _asked(server, served, settings))
+        return _finding(served, await _ask(server, served, settings))
     held = replace(served, manner=Manner(Schema.JSON_SCHEMA))
-    answer, held = await _taken(server, held, settings)
+    answer, held = await _ask_as_taken(server, held, settings)
     if held.manner.schema is not Schema.NONE and (answer.reason or not answer.reasons):
         free = replace(held, manner=replace(held.manner, schema=Schema.NONE))
-        freely, free = await _taken(server, free, settings)
+        freely, free = await _ask_as_taken(server, free, settings)
         if not freely.reason and (answer.reason or freely.reasons):
             answer, held = freely, free
-    return _found(held, answer)
+    return _finding(held, answer)
 
 
-def _found(served: Served, answer: _Answer) -> Served:
+def _finding(served: Served, answer: _Answer) -> Served:
     doubts = served.doubts
     if answer.reason:
         doubts += (f"the trial answer is {answer.reason}: {remedy(answer.reason)}",)
     return replace(served, tokens_per_s=answer.tokens_per_s, doubts=doubts)
 
 
-async def _taken(
+async def _ask_as_taken(
     server: Server, served: Served, settings: EndpointSettings
 ) -> tuple[_Answer, Served]:
     """Return an answer, and the manner in which the server took the question."""
     while True:
         try:
-            return await _asked(server, served, settings), served
+            return await _ask(server, served, settings), served
         except openai.APIStatusError as error:
             if error.status_code not in _REJECTED:
                 raise
@@ -110,7 +110,7 @@ def _without(manner: Manner, said: str) -> Manner | None:
             return None
 
 
-async def _asked(server: Server, served: Served, settings: EndpointSettings) -> _Answer:
+async def _ask(server: Server, served: Served, settings: EndpointSettings) -> _Answer:
     """Return an answer; a server that takes no more for now is waited for, as long as for one."""
     question = wire.question(TRIAL, _POST, served, _TOKENS)
     give_up = time.monotonic() + settings.timeout

@@ -26,12 +26,12 @@ class Window:
         """Return how many requests may be at the server at once, at least 1."""
         return int(self._size)
 
-    def answered(self) -> None:
+    def record_answer(self) -> None:
         """Say that a request was answered."""
         more = 1.0 if self._halved_at == -math.inf else 1 / self._size
         self._size = min(self._most, self._size + more)
 
-    def overloaded(self, sent: float, now: float) -> None:
+    def record_overload(self, sent: float, now: float) -> None:
         """Say that a request, sent then, came to nothing because the server has too much to do."""
         if sent > self._halved_at:  # the others of its round say nothing new
             self._size = max(1.0, self._size / 2)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from weir.policies.policy import Contract, Policy
-from weir.transforms.judge.endpoint.bodies import NO_ANSWER, GarbledError, count, decoded, text
+from weir.transforms.judge.endpoint.bodies import NO_ANSWER, GarbledError, count, decode, text
 from weir.transforms.judge.endpoint.schema import response_format
 from weir.transforms.judge.endpoint.settings import Form, Schema, Served
 from weir.transforms.judge.engine import EngineError
@@ -49,7 +49,7 @@ def models(body: bytes) -> list[Model]:
 
     ``data`` is null, or not there at all, where nothing is loaded.
     """
-    listed = decoded(body, object)
+    listed = decode(body, object)
     if isinstance(listed, Mapping):
         listed = listed.get("data") or []
     if not isinstance(listed, list):

@@ -16,7 +16,7 @@ _EVERY_S = 10.0  # a line, where nobody looks at a terminal
 
 
 @contextmanager
-def hearing(total: int) -> Iterator[Callable[[Answer], None]]:
+def show_progress(total: int) -> Iterator[Callable[[Answer], None]]:
     """Show how many answers are there: a bar on a terminal, and in a pipe a line now and then."""
     columns = TextColumn("judging"), MofNCompleteColumn(), TimeRemainingColumn()
     in_pipe = not sys.stderr.isatty()
@@ -29,7 +29,7 @@ def hearing(total: int) -> Iterator[Callable[[Answer], None]]:
             count += 1
             bar.advance(task)
             verdicts = [answer.said] if isinstance(answer.said, Verdict) else []
-            if warning := unreadable.early(verdicts):
+            if warning := unreadable.record(verdicts):
                 _say(bar, warning)
             if in_pipe and time.monotonic() - said_at >= _EVERY_S:
                 said_at = time.monotonic()
