@@ -25,6 +25,6 @@ def render(package: str, name: str, filters: dict[str, Callable[..., Any]], **va
     template = environment.from_string(files(package).joinpath(name).read_text("utf-8"))
     return template.render(
         style=Markup(style),  # noqa: S704 - our own file
-        style_hash=Markup(f"sha256-{digest}"),  # noqa: S704
+        style_hash=Markup(f"sha256-{digest}"),  # noqa: S704 - hexadecimal digits
         **values,
     )

@@ -76,7 +76,7 @@ def kept_on_loopback(command: Sequence[str]) -> list[str]:
 def is_possible() -> bool:
     """Return whether this system lets a command be kept on loopback; it is tried."""
     trial = kept_on_loopback([sys.executable, "-S", "-c", _TRIAL])
-    done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
+    done = subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - our own command
     return done.returncode == 0
 
 

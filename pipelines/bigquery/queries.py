@@ -95,4 +95,4 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
         raise AnswerError("What it answers is not what BigQuery does") from error
     if error is not None:
         raise error
-    return answer  # type: ignore[return-value]
+    return answer  # type: ignore[return-value]  # None only beside an error

@@ -70,7 +70,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     command.__doc__ = function.__doc__
     parameters = [*own, *taken, *([_CONFIG] if concerns else ())]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
     return command
 
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any, Self
 
 import typer
-from typer.core import CompletionItem, TyperCommand, TyperGroup  # type: ignore[attr-defined]
+from typer.core import CompletionItem, TyperCommand, TyperGroup  # type: ignore[attr-defined]  # not in its __all__
 
 from weir.pipelines.commands.concerns import respelt, spread
 
@@ -62,7 +62,7 @@ class Later(TyperCommand):
         known = {flag for each in real.params for flag in (*each.opts, *each.secondary_opts)}
         return real.make_context(info_name, respelt(args, known), parent, **extra)
 
-    def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - not in its __all__
         """Return the options that begin so."""
         options = dict.fromkeys(_OPTION.findall(self.text))
         return [CompletionItem(each) for each in options if each.startswith(incomplete or "-")]

@@ -8,7 +8,7 @@ from weir.pipelines.compare.sides import Side
 _COSTS = ("requests", "cached", "tokens_in", "tokens_out")
 _SUMS = ", ".join(f"SUM({cost}_{x}) AS {cost}_{x}" for x in "ab" for cost in _COSTS)
 _GROUPS = "policy_id, label_a, label_b, category, language_band, length_band, score_band"
-CELLS = f"SELECT {_GROUPS}, COUNT(*) AS posts, {_SUMS} FROM described GROUP BY {_GROUPS}"  # noqa: S608
+CELLS = f"SELECT {_GROUPS}, COUNT(*) AS posts, {_SUMS} FROM described GROUP BY {_GROUPS}"  # noqa: S608 - constants above
 _CONDITIONS = {
     "run": " AND run = @run_{x}",
     "version": " AND policy_version = @version_{x}",

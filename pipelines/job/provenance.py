@@ -145,7 +145,7 @@ def insert_once(settings: BigQuerySettings, table: str, key: str, row: dict[str,
 def _insert(settings: BigQuerySettings, table: str, row: dict[str, Value]) -> None:
     columns, values = ", ".join(row), ", ".join(f"@{column}" for column in row)
     name = f"`{settings.project}.{settings.dataset}.{table}`"
-    _execute(settings, f"INSERT INTO {name} ({columns}) VALUES ({values})", row)  # noqa: S608
+    _execute(settings, f"INSERT INTO {name} ({columns}) VALUES ({values})", row)  # noqa: S608 - names of our own tables and columns
 
 
 def _execute(settings: BigQuerySettings, sql: str, row: dict[str, Value]) -> list[dict[str, Any]]:

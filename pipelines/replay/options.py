@@ -247,7 +247,7 @@ def _require_order(start: Start, stop: Stop, *written: str) -> None:
         case _, str() | dict():
             pass
         case first, last:
-            backwards = first >= last  # type: ignore[operator]
+            backwards = first >= last  # type: ignore[operator]  # both are of one kind by now
     if backwards:
         raise OptionError(f"--from {written[0]} is not before --to {written[1]}")
 

@@ -80,7 +80,7 @@ def read_reviews(read: Records, reviewer: str) -> ReviewFile:
             undecided += 1
             continue
         found = _review(line, row, reviewer)
-        (reviews if isinstance(found, Review) else bad).append(found)  # type: ignore[arg-type]
+        (reviews if isinstance(found, Review) else bad).append(found)  # type: ignore[arg-type]  # by its kind
     return ReviewFile(tuple(reviews), undecided, tuple(bad))
 
 

@@ -191,7 +191,7 @@ def run_parameters(
 def _certified(client: bigquery.Client, dataset: str, version: str) -> dict[str, float]:
     rows = execute(
         client,
-        f"SELECT card FROM `{dataset}.screens` WHERE screen_version = @version LIMIT 1",  # noqa: S608
+        f"SELECT card FROM `{dataset}.screens` WHERE screen_version = @version LIMIT 1",  # noqa: S608 - a dataset's name, checked where it is set
         [bigquery.ScalarQueryParameter("version", "STRING", version)],
     )
     return certified_recalls(rows[0]["card"]) if rows else {}

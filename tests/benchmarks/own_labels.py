@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 settings = TrainingSettings(recall, confidence)
                 for learned, other in ((one, two), (two, one)):
                     try:
-                        found += outcomes(learned, other, settings, encoder)  # type: ignore[arg-type]
+                        found += outcomes(learned, other, settings, encoder)  # type: ignore[arg-type]  # the caller has one by now
                     except ValueError as error:  # a set that teaches no head
                         print(f"{labelled.name}: {error}", file=sys.stderr)
     _print(found)

@@ -139,7 +139,7 @@ def test_certificates_survive_being_stored() -> None:
 )
 def test_a_certificate_that_claims_too_much_cannot_be_made(claim: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r".") as refusal:
-        replace(CERTIFICATE, **claim)  # type: ignore[arg-type]
+        replace(CERTIFICATE, **claim)  # type: ignore[arg-type]  # values of the wrong kind are the point
     assert "\n" not in str(refusal.value)
 
 

@@ -90,5 +90,5 @@ def test_a_reranking_screen_has_a_version_of_its_own(base, reranking) -> None:
 
 def test_a_batch_in_which_nothing_is_read_costs_no_look_at_the_encoder(base) -> None:
     heads = [extra(reranking=reader(gate=1.1))]
-    screen = RerankingScreen.over(with_heads(base, heads), heads, None)  # type: ignore[arg-type]
+    screen = RerankingScreen.over(with_heads(base, heads), heads, None)  # type: ignore[arg-type]  # an encoder that is not there, and is not asked
     assert screen.score(pa.array([""])).shape == (1, len(base.policy_ids) + 1)

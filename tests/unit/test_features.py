@@ -11,7 +11,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 def same(left: object, right: object) -> bool:
-    return (left != right).nnz == 0  # type: ignore[attr-defined]
+    return (left != right).nnz == 0  # type: ignore[attr-defined]  # scipy's comparison is a matrix
 
 
 @given(st.lists(TEXT, min_size=1, max_size=6))

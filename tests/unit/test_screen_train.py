@@ -181,4 +181,4 @@ def test_labels_for_a_policy_that_is_not_there_are_left_out_with_a_warning() -> 
 )
 def test_a_share_that_means_nothing_is_refused(share: dict[str, float]) -> None:
     with pytest.raises(LabelsError, match="give a share"):
-        TrainingSettings(**share)  # type: ignore[arg-type]
+        TrainingSettings(**share)  # type: ignore[arg-type]  # a share outside its range

@@ -8,12 +8,12 @@ from weir.transforms.decode.decoded import Decoded, Failure, Posts, outcome
 from weir.transforms.decode.settings import DecodeSettings
 
 
-def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:  # noqa: ARG001
+def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:  # noqa: ARG001 - the signature of every format
     """Return the function that reads a MESSAGE batch; plain text has no fields to find."""
     return _decoded
 
 
-def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:  # noqa: ARG001
+def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:  # noqa: ARG001 - the signature of every format
     """Return None for each message: there is nothing beside the text."""
     return [None] * len(values)
 

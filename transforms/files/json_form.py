@@ -80,7 +80,7 @@ def _one_after_the_other(content: bytes) -> Iterator[Record]:
     text = content.decode("utf-8", "surrogateescape")
     decoder = json.JSONDecoder()
     at, line = 0, 1
-    while (begin := _SPACE.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+    while (begin := _SPACE.match(text, at).end()) < len(text):  # type: ignore[union-attr]  # it matches nothing, too
         line += text.count("\n", at, begin)
         try:
             _, at = decoder.raw_decode(text, begin)

@@ -19,15 +19,24 @@ class Record(Protocol):
     """What is used of kafka-python's ConsumerRecord."""
 
     @property
-    def offset(self) -> int: ...  # noqa: D102
+    def offset(self) -> int:
+        """Return its place in the partition."""
+
     @property
-    def timestamp(self) -> int | None: ...  # noqa: D102
+    def timestamp(self) -> int | None:
+        """Return milliseconds since 1970, None or -1 without one."""
+
     @property
-    def key(self) -> bytes | None: ...  # noqa: D102
+    def key(self) -> bytes | None:
+        """Return its key."""
+
     @property
-    def value(self) -> bytes | None: ...  # noqa: D102
+    def value(self) -> bytes | None:
+        """Return its content; None deletes its key."""
+
     @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...  # noqa: D102
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Return its headers, in their order."""
 
 
 def message_batch(topic: str, partition: int, records: Sequence[Record]) -> pa.RecordBatch:

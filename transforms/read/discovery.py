@@ -48,7 +48,7 @@ class PartitionNumbers(OffsetRestrictionTracker):
 class TopicRestrictions(RestrictionProvider):
     """Makes the restriction of a topic: the numbers of its partitions."""
 
-    def initial_restriction(self, element: str) -> OffsetRange:  # noqa: ARG002
+    def initial_restriction(self, element: str) -> OffsetRange:  # noqa: ARG002 - Beam's signature
         """Return all numbers there can be."""
         return OffsetRange(0, NEVER)
 
@@ -56,7 +56,7 @@ class TopicRestrictions(RestrictionProvider):
         """Return the tracker of a restriction."""
         return PartitionNumbers(restriction)
 
-    def restriction_size(self, element: str, restriction: OffsetRange) -> int:  # noqa: ARG002
+    def restriction_size(self, element: str, restriction: OffsetRange) -> int:  # noqa: ARG002 - Beam's signature
         """Return 1: there is hardly any work in it."""
         return 1
 

@@ -48,7 +48,7 @@ class SliceTracker(OffsetRestrictionTracker):
 
     def is_bounded(self) -> bool:
         """Return whether the slice has an end."""
-        return self.current_restriction().stop != NEVER  # type: ignore[no-any-return]
+        return self.current_restriction().stop != NEVER  # type: ignore[no-any-return]  # Beam has no types
 
     def try_split(self, fraction_of_remainder: float) -> Any:
         """Split off the rest for a self-checkpoint; refuse any other split."""
@@ -66,11 +66,11 @@ class SliceRestrictions(RestrictionProvider):
         """Return the tracker of a restriction."""
         return SliceTracker(restriction)
 
-    def restriction_size(self, element: Slice, restriction: OffsetRange) -> int:  # noqa: ARG002
+    def restriction_size(self, element: Slice, restriction: OffsetRange) -> int:  # noqa: ARG002 - Beam's signature
         """Return the offsets left; 1 where they have no end."""
         return 1 if restriction.stop == NEVER else int(restriction.size())
 
-    def truncate(self, element: Slice, restriction: OffsetRange) -> OffsetRange | None:  # noqa: ARG002
+    def truncate(self, element: Slice, restriction: OffsetRange) -> OffsetRange | None:  # noqa: ARG002 - Beam's signature
         """On drain, finish what has an end and leave what has none."""
         return None if restriction.stop == NEVER else restriction
 
@@ -101,7 +101,7 @@ class PartRestrictions(SliceRestrictions):
         """Return the tracker of a restriction."""
         return PartTracker(restriction)
 
-    def split(self, element: Slice, restriction: OffsetRange) -> Iterator[OffsetRange]:  # noqa: ARG002
+    def split(self, element: Slice, restriction: OffsetRange) -> Iterator[OffsetRange]:  # noqa: ARG002 - Beam's signature
         """Give the parts, before any of them is read."""
         yield from restriction.split(PART_OFFSETS)
 

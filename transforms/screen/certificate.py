@@ -195,7 +195,7 @@ def _certificate(row: dict[str, Any]) -> Certificate:
         if field.name == "budget":
             sound = value is None or isinstance(value, int | float)
         else:
-            sound = type(value) in _KINDS[field.type]  # type: ignore[index]
+            sound = type(value) in _KINDS[field.type]  # type: ignore[index]  # a class here, no name
         if not sound:
             raise TypeError(f"{field.name} is of another kind")
     return Certificate(**row)

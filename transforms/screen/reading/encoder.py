@@ -197,7 +197,7 @@ def _loaded(folder: str) -> Encoder:
         around = ids["[CLS]"], ids["[SEP]"]
         # Made from the vocabulary and not from tokenizer.json, which would read a post's own
         # "[SEP]" as the mark that ends a text.
-        tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))  # noqa: S106
+        tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))  # noqa: S106 - a token of the vocabulary, no password
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         return _encoder(tensors, tokenizer, around, _digest(content, vocabulary))

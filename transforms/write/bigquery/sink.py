@@ -46,8 +46,8 @@ class BigQuerySettings:
         """Return a client for queries and tables; close it after use."""
         if not self.rest_endpoint:
             return bigquery.Client(project=self.project)
-        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
-        session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # Google's library has no types here
+        session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]  # Google's library has no types here
         session.trust_env = not is_loopback(self.rest_endpoint)  # whether by a proxy
         return bigquery.Client(
             project=self.project,
