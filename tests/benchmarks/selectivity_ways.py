@@ -103,10 +103,9 @@ class Posts:
         return features.matrix(self.texts)
 
     @cached_property
-    def meanings(self) -> Vectors:
-        """Return what the encoder makes of each post's beginning; the cache holds what it read."""
-        vectors, begins = read_once(self.texts.to_pylist(), Encoder.load(), self.cache)
-        return vectors[begins]
+    def parts(self) -> tuple[Vectors, npt.NDArray[np.intp]]:
+        """Return the parts that the encoder reads, and where each post's begin."""
+        return read_once(self.texts.to_pylist(), Encoder.load(), self.cache)
 
     def taught(self, head: int, train: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
         """Return the rows that a head learns from, which of them violate, and their weights."""
@@ -202,7 +201,7 @@ class Embedding:
             model.fit(vectors, violates, sample_weight=weights)
             return model.coef_[0], float(model.intercept_[0])
 
-        return _meanings(posts, train, fit)
+        return _meanings(posts, train, fit, posts.parts[0][posts.parts[1]])
 
 
 class SecondStage:
@@ -211,17 +210,22 @@ class SecondStage:
     name = "second stage alone"
 
     def scores(self, posts: Posts, train: Mask) -> Floats:
-        """Fit the heads, and score before the logistic function."""
-        return _meanings(posts, train, fit_meaning)
+        """Fit the heads, and score all parts before the logistic function."""
+        vectors, begins = posts.parts
+        return np.maximum.reduceat(_meanings(posts, train, fit_meaning, vectors), begins, axis=0)
 
 
-def _meanings(posts: Posts, train: Mask, fit: Callable[..., tuple[Floats, float]]) -> Floats:
-    found = np.zeros(posts.labels.shape)
+def _meanings(
+    posts: Posts, train: Mask, fit: Callable[..., tuple[Floats, float]], vectors: Vectors
+) -> Floats:
+    """Return (vectors, heads) scores by regressions on the first 128 tokens of each post."""
+    whole = posts.parts[0][posts.parts[1]]
+    found = np.zeros((len(vectors), len(posts.policy_ids)))
     for head in range(len(posts.policy_ids)):
         used, violates, weights = posts.taught(head, train)
         if violates.any():
-            coefficients, bias = fit(posts.meanings[used], violates, weights)
-            found[:, head] = posts.meanings @ coefficients + bias
+            coefficients, bias = fit(whole[used], violates, weights)
+            found[:, head] = vectors @ coefficients + bias
     return found
 
 

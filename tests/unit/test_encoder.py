@@ -40,6 +40,28 @@ def test_a_vector_is_bit_equal_alone_and_in_any_batch(encoder: Encoder) -> None:
     assert np.array_equal(encoder.embed(TEXTS), alone)
 
 
+def test_the_parts_of_a_post_are_bit_equal_alone_and_in_any_batch(encoder: Encoder) -> None:
+    alone = np.concatenate([encoder.embed_whole([text])[0] for text in TEXTS])
+    assert np.array_equal(encoder.embed_whole(TEXTS)[0], alone)
+
+
+def test_the_first_part_of_a_post_is_what_it_means_as_a_whole(encoder: Encoder) -> None:
+    parts, begins = encoder.embed_whole(TEXTS)
+    assert np.array_equal(parts[begins], encoder.embed(TEXTS))
+
+
+def test_a_sentence_among_others_is_read_by_itself_too(encoder: Encoder) -> None:
+    hate, nothing = "I hate those people and want them gone", "We had rain all day and stayed in. "
+    parts, _ = encoder.embed_whole([nothing * 5 + hate + ". " + nothing * 3])
+    near = parts @ encoder.embed([hate])[0]
+    assert near[1:].max() > near[0] + 0.2
+
+
+def test_no_texts_have_no_parts(encoder: Encoder) -> None:
+    parts, begins = encoder.embed_whole([])
+    assert len(parts) == len(begins) == 0
+
+
 def test_a_post_cannot_spell_the_marks_around_a_text(encoder: Encoder) -> None:
     ids = encoder.tokens("[CLS] and [SEP] and [PAD] and [MASK]")
     assert {encoder.first, encoder.last} & set(ids[1:-1]) == set()

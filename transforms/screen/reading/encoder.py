@@ -5,11 +5,12 @@ two files. Neither torch nor a download is involved.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,13 @@ DIMENSIONS = 384
 # Attention is quadratic, and the model was trained on 128 tokens: that many are read at once.
 TOKENS = 128
 _HEADS = 12
+_SCALE = np.float32((DIMENSIONS // _HEADS) ** -0.5)
 _LAYERS = 6
+_ROWS = 512  # tokens that are read together
+_TILE = 16  # rows of a product are a multiple of it
+# Tokens of a passage; they overlap by half. With 8, 16, 24, 32 and 64 the mean recall at 300
+# requests is .815, .827, .822, .813 and .797, and .782 without them (8,000 posts).
+_PASSAGE = 16
 CHARACTERS = 8192  # of a post that are looked at
 _EPSILON = 1e-12  # of layer normalisation, from the model's config.json
 
@@ -68,27 +75,34 @@ class Encoder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return (texts, 384) unit vectors; of a long text its first 128 tokens are read.
 
-        Each text is read by itself: padding to the length of a neighbour would change its last
-        bits, and gains nothing on one core.
+        They are the same bits for a text alone and among others.
         """
-        return self._vectors([self.tokens(text) for text in texts])
+        states = self._states([self.tokens(text) for text in texts])
+        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        for row, of_text in enumerate(states):
+            vectors[row] = of_text.mean(axis=0)
+        return _units(vectors)
 
     def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.intp]]:
-        """Return the unit vectors of successive windows of texts, and where each text's begin.
+        """Return unit vectors of all parts of texts, and where each text's begin.
 
-        Every text has one or more of them, of 128 tokens and the last of fewer.
+        Parts are successive windows of 128 tokens, each followed by its passages of 16 where it is
+        longer: what a window means as a whole hides a sentence in it. The first part of a text is
+        what `embed` returns.
         """
         windows = [self._windows(self._ids(text)) for text in texts]
-        counts = np.array([len(of_text) for of_text in windows], np.intp)
-        vectors = self._vectors([window for of_text in windows for window in of_text])
-        return vectors, np.cumsum(counts) - counts
+        states = self._states([window for of_text in windows for window in of_text])
+        parts = [np.concatenate([_parts(next(states)) for _ in of_text]) for of_text in windows]
+        counts = np.array([len(of_text) for of_text in parts], np.intp)
+        nothing = np.empty((0, DIMENSIONS), np.float32)
+        return _units(np.concatenate([nothing, *parts])), np.cumsum(counts) - counts
 
-    def _vectors(self, windows: Sequence[list[int]]) -> Vectors:
-        vectors = np.empty((len(windows), DIMENSIONS), np.float32)
-        with _one_thread():
-            for row, ids in enumerate(windows):
-                vectors[row] = self._embed(ids)
-        return vectors
+    def _states(self, windows: Sequence[list[int]]) -> Iterator[Vectors]:
+        """Yield what the last layer makes of each window's tokens, (tokens, 384)."""
+        for group in _groups(windows):
+            with _one_thread():
+                states = self._read(group)
+            yield from states
 
     def tokens(self, text: str) -> list[int]:
         """Return the ids that the model reads. No text can spell the ones that stand around it."""
@@ -104,32 +118,63 @@ class Encoder:
         starts = range(0, max(1, len(ids)), size)
         return [[self.first, *ids[start : start + size], self.last] for start in starts]
 
-    @cached_property
-    def _scale(self) -> np.float32:
-        return np.float32((DIMENSIONS // _HEADS) ** -0.5)
+    def _read(self, windows: Sequence[list[int]]) -> list[Vectors]:
+        """Return the last states of each window. All their tokens are rows of the same products.
 
-    def _embed(self, ids: list[int]) -> Vectors:
-        x = _normalised(self.words[ids] + self.positions[: len(ids)], self.embedding_norm)
+        A row comes out alike wherever it stands in a product of more than a few rows, hence the
+        empty ones at the end. Only attention looks from one row to another.
+        """
+        ends = np.cumsum([len(ids) for ids in windows])
+        slices = [slice(end - len(ids), end) for end, ids in zip(ends, windows, strict=True)]
+        x = np.zeros((-(-ends[-1] // _TILE) * _TILE, DIMENSIONS), np.float32)
+        for rows, ids in zip(slices, windows, strict=True):
+            x[rows] = self.words[ids] + self.positions[: len(ids)]
+        x = _normalised(x, self.embedding_norm)
+        mixed = np.zeros_like(x)
         for layer in self.layers:
-            mixed = self._attend(x, layer) @ layer.output[0] + layer.output[1]
-            x = _normalised(x + mixed, layer.attention_norm)
+            projected = x @ layer.attention[0] + layer.attention[1]
+            for rows in slices:
+                mixed[rows] = _attend(projected[rows])
+            x = _normalised(x + (mixed @ layer.output[0] + layer.output[1]), layer.attention_norm)
             narrow = _gelu(x @ layer.wide[0] + layer.wide[1]) @ layer.narrow[0] + layer.narrow[1]
             x = _normalised(x + narrow, layer.norm)
-        mean = x.mean(axis=0)
-        unit: Vectors = mean / np.linalg.norm(mean)
-        return unit
+        return [x[rows] for rows in slices]
 
-    def _attend(self, x: Vectors, layer: _Layer) -> Vectors:
-        weights, bias = layer.attention
-        parts = (x @ weights + bias).reshape(len(x), 3, _HEADS, -1).transpose(1, 2, 0, 3)
-        query, key, value = parts  # (heads, tokens, 32) each
-        attention = query @ key.transpose(0, 2, 1)
-        attention *= self._scale
-        attention -= attention.max(axis=-1, keepdims=True)
-        np.exp(attention, out=attention)
-        attention /= attention.sum(axis=-1, keepdims=True)
-        joined: Vectors = (attention @ value).transpose(1, 0, 2).reshape(len(x), DIMENSIONS)
-        return joined
+
+def _groups(windows: Sequence[list[int]]) -> Iterator[Sequence[list[int]]]:
+    """Yield successive windows of about _ROWS tokens: a product of few rows wastes time."""
+    if windows:
+        ends = np.cumsum([len(ids) for ids in windows])
+        starts = np.unique(np.searchsorted(ends, np.arange(0, ends[-1], _ROWS)))
+        for start, stop in pairwise([*starts, len(windows)]):
+            yield windows[start:stop]
+
+
+def _parts(states: Vectors) -> Vectors:
+    """Return the mean of a window's (tokens, 384) states, and the sums over its passages."""
+    whole = states.mean(axis=0, keepdims=True)
+    halves = np.add.reduceat(states, np.arange(0, len(states), _PASSAGE // 2), axis=0)
+    if len(halves) <= 2:
+        return np.asarray(whole)
+    return np.concatenate([whole, halves[:-1] + halves[1:]])
+
+
+def _units(vectors: Vectors) -> Vectors:
+    """Return vectors of the same directions and length one."""
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+def _attend(projected: Vectors) -> Vectors:
+    """Return (tokens, 384) of the (tokens, 1152) queries, keys and values of one window."""
+    tokens = len(projected)
+    query, key, value = projected.reshape(tokens, 3, _HEADS, -1).transpose(1, 2, 0, 3)
+    attention: Vectors = query @ key.transpose(0, 2, 1)
+    attention *= _SCALE
+    attention -= attention.max(axis=-1, keepdims=True)
+    np.exp(attention, out=attention)
+    attention /= attention.sum(axis=-1, keepdims=True)
+    joined: Vectors = (attention @ value).transpose(1, 0, 2).reshape(tokens, DIMENSIONS)
+    return joined
 
 
 def _one_thread() -> AbstractContextManager[Any]:

@@ -27,7 +27,7 @@ from weir.transforms.screen.reading.encoder import CHARACTERS, DIMENSIONS, Encod
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.text.normalise import normalise
 
-FORMAT = 1
+FORMAT = 2
 READER_FILE = "reading.npz"
 _MOST_FILE = 4 << 20
 _MOST_HEADS = 256
