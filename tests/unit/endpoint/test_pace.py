@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.benchmarks.rate_limits import SlidingWindow, keep_limit, limits
+from tests.benchmarks.rate_limits import SlidingWindow, keep_limit, limits, main
 from tests.simulated_time import run
 from weir.transforms.judge.endpoint.failures import Again, Failure
 from weir.transforms.judge.endpoint.gate import Gate
@@ -31,6 +31,13 @@ def test_a_limit_is_kept_within_a_tenth_and_no_post_is_lost(limit, says_when):
 def test_a_server_that_counts_what_it_refuses_is_not_starved_for_ever():
     found = keep_limit(SlidingWindow(5, 60.0, strict=True), 40, 2, says_when=False, seed=1)
     assert found.dead == 0
+
+
+def test_the_benchmark_prints_a_line_for_each_limit(capsys):
+    main(["--posts=5", "--seeds=1", "--answer-seconds", "0.5"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 2 * len(list(limits(0)))
+    assert all(line.endswith(" 0") for line in lines[1:])
 
 
 def test_without_a_refusal_nothing_is_held_back():
