@@ -10,10 +10,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from weir.pipelines.errors import report_errors
-from weir.pipelines.options.arguments import said
+from weir.pipelines.options.arguments import help_of
 from weir.pipelines.options.concern import Concern
 from weir.pipelines.options.file import ConfigFile
-from weir.pipelines.options.job import overruled
+from weir.pipelines.options.job import overruled_names
 from weir.pipelines.options.option import Option, text_of
 
 # What some commands called what others call otherwise. They go on working, and no help has them.
@@ -62,7 +62,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
         path = given.pop("config", None)
         with report_errors():
             of_file = ConfigFile.read(path) if path else ConfigFile()
-            taken = found.keys() - overruled(texts)
+            taken = found.keys() - overruled_names(texts)
             texts = {n: text for n, text in of_file.texts.items() if n in taken} | texts
             made = {name: concern.of(texts) for name, concern in concerns.items()}
         return function(**given, **made)
@@ -74,17 +74,17 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def respelt(arguments: list[str], known: set[str]) -> list[str]:
+def respell(arguments: list[str], known: set[str]) -> list[str]:
     """Return arguments with the options in the spelling that a command knows.
 
     Underscores stand for dashes, and old names for those that took their place. What it does not
     know either way is left as it is.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    return [*(_respelt(each, known) for each in arguments[:end]), *arguments[end:]]
+    return [*(_respell(each, known) for each in arguments[:end]), *arguments[end:]]
 
 
-def _respelt(argument: str, known: set[str]) -> str:
+def _respell(argument: str, known: set[str]) -> str:
     name, equals, value = argument.partition("=")
     if not argument.startswith("--") or name in known:
         return argument
@@ -98,7 +98,7 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
     flag = f"{option.flag}/--no-{option.name}" if option.is_switch else option.flag
     annotation = Annotated[
         kind,
-        typer.Option(flag, help=said(option), show_default=False, metavar=_metavar(option)),
+        typer.Option(flag, help=help_of(option), show_default=False, metavar=_metavar(option)),
     ]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation

@@ -13,7 +13,7 @@ from typing import Any, Self
 import typer
 from typer.core import CompletionItem, TyperCommand, TyperGroup  # type: ignore[attr-defined]  # not in its __all__
 
-from weir.pipelines.commands.concerns import respelt, spread
+from weir.pipelines.commands.concerns import respell, spread
 
 _HELP = ("--help", "-h")
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -60,7 +60,7 @@ class Later(TyperCommand):
             raise typer.Exit
         real = self.real()
         known = {flag for each in real.params for flag in (*each.opts, *each.secondary_opts)}
-        return real.make_context(info_name, respelt(args, known), parent, **extra)
+        return real.make_context(info_name, respell(args, known), parent, **extra)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - not in its __all__
         """Return the options that begin so."""

@@ -59,7 +59,7 @@ def bundle_seconds(settings: ModerationSettings) -> float:
     return _PRISM_SECONDS if settings.place.one_process else _CLUSTER_SECONDS
 
 
-def committed_by_source(settings: ModerationSettings) -> bool:
+def source_commits(settings: ModerationSettings) -> bool:
     """Return whether the source itself commits how far it has read, for lag tools."""
     return not settings.place.one_process and settings.stop.at == "never"
 
@@ -73,7 +73,7 @@ def moderate(pipeline: beam.Pipeline, settings: ModerationSettings) -> None:
         settings.progress.start,
         settings.stop,
         accept_loss=settings.said.source.accept_loss,
-        group=settings.progress.group if committed_by_source(settings) else None,
+        group=settings.progress.group if source_commits(settings) else None,
         bundle_rows=1_000_000 if seconds > 1 else 20_000,
         bundle_seconds=seconds,
         parts=settings.replay.slices if settings.replay else None,
@@ -120,7 +120,7 @@ class _Job:
                 audit_rate=settings.audit_rate,
                 audit_salt=settings.salt,
                 mode=settings.mode,
-                record_cleared=settings.said.storing.recorded,
+                record_cleared=settings.said.storing.recorded_share,
             ),
             settings.shadow_screen and self.reloading_screen(settings.shadow_screen),
             ProvisionalSettings(settings.decode, settings.mode) if flags else None,

@@ -49,10 +49,10 @@ def add_help(parser: Any, concerns: Iterable[type[Concern]], without: Collection
         if told:
             group = parser.add_argument_group(concern.title, concern.about or None)
             for each in told:
-                _add(group, each, [each.flag], said(each).replace("%", "%%"))
+                _add(group, each, [each.flag], help_of(each).replace("%", "%%"))
 
 
-def said(option: Option) -> str:
+def help_of(option: Option) -> str:
     """Return what an option means, and its default."""
     default = option.default_said
     parts = [option.says.help, f"(default: {default})" if default else ""]
@@ -65,7 +65,7 @@ def spellings(option: Option) -> list[str]:
     return list(dict.fromkeys(f"--{s}" for n in names for s in (n, n.replace("-", "_"))))
 
 
-def given(parsed: Mapping[str, Any], options: Iterable[Option]) -> dict[str, str]:
+def texts_of(parsed: Mapping[str, Any], options: Iterable[Option]) -> dict[str, str]:
     """Return what was said, as texts by the options' names, of what a parser has found."""
     found = {each.name: parsed.get(_dest(each)) for each in options}
     return {name: text_of(value) for name, value in found.items() if value is not None}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from weir.pipelines.options.file import ConfigFile
-from weir.pipelines.options.job import OPTIONS, overruled, read
+from weir.pipelines.options.job import OPTIONS, overruled_names, read
 
 CONFIG = "--config"
 
@@ -65,7 +65,7 @@ class Arguments:
         if path is None:
             return self
         rest = self.without(CONFIG)
-        less = {*without, *overruled(read(rest.argv)[0])}
+        less = {*without, *overruled_names(read(rest.argv)[0])}
         return rest.after(ConfigFile.read(path).arguments(less))
 
     def after(self, defaults: Sequence[str]) -> "Arguments":

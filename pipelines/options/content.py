@@ -55,7 +55,7 @@ class StoringOptions(Concern, title="Storing"):
     )
 
     @property
-    def recorded(self) -> float:
+    def recorded_share(self) -> float:
         """Return the share of cleared posts that get a row, from 0 to 1."""
         words = {"all": 1.0, "none": 0.0}
         if self.record_cleared in words:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NoReturn, Self, get_type_hints
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.arguments import add_options, given
+from weir.pipelines.options.arguments import add_options, texts_of
 from weir.pipelines.options.concern import Concern
 from weir.pipelines.options.content import DecodeOptions, StoringOptions
 from weir.pipelines.options.judging import (
@@ -78,7 +78,7 @@ CONCERNS: tuple[type[Concern], ...] = tuple(_CONCERNS.values())
 OPTIONS: dict[str, Option] = {each.name: each for concern in CONCERNS for each in concern.options()}
 
 
-def overruled(said: Mapping[str, str]) -> set[str]:
+def overruled_names(said: Mapping[str, str]) -> set[str]:
     """Return the options that mean nothing beside what a command line says.
 
     So that it wins over a file that says the same by another option, or names another engine.
@@ -100,7 +100,7 @@ def read(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     parser = _Parser(add_help=False, allow_abbrev=False)
     add_options(parser, OPTIONS.values())
     parsed, others = parser.parse_known_args(list(argv))
-    return given(vars(parsed), OPTIONS.values()), others
+    return texts_of(vars(parsed), OPTIONS.values()), others
 
 
 class _Parser(argparse.ArgumentParser):

@@ -114,7 +114,7 @@ class EndpointOptions(
     )
 
     @property
-    def given(self) -> dict[str, str | int | float]:
+    def engine_fields(self) -> dict[str, str | int | float]:
         """Return what was said, by the names that the engine's settings have."""
         said = {o.field.removeprefix("endpoint_"): getattr(self, o.field) for o in self.options()}
         return {name: value for name, value in said.items() if value is not None}

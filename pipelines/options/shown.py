@@ -10,7 +10,7 @@ from typing import Any
 from weir.pipelines.options.command_line import CONFIG, Arguments
 from weir.pipelines.options.concern import Concern
 from weir.pipelines.options.file import BEAM, ConfigFile, looks_secret
-from weir.pipelines.options.job import CONCERNS, OPTIONS, JobOptions, overruled, read
+from weir.pipelines.options.job import CONCERNS, OPTIONS, JobOptions, overruled_names, read
 from weir.pipelines.options.option import Option
 
 _COMMAND_LINE, _DEFAULT = "command line", "default"
@@ -37,7 +37,7 @@ class Shown:
         path = arguments.value(CONFIG)
         of_file = ConfigFile.read(path) if path else ConfigFile()
         said, others = read(arguments.without(CONFIG).argv)
-        less = overruled(said)
+        less = overruled_names(said)
         texts = {name: text for name, text in of_file.texts.items() if name not in less} | said
         JobOptions.of(texts)
         origins = {name: of_file.places.get(name, "") for name in texts}

@@ -27,7 +27,7 @@ def endpoint_factory(said: EndpointOptions) -> Callable[[], Engine]:
 
     Raises OptionError, or EndpointError where the server cannot.
     """
-    given: dict[str, Any] = said.given
+    given: dict[str, Any] = said.engine_fields
     if "url" not in given:
         raise OptionError(
             "--endpoint-url is missing: where the server is, such as http://127.0.0.1:11434/v1"

@@ -8,7 +8,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.resources import parse_resource_hints
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.beam import require_known, said_of
+from weir.pipelines.options.beam import options_of, require_known
 from weir.pipelines.options.job import JobOptions
 from weir.pipelines.runners import (
     restores,
@@ -133,7 +133,7 @@ class ModerationSettings:
         """
         in_process = runs_in_process(options)
         require_known(options, every_option=in_process)
-        said = said_of(options)
+        said = options_of(options)
         kafka, shape = kafka_settings(said.kafka), Shape.of(said.shape, said.source.topics)
         if in_process and shape.stages.judges:
             require_installed(said.judge.engine)

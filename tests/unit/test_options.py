@@ -1,6 +1,8 @@
 """An option is said once, in a field of a dataclass, and everything else is made of that."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -8,7 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.moderate import help_text
-from weir.pipelines.options.beam import said_of
+from weir.pipelines.options.beam import options_of
 from weir.pipelines.options.concern import Concern
 from weir.pipelines.options.job import CONCERNS, OPTIONS, JobOptions, read
 from weir.pipelines.options.judging import JudgeOptions, SpendingOptions
@@ -21,6 +23,9 @@ from weir.transforms.judge.vllm.settings import VllmSettings
 from weir.transforms.records import LARGEST_MESSAGE, Mode
 from weir.transforms.screen import STARTER
 from weir.transforms.write.redaction import StoreText
+
+ROOT = Path(__file__).parents[2]
+READ = {".py", ".md", ".sql", ".txt", ".html", ".j2"}
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,8 @@ def test_underscores_and_old_names_say_the_same(flags):
     said = JobOptions.of(read(flags)[0])
     assert (said.shares.budget_per_head, said.deciding.run) == ("off", "nightly")
     assert said.source.accept_loss
-    assert said_of(PipelineOptions(flags)) == said
-    assert said_of(job_options(flags)).shares == said.shares
+    assert options_of(PipelineOptions(flags)) == said
+    assert options_of(job_options(flags)).shares == said.shares
 
 
 def test_the_last_of_two_that_contradict_each_other_holds():
@@ -92,12 +97,22 @@ def test_the_last_of_two_that_contradict_each_other_holds():
 def test_options_that_beam_has_made_a_dictionary_of_are_the_same_again():
     flags = ["--run=nightly", "--audit-rate=0.5", "--provisional"]
     sent = PipelineOptions(flags).get_all_options(drop_default=True)
-    assert said_of(PipelineOptions.from_dictionary(sent)) == said_of(PipelineOptions(flags))
+    assert options_of(PipelineOptions.from_dictionary(sent)) == options_of(PipelineOptions(flags))
 
 
 def test_an_option_without_its_value_is_one_sentence():
     with pytest.raises(OptionError, match="--brokers: expected one argument"):
         read(["--brokers"])
+
+
+def test_options_are_written_with_dashes_wherever_a_person_reads_of_them():
+    # Beam's own programs and parsers know underscores alone.
+    named = re.compile(r"(?<![\w-])--[a-z0-9]+(?:-[a-z0-9]+)*_[a-z]")
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for folder in ("pipelines", "transforms", "policies", "infra/bigquery"):
+        files += [file for file in (ROOT / folder).rglob("*") if file.suffix in READ]
+    found = {str(file.relative_to(ROOT)): named.findall(file.read_text("utf-8")) for file in files}
+    assert {file: names for file, names in found.items() if names} == {}
 
 
 def test_no_two_options_have_one_name():

@@ -63,7 +63,7 @@ def test_none_and_all_are_what_they_say():
     ("said", "share"), [("all", 1.0), ("none", 0.0), ("1%", 0.01), ("0.5%", 0.005), ("100%", 1.0)]
 )
 def test_a_share_is_a_word_or_a_percentage(said, share):
-    assert StoringOptions(record_cleared=said).recorded == pytest.approx(share)
+    assert StoringOptions(record_cleared=said).recorded_share == pytest.approx(share)
 
 
 @pytest.mark.parametrize("said", ["", "some", "0%", "101%", "1", "-1%", "1%%", "nan%", "١%%"])
