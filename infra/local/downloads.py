@@ -13,6 +13,8 @@ from pathlib import Path
 
 from weir.infra.local.children import StackError
 
+FETCH = "python -m weir.infra.local.downloads"  # what ``make rig`` runs
+
 KAFKA_VERSION = "4.4.0"
 PRISM_VERSION = "2.77.0"
 FLINK_VERSION = "1.19"
@@ -145,7 +147,10 @@ def _fetch(folder: Path, fill: Callable[[Path], None]) -> Path:
 
 def _fetched(path: Path, what: str) -> Path:
     if not path.exists():
-        raise StackError(f"{what} was not fetched: {path} is missing. Run `make rig` once.")
+        raise StackError(
+            f"{what} was not fetched: {path} is missing. Run `{FETCH}` once; it needs Java, Maven "
+            "and Go."
+        )
     return path
 
 

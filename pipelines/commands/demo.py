@@ -102,7 +102,10 @@ def _writable(json_file: Path | None, export: Path | None) -> Iterator[None]:
 def local(
     broker: Annotated[
         demo_job.BrokerKind,
-        typer.Option(help="kafka: a real Apache Kafka, fetched once by make rig; needs Java."),
+        typer.Option(
+            help="kafka: a real Apache Kafka, fetched once by python -m "
+            "weir.infra.local.downloads; needs Java."
+        ),
     ] = demo_job.BrokerKind.EMBEDDED,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print them as a file for weir run --config.")

@@ -26,7 +26,7 @@ def test_what_a_broker_acknowledged_is_there_after_it_was_killed(apache_kafka):
 @pytest.mark.parametrize("fetched", [kafka_libraries, flink_jar])
 def test_what_was_not_fetched_is_an_error_that_says_how(fetched, monkeypatch, tmp_path):
     monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
-    with pytest.raises(StackError, match="make rig"):
+    with pytest.raises(StackError, match=r"python -m weir\.infra\.local\.downloads"):
         fetched()
 
 

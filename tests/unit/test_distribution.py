@@ -70,7 +70,7 @@ def test_the_encoder_is_asked_for_in_the_versions_that_are_pinned():
 def test_no_message_tells_a_user_of_a_wheel_to_make_something():
     told = [
         file.name
-        for folder in ("pipelines", "transforms", "policies")
+        for folder in ("pipelines", "transforms", "policies", "infra")
         for file in (ROOT / folder).rglob("*")
         if file.suffix in (".py", ".txt")
         and re.search(r"[^`]`make |\(make\s", file.read_text("utf-8"))
