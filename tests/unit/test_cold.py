@@ -15,7 +15,6 @@ from weir.transforms.screen.cold.fit import (
     ColdStarter,
     Labelled,
     Stream,
-    cut,
     expected_recall,
 )
 from weir.transforms.screen.model import Screen
@@ -144,13 +143,3 @@ def test_labelled_posts_of_a_policy_are_its_examples() -> None:
     )
     assert Labelled.of(policy).texts == ("a", "b")
     assert Labelled.of(policy).violates.tolist() == [True, False]
-
-
-@pytest.mark.parametrize(("share", "reached"), [(0.0, 0), (0.25, 1), (0.5, 2), (0.99, 3), (1.0, 4)])
-def test_a_cut_is_reached_by_at_most_its_share(share: float, reached: int) -> None:
-    scores = np.array([0.1, 0.4, 0.2, 0.3])
-    assert (scores >= cut(scores, share)).sum() == reached
-
-
-def test_of_equal_scores_a_cut_takes_none_rather_than_too_many() -> None:
-    assert (np.full(10, 0.5) >= cut(np.full(10, 0.5), 0.1)).sum() == 0

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from weir.policies import storage
 from weir.policies.policy import is_policy_id
@@ -33,6 +33,8 @@ _MOST_FILE = 256 << 20
 _MOST_CARD = 4 << 20
 _MOST_BIAS = 30.0  # beyond it a score is 0 or 1 whatever the post: fitted ones stay below 10
 STARTER = "starter"  # the screen that ships with Weir, wherever a worker has it installed
+
+_CERTAIN = 1e-12  # a score closer to 0 or 1 says no more
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
@@ -320,6 +322,11 @@ def _rescored(
     final = np.zeros(first.shape)
     final[readable] = screen.rescore(first[readable], column.take(pa.array(readable)))
     return final
+
+
+def log_odds(scores: Floats) -> Floats:
+    """Return the log-odds of scores in [0, 1]: what they were before the logistic function."""
+    return np.asarray(logit(np.clip(scores, _CERTAIN, 1 - _CERTAIN)), np.float64)
 
 
 @dataclass(frozen=True)

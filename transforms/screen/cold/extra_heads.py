@@ -15,7 +15,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from scipy.special import expit
 
-from weir.transforms.screen.model import Floats, Screen, Weights
+from weir.transforms.screen.model import Floats, Screen, Weights, log_odds
 from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
 from weir.transforms.text.features import BUCKETS
 
@@ -129,8 +129,7 @@ def rerank(
 ) -> Floats:
     """Return hashed scores with those of the ``rows`` that were read above all the others."""
     result = scores / 2
-    clipped = np.clip(scores[rows], 1e-12, 1 - 1e-12)
-    hashed = np.log(clipped / (1 - clipped))
+    hashed = log_odds(scores[rows])
     # One row at a time: a product over many rows adds up in another order than over one.
     meaning = np.array([float(vector @ reranking.vector) for vector in vectors])
     result[rows] = 0.5 + expit(meaning + reranking.slope * hashed + reranking.offset) / 2

@@ -14,12 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 import xxhash
-from scipy.special import logit
 
 from weir.policies.policy import Policy
 from weir.transforms.screen.archive import ScreenError
+from weir.transforms.screen.certificate import open_threshold
 from weir.transforms.screen.cold.extra_heads import ExtraHead, Reranking, norms, rerank
-from weir.transforms.screen.model import Floats, Screen, Weights
+from weir.transforms.screen.model import Floats, Screen, Weights, log_odds
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.text import features
 
@@ -272,12 +272,12 @@ class ColdStarter:
         held_out = pa.array(self.stream.texts[self.stream.weak :], pa.string())
         # By the screen itself: of a long post it takes the highest of its windows.
         scores = _alone(head, self.scale).score(held_out)[:, 0]
-        linears = logit(np.clip(scores, 1e-12, 1 - 1e-12))
+        linears = log_odds(scores)
         if meaning is not None:
             assert self.encoder is not None
             vector, offset = meaning
             reranking = Reranking(
-                gate=cut(scores, max(RERANKED_SHARE, settings.escalated)),
+                gate=open_threshold(scores, max(RERANKED_SHARE, settings.escalated)),
                 vector=vector,
                 slope=_HASHED_SHARE / _spread(linears),
                 offset=offset - _HASHED_SHARE * float(linears.mean()) / _spread(linears),
@@ -287,7 +287,7 @@ class ColdStarter:
             vectors = self._meanings[self.stream.weak :][rows]
             scores = rerank(scores, reranking, rows, vectors)
             head = replace(head, reranking=reranking)
-        return replace(head, threshold=cut(scores, settings.escalated))
+        return replace(head, threshold=open_threshold(scores, settings.escalated))
 
     def report(
         self, head: ExtraHead, labelled: Labelled, settings: ColdSettings, kind: str = "cold start"
@@ -332,15 +332,6 @@ def linear(head: ExtraHead, counts: sp.csr_matrix, scale: Weights) -> Floats:
     """Return a head's scores before the logistic function, as the folded screen computes them."""
     sums = (counts @ head.dense()).astype(np.float64)
     return np.asarray(sums / norms(counts, scale) + head.bias, np.float64)
-
-
-def cut(scores: Floats, share: float) -> float:
-    """Return the lowest threshold that at most ``share`` of the scores reach."""
-    allowed = int(share * len(scores))
-    if allowed >= len(scores):
-        return 0.0
-    highest_below = np.sort(scores)[::-1][allowed]
-    return min(1.0, float(np.nextafter(highest_below, 2.0)))
 
 
 def expected_recall(labelled: int, *, taught: bool, reranked: bool) -> float:

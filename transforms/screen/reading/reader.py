@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from weir.policies import storage
 from weir.policies.policy import is_policy_id
 from weir.transforms.screen import certificate, precision
 from weir.transforms.screen.archive import ScreenError, archive, check_size
 from weir.transforms.screen.certificate import Certificate
-from weir.transforms.screen.model import Floats, Screen, file_of
+from weir.transforms.screen.model import Floats, Screen, file_of, log_odds
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.reading.encoder import CHARACTERS, DIMENSIONS, Encoder, Vectors
 from weir.transforms.screen.selectivity import SHARES
@@ -36,7 +36,6 @@ _OF_HEADS = (
     *("vectors", "slopes", "offsets", "presumed"),
     *("gates", "thresholds", "recall"),
 )
-_CERTAIN = 1e-12  # a first score closer to 0 or 1 says no more
 READ_FROM = 0.5  # final scores of posts that were read are above it, those of others below
 
 Stages = npt.NDArray[np.int8]
@@ -191,7 +190,7 @@ class Reader:
 
     def combine(self, first: Floats, meanings: Floats) -> Floats:
         """Return (rows, heads) final scores of posts that were read."""
-        hashed = logit(np.clip(first, _CERTAIN, 1 - _CERTAIN))
+        hashed = log_odds(first)
         return np.asarray(
             READ_FROM + expit(meanings + self.slopes * hashed + self.offsets) / 2, np.float64
         )

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logit
 
-from weir.transforms.screen.certificate import misses_allowed
-from weir.transforms.screen.cold.fit import cut
-from weir.transforms.screen.model import Screen
+from weir.transforms.screen.certificate import misses_allowed, open_threshold
+from weir.transforms.screen.model import Screen, log_odds
 from weir.transforms.screen.reading.reader import Reader, first_stage
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.screen.training.calibrate import positives
@@ -21,7 +19,6 @@ from weir.transforms.screen.training.reader_fit import (
 )
 from weir.transforms.screen.training.settings import TrainingSettings
 
-_CERTAIN = 1e-12
 _LEAST_FOR_GATE = 4  # misses that a promise allows, before one of them is given for a gate
 # Of ordinary posts: what is not read of a post is presumed to say more than so many of them.
 _PRESUMED = 0.99
@@ -49,7 +46,7 @@ class Sum:
         assert fitted.meanings is not None
         read = ordinary[readings.rows]
         first = np.where(ordinary, fitted.first, np.nan)
-        one = Spread.of(logit(np.clip(first[readings.rows], _CERTAIN, 1 - _CERTAIN)))
+        one = Spread.of(log_odds(first[readings.rows]))
         meanings = np.where(read, fitted.meanings, np.nan)
         two = Spread.of(meanings)
         middle = one.middle / one.spread + READING_WEIGHT * two.middle / two.spread
@@ -119,7 +116,7 @@ class Gates:
             allowed = misses_allowed(len(violating), settings.recall, settings.confidence)
             if allowed < 0:
                 (background,) = _there(np.where(ordinary, first, np.nan)[:, [column]])
-                found.append((cut(background, READ_SHARE), 0))
+                found.append((open_threshold(background, READ_SHARE), 0))
             elif allowed < _LEAST_FOR_GATE:
                 found.append((0.0, 0))
             else:
