@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from weir.pipelines.errors import OptionError
 from weir.pipelines.options.file import ConfigFile
 from weir.pipelines.options.job import OPTIONS, overruled_names, read
 
@@ -41,8 +42,19 @@ class Arguments:
         return found
 
     def has(self, name: str) -> bool:
-        """Return whether an option is given, with a value or without."""
-        return any(each.partition("=")[0] == name for each in self.argv)
+        """Return whether an option is given, with a value or without, and not taken back."""
+        no = name.replace("--", "--no-", 1)
+        said = [each.partition("=")[0] for each in self.argv]
+        return next((each == name for each in reversed(said) if each in (name, no)), False)
+
+    @property
+    def config(self) -> str | None:
+        """Return the file of --config, if one is named; OptionError where it is not one."""
+        named = [each for each in self.argv if each.partition("=")[0] == CONFIG]
+        path = self.value(CONFIG)
+        if len(named) > 1 or (named and not path):
+            raise OptionError(f"{CONFIG} takes one file, and is given once")
+        return path
 
     def without(self, name: str) -> "Arguments":
         """Return the arguments less an option that takes a value."""
@@ -61,7 +73,7 @@ class Arguments:
 
         ``without`` names options that are not taken from it. OptionError where it is wrong.
         """
-        path = self.value(CONFIG)
+        path = self.config
         if path is None:
             return self
         rest = self.without(CONFIG)

@@ -31,6 +31,7 @@ _VARIABLES = {  # by a word in what was written for one of them
     "key": "WEIR_ENDPOINT_KEY",
     "token": "WEIR_ENDPOINT_KEY",
 }
+_ALIKE = 0.85  # of two names, one of which is the other misspelt
 _OLD = {old: option.name for option in OPTIONS.values() for old in option.says.old}
 
 
@@ -44,10 +45,9 @@ class ConfigFile:
 
     @classmethod
     def read(cls, path: str) -> Self:
-        """Return what a file says; OptionError, with its line, where it says what cannot be.
-
-        It may be on this machine or under a prefix that Beam's filesystems read.
-        """
+        """Return what a file of this machine says; OptionError, with its line, where it cannot."""
+        if storage.is_remote(path):
+            raise OptionError(f"--config {path} is elsewhere; copy it to this machine")
         try:
             content = storage.read(path, _MOST_BYTES)
         except OSError as error:
@@ -182,7 +182,8 @@ class _Reader:
         known = [*OPTIONS, BEAM]
         dashed = name.replace("_", "-")
         dashed = _OLD.get(dashed, dashed)
-        if dashed not in known and _SECRET.search(dashed):
+        alike = difflib.get_close_matches(dashed, known, 1, _ALIKE)
+        if not alike and _SECRET.search(dashed):
             return self._secret(name, line, _place(dashed))
         similar = difflib.get_close_matches(dashed, known, 1)
         others = f"weir run --help has the names, and those of Beam's stand below {BEAM}:"

@@ -34,7 +34,7 @@ class Shown:
     def of(cls, argv: Sequence[str]) -> "Shown":
         """Return what a command line comes to, its file read; OptionError where it is wrong."""
         arguments = Arguments.of(argv)
-        path = arguments.value(CONFIG)
+        path = arguments.config
         of_file = ConfigFile.read(path) if path else ConfigFile()
         said, others = read(arguments.without(CONFIG).argv)
         less = overruled_names(said)

@@ -146,6 +146,28 @@ def test_options_that_only_sound_like_secrets_are_taken():
     assert ConfigFile.parse(content, "job.yaml").texts["reasoning-tokens"] == "512"
 
 
+def test_a_misspelt_option_is_not_taken_for_a_secret():
+    assert "did you mean reasoning-tokens?" in refusal("reasoning-token: 5")
+
+
+def test_a_file_elsewhere_is_refused():
+    with pytest.raises(OptionError, match="copy it to this machine"):
+        ConfigFile.read("gs://bucket/job.yaml")
+
+
+@pytest.mark.parametrize("argv", [["--config"], ["--config="], ["--config=a", "--config=b"]])
+def test_one_file_is_taken_and_no_more(argv):
+    with pytest.raises(OptionError, match="--config takes one file"):
+        Arguments.of(argv).with_file()
+
+
+def test_a_switch_of_the_file_can_be_taken_back(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text("resume: true\n", "utf-8")
+    assert Arguments.of([f"--config={path}"]).with_file().has("--resume")
+    assert not Arguments.of([f"--config={path}", "--no-resume"]).with_file().has("--resume")
+
+
 def test_a_pipe_and_a_file_that_is_too_large_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_bytes(b"# " + b"x" * (300 << 10))
