@@ -40,6 +40,24 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # or opening a pipe waits for a writer
 
 
+def write(path: str, content: bytes) -> None:
+    """Write a file, whole or not at all, and the folders above it; OSError or BeamIOError."""
+    if is_remote(path):
+        from apache_beam.io.filesystems import FileSystems
+
+        with FileSystems.create(path) as stream:
+            stream.write(content)
+        return
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def exists(path: str) -> bool:
     """Return whether there is such a file."""
     if not is_remote(path):

@@ -24,6 +24,7 @@ class Route(StrEnum):
     ESCALATE = "escalate"  # at or above the threshold
     AUDIT = "audit"  # below the threshold, judged because the random sample took it
     FORCED = "forced"  # the screen has no head for this policy, so nothing can be cleared
+    LESSON = "lesson"  # below the threshold, drawn at random to teach a screen, not to measure one
     EMPTY = "empty"  # nothing to read, once what is not shown is taken away: cleared, never judged
     # An audit that the judge's budget took out of the sample: judged late, and no part of an
     # estimate. Whatever else is deferred keeps its route.

@@ -16,6 +16,7 @@ TABLES = (
     "replays",
     "policies",
     "screens",
+    "promotions",
     "salts",
 )
 # Not to be handed out with the others.
@@ -32,6 +33,7 @@ VIEWS = (  # each after what it reads
     "disagreements",
     "dead_letter_causes",
     "conservation",
+    "shadow_pairs",
     "screen_comparison",
 )
 

@@ -37,7 +37,7 @@ screen_app = typer.Typer(
         measure=Later("screen_measure:measure_screen"),
         train=Later("screen:train_screen"),
         add=Later("screen_heads:add_heads"),
-        learn=Later("screen_heads:learn_head"),
+        teach=Later.passing_on("screen_teach:teach_screen"),
         audit=Later("screen_audit:audit"),
     ),
     **_PLAIN,

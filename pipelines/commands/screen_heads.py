@@ -1,24 +1,18 @@
-"""``weir screen add`` and ``weir screen learn``: heads for a screen that is trained already."""
+"""``weir screen add``: heads for policies that a trained screen has none for."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
-import pyarrow as pa
 import typer
 from rich.console import Console
 
 from weir.pipelines.commands.terminal import Policies
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.content import DecodeOptions
-from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.options.source import KafkaOptions
 from weir.pipelines.screening.cold_start import fit, headless
 from weir.pipelines.screening.stream_sample import posts_of_file, posts_of_topics
-from weir.pipelines.screening.verdict_labels import judged_posts
-from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.cold import ColdStart
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.kafka import kafka_settings
@@ -26,12 +20,9 @@ from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import Policy, PolicyError, PolicySet
 from weir.transforms.screen import STARTER, Screen, ScreenError, ScreenSource
 from weir.transforms.screen.cold.extra_heads import ExtraHead, with_heads
-from weir.transforms.screen.cold.fit import ColdReport, ColdStarter, Labelled, Stream
+from weir.transforms.screen.cold.fit import ColdReport
 from weir.transforms.screen.cold.source import extended_card
-from weir.transforms.screen.cold.verdict_head import Judged, learn_from_verdicts
-from weir.transforms.screen.model import Floats
 from weir.transforms.screen.reading.encoder import Encoder
-from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 console = Console()
 
@@ -83,53 +74,6 @@ def add_heads(
     console.print(f"the screen {written.version} is in {out}", markup=False)
 
 
-def learn_head(
-    bigquery: BigQueryOptions,
-    kafka: KafkaOptions,
-    decoding: DecodeOptions,
-    policy_id: str,
-    out: Out,
-    posts: PostsFile = None,
-    topics: Topics = "",
-    screen: ScreenPath = STARTER,
-    policies: Policies = str(LIBRARY),
-    budget: Budget = 0.1,
-    audit_rate: AuditRate = 0.01,
-    teach: Teach = False,
-) -> None:
-    """Learn a policy's head from the judge's verdicts; keep it only where it ranks better.
-
-    It is compared with the screen's head, or with a cold one where there is none, on verdicts that
-    it did not learn from, about 500 of them drawn at random. Exit 1, and nothing written, where it
-    does not win.
-    """
-    with report_errors():
-        start = ColdStart.of(budget, audit_rate, "teach" if teach else "off")
-        base, source = Screen.load(screen), ScreenSource.of(screen)
-        (policy,) = _chosen(load_policies(policies), [policy_id], base)
-        judged = _judged(bigquery_settings(bigquery), policy)
-        stream = Stream.of(_sample(posts, kafka, topics, decoding))
-        starter = ColdStarter(base.scale, stream, Encoder.load() if teach else None)
-        examples = Labelled.of(policy)
-        old = _in_force(base, starter, policy, start)
-        head, decision = learn_from_verdicts(
-            starter, policy_id, examples, judged, old, start.settings
-        )
-        if decision.promoted:
-            labelled = examples + judged.labelled
-            report = replace(
-                starter.report(head, labelled, start.settings, "learned from verdicts"),
-                expectation=f"learned from verdicts, not certified: {decision.reason}",
-                expected_recall=decision.new_recall or 0.0,
-            )
-            written = _write(base, source, (head,), (report,), out)
-    if not decision.promoted:
-        console.print(f"{policy_id} keeps its head: {decision.reason}", markup=False)
-        raise typer.Exit(1)
-    console.print(f"{policy_id}: {decision.reason}", markup=False, highlight=False)
-    console.print(f"the screen {written.version} is in {out}", markup=False)
-
-
 def _chosen(policies: PolicySet, wanted: Sequence[str], screen: Screen) -> list[Policy]:
     known = {policy.policy_id: policy for policy in policies.policies}
     for policy_id in wanted:
@@ -154,33 +98,6 @@ def _sample(
     if not (kafka.brokers and named):
         raise OptionError("No posts are named; give a file by --posts, or --brokers and --topics")
     return posts_of_topics(kafka_settings(kafka), named, decode)
-
-
-def _judged(settings: BigQuerySettings, policy: Policy) -> Judged:
-    posts = judged_posts(settings, policy)
-    return Judged(
-        tuple(post.text for post in posts),
-        np.array([post.violates for post in posts], bool),
-        np.array([post.sampled for post in posts], bool),
-        np.array([np.nan if p.score is None else p.score for p in posts], np.float64),
-        np.array([1 / post.inclusion_probability for post in posts], np.float64),
-    )
-
-
-def _in_force(
-    screen: Screen, starter: ColdStarter, policy: Policy, start: ColdStart
-) -> Callable[[Sequence[str]], Floats]:
-    """Return what scores posts for a policy now: the screen's head, or a cold one."""
-    if policy.policy_id not in screen.policy_ids:
-        examples = Labelled.of(policy)
-        screen = with_heads(screen, [starter.head(policy.policy_id, examples, start.settings)])
-    column = screen.policy_ids.index(policy.policy_id)
-
-    def scores(texts: Sequence[str]) -> Floats:
-        found: Any = screen.score(pa.array(texts, pa.string()))[:, column]
-        return np.asarray(found, np.float64)
-
-    return scores
 
 
 def _write(

@@ -121,6 +121,7 @@ class _Job:
                 audit_salt=settings.salt,
                 mode=settings.mode,
                 record_cleared=settings.said.storing.recorded_share,
+                lesson_rate=settings.lesson_rate,
             ),
             settings.shadow_screen and self.reloading_screen(settings.shadow_screen),
             ProvisionalSettings(settings.decode, settings.mode) if flags else None,

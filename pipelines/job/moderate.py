@@ -20,6 +20,7 @@ from weir.pipelines.job.graph import moderate, on_lanes
 from weir.pipelines.job.progress import commit_ends, ends_of, progress_committed, resume
 from weir.pipelines.job.provenance import draw_salt, record_decider, record_run
 from weir.pipelines.job.stopping import drained_on_signals
+from weir.pipelines.job.teaching import taught_on_schedule, with_taught_screens
 from weir.pipelines.job.unread import explain_end, explain_unread
 from weir.pipelines.monitoring.watching import watched
 from weir.pipelines.options.arguments import Whole, add_help
@@ -38,6 +39,7 @@ from weir.pipelines.runners.ports import serve_on_loopback
 from weir.pipelines.screening.cold_start import cold_started
 from weir.pipelines.screening.stream_thresholds import start_thresholds
 from weir.pipelines.settings import ModerationSettings
+from weir.pipelines.settings.teaching import with_teaching
 from weir.transforms.counts import Counts, counts_here, counts_of
 from weir.transforms.kafka.settings import ensure_topics, with_cluster_id
 from weir.transforms.process.backlog import WAITING
@@ -53,7 +55,7 @@ def run(argv: Sequence[str]) -> Counts:
     Raises OptionError, EndpointError, SourceError or TablesError before anything starts.
     """
     options = job_options(Arguments.of(argv).with_file().argv)
-    settings = ModerationSettings.from_options(options)
+    settings = with_teaching(ModerationSettings.from_options(options))
     if settings.topics == (settings.shape.escalation_topic,):  # whichever job starts first
         check_source(settings.kafka, ())
         ensure_topics(settings.kafka, settings.topics)
@@ -70,7 +72,7 @@ def run_to_end(options: PipelineOptions, settings: ModerationSettings) -> Counts
     settings = replace(settings, kafka=with_cluster_id(settings.kafka))
     with explain_errors(settings.bigquery):
         settings = replace(settings, salt=draw_salt(settings.bigquery))
-    settings = start_thresholds(cold_started(settings))
+    settings = start_thresholds(cold_started(with_taught_screens(settings)))
     with explain_errors(settings.bigquery):
         record_decider(settings)
     ends = ends_of(settings)
@@ -79,7 +81,7 @@ def run_to_end(options: PipelineOptions, settings: ModerationSettings) -> Counts
         cancel_of(options, settings.said.stopping.drain_seconds),
         runs_on_prism(options),
     )
-    with _followed(settings) as on_launched:
+    with taught_on_schedule(settings), _followed(settings) as on_launched:
         result = launch(options, settings)
         on_launched()
         state = result.wait_until_finish() if settings.place.one_process else wait(result, cancel)

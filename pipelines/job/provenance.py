@@ -1,16 +1,12 @@
 """What stands behind the versions on every record: runs, policies and screens as rows."""
 
 import json
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any
-
-from google.cloud import bigquery
 
 from weir.distribution import installed_version
-from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.rows import Value, executed, insert, insert_once
 from weir.pipelines.settings import ModerationSettings
 from weir.policies.policy import PolicySet
 from weir.transforms.counts import Counts
@@ -96,18 +92,18 @@ def draw_salt(settings: BigQuerySettings) -> str:
     """
     table = f"`{settings.project}.{settings.dataset}.salts`"
     sql = f"SELECT salt FROM {table} WHERE purpose = @purpose ORDER BY recorded_at, salt LIMIT 1"  # noqa: S608 - our name
-    found = _execute(settings, sql, {"purpose": _DRAWS})
+    found = executed(settings, sql, {"purpose": _DRAWS})
     if not found:
         row: dict[str, Value] = {"purpose": _DRAWS, "salt": token_hex(16)}
         insert_once(settings, "salts", "purpose", row | {"recorded_at": datetime.now(UTC)})
         # Two jobs may have made one each at the same time.
-        found = _execute(settings, sql, {"purpose": _DRAWS})
+        found = executed(settings, sql, {"purpose": _DRAWS})
     return str(found[0]["salt"])
 
 
 def record_run(settings: ModerationSettings, counts: Counts, started: float) -> None:
     """Store what a finished run read, decided and counted; ``started`` in epoch seconds."""
-    _insert(
+    insert(
         settings.bigquery,
         "runs",
         {
@@ -124,37 +120,3 @@ def record_run(settings: ModerationSettings, counts: Counts, started: float) -> 
             "ended_at": datetime.now(UTC),
         },
     )
-
-
-_TYPES = {str: "STRING", float: "FLOAT64", datetime: "TIMESTAMP"}
-Value = str | float | datetime
-
-
-def insert_once(settings: BigQuerySettings, table: str, key: str, row: dict[str, Value]) -> None:
-    """Store a row, unless there is one whose key column has the same value."""
-    columns, values = ", ".join(row), ", ".join(f"@{column}" for column in row)
-    name = f"`{settings.project}.{settings.dataset}.{table}`"
-    _execute(
-        settings,
-        f"INSERT INTO {name} ({columns}) SELECT {values} FROM (SELECT 1) "  # noqa: S608 - our names
-        f"WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE {key} = @{key})",
-        row,
-    )
-
-
-def _insert(settings: BigQuerySettings, table: str, row: dict[str, Value]) -> None:
-    columns, values = ", ".join(row), ", ".join(f"@{column}" for column in row)
-    name = f"`{settings.project}.{settings.dataset}.{table}`"
-    _execute(settings, f"INSERT INTO {name} ({columns}) VALUES ({values})", row)  # noqa: S608 - names of our own tables and columns
-
-
-def _execute(settings: BigQuerySettings, sql: str, row: dict[str, Value]) -> list[dict[str, Any]]:
-    with closing(settings.client()) as client:
-        return execute(
-            client,
-            sql,
-            [
-                bigquery.ScalarQueryParameter(column, _TYPES[type(value)], value)
-                for column, value in row.items()
-            ],
-        )

@@ -28,6 +28,7 @@ from weir.pipelines.options.screening import (
 )
 from weir.pipelines.options.sinks import BigQueryOptions, TopicOptions
 from weir.pipelines.options.source import GroupOptions, KafkaOptions, SourceOptions, StageOptions
+from weir.pipelines.options.teaching import TeachingOptions
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class JobOptions:
     edits: ReloadOptions
     shares: ShareOptions
     cold: ColdStartOptions
+    teaching: TeachingOptions
     judge: JudgeOptions
     endpoint: EndpointOptions
     spending: SpendingOptions

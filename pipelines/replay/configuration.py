@@ -11,9 +11,9 @@ from typing import Any
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.rows import insert_once
 from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.errors import OptionError
-from weir.pipelines.job.provenance import insert_once
 from weir.pipelines.options.job import JobOptions
 from weir.pipelines.replay.options import Request
 from weir.pipelines.settings import ModerationSettings

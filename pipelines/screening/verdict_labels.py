@@ -4,16 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from datetime import date
 
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.bigquery.tables import explain_errors
+from weir.pipelines.screening.recall import run_parameters
 from weir.policies.policy import Policy
-from weir.transforms.records import Route
 from weir.transforms.screen import ScreenError
-from weir.transforms.screen.cold.promotion import ENOUGH_VIOLATIONS
+from weir.transforms.screen.teaching.lessons import LEAST, JudgedPost
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -22,50 +22,33 @@ MOST = 20_000  # of one policy, the latest
 # Of another version of the policy a verdict answered another question. Late audits, whose route is
 # deferred, are no part of an estimate but labels like the others.
 _VERDICTS = """
-SELECT text, verdict, route, score, inclusion_probability
+SELECT
+  text, verdict, route, score, inclusion_probability, DATE(judged_at) AS day
 FROM `{dataset}.verdicts`
 WHERE policy_id = @policy AND policy_version = @version AND verdict IN ('violates', 'safe')
+  AND @run IN ('', run) AND DATE(created_at) >= @since
 QUALIFY ROW_NUMBER() OVER (PARTITION BY run, created_at, decision_id ORDER BY judged_at) = 1
 ORDER BY judged_at DESC, decision_id
 LIMIT {most}
 """
 
 
-@dataclass(frozen=True)
-class JudgedPost:
-    """A post and what the judge said of it under one policy."""
-
-    text: str
-    violates: bool
-    route: str
-    score: float | None  # of the screen that sent it
-    inclusion_probability: float
-
-    @property
-    def sampled(self) -> bool:
-        """Return whether chance alone sent it: all posts had to go, or the audit sample took it."""
-        return self.route in (Route.AUDIT, Route.FORCED)
-
-
-def judged_posts(settings: BigQuerySettings, policy: Policy, most: int = MOST) -> list[JudgedPost]:
+def verdicts_of(
+    settings: BigQuerySettings,
+    policy: Policy,
+    *,
+    run: str = "",
+    since: date | None = None,
+    most: int = MOST,
+) -> list[JudgedPost]:
     """Return what was judged by the version of the policy in force, the latest first.
 
-    Indeterminate verdicts are left out. TablesError where BigQuery cannot be asked, ScreenError
-    where there is none.
+    Of one run or of all, of posts from a day on. Indeterminate verdicts are left out. TablesError
+    where BigQuery cannot be asked.
     """
-    posts = _judged_posts(settings, policy, most)
-    if not posts:
-        raise ScreenError(
-            f"There are no verdicts on {policy.policy_id} in version {policy.version} in "
-            f"{settings.project}.{settings.dataset}; run `weir run` with this policy first."
-        )
-    return posts
-
-
-def _judged_posts(settings: BigQuerySettings, policy: Policy, most: int) -> list[JudgedPost]:
     sql = _VERDICTS.replace("{dataset}", f"{settings.project}.{settings.dataset}")
     parameters = [
-        bigquery.ScalarQueryParameter("policy", "STRING", policy.policy_id),
+        *run_parameters(run, since, policy.policy_id),
         bigquery.ScalarQueryParameter("version", "STRING", policy.version),
     ]
     with explain_errors(settings), closing(settings.client()) as client:
@@ -77,6 +60,7 @@ def _judged_posts(settings: BigQuerySettings, policy: Policy, most: int) -> list
             row["route"],
             row["score"],
             row["inclusion_probability"],
+            row["day"],
         )
         for row in rows
     ]
@@ -85,18 +69,18 @@ def _judged_posts(settings: BigQuerySettings, policy: Policy, most: int) -> list
 def posts_from_verdicts(
     settings: BigQuerySettings, policies: Sequence[Policy], most: int = MOST
 ) -> list[LabelledSet]:
-    """Return the verdicts on policies that have ENOUGH_VIOLATIONS of both kinds, as two sets.
+    """Return the verdicts on policies that have LEAST of both kinds, as two sets.
 
     What chance sent comes as traffic does, so that figures and budgets may rest on it; what a
     screen sent is only learned from. No certificate rests on either: a judge errs. ScreenError
     where no policy has enough.
     """
-    judged = {policy.policy_id: _judged_posts(settings, policy, most) for policy in policies}
+    judged = {policy.policy_id: verdicts_of(settings, policy, most=most) for policy in policies}
     enough = {policy_id: posts for policy_id, posts in judged.items() if _enough(posts)}
     where = f"{settings.project}.{settings.dataset}"
     if not enough:
         raise ScreenError(
-            f"No policy has {ENOUGH_VIOLATIONS} violating and {ENOUGH_VIOLATIONS} safe verdicts on "
+            f"No policy has {LEAST} violating and {LEAST} safe verdicts on "
             f"its version in force in {where}; run `weir run` until one has."
         )
     return [_labelled(enough, where, sampled) for sampled in (True, False)]
@@ -104,7 +88,7 @@ def posts_from_verdicts(
 
 def _enough(posts: Sequence[JudgedPost]) -> bool:
     violating = sum(post.violates for post in posts)
-    return min(violating, len(posts) - violating) >= ENOUGH_VIOLATIONS
+    return min(violating, len(posts) - violating) >= LEAST
 
 
 def _labelled(judged: Mapping[str, Sequence[JudgedPost]], where: str, sampled: bool) -> LabelledSet:

@@ -16,6 +16,7 @@ from weir.pipelines.runners import (
     runs_on_prism,
     several_processes,
 )
+from weir.pipelines.screening.teaching import Teaching
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.edits import Edits
@@ -41,6 +42,9 @@ from weir.transforms.select import Replayed
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 from weir.transforms.write.redaction import Redaction
 
+# Of the audit rate: these posts say little of each policy, and a screen that saw only what it sends
+# would never hear of anything else.
+LESSONS = 0.2
 _LOG = logging.getLogger(__name__)
 
 
@@ -76,6 +80,7 @@ class ModerationSettings:
     edits: Edits = field(default_factory=Edits)
     shares: StreamShares | None = None  # of the stream, that heads are open for
     salt: str = field(default="", repr=False)  # of what is drawn at random
+    teaching: Teaching | None = None  # where the judge's verdicts teach the screen
     replay: Replayed | None = None  # the slice of history that is decided anew, where it is one
 
     @property
@@ -102,6 +107,11 @@ class ModerationSettings:
     def topics(self) -> tuple[str, ...]:
         """Return the topics that the job reads."""
         return self.shape.topics
+
+    @property
+    def lesson_rate(self) -> float:
+        """Return the share of cleared posts that is judged to teach the screen."""
+        return LESSONS * self.audit_rate if self.teaching else 0.0
 
     @property
     def surges(self) -> bool:

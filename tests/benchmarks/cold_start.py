@@ -27,14 +27,12 @@ from weir.transforms.screen.cold.fit import (
     Stream,
     linear,
 )
-from weir.transforms.screen.cold.verdict_head import Judged, learn_from_verdicts
 from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.text import features
 
 BUDGET, PREVALENCE = 0.1, 0.05
 EXAMPLES = (10, 20, 40, 100)
 VERDICTS = (200, 1000, 5000)
-PROMOTED_AFTER = (500, 1000, 2000, 4000)  # verdicts
 STREAM = 2000
 ROUNDS = 4
 MISSES, FALSE_ALARMS = 0.1, 0.01  # of the judge that the loop learns from
@@ -220,58 +218,6 @@ def loop(data: dict[str, Posts], encoder, seeds: int, verdicts=VERDICTS) -> dict
     return {w: {n: round(np.mean(r), 3) for n, r in cells.items()} for w, cells in found.items()}
 
 
-def promotions(data: dict[str, Posts], seeds: int, counts=PROMOTED_AFTER) -> dict:
-    """Return {verdicts: {promoted, better}}: shares of seeds, without the encoder, one round.
-
-    Half of the verdicts are the cold head's highest scores, half a random sample of the rest;
-    ``better`` is how often the new head finds more in the test posts, which nobody can see.
-    """
-    posts, found = data["davidson"], {}
-    labels = posts.labels["davidson"]
-    scale = scale_of([data["openai"], data["surge"]])
-    for seed in range(seeds):
-        random = np.random.default_rng(100 + seed)
-        order = random.permutation(len(labels))
-        test, pool = order[:5000], order[len(order) // 3 :]
-        bad, good = pool[labels[pool] == 1], pool[labels[pool] == 0]
-        examples = np.concatenate([bad[:20], good[:20]])
-        known = Labelled(tuple(posts.texts[r] for r in examples), labels[examples] == 1)
-        few = int(len(good) * PREVALENCE / (1 - PREVALENCE))
-        pool = random.permutation(np.concatenate([good[20:], bad[20:][:few]]))
-        starter = ColdStarter(scale, Stream.of([posts.texts[row] for row in pool[:STREAM]]))
-        cold = starter.head("task", known, ColdSettings())
-        scores = scores_of(cold, posts, pool, scale, None)
-        draws, violates = random.random(len(pool)), labels[pool] == 1
-        verdicts = np.where(violates, draws >= MISSES, draws < FALSE_ALARMS)
-
-        def in_force(texts, cold=cold) -> np.ndarray:
-            return linear(cold, features.matrix(texts), scale)
-
-        for count in counts:
-            taken = another_round(scores, np.zeros(0, int), count, random)
-            sampled = np.arange(count) >= count // 2
-            chance = (count - count // 2) / (len(pool) - count // 2)
-            judged = Judged(
-                tuple(posts.texts[row] for row in pool[taken]),
-                verdicts[taken],
-                sampled,
-                scores[taken],
-                np.where(sampled, 1 / chance, 1.0),
-            )
-            head, decision = learn_from_verdicts(
-                starter, "task", known, judged, in_force, ColdSettings()
-            )
-            before, after = (
-                recall(scores_of(each, posts, test, scale, None), labels[test])
-                for each in (cold, head)
-            )
-            cell = found.setdefault(count, {"promoted": [], "better": [], "wrongly": []})
-            cell["promoted"].append(decision.promoted)
-            cell["better"].append(after > before)
-            cell["wrongly"].append(decision.promoted and after <= before)
-    return {n: {k: round(np.mean(v), 2) for k, v in cells.items()} for n, cells in found.items()}
-
-
 def another_round(scores, taken, count: int, random) -> np.ndarray:
     """Return the rows judged so far and ``count`` more: half the highest, half at random."""
     left = np.setdiff1d(np.arange(len(scores)), taken)
@@ -292,9 +238,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--examples", type=int, nargs="+", default=EXAMPLES)
     parser.add_argument("--verdicts", type=int, nargs="+", default=VERDICTS, help="of the loop")
-    parser.add_argument(
-        "--asked", type=int, nargs="+", default=PROMOTED_AFTER, help="verdicts of a promotion"
-    )
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args(argv)
     data = sets(arguments.data)
@@ -312,9 +255,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     for way, cells in report["loop"].items():
         told = " ".join(f"{n}: {r:.3f} (facts {LOOP_FACTS.get(n, '')})" for n, r in cells.items())
         print(f"{way:9} verdicts {told}")
-    report["promotions"] = promotions(data, 2 * arguments.seeds, arguments.asked)
-    for count, cells in report["promotions"].items():
-        print(f"after {count} verdicts", " ".join(f"{k} {v:.0%}" for k, v in cells.items()))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 

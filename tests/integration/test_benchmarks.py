@@ -16,7 +16,7 @@ from weir.pipelines.demo import stack_on
 ALONE = {
     "audit": "--streams 1 --json {out}",
     "certificates": "--data {few} --splits 1 --draws 2 --seeds 1 --folds 2 --tried 1 --json {out}",
-    "cold_start": "--data {more} --seeds 1 --examples 10 --verdicts 40 --asked 40 --json {out}",
+    "cold_start": "--data {more} --seeds 1 --examples 10 --verdicts 40 --json {out}",
     "evasion": "--data {few} --json {out}",
     "hostile": "--size 2000 --kind words --kind headers",
     "judge": "--seconds 0.1 --gpus 1 --shape-requests 64 --out {out}",
@@ -25,6 +25,7 @@ ALONE = {
     "replaying": "--messages 200 --processes 1",
     "screening": "--posts 50 --rounds 1 --longest 2000 --json {out}",
     "selectivity": "--data {few} --limit 60 --way words --json {out}",
+    "teaching": "--data {few} --runs 1 --first --stream reddit --kept {out}.d --json {out}",
 }
 # With a broker and an emulator that are lent to them.
 LENT = {

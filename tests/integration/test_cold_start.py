@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from dataclasses import replace
 from importlib.util import find_spec
 
 import apache_beam as beam
@@ -18,7 +17,7 @@ from weir.pipelines.demo import Stack, query
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job import moderate
 from weir.pipelines.screening.stream_sample import posts_of_topics
-from weir.pipelines.screening.verdict_labels import judged_posts, posts_from_verdicts
+from weir.pipelines.screening.verdict_labels import posts_from_verdicts, verdicts_of
 from weir.policies.loading import load_policies
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
@@ -152,7 +151,7 @@ def test_verdicts_are_read_once_each_and_only_decided_ones_of_this_version(
     bigquery, policy
 ) -> None:
     store(bigquery, policy.policy_id, policy, 40)
-    posts = judged_posts(bigquery, policy)
+    posts = verdicts_of(bigquery, policy)
     assert len(posts) == 40
     assert sum(post.violates for post in posts) == 2
     assert sum(post.sampled for post in posts) == 20
@@ -214,31 +213,6 @@ def test_too_few_verdicts_to_train_from_are_one_sentence(bigquery, policy, tmp_p
     assert ran.exit_code == 2
     assert ran.stderr.startswith("weir: No policy has 10 violating and 10 safe verdicts")
     assert not (tmp_path / "out").exists()
-
-
-def test_no_verdicts_is_one_sentence(bigquery, policy) -> None:
-    with pytest.raises(ScreenError, match="There are no verdicts on"):
-        judged_posts(bigquery, replace(policy, policy_id="nobody"))
-
-
-def test_what_was_learned_from_verdicts_is_kept_only_where_it_beats_the_cold_head(
-    bigquery, policy, tmp_path
-) -> None:
-    store(bigquery, policy.policy_id, policy, 300)
-    sample = tmp_path / "posts.jsonl"
-    sample.write_text("".join(json.dumps({"text": t}) + "\n" for t in stream(500)), "utf-8")
-    arguments = [
-        *("screen", "learn", policy.policy_id, "--policies", str(tmp_path / "p")),
-        *("--posts", str(sample), "--out", str(tmp_path / "out")),
-        *("--bigquery-project", bigquery.project, "--bigquery-dataset", bigquery.dataset),
-        *("--bigquery-rest", bigquery.rest_endpoint, "--bigquery-grpc", bigquery.grpc_endpoint),
-    ]
-    few = CliRunner().invoke(app, arguments)
-    assert few.exit_code == 1
-    assert "150 random verdicts are too few" in " ".join(few.output.split())
-    assert not (tmp_path / "out").exists()
-    with pytest.raises(ScreenError):
-        Screen.load(tmp_path / "out")
 
 
 def test_an_audit_of_more_than_the_budget_is_refused_only_where_a_policy_lacks_a_head(

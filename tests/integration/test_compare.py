@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.rows import NOON, screening, verdict
+from weir.pipelines.bigquery.rows import insert_once
 from weir.pipelines.commands.cli import app
 from weir.pipelines.compare.rows import compare_sides
-from weir.pipelines.job.provenance import insert_once
 from weir.pipelines.word_changes import in_brackets
 from weir.transforms.records import SCREENING, VERDICT
 from weir.transforms.write.bigquery.appender import Appender

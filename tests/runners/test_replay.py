@@ -18,10 +18,11 @@ from kafka.admin import NewTopic
 from tests.runners.stream import Command, count, post
 from tests.scripted_server import ScriptedServer, chat
 from weir.errors import WeirError
+from weir.pipelines.bigquery.rows import insert_once
 from weir.pipelines.bigquery.tables import create_tables
 from weir.pipelines.commands.replay import Plan, main
 from weir.pipelines.demo import Stack, query
-from weir.pipelines.job.provenance import draw_salt, insert_once
+from weir.pipelines.job.provenance import draw_salt
 from weir.transforms.kafka.settings import KafkaSettings
 
 POSTS = int(os.environ.get("WEIR_REPLAY_POSTS", "20000"))

@@ -1,4 +1,4 @@
-"""``weir screen add`` and ``weir screen learn``, and what they say where they cannot work."""
+"""``weir screen add``, and what it says where it cannot work."""
 
 import json
 from pathlib import Path

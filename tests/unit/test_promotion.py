@@ -1,88 +1,92 @@
-"""Whether a head learned from verdicts takes the place of the one in force."""
+"""Whether a screen in shadow takes the place of the one that decides."""
 
 import numpy as np
 import pytest
 
-from weir.transforms.screen.cold.promotion import RandomVerdicts, promote, recall_within
+from weir.transforms.screen.teaching.promotion import (
+    ERROR,
+    Differences,
+    Step,
+    decide,
+    evidence,
+    total,
+)
+
+AUDITED = 0.25
 
 
-def verdicts(count: int = 1000, violations: int = 50, weights=None) -> RandomVerdicts:
-    violates = np.arange(count) < violations
-    weights = np.ones(count) if weights is None else weights
-    return RandomVerdicts(violates, weights, np.ones(count, bool))
+def found(gained: int, lost: int, waiting: int = 0, **more: Differences) -> dict:
+    return {"spam": Differences(((AUDITED, gained),), lost, 4 * gained, waiting)} | more
 
 
-def ranking(judged: RandomVerdicts, strength: float, seed: int) -> np.ndarray:
-    noise = np.random.default_rng(seed).standard_normal(len(judged.violates))
-    return noise + strength * judged.violates
+def test_a_screen_that_finds_what_the_other_clears_is_promoted_and_the_reason_says_how_much() -> (
+    None
+):
+    decision = decide(found(6, 1), attempt=1)
+    assert decision.step == Step.PROMOTE
+    assert "about 24 violations that are cleared now (6 seen in 24 audits) and lose 1" in (
+        decision.reason
+    )
 
 
-def test_a_head_that_finds_more_on_random_verdicts_is_promoted() -> None:
-    judged = verdicts()
-    decision = promote(ranking(judged, 1, 1), ranking(judged, 3, 2), judged)
-    assert decision.promoted
-    assert decision.new_recall > decision.old_recall
+def test_one_violation_seen_is_not_enough() -> None:
+    assert decide(found(1, 0), attempt=1).step == Step.WAIT
 
 
-def test_a_head_that_finds_less_is_not_and_the_reason_gives_both_recalls() -> None:
-    judged = verdicts()
-    decision = promote(ranking(judged, 3, 1), ranking(judged, 1, 2), judged)
-    assert not decision.promoted
-    assert "no more than what it would replace: recall" in decision.reason
+def test_nothing_found_on_either_side_waits() -> None:
+    assert decide({}, attempt=1).step == Step.WAIT
 
 
-def test_a_head_that_ranks_the_same_is_not_promoted() -> None:
-    judged = verdicts()
-    assert not promote(ranking(judged, 2, 1), ranking(judged, 2, 1), judged).promoted
+def test_what_waits_for_the_judge_counts_as_lost() -> None:
+    assert decide(found(6, 1, waiting=30), attempt=1).step == Step.WAIT
 
 
-def test_a_gain_of_one_post_may_be_chance() -> None:
-    judged = verdicts()
-    old = ranking(judged, 2, 1)
-    new = old.copy()
-    new[np.flatnonzero(judged.violates)[np.argmin(old[:50])]] = 9
-    assert "may be chance" in promote(old, new, judged).reason
+def test_each_refit_has_to_win_more_than_the_one_before() -> None:
+    won = decide(found(6, 1), attempt=1).e_value
+    assert 2 / ERROR <= won < 12 * 13 / ERROR
+    assert decide(found(6, 1), attempt=12).step == Step.WAIT
 
 
-def test_a_head_that_is_no_better_is_not_promoted_at_any_look_in_95_of_100_streams() -> None:
+def test_the_screen_that_decided_before_comes_back_more_easily_than_a_new_one_is_promoted() -> None:
+    few = found(3, 0)
+    assert decide(few, attempt=3).step == Step.WAIT
+    assert decide(few, attempt=0).step == Step.PROMOTE
+
+
+def test_a_screen_that_surely_loses_some_policy_is_withdrawn_however_much_it_gains_of_another() -> (
+    None
+):
+    decision = decide(
+        found(30, 0, hate=Differences(((AUDITED, 0),), lost=40, audits=20)), attempt=1
+    )
+    assert decision.step == Step.WITHDRAW
+    assert "it finds less of hate" in decision.reason
+
+
+def test_a_policy_without_any_audit_withdraws_nothing() -> None:
+    assert decide({"hate": Differences((), lost=40)}, attempt=1).step == Step.WAIT
+
+
+def test_days_add_up_to_what_they_are_together() -> None:
+    days = [("spam", Differences(((AUDITED, 2),), 1, 8)) for _ in range(3)]
+    assert evidence(total(days)["spam"]) == pytest.approx(evidence(found(6, 3)["spam"]))
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(0.01, 0.01), (0.03, 0.05), (0.001, 0.001)])
+def test_a_screen_that_finds_no_more_is_promoted_at_no_look_in_95_of_100_streams(
+    gained, lost
+) -> None:
     promoted = 0
-    for seed in range(100):
+    for seed in range(200):
         random = np.random.default_rng(seed)
-        judged = verdicts(2000, violations=0)
-        judged.violates[:] = random.random(2000) < 0.1
-        old, new = ranking(judged, 1, 2 * seed + 500), ranking(judged, 1, 2 * seed + 501)
-        promoted += any(
-            promote(
-                old[:seen],
-                new[:seen],
-                RandomVerdicts(
-                    judged.violates[:seen], judged.weights[:seen], judged.sampled[:seen]
-                ),
-            ).promoted
-            for seen in range(500, 2001, 300)
-        )
-    assert promoted <= 5
+        draws = random.random(1500)
+        seen = np.cumsum((draws < gained) & (random.random(1500) < AUDITED))
+        missed = np.cumsum(draws > 1 - lost)
+        changes = np.unique(np.stack([seen, missed]), axis=1).T.tolist()
+        promoted += any(decide(found(g, m), attempt=0).step == Step.PROMOTE for g, m in changes)
+    assert promoted / 200 <= ERROR
 
 
-def test_fewer_than_500_random_verdicts_decide_nothing() -> None:
-    judged = verdicts(499)
-    decision = promote(ranking(judged, 1, 1), ranking(judged, 3, 2), judged)
-    assert decision.reason == "499 random verdicts are too few to compare by; 500 are needed"
-
-
-def test_escalated_verdicts_do_not_count_as_random_ones() -> None:
-    judged = RandomVerdicts(np.arange(900) < 50, np.ones(900), np.arange(900) < 400)
-    assert "400 random verdicts" in promote(np.zeros(900), np.ones(900), judged).reason
-
-
-def test_a_handful_of_violations_decides_nothing() -> None:
-    judged = verdicts(violations=3)
-    assert "only 3 of the verdicts" in promote(np.zeros(1000), np.ones(1000), judged).reason
-
-
-def test_recall_weighs_each_post_by_the_traffic_it_stands_for() -> None:
-    violates = np.array([True, True, False, False])
-    weights = np.array([1.0, 9.0, 40.0, 50.0])
-    scores = np.array([4.0, 3.0, 2.0, 1.0])
-    assert recall_within(scores, violates, weights, 0.01) == pytest.approx(0.1)
-    assert recall_within(scores, violates, weights, 0.1) == pytest.approx(1.0)
+def test_an_impossible_audit_is_refused() -> None:
+    with pytest.raises(ValueError, match="impossible audit"):
+        Differences(((0.0, 1),))

@@ -232,11 +232,12 @@ def test_what_has_nothing_to_read_is_cleared_with_a_reason_and_never_judged(
     screen: Screen, tmp_path: Path
 ) -> None:
     screen.save(tmp_path, {})
+    screen.with_thresholds(screen.thresholds / 2).save(tmp_path / "second", {})
     settings = ScreenSettings("run-1", "cluster-1", audit_rate=1)
     pipeline = beam.Pipeline(runner=IN_PROCESS)
     posts = pipeline | beam.Create([content(*NOTHING, "a")])
-    source = ScreenSource.of(tmp_path)
-    screened = posts | ScreenContent(source, POLICIES, settings, source)
+    source, second = ScreenSource.of(tmp_path), ScreenSource.of(tmp_path / "second")
+    screened = posts | ScreenContent(source, POLICIES, settings, second)
 
     def routes_of(found: list[pa.RecordBatch]) -> None:
         rows = pa.Table.from_batches(found).to_pylist()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from weir.transforms.screen.archive import ScreenError
+from weir.transforms.screen.cold.source import ColdScreenSource
 from weir.transforms.screen.model import Screen, ScreenSource
 
 
@@ -12,6 +13,13 @@ class LoadedScreen:
 
     source: ScreenSource
     screen: Screen = field(compare=False)
+
+    @property
+    def trained(self) -> str:
+        """Return the version of what lies there, without the heads that a run adds to it."""
+        if isinstance(self.source, ColdScreenSource):
+            return self.source.base_version
+        return self.source.version
 
 
 @dataclass(frozen=True)

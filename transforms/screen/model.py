@@ -153,12 +153,11 @@ class Screen:
         none = np.zeros(len(policy_ids))
         return cls(policy_ids, halves, squares, bias, none, (), (), (), version="", file=b"")
 
-    def save(self, path: Path, card: Mapping[str, Any]) -> None:
-        """Write the screen and its card into the folder ``path``; equal screens, equal bytes."""
-        path.mkdir(parents=True, exist_ok=True)
-        (path / MODEL_FILE).write_bytes(self.file)
+    def save(self, path: str | Path, card: Mapping[str, Any]) -> None:
+        """Write the screen and its card into a folder; equal screens, equal bytes."""
         text = json.dumps(card, indent=2, ensure_ascii=False)
-        (path / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+        storage.write(file_of(path, CARD_FILE), f"{text}\n".encode())
+        storage.write(file_of(path, MODEL_FILE), self.file)
 
     def with_thresholds(
         self,
@@ -192,6 +191,20 @@ class Screen:
             self.certificates,
             self.provisional,
             of_heads,
+        )
+
+    def without(self, policy_ids: Collection[str]) -> "Screen":
+        """Return the other heads alone; ScreenError where there is none."""
+        kept = [n for n, policy_id in enumerate(self.policy_ids) if policy_id not in policy_ids]
+        return Screen.of(
+            tuple(self.policy_ids[n] for n in kept),
+            self.weights[:, kept],
+            self.scale,
+            self.bias[kept],
+            self.thresholds[kept],
+            [each for each in self.certificates if each.policy_id not in policy_ids],
+            [each for each in self.provisional if each.policy_id not in policy_ids],
+            [each for each in self.selectivity if each.policy_id not in policy_ids],
         )
 
     def certificate(self, policy_id: str) -> Certificate | None:

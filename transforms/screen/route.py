@@ -13,8 +13,15 @@ from weir.transforms.records import Mode, Route
 from weir.transforms.screen.model import Floats, Screen
 
 # By the code in an array.
-ROUTES = (Route.CLEAR, Route.ESCALATE, Route.AUDIT, Route.FORCED, Route.EMPTY)
-CLEAR, ESCALATE, AUDIT, FORCED, EMPTY = range(len(ROUTES))
+ROUTES = (
+    Route.CLEAR,
+    Route.ESCALATE,
+    Route.AUDIT,
+    Route.FORCED,
+    Route.EMPTY,
+    Route.LESSON,
+)
+CLEAR, ESCALATE, AUDIT, FORCED, EMPTY, LESSON = range(len(ROUTES))
 
 Codes = npt.NDArray[np.int8]
 
@@ -25,7 +32,8 @@ class ScreenSettings:
 
     ``audit_rate`` is the share of posts, in [0, 1], whose cleared policies are judged all the
     same; ``audit_salt``, a secret, decides with their ids which. ``record_cleared`` is the share of
-    the posts that every policy cleared whose screening is to be stored.
+    the posts that every policy cleared whose screening is to be stored. ``lesson_rate`` is the
+    share of cleared posts that is judged to teach a screen; they are no part of the audit.
     """
 
     run: str
@@ -34,12 +42,15 @@ class ScreenSettings:
     audit_salt: str = field(default="", repr=False)
     mode: Mode = Mode.ENFORCE
     record_cleared: float = 1.0
+    lesson_rate: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.record_cleared <= 1:
             raise ValueError(f"The share to record is {self.record_cleared}; give one from 0 to 1.")
-        if not 0 <= self.audit_rate <= 1:
-            raise ValueError(f"The audit rate is {self.audit_rate}; give a share from 0 to 1.")
+        for name in ("audit_rate", "lesson_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                what = name.replace("_", " ")
+                raise ValueError(f"The {what} is {getattr(self, name)}; give a share from 0 to 1.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +80,8 @@ def draw_posts(content_ids: pa.StringArray, rate: float, salt: str) -> npt.NDArr
     Every id is taken with probability ``rate``, by a hash that nothing but id and salt decides.
     An author chooses the id, and who knows the salt can compute the draw.
     """
-    if rate >= 1:
-        return np.ones(len(content_ids), bool)
+    if rate <= 0 or rate >= 1:
+        return np.full(len(content_ids), rate >= 1)
     ids: list[Any] = content_ids.cast(pa.binary()).to_pylist()
     seed = xxhash.xxh3_64_intdigest(salt.encode("utf-8", "surrogatepass"))
     draw = xxhash.xxh3_64_intdigest
@@ -95,13 +106,17 @@ def routes(
     heads: Heads,
     audits: npt.NDArray[np.bool_],
     empty: npt.NDArray[np.bool_] | None = None,
+    lessons: npt.NDArray[np.bool_] | None = None,
 ) -> Codes:
     """Return (rows, policies) codes of ROUTES for (rows, policies) scores.
 
     At the threshold or above a post escalates; below it is cleared, unless ``audits``, (rows,
-    policies) or (rows, 1), took it. What is ``empty`` (rows,) has nothing to be judged by.
+    policies) or (rows, 1), took it, or ``lessons``, of the same shape, which is asked first: then
+    the audit is a sample of the rest. What is ``empty`` (rows,) has nothing to be judged by.
     """
     codes = (scores >= heads.thresholds).astype(np.int8)
+    if lessons is not None:
+        codes[(codes == CLEAR) & lessons] = LESSON
     codes[(codes == CLEAR) & audits] = AUDIT
     codes[:, heads.column < 0] = FORCED
     if empty is not None:

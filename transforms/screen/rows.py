@@ -14,7 +14,7 @@ from weir.transforms.identity import decision_ids
 from weir.transforms.records import ESCALATION, SCREENING, post_bytes
 from weir.transforms.screen.model import Floats
 from weir.transforms.screen.provisional import Ids
-from weir.transforms.screen.route import AUDIT, ROUTES, Codes, ScreenSettings, goes_to_judge
+from weir.transforms.screen.route import AUDIT, LESSON, ROUTES, Codes, ScreenSettings, goes_to_judge
 from weir.transforms.text.languages import GROUPS, Groups
 
 ESCALATION_ROWS = 32
@@ -135,6 +135,7 @@ def escalations(
         taken = take(content, rows)
         score, code = scores[rows, which], codes[rows, which]
         rates = settings.audit_rate if audit_rates is None else audit_rates[rows, which]
+        drawn = np.where(code == LESSON, settings.lesson_rate, np.where(code == AUDIT, rates, 1.0))
         yield pa.RecordBatch.from_arrays(
             [
                 *taken.columns,
@@ -143,7 +144,7 @@ def escalations(
                 pa.repeat(screen_version, len(rows)),
                 take(_ROUTE_NAMES, code),
                 pa.array(score, mask=np.isnan(score)),
-                pa.array(np.where(code == AUDIT, rates, 1.0)),
+                pa.array(drawn),
                 *(pa.nulls(len(rows), pa.string()) for _ in _ORIGIN),
                 pa.nulls(len(rows), pa.string())
                 if provisional is None

@@ -36,12 +36,15 @@ from weir.transforms.screen.route import (
     ESCALATE,
     Codes,
     ScreenSettings,
-    draw_pairs,
     goes_to_judge,
-    routes,
 )
 from weir.transforms.screen.rows import escalations, recorded_probability, screenings, take
-from weir.transforms.screen.thresholds.applied import UNSEEN_AUDITS, Applied, Decided, StreamShares
+from weir.transforms.screen.thresholds.applied import (
+    Applied,
+    Decided,
+    StreamShares,
+    routed_posts,
+)
 from weir.transforms.screen.thresholds.group import Reason
 from weir.transforms.screen.thresholds.rows import deferrals, threshold_rows
 
@@ -99,8 +102,11 @@ class _Screen(beam.DoFn):
         for here in (self.policies_here, self.screen_here):
             here.count()
         self.policies = policies.value
-        self.screens = [each.value.screen for each in (screen, second) if each is not None]
-        run, rate = self.settings.run, self.settings.audit_rate
+        loaded = [each.value for each in (screen, second) if each is not None]
+        # What is taught begins in shadow as a copy of what decides: nothing is to be compared.
+        several = len({each.trained for each in loaded})
+        self.screens = [each.screen for each in loaded[:several]]
+        run, rate = self.settings.run, self.settings.audit_rate + self.settings.lesson_rate
         self.applied = [
             Applied(each, self.policies, self.shares, run, rate) for each in self.screens
         ]
@@ -116,12 +122,9 @@ class _Screen(beam.DoFn):
         texts: Any = content["text"]
         contents: Any = content["content_id"]
         read = score_all(self.screens, texts)
-        found = zip(self.applied, read.scores, strict=True)
-        decided, *shadows = [applied.decide(each, read) for applied, each in found]
-        rates = np.where(decided.unseen, UNSEEN_AUDITS, 1.0) * settings.audit_rate
-        rates = np.minimum(rates, 1.0)
-        sample = draw_pairs(contents, rates, settings.audit_salt)
-        scores, codes = decided.scores, routes(decided.scores, decided.heads, sample, read.empty)
+        routed = routed_posts(contents, self.applied, read, settings)
+        (decided, *shadows), codes, shadow_codes = routed.decided, routed.codes, routed.shadow_codes
+        scores, rates = decided.scores, routed.audit_rates
         over = decided.over & (codes == ESCALATE)
         self._count(codes, over)
         self._time(content, codes)
@@ -133,8 +136,6 @@ class _Screen(beam.DoFn):
                 content, scores, codes, self.precise, self.policies, self.settings
             )
             yield from self._flagged(content, scores, ids, self.provisional)
-        unaudited = np.zeros((len(codes), 1), bool)
-        shadow_codes = [routes(each.scores, each.heads, unaudited, read.empty) for each in shadows]
         for _ in shadow_codes:
             PROGRESS.hold(positions(content))  # a row more each
         recorded = recorded_probability(settings, codes, *shadow_codes)

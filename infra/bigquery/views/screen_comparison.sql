@@ -7,41 +7,10 @@
 -- recall and shadow_recall are of all posts although the second screen escalated none itself.
 -- gained are violations that the second alone would send, lost those that the first alone sends;
 -- violating_shadow_alone and violating_live_alone say on how many judged posts that rests. Posts
--- without a verdict, indeterminate ones and audits that left the sample are not among them. Where
+-- without a verdict, indeterminate ones, lessons and audits that left the sample are not among them. Where
 -- people reviewed a verdict, theirs counts.
 CREATE OR REPLACE VIEW `{dataset}.screen_comparison` AS
-WITH shadowed AS (
-  SELECT
-    s.run, s.created_at, s.topic, s.`partition`, s.`offset`, p.policy_id,
-    s.screen_version AS shadow_version, p.route AS shadow_route
-  FROM `{dataset}.shadow_screenings` AS s, UNNEST(s.policies) AS p
-  WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY s.run, s.created_at, s.topic, s.`partition`, s.`offset`, p.policy_id,
-      s.screen_version
-    ORDER BY s.screened_at DESC, s.decision_id
-  ) = 1
-),
-pairs AS (
-  SELECT
-    l.run, l.mode, DATE(l.created_at) AS day, DATE(d.created_at) AS shadow_day,
-    l.policy_id, l.screen_version, d.shadow_version,
-    l.route != 'forced' AS head,
-    d.shadow_route != 'forced' AS shadow_head,
-    l.route IN ('escalate', 'forced') AS sent,
-    d.shadow_route IN ('escalate', 'forced') AS shadow_sent,
-    COALESCE(
-      l.verdict IS NOT NULL AND l.label = 'violates' AND l.route != 'deferred', FALSE
-    ) AS violates,
-    1 / COALESCE(l.inclusion_probability, 1) AS weight,
-    l.weight AS posts
-  FROM `{dataset}.labels` AS l
-  JOIN shadowed AS d
-    ON d.run = l.run AND d.created_at = l.created_at AND d.topic = l.topic
-    AND d.`partition` = l.`partition` AND d.`offset` = l.`offset` AND d.policy_id = l.policy_id
-  WHERE l.machine_label IS NOT NULL
-),
-counted AS (
+WITH counted AS (
   SELECT
     run, mode, day, shadow_day, policy_id, screen_version, shadow_version,
     SUM(IF(head, 0, 1)) = 0 AS head,
@@ -54,12 +23,12 @@ counted AS (
     SUM(IF(violates, 1, 0)) AS violating,
     SUM(IF(violates AND sent AND NOT shadow_sent, 1, 0)) AS violating_live_alone,
     SUM(IF(violates AND shadow_sent AND NOT sent, 1, 0)) AS violating_shadow_alone,
-    SUM(IF(violates, weight, 0.0)) AS violations,
-    SUM(IF(violates AND sent, weight, 0.0)) AS caught,
-    SUM(IF(violates AND shadow_sent, weight, 0.0)) AS shadow_caught,
-    SUM(IF(violates AND sent AND NOT shadow_sent, weight, 0.0)) AS lost,
-    SUM(IF(violates AND shadow_sent AND NOT sent, weight, 0.0)) AS gained
-  FROM pairs
+    SUM(IF(violates, 1 / inclusion_probability, 0.0)) AS violations,
+    SUM(IF(violates AND sent, 1 / inclusion_probability, 0.0)) AS caught,
+    SUM(IF(violates AND shadow_sent, 1 / inclusion_probability, 0.0)) AS shadow_caught,
+    SUM(IF(violates AND sent AND NOT shadow_sent, 1 / inclusion_probability, 0.0)) AS lost,
+    SUM(IF(violates AND shadow_sent AND NOT sent, 1 / inclusion_probability, 0.0)) AS gained
+  FROM `{dataset}.shadow_pairs`
   GROUP BY run, mode, day, shadow_day, policy_id, screen_version, shadow_version
 )
 SELECT

@@ -1,7 +1,8 @@
 -- What does the screen ask of the judge, and what does it find for it? Per run, mode, day, policy and
 -- language as the screen tells it (a script stands for all of its languages).
 --
--- requests are the posts that went to the judge: escalated, audited, or of a policy without a head.
+-- requests are the posts that went to the judge: escalated, audited, drawn to teach a screen, or of a
+-- policy without a head.
 -- recall is estimated as in live_recall, which has the intervals: few audits of a language say little.
 -- Where a run records a part of what it cleared, posts and what is divided by them are estimated; where
 -- it records none they are null. language is null for rows that an older version wrote.
@@ -11,7 +12,7 @@ WITH pairs AS (
     run, mode, DATE(created_at) AS day, policy_id, detected_language AS language,
     route = 'audit' AS audit,
     route = 'escalate' AS escalated,
-    route IN ('escalate', 'forced', 'audit', 'deferred') AS asked,
+    route IN ('escalate', 'forced', 'audit', 'lesson', 'deferred') AS asked,
     deferred,
     COALESCE(verdict IS NOT NULL AND label IN ('violates', 'safe'), FALSE) AS answered,
     COALESCE(verdict IS NOT NULL AND label = 'violates', FALSE) AS violates,

@@ -223,7 +223,7 @@ class ColdStarter:
         known = np.zeros(features.BUCKETS, np.float32)
         known[counts.indices] = 1
         rows = sp.vstack([self._rows(counts), self._background[:weak]], format="csr")
-        coefficients, bias = _regression(rows @ sp.diags(known), violates, weak)
+        coefficients, bias = regression(rows @ sp.diags(known), violates, weak)
         return self._sparse(policy_id, coefficients, bias, _NGRAMS)
 
     def _sparse(self, policy_id: str, coefficients: Floats, bias: float, most: int) -> ExtraHead:
@@ -247,7 +247,7 @@ class ColdStarter:
         assert self.encoder is not None
         own = self.encoder.embed(labelled.texts)
         rows = np.vstack([own, self._meanings[:weak]])
-        coefficients, _ = _regression(rows, labelled.violates, weak)
+        coefficients, _ = regression(rows, labelled.violates, weak)
         reading = self._meanings @ coefficients
         middle, spread = float(reading.mean()), _spread(reading)
         vector = (coefficients / spread).astype(np.float32)
@@ -346,7 +346,7 @@ def _spread(values: Floats) -> float:
     return max(float(values.std()), 1e-9)
 
 
-def _regression(rows: Any, violates: Truth, weak: int) -> tuple[Floats, float]:
+def regression(rows: Any, violates: Truth, weak: int) -> tuple[Floats, float]:
     """Return coefficients and bias of labelled rows, and of ``weak`` presumably safe ones below.
 
     Half of the weight is on the violating posts; the safe and the presumably safe share the rest.

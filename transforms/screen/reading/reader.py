@@ -148,9 +148,9 @@ class Reader:
             arrays["precision"] = np.frombuffer(precision.to_bytes(provisional), np.uint8)
         return cls.parse(archive(arrays))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the reader into the folder of its screen."""
-        (path / READER_FILE).write_bytes(self.file)
+        storage.write(file_of(path, READER_FILE), self.file)
 
     def final_scores(self, first: Floats, texts: pa.StringArray, encoder: Encoder) -> Floats:
         """Return the (rows, heads) scores of both stages from those of the first.
@@ -204,6 +204,10 @@ class Reader:
             provisional=[c for c in self.provisional if c.policy_id not in policy_ids],
             **{name: getattr(self, name)[kept] for name in _OF_HEADS},
         )
+
+    def beside(self, screen: Screen) -> "Reader":
+        """Return the same reader for another screen, whose heads score as its own did."""
+        return self._with(first=first_stage(screen))
 
     def with_recall(self, recall: Floats) -> "Reader":
         """Return the same reader, of which (heads, len(SHARES)) recalls were measured."""

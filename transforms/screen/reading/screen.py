@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from importlib.util import find_spec
@@ -79,6 +79,16 @@ class ReadingScreen(Screen):
         )
         own = {field.name: getattr(screen, field.name) for field in fields(Screen)}
         return cls(**own | changed, reader=reader, encoder=encoder, columns=columns)
+
+    def without(self, policy_ids: Collection[str]) -> Screen:
+        """Return the other heads alone, in both stages; ScreenError where there is none."""
+        screen = self.first().without(policy_ids)
+        reader = self.reader.without(policy_ids).beside(screen)
+        return ReadingScreen.over(screen, reader, self.encoder)
+
+    def first(self) -> Screen:
+        """Return the first stage alone."""
+        return Screen.parse(self.file)
 
     def rescore(self, scores: Floats, texts: pa.StringArray) -> Floats:
         """Return the final scores."""

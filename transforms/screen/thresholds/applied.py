@@ -12,12 +12,21 @@ import pyarrow as pa
 
 from weir.policies.policy import PolicySet
 from weir.transforms.screen.model import Floats, Scored, Screen, score_all
-from weir.transforms.screen.route import Heads
+from weir.transforms.screen.route import (
+    ESCALATE,
+    Codes,
+    Heads,
+    ScreenSettings,
+    draw_pairs,
+    draw_posts,
+    routes,
+)
 from weir.transforms.screen.thresholds.allocation import Asked
 from weir.transforms.screen.thresholds.group import Move
 from weir.transforms.screen.thresholds.stream import Known, Standing, StreamThresholds
 from weir.transforms.text.languages import GROUPS, Groups
 
+COMPARED_AUDITS = 0.5  # of what a screen in shadow would send, and the one that decides clears
 UNSEEN_AUDITS = 2.0  # times the audit rate, in a language that a head has not seen
 
 Mask = npt.NDArray[np.bool_]
@@ -172,6 +181,48 @@ class Applied:
 
     def _of_policies(self, of_heads: Mask) -> Mask:
         return of_heads[:, self.heads.column] & (self.heads.column >= 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Routed:
+    """What becomes of a batch: of the screen that decides first, and of those in shadow."""
+
+    decided: list[Decided]
+    codes: Codes
+    shadow_codes: list[Codes]
+    audit_rates: Floats  # (rows, policies), the chance to be audited where it is cleared
+
+
+def routed_posts(
+    content_ids: pa.StringArray, applied: Sequence[Applied], read: Scored, settings: ScreenSettings
+) -> Routed:
+    """Route what was read: lessons and audits are drawn by ids, each by coins of its own."""
+    pairs = zip(applied, read.scores, strict=True)
+    decided = [each.decide(scores, read) for each, scores in pairs]
+    unaudited = np.zeros((len(read.empty), 1), bool)
+    shadows = [routes(each.scores, each.heads, unaudited, read.empty) for each in decided[1:]]
+    rates = audit_rates(settings.audit_rate, decided[0].unseen, shadows)
+    codes = routes(
+        decided[0].scores,
+        decided[0].heads,
+        draw_pairs(content_ids, rates, settings.audit_salt),
+        read.empty,
+        draw_posts(content_ids, settings.lesson_rate, f"{settings.audit_salt}:lessons")[:, None],
+    )
+    return Routed(decided, codes, shadows, rates)
+
+
+def audit_rates(rate: float, unseen: Mask, shadows: Sequence[Codes]) -> Floats:
+    """Return each pair's chance to be audited where it is cleared, (rows, policies).
+
+    ``unseen`` marks a language that a head has not seen. What a screen in shadow would send is
+    looked at closely: where two screens differ is where one proves better.
+    """
+    rates = np.where(unseen, UNSEEN_AUDITS, 1.0) * rate
+    if rate:
+        for codes in shadows:
+            rates = np.where(codes == ESCALATE, np.maximum(rates, COMPARED_AUDITS), rates)
+    return np.minimum(rates, 1.0)
 
 
 # Of this process, as long as an instance of the step uses them.

@@ -1,0 +1,103 @@
+"""Streams with planted violations, and screens that they have taught nothing, to begin with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+from weir.transforms.screen.model import Screen
+from weir.transforms.screen.reading.encoder import Encoder, Vectors
+from weir.transforms.screen.reading.reader import READER_FILE, Reader
+from weir.transforms.screen.reading.screen import ReadingScreen
+from weir.transforms.screen.training.labelled import LabelledSet
+from weir.transforms.screen.training.settings import TrainingSettings
+from weir.transforms.screen.training.train import train
+from weir.transforms.text.normalise import normalise
+
+PREVALENCE = 0.02
+_TEACHING = 3000  # posts of a set
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Remembering:
+    """The encoder, which reads a text once: ``file`` keeps what it has read."""
+
+    encoder: Encoder
+    known: dict[int, Vectors] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Return the encoder's."""
+        return self.encoder.version
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return what the encoder does."""
+        return np.array([self._vector(text) for text in texts], np.float32).reshape(len(texts), -1)
+
+    def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.intp]]:
+        """Return one window of each text, its first."""
+        return self.embed(texts), np.arange(len(texts))
+
+    def _vector(self, text: str) -> Vectors:
+        key = xxhash.xxh3_64_intdigest(normalise(pa.array([text]))[0].as_py().encode())
+        if key not in self.known:
+            self.known[key] = self.encoder.embed([text])[0]
+        return self.known[key]
+
+    def load(self, file: Path) -> None:
+        """Take what an earlier run has read."""
+        if file.exists():
+            with np.load(file, allow_pickle=False) as kept:
+                if str(kept["encoder"]) == self.version:
+                    self.known.update(zip(kept["keys"].tolist(), kept["vectors"], strict=True))
+
+    def keep(self, file: Path) -> None:
+        """Keep what was read."""
+        keys, vectors = np.array(list(self.known), np.uint64), np.array(list(self.known.values()))
+        np.savez(file, keys=keys, vectors=vectors, encoder=np.array(self.version))
+
+
+@dataclass(frozen=True, eq=False)
+class Posts:
+    """Some posts and what is true of them: ``violates`` is (posts, policies)."""
+
+    texts: tuple[str, ...]
+    violates: Mask
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Posts":
+        """Return some of them."""
+        return Posts(tuple(self.texts[row] for row in rows), self.violates[rows])
+
+
+def base_screen(
+    sets: Sequence[LabelledSet], policy_ids: Sequence[str], encoder: Encoder | None, kept: Path
+) -> Screen:
+    """Return a screen fitted to the sets as the starter is, kept in a folder; one stage if none."""
+    if not (kept / (READER_FILE if encoder else "screen.npz")).exists():
+        few = [replace(each, own=False, posts=each.draw(_TEACHING)) for each in sets]
+        train(few, policy_ids, TrainingSettings(), encoder).save(kept)
+    if encoder is None:
+        return Screen.load(kept)
+    return ReadingScreen.over(Screen.load(kept), Reader.load(kept), encoder)
+
+
+def stream_of(
+    ordinary: LabelledSet, violating: LabelledSet, policy_ids: Sequence[str], seed: int, most: int
+) -> Posts:
+    """Return a stream in an order of its own, PREVALENCE of whose posts violate something."""
+    random = np.random.default_rng(seed)
+    bad = [post for post in violating.posts if any(post.labels.values())]
+    good = [post.text for post in ordinary.posts]
+    count = min(most, len(good), round(len(bad) * (1 - PREVALENCE) / PREVALENCE))
+    wrong = [bad[n] for n in random.permutation(len(bad))[: round(count * PREVALENCE)]]
+    right = [good[n] for n in random.permutation(len(good))[: count - len(wrong)]]
+    labels = np.zeros((count, len(policy_ids)), bool)
+    labels[: len(wrong)] = [[bool(post.labels.get(p)) for p in policy_ids] for post in wrong]
+    posts = Posts((*(post.text for post in wrong), *right), labels)
+    return posts.take(random.permutation(count))

@@ -1,0 +1,61 @@
+"""Where a screen that is taught lies, and when it is another."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import cold_posts
+from weir.transforms.screen.model import Screen, ScreenSource
+from weir.transforms.screen.teaching.folder import TaughtFolder
+
+
+def other() -> Screen:
+    base = cold_posts.base()
+    return base.with_thresholds(base.thresholds / 2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> TaughtFolder:
+    cold_posts.base().save(tmp_path / "base", {"heads": []})
+    made = TaughtFolder(str(tmp_path / "taught"), reads=False)
+    made.begin(ScreenSource.of(tmp_path / "base"))
+    return made
+
+
+def versions(folder: TaughtFolder) -> tuple[str, str]:
+    return folder.live().version, folder.shadow().version
+
+
+def test_it_begins_with_one_screen_on_both_sides_and_says_which(folder) -> None:
+    base = cold_posts.base().version
+    assert versions(folder) == (base, base)
+    assert folder.began_with() == base
+
+
+def test_a_folder_that_holds_nothing_began_with_nothing(tmp_path: Path) -> None:
+    assert TaughtFolder(str(tmp_path / "none"), reads=False).began_with() is None
+
+
+def test_screens_swap_their_places_and_their_cards(folder) -> None:
+    base = cold_posts.base().version
+    folder.put_in_shadow(other(), {"heads": [{"policy_id": "other"}]})
+    assert versions(folder) == (base, other().version)
+    folder.swap()
+    assert versions(folder) == (other().version, base)
+    assert '"policy_id": "other"' in folder.live().card()
+    assert folder.began_with() == base
+
+
+def test_nothing_is_compared_once_the_shadow_is_empty(folder) -> None:
+    folder.put_in_shadow(other(), {})
+    folder.empty_shadow()
+    assert len(set(versions(folder))) == 1
+
+
+def test_the_screen_that_ships_with_weir_is_never_written_over() -> None:
+    with pytest.raises(ValueError, match="name a folder"):
+        TaughtFolder("starter", reads=False)
+
+
+def test_a_file_is_whole_or_not_there(folder, tmp_path: Path) -> None:
+    assert not list(tmp_path.rglob(".*"))

@@ -1,0 +1,1 @@
+"""How the judge's verdicts teach a screen, and when what was learned decides."""
