@@ -226,5 +226,5 @@ def test_an_audit_of_more_than_the_budget_is_refused_only_where_a_policy_lacks_a
 def test_a_budget_that_is_no_share_is_refused_whatever_the_policies(
     kafka, bigquery, topic, budget: str
 ) -> None:
-    with pytest.raises(OptionError, match="give a share such as"):
+    with pytest.raises(OptionError, match="give a share above 0"):
         run(kafka, bigquery, topic, f"--cold-start={budget}")
