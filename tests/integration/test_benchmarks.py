@@ -22,6 +22,7 @@ ALONE = {
     "judge": "--seconds 0.1 --gpus 1 --shape-requests 64 --out {out}",
     "live_certificate": "--streams 2 --json {out}",
     "own_labels": "--data {few} --halves 1 --set davidson --first --json {out}",
+    "rate_limits": "--posts 20 --seeds 1 --answer-seconds 0.5",
     "replaying": "--messages 200 --processes 1",
     "screening": "--posts 50 --rounds 1 --longest 2000 --json {out}",
     "selectivity": "--data {few} --limit 60 --way words --json {out}",
@@ -36,10 +37,6 @@ LENT = {
 # With a real Kafka, Prism and Flink; with vLLM beside another: only their arguments are read.
 ELSEWHERE = ("latency", "soak")
 BY_OTHERS = {"measured", "usual"}  # which throughput runs
-
-
-# What throughput runs, each in a process of its own, and what has nothing to run.
-BY_OTHERS = {"measured", "usual"}
 
 
 def main_of(name):
