@@ -3,15 +3,15 @@ from subprocess import run
 
 _CHILD = """
 import gc, weakref
-from weir.transforms.process.garbage import settle
+from weir.transforms.process.garbage import freeze_objects
 
 class Node:
     pass
 
 held = [Node() for _ in range(1000)]
-settle("screen")
+freeze_objects("screen")
 first = gc.get_freeze_count()
-settle("screen")
+freeze_objects("screen")
 assert gc.get_freeze_count() == first >= 1000
 assert not any(isinstance(each, Node) for each in gc.get_objects())
 

@@ -1,4 +1,4 @@
--- What did the second screen (--shadow_screen, or one that has learned) make of each post and policy,
+-- What did the second screen (--shadow-screen, or one that has learned) make of each post and policy,
 -- and what the first? Filter on day and shadow_day alike, so that only their partitions are read.
 --
 -- sent and shadow_sent say that a screen's route is escalate or forced; a policy without a head has
