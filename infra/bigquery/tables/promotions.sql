@@ -12,6 +12,4 @@ CREATE TABLE IF NOT EXISTS `{dataset}.promotions` (
   reason STRING NOT NULL OPTIONS (description = 'Why, in plain words'),
   decided_by STRING NOT NULL OPTIONS (description = 'Who or what: a program and its version, or the account that called it')
 )
-PARTITION BY DATE(decided_at)
-CLUSTER BY run
 OPTIONS (description = 'Screens that learned, and when they began and ceased to decide; append-only')
