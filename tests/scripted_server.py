@@ -84,6 +84,10 @@ class ScriptedServer:
         self._server = self._loop.call(asyncio.start_server(self._serve, "127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
 
+    def was_asked_about(self, posts):
+        """Return whether any question so far was about one of the posts."""
+        return any(_post(question) in posts for question in self.questions)
+
     def close(self):
         self._loop.call(self._stop())
         self._loop.close()

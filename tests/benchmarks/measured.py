@@ -17,7 +17,6 @@ from typing import Any
 from unittest.mock import patch
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 from kafka import TopicPartition
 
@@ -35,7 +34,7 @@ from weir.transforms.read.partitions import find_slices
 from weir.transforms.records import VIOLATION
 from weir.transforms.screen import ScreenContent, ScreenSettings, ScreenSource
 from weir.transforms.screen import step as screen_step
-from weir.transforms.screen.route import Heads
+from weir.transforms.screen.thresholds.applied import Applied
 from weir.transforms.write import flagged
 from weir.transforms.write.bigquery import sink
 from weir.transforms.write.bigquery.appender import Appender
@@ -144,15 +143,15 @@ class _Screening:
 
     def __init__(self, source: ScreenSource) -> None:
         self._screen, self._policies = source.screen(), load_policies(LIBRARY)
-        self._heads = Heads.of(self._screen, self._policies)
         self._settings = ScreenSettings("bench", "bench", audit_rate=0.0)
+        self._applied = [Applied(self._screen, self._policies, None, "bench", 0.0)]
 
     def __call__(self, content: pa.RecordBatch) -> tuple[pa.RecordBatch, Iterator[pa.RecordBatch]]:
-        read = screen_step.scored([self._screen], content["text"])
-        scores = self._heads.scores(read.scores[0])
-        rates = np.zeros(scores.shape)
-        audits = screen_step.sampled(content["content_id"], rates, self._settings.audit_salt)
-        codes = screen_step.routes(scores, self._heads, audits, read.empty)
+        read = screen_step.score_all([self._screen], content["text"])
+        routed = screen_step.routed_posts(
+            content["content_id"], self._applied, read, self._settings
+        )
+        scores, codes = routed.decided[0].scores, routed.codes
         known: dict[str, Any] = {
             "screen_version": self._screen.version,
             "policies": self._policies,
@@ -197,25 +196,24 @@ class _Rows:
     def _append(self) -> None:
         waiting, self._waiting = self._waiting, []
         if waiting:
-            for part in sink.cut(sink.joined(waiting)):
+            for part in sink.cut(sink.join_batches(waiting)):
                 self._appender.append(part)
 
 
 # What is timed: an owner, a function of it, and the stage.
 _STAGES = (
     (PartitionReader, "poll", "read"),
-    (screen_step, "scored", "score"),
-    (screen_step, "sampled", "route"),
-    (screen_step, "routes", "route"),
+    (screen_step, "score_all", "score"),
+    (screen_step, "routed_posts", "route"),
     (screen_step, "screenings", "screening rows"),
     (screen_step, "escalations", "escalations"),
     (sink, "project", "append"),
-    (sink, "joined", "append"),
+    (sink, "join_batches", "append"),
     (Appender, "append", "append"),
     (Appender, "drain", "append"),
     (flagged, "flagged_records", "flag"),
     (Outbox, "send", "flag"),
-    (Outbox, "settle", "flag"),
+    (Outbox, "flush", "flag"),
 )
 
 
