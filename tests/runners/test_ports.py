@@ -27,5 +27,6 @@ def test_every_port_is_on_loopback(stream, runner, program, request, tmp_path):
         stream.send(20)
         stream.wait_until_screened()
         seen, of_job = listeners(os.getpid()), listeners(job.process.pid)
+        job.terminate()  # or the job stays on the cluster, which other tests use too
     assert all(each.on_loopback for each in seen), sorted(seen)
     assert program in {each.program for each in of_job}
