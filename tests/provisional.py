@@ -48,9 +48,9 @@ def slow_judge(seconds, violations=0, unreadable=0):
 
 @contextmanager
 def silent_judge():
-    """Serve no answer, but to the question that is asked before the job starts."""
+    """Serve no answer, but to the two questions that are asked before the job starts."""
     server = ScriptedServer()
-    server.script, server.then = [chat(SAFE)], HANGS
+    server.script, server.then = [chat(SAFE)] * 2, HANGS
     with judged_by(server) as options:
         yield options
 

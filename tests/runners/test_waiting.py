@@ -28,7 +28,7 @@ def test_no_more_waits_for_the_judge_than_there_is_room_for_and_then_reading_goe
     stream, prism, tmp_path
 ):
     server = ScriptedServer()
-    server.script, server.then = [chat(SAFE)], replace(chat(SAFE), delay=60)
+    server.script, server.then = [chat(SAFE)] * 2, replace(chat(SAFE), delay=60)
     room = "--waiting-mb=0.05"  # for 44 posts
     with (
         judged_by(server) as judge,
