@@ -2,13 +2,15 @@
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from weir.errors import WeirError
+from weir.policies import storage
 from weir.transforms.text import features
 
 FORMAT = 2
@@ -22,6 +24,40 @@ _JSON = ("certificates", "precision", "selectivity")
 
 class ScreenError(WeirError, ValueError):
     """A screen cannot be used; the message says why and what to do."""
+
+
+def read_archive(path: str, most: int, what: str, way_out: str) -> bytes:
+    """Return the bytes of a file of at most ``most``; ScreenError with a way out where it cannot.
+
+    ``what`` is what it holds, such as "screen".
+    """
+    try:
+        return storage.read(path, most)
+    except OSError as error:
+        raise ScreenError(
+            f"The {what} {path} cannot be read ({error.strerror or type(error).__name__}); "
+            f"{way_out}."
+        ) from error
+
+
+@contextmanager
+def unpacked(content: bytes, what: str, name: str) -> Iterator[Mapping[str, npt.NDArray[Any]]]:
+    """Give the arrays of an archive; ScreenError for whatever is raised by what is made of them."""
+    try:
+        check_size(content, name)
+        with np.load(io.BytesIO(content), allow_pickle=False) as entries:
+            yield dict(entries)  # it unpacks an array whenever it is asked for
+    except ScreenError:
+        raise
+    except Exception as error:  # a damaged file makes numpy and zipfile raise almost anything
+        raise ScreenError(
+            f"The {what} {name} is damaged ({type(error).__name__}); restore or train it again."
+        ) from error
+
+
+def json_of(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> bytes:
+    """Return the JSON that an array holds, an empty list where there is none."""
+    return arrays[name].tobytes() if name in arrays else b"[]"
 
 
 def check_size(content: bytes, name: str) -> None:

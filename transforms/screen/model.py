@@ -4,7 +4,6 @@ A folder with ``screen.npz``, all that scoring needs, and ``card.json``, what a 
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,15 @@ from scipy.special import expit, logit
 from weir.policies import storage
 from weir.policies.policy import is_policy_id
 from weir.transforms.screen import precision, selectivity
-from weir.transforms.screen.archive import FORMAT, ScreenError, archive, check_format, check_size
+from weir.transforms.screen.archive import (
+    FORMAT,
+    ScreenError,
+    archive,
+    check_format,
+    json_of,
+    read_archive,
+    unpacked,
+)
 from weir.transforms.screen.certificate import Certificate, from_bytes, to_bytes
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.selectivity import Selectivity
@@ -68,45 +75,27 @@ class Screen:
         ScreenError where there is no sound one.
         """
         file = file_of(path, MODEL_FILE)
-        try:
-            content = storage.read(file, _MOST_FILE)
-        except OSError as error:
-            raise ScreenError(
-                f"The screen {file} cannot be read ({error.strerror or type(error).__name__}); "
-                "give a folder that `weir screen train` wrote."
-            ) from error
+        way_out = "give a folder that `weir screen train` wrote"
+        content = read_archive(file, _MOST_FILE, "screen", way_out)
         return cls.parse(content, file)
 
     @classmethod
     def parse(cls, content: bytes, name: str = MODEL_FILE) -> "Screen":
         """Return the screen in the bytes of a ``screen.npz``; ScreenError if they are unsound."""
-        try:
-            check_size(content, name)
-            with np.load(io.BytesIO(content), allow_pickle=False) as entries:
-                arrays = dict(entries)  # it unpacks an array whenever it is asked for
-                check_format(arrays, name)
-                screen = cls(
-                    policy_ids=tuple(arrays["policy_ids"].tolist()),
-                    weights=np.ascontiguousarray(arrays["weights"].T, np.float32),
-                    scale=arrays["scale"].astype(np.float32),
-                    bias=arrays["bias"].astype(np.float64),
-                    thresholds=arrays["thresholds"].astype(np.float64),
-                    certificates=from_bytes(arrays["certificates"].tobytes()),
-                    provisional=precision.from_bytes(
-                        arrays["precision"].tobytes() if "precision" in arrays else b"[]"
-                    ),
-                    selectivity=selectivity.from_bytes(
-                        arrays["selectivity"].tobytes() if "selectivity" in arrays else b"[]"
-                    ),
-                    version=hashlib.sha256(content).hexdigest()[:16],
-                    file=content,
-                )
-        except ScreenError:
-            raise
-        except Exception as error:
-            raise ScreenError(
-                f"The screen {name} is damaged ({type(error).__name__}); restore or train it again."
-            ) from error
+        with unpacked(content, "screen", name) as arrays:
+            check_format(arrays, name)
+            screen = cls(
+                policy_ids=tuple(arrays["policy_ids"].tolist()),
+                weights=np.ascontiguousarray(arrays["weights"].T, np.float32),
+                scale=arrays["scale"].astype(np.float32),
+                bias=arrays["bias"].astype(np.float64),
+                thresholds=arrays["thresholds"].astype(np.float64),
+                certificates=from_bytes(arrays["certificates"].tobytes()),
+                provisional=precision.from_bytes(json_of(arrays, "precision")),
+                selectivity=selectivity.from_bytes(json_of(arrays, "selectivity")),
+                version=hashlib.sha256(content).hexdigest()[:16],
+                file=content,
+            )
         if problem := screen._problem():
             raise ScreenError(f"The screen {name} {problem}; restore or train it again.")
         return screen

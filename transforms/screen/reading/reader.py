@@ -4,7 +4,6 @@ Nothing of the encoder is stored but its version: ``reading.npz`` has a vector f
 """
 
 import hashlib
-import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from inspect import signature
@@ -19,7 +18,13 @@ from scipy.special import expit
 from weir.policies import storage
 from weir.policies.policy import is_policy_id
 from weir.transforms.screen import certificate, precision
-from weir.transforms.screen.archive import ScreenError, archive, check_size
+from weir.transforms.screen.archive import (
+    ScreenError,
+    archive,
+    json_of,
+    read_archive,
+    unpacked,
+)
 from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Floats, Screen, file_of, log_odds
 from weir.transforms.screen.precision import PrecisionCertificate
@@ -69,45 +74,31 @@ class Reader:
     def load(cls, path: str | Path) -> "Reader":
         """Return the reader beside a screen; ScreenError where there is no sound one."""
         name = file_of(path, READER_FILE)
-        try:
-            content = storage.read(name, _MOST_FILE)
-        except OSError as error:
-            raise ScreenError(
-                f"The second stage {name} cannot be read ({error.strerror or type(error).__name__})"
-                "; restore it, or run without it: --reading=off."
-            ) from error
+        way_out = "restore it, or run without it: --reading=off"
+        content = read_archive(name, _MOST_FILE, "second stage", way_out)
         return cls.parse(content, name)
 
     @classmethod
     def parse(cls, content: bytes, name: str = READER_FILE) -> "Reader":
         """Return the reader in the bytes of a ``reading.npz``; ScreenError if they are unsound."""
-        try:
-            check_size(content, name)
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                _check_arrays(arrays, name)
-                reader = cls(
-                    policy_ids=tuple(arrays["policy_ids"].tolist()),
-                    vectors=arrays["vectors"].astype(np.float32),
-                    slopes=arrays["slopes"].astype(np.float64),
-                    offsets=arrays["offsets"].astype(np.float64),
-                    presumed=arrays["presumed"].astype(np.float64),
-                    gates=arrays["gates"].astype(np.float64),
-                    thresholds=arrays["thresholds"].astype(np.float64),
-                    recall=arrays["recall"].astype(np.float64),
-                    certificates=certificate.from_bytes(_json(arrays, "certificates")),
-                    provisional=precision.from_bytes(_json(arrays, "precision")),
-                    first=str(arrays["first"]),
-                    encoder_version=str(arrays["encoder_version"]),
-                    version=hashlib.sha256(content).hexdigest()[:16],
-                    file=content,
-                )
-        except ScreenError:
-            raise
-        except Exception as error:
-            raise ScreenError(
-                f"The second stage {name} is damaged ({type(error).__name__}); restore or train it "
-                "again."
-            ) from error
+        with unpacked(content, "second stage", name) as arrays:
+            _check_arrays(arrays, name)
+            reader = cls(
+                policy_ids=tuple(arrays["policy_ids"].tolist()),
+                vectors=arrays["vectors"].astype(np.float32),
+                slopes=arrays["slopes"].astype(np.float64),
+                offsets=arrays["offsets"].astype(np.float64),
+                presumed=arrays["presumed"].astype(np.float64),
+                gates=arrays["gates"].astype(np.float64),
+                thresholds=arrays["thresholds"].astype(np.float64),
+                recall=arrays["recall"].astype(np.float64),
+                certificates=certificate.from_bytes(json_of(arrays, "certificates")),
+                provisional=precision.from_bytes(json_of(arrays, "precision")),
+                first=str(arrays["first"]),
+                encoder_version=str(arrays["encoder_version"]),
+                version=hashlib.sha256(content).hexdigest()[:16],
+                file=content,
+            )
         if problem := reader._problem():
             raise ScreenError(f"The second stage {name} {problem}; restore or train it again.")
         return reader
@@ -261,12 +252,6 @@ def first_stage(screen: Screen) -> str:
     for array in (screen.weights, screen.scale, screen.bias):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
-
-
-def _json(arrays: Any, name: str) -> bytes:
-    """Return the JSON in an array, an empty list where there is none."""
-    content: bytes = arrays[name].tobytes() if name in arrays else b"[]"
-    return content
 
 
 def _check_arrays(arrays: Any, name: str) -> None:
