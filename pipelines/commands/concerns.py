@@ -48,7 +48,7 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
         for name, hint in hints.items()
         if isinstance(hint, type) and issubclass(hint, Concern)
     }
-    options = {_identifier(o): o for concern in concerns.values() for o in concern.options()}
+    options = {o.identifier: o for concern in concerns.values() for o in concern.options()}
     own = [
         each.replace(annotation=hints[each.name], kind=inspect.Parameter.KEYWORD_ONLY)
         for each in inspect.signature(function).parameters.values()
@@ -109,7 +109,3 @@ def _metavar(option: Option) -> str | None:
     if option.is_switch:
         return None
     return option.says.metavar or f"[{'|'.join(option.words)}]"
-
-
-def _identifier(option: Option) -> str:
-    return option.name.replace("-", "_")

@@ -67,28 +67,24 @@ def spellings(option: Option) -> list[str]:
 
 def texts_of(parsed: Mapping[str, Any], options: Iterable[Option]) -> dict[str, str]:
     """Return what was said, as texts by the options' names, of what a parser has found."""
-    found = {each.name: parsed.get(_dest(each)) for each in options}
+    found = {each.name: parsed.get(each.identifier) for each in options}
     return {name: text_of(value) for name, value in found.items() if value is not None}
 
 
 def _add(group: Any, option: Option, flags: list[str], text: str) -> None:
     if not option.is_switch:
         group.add_argument(
-            *flags, dest=_dest(option), metavar=_metavar(option), help=text, default=None
+            *flags, dest=option.identifier, metavar=_metavar(option), help=text, default=None
         )
         return
     group.add_argument(
-        *flags, dest=_dest(option), action="store_const", const=True, help=text, default=None
+        *flags, dest=option.identifier, action="store_const", const=True, help=text, default=None
     )
     if text is argparse.SUPPRESS:
         no = [flag.replace("--", "--no-", 1) for flag in flags]
         group.add_argument(
-            *no, dest=_dest(option), action="store_const", const=False, help=text, default=None
+            *no, dest=option.identifier, action="store_const", const=False, help=text, default=None
         )
-
-
-def _dest(option: Option) -> str:
-    return option.name.replace("-", "_")
 
 
 def _metavar(option: Option) -> str:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.file import ConfigFile
-from weir.pipelines.options.job import OPTIONS, overruled_names, read
+from weir.pipelines.options.job import OLD_NAMES, overruled_names, read
 
 CONFIG = "--config"
-
-_OLD = {old: each.name for each in OPTIONS.values() for old in each.says.old}
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def in_underscores(name: str) -> str:
 
 def _in_dashes(name: str) -> str:
     dashed = name[2:].replace("_", "-")
-    return f"--{_OLD.get(dashed, dashed)}"
+    return f"--{OLD_NAMES.get(dashed, dashed)}"
 
 
 def _named(argument: str, called: Callable[[str], str]) -> str:

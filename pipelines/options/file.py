@@ -14,7 +14,7 @@ from typing import Self
 import yaml
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.job import OPTIONS, JobOptions
+from weir.pipelines.options.job import OLD_NAMES, OPTIONS, JobOptions
 from weir.pipelines.options.option import Option
 from weir.policies import storage, yaml_nodes
 
@@ -32,7 +32,6 @@ _VARIABLES = {  # by a word in what was written for one of them
     "token": "WEIR_ENDPOINT_KEY",
 }
 _ALIKE = 0.85  # of two names, one of which is the other misspelt
-_OLD = {old: option.name for option in OPTIONS.values() for old in option.says.old}
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ class _Reader:
     def _unknown(self, name: str, line: int) -> OptionError:
         known = [*OPTIONS, BEAM]
         dashed = name.replace("_", "-")
-        dashed = _OLD.get(dashed, dashed)
+        dashed = OLD_NAMES.get(dashed, dashed)
         alike = difflib.get_close_matches(dashed, known, 1, _ALIKE)
         if not alike and _SECRET.search(dashed):
             return self._secret(name, line, _place(dashed))

@@ -78,6 +78,7 @@ _CONCERNS: dict[str, type[Concern]] = {each.name: _HINTS[each.name] for each in 
 
 CONCERNS: tuple[type[Concern], ...] = tuple(_CONCERNS.values())
 OPTIONS: dict[str, Option] = {each.name: each for concern in CONCERNS for each in concern.options()}
+OLD_NAMES: dict[str, str] = {old: each.name for each in OPTIONS.values() for old in each.says.old}
 
 
 def overruled_names(said: Mapping[str, str]) -> set[str]:

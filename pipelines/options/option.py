@@ -131,6 +131,11 @@ class Option:
         return f"--{self.name}"
 
     @property
+    def identifier(self) -> str:
+        """Return its name as Python writes one, which is not always the field's."""
+        return self.name.replace("-", "_")
+
+    @property
     def is_switch(self) -> bool:
         """Return whether it takes no value on a command line."""
         return self.base is bool
