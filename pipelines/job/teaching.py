@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from weir.errors import WeirError
-from weir.pipelines.screening.teaching import Teaching, begun, look
+from weir.pipelines.screening.teaching import Teaching, begin_with_base, look
 from weir.pipelines.settings import ModerationSettings
 
 _LOG = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def with_taught_screens(settings: ModerationSettings) -> ModerationSettings:
     if teaching is None:
         return settings
     try:
-        begun(teaching)
+        begin_with_base(teaching)
     except OSError as error:
         sys.stderr.write(
             f"weir: the screen learns nothing: {teaching.folder.path} cannot be written "

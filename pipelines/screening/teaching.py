@@ -29,7 +29,7 @@ from weir.transforms.screen.cold.fit import LEAST_STREAM
 from weir.transforms.screen.cold.source import extended_card
 from weir.transforms.screen.model import Screen, ScreenSource
 from weir.transforms.screen.teaching.folder import TaughtFolder
-from weir.transforms.screen.teaching.lessons import Lessons, chosen
+from weir.transforms.screen.teaching.lessons import Lessons, choose_lessons
 from weir.transforms.screen.teaching.promotion import Differences, Step, decide, total
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -83,7 +83,7 @@ class Look:
     said: tuple[str, ...]
 
 
-def begun(teaching: Teaching) -> bool:
+def begin_with_base(teaching: Teaching) -> bool:
     """Begin with the base, where the folder holds nothing that came of it; return whether it did.
 
     Whoever names another screen wants that one. ScreenError where a screen is unsound, OSError
@@ -103,7 +103,7 @@ def look(teaching: Teaching) -> Look:
     """
     ledger = _Ledger(teaching)
     with explain_errors(teaching.bigquery):
-        if begun(teaching):
+        if begin_with_base(teaching):
             reason = "as it is; the judge's verdicts teach it from now on"
             ledger.record("begin", teaching.base.version, reason)
         past = _Past.of(_history(teaching))
@@ -229,10 +229,10 @@ def _learn(teaching: Teaching, past: _Past, ledger: _Ledger) -> None:
     if count < needed:
         ledger.said.append(f"{count:,} verdicts to learn from; the next screen takes {needed:,}")
         return
-    lessons, left_out = chosen(judged)
+    lessons, left_out = choose_lessons(judged)
     ledger.said += left_out
     ledger.said += lessons.lacking()
-    candidate = taught(teaching, lessons)
+    candidate = fit_candidate(teaching, lessons)
     if candidate is None:
         ledger.said.append("no policy has enough verdicts of both kinds")
         return
@@ -251,7 +251,7 @@ def _learn(teaching: Teaching, past: _Past, ledger: _Ledger) -> None:
     )
 
 
-def taught(teaching: Teaching, lessons: Lessons) -> Screen | None:
+def fit_candidate(teaching: Teaching, lessons: Lessons) -> Screen | None:
     """Return the screen that decides with what it can learn; None where that is nothing."""
     from weir.transforms.screen.training.refit import refit  # scikit-learn takes seconds
 

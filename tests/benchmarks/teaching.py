@@ -34,7 +34,7 @@ from weir.transforms.screen.route import (
     ScreenSettings,
     goes_to_judge,
 )
-from weir.transforms.screen.teaching.lessons import JudgedPost, chosen
+from weir.transforms.screen.teaching.lessons import JudgedPost, choose_lessons
 from weir.transforms.screen.teaching.promotion import Differences, Step, decide, total
 from weir.transforms.screen.thresholds.allocation import Asked
 from weir.transforms.screen.thresholds.applied import Applied, Start, StreamShares, routed_posts
@@ -151,7 +151,7 @@ def run(
         if not teach:
             continue
         if candidate is None and went.verdicts >= verdicts / 2:
-            lessons, _ = chosen(went.judged)
+            lessons, _ = choose_lessons(went.judged)
             screen = refit(base, lessons, stream.posts.texts[max(0, position - 2000) : position])
             if screen.version == base.version:
                 continue

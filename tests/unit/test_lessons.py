@@ -7,7 +7,7 @@ import numpy as np
 from weir.transforms.records import Route
 from weir.transforms.screen.teaching.lessons import (
     JudgedPost,
-    chosen,
+    choose_lessons,
     distinct,
     half_and_half,
     odd_days,
@@ -38,7 +38,7 @@ def post(
 
 def test_no_audit_teaches_neither_on_time_nor_late() -> None:
     audits = [post(1, route=Route.AUDIT), post(2, route=Route.DEFERRED)]
-    lessons, _ = chosen({"spam": [*audits, post(3), post(4, route=Route.LESSON)]})
+    lessons, _ = choose_lessons({"spam": [*audits, post(3), post(4, route=Route.LESSON)]})
     assert set(lessons.texts) == {text(3), text(4)}
 
 
@@ -68,7 +68,7 @@ def test_posts_with_nothing_to_read_count_once() -> None:
 
 
 def test_a_post_that_two_policies_judged_is_one_lesson_for_both() -> None:
-    lessons, _ = chosen({"spam": [post(1, violates=True)], "hate": [post(1), post(2)]})
+    lessons, _ = choose_lessons({"spam": [post(1, violates=True)], "hate": [post(1), post(2)]})
     assert lessons.texts == (text(1), text(2))
     assert lessons.labels[0].tolist() == [1.0, 0.0]
     assert np.isnan(lessons.labels[1, 0])
@@ -76,7 +76,7 @@ def test_a_post_that_two_policies_judged_is_one_lesson_for_both() -> None:
 
 
 def test_a_policy_with_verdicts_of_one_kind_teaches_nothing_and_that_is_said() -> None:
-    lessons, _ = chosen({"spam": [post(n) for n in range(40)]})
+    lessons, _ = choose_lessons({"spam": [post(n) for n in range(40)]})
     assert lessons.taught() == ()
     assert lessons.lacking() == (
         "spam has 0 violating and 40 safe verdicts to learn from, and needs 10 of both kinds",
@@ -84,7 +84,7 @@ def test_a_policy_with_verdicts_of_one_kind_teaches_nothing_and_that_is_said() -
 
 
 def test_ten_verdicts_of_both_kinds_are_enough() -> None:
-    lessons, _ = chosen({"spam": [post(n, violates=n < 10) for n in range(20)]})
+    lessons, _ = choose_lessons({"spam": [post(n, violates=n < 10) for n in range(20)]})
     assert lessons.taught() == ("spam",)
     assert lessons.lacking() == ()
 
@@ -105,7 +105,7 @@ def test_no_day_of_a_steady_judge_is_left_out() -> None:
 def test_a_day_on_which_the_judge_says_violates_of_everything_is_left_out_and_that_is_said() -> (
     None
 ):
-    lessons, said = chosen({"spam": week(errs=4)})
+    lessons, said = choose_lessons({"spam": week(errs=4)})
     assert len(lessons.texts) == 180
     assert said == (
         "the verdicts of 2026-11-06 on spam differ too much from those of other days, so that "
@@ -124,5 +124,5 @@ def test_of_two_days_that_differ_nobody_knows_which_is_odd() -> None:
 
 
 def test_nothing_judged_is_no_lesson() -> None:
-    lessons, said = chosen({"spam": []})
+    lessons, said = choose_lessons({"spam": []})
     assert (lessons.texts, lessons.verdicts, said) == ((), 0, ())

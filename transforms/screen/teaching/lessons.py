@@ -91,7 +91,7 @@ class Lessons:
         return tuple(said)
 
 
-def chosen(
+def choose_lessons(
     judged: Mapping[str, Sequence[JudgedPost]], most: int = MOST
 ) -> tuple[Lessons, tuple[str, ...]]:
     """Return the lessons of each policy's verdicts, and a sentence on each day that is left out.
