@@ -19,6 +19,7 @@ from weir.transforms.screen.training.fit import (
     WEAK_WEIGHT,
     fit_head,
     inverse_frequencies,
+    round_weights,
     scale_counts,
 )
 from weir.transforms.screen.training.reader_fit import fit_meaning, read_once
@@ -31,10 +32,6 @@ Mask = npt.NDArray[np.bool_]
 # twins that learned from fewer posts score lower those that they calibrate with. A large corpus has
 # posts enough for half of them.
 _FOLDS, _FOLDS_OF_MANY, _MANY = 10, 5, 20_000
-
-# Weights are multiples of it. Half of them become nothing, which halves the file; no average
-# precision changes by more than .001. Thresholds are found with the weights that are stored.
-_STEP = np.float32(1 / 256)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +154,7 @@ def _scoring(
     corpus: Corpus, heads: Sequence[int], weights: Weights, inverse: Weights, bias: Floats
 ) -> Screen:
     names = tuple(corpus.policy_ids[head] for head in heads)
-    return Screen.scoring(names, np.round(weights / _STEP) * _STEP, inverse**2, bias)
+    return Screen.scoring(names, round_weights(weights), inverse**2, bias)
 
 
 def fit_second(corpus: Corpus, heads: Sequence[int], learned: Mask, readings: Readings) -> Floats:

@@ -22,6 +22,8 @@ READING_WEIGHT = 2.0
 # Of ordinary posts, above the gate of each head. With .5, .7 and .85 a mean recall of .87 takes
 # 520, 520 and 480 requests for 1,000 posts; at .5 some head already has 98 % of them read.
 READ_SHARE = 0.85
+# Of ordinary posts: what is not read of a post is presumed to say more than so many of them.
+PRESUMED = 0.99
 _LEAST_SPREAD = 1e-3  # so that scores which are all alike do not outweigh the others
 
 

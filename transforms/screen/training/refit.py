@@ -27,8 +27,8 @@ from weir.transforms.screen.reading.reader import Reader, first_stage
 from weir.transforms.screen.reading.screen import ReadingScreen
 from weir.transforms.screen.selectivity import SHARES, Selectivity
 from weir.transforms.screen.teaching.lessons import Lessons
-from weir.transforms.screen.training.fit import inverse_frequencies
-from weir.transforms.screen.training.reader_fit import READ_SHARE, Spread
+from weir.transforms.screen.training.fit import inverse_frequencies, round_weights
+from weir.transforms.screen.training.reader_fit import PRESUMED, READ_SHARE, Spread
 from weir.transforms.text import features
 from weir.transforms.text.languages import GROUPS
 from weir.transforms.text.normalise import normalise
@@ -42,8 +42,6 @@ OPEN_SHARE = 0.1  # of unjudged posts, above each threshold until the stream set
 TRUST = 3.0
 # Spreads over ordinary posts that are a unit of the logistic function: no score is rounded to 1.
 _SPREAD = 0.75
-_STEP = 1 / 256  # weights are multiples of it, as those of training are: most become nothing
-_PRESUMED = 0.99  # of ordinary posts: what is not read of a post says more than so many of them
 
 
 def refit(base: Screen, lessons: Lessons, ordinary: Sequence[str]) -> Screen:
@@ -159,7 +157,7 @@ def _first(base: Screen, posts: _Posts, policy_id: str) -> _First:
     slope = coefficients[-1] * TRUST / float(spread.spread[0])
     weights = slope * old
     weights[posts.known] += coefficients[:-1] * inverse[posts.known]
-    weights = np.round(weights / _STEP) * _STEP
+    weights = round_weights(weights)
     bias += slope * (old_bias - float(spread.middle[0]))
     unseen = posts.halves(scores)
     known = next((each for each in base.selectivity if each.policy_id == policy_id), None)
@@ -231,7 +229,7 @@ def _second(
         (vector / unit).astype(np.float32),
         slope / unit,
         float(-middle / unit),
-        float(np.quantile(vectors[posts.unjudged] @ vector / unit, _PRESUMED)),
+        float(np.quantile(vectors[posts.unjudged] @ vector / unit, PRESUMED)),
         open_threshold(expit(first.unseen[posts.unjudged]), READ_SHARE),
         open_threshold(final[posts.unjudged], OPEN_SHARE),
         _recall(unseen[labels == 1], unseen[posts.unjudged]),

@@ -13,6 +13,7 @@ from weir.transforms.screen.training.calibrate import positives
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.cross_fit import CrossFitted, Floats, Mask, Readings
 from weir.transforms.screen.training.reader_fit import (
+    PRESUMED,
     READ_SHARE,
     READING_WEIGHT,
     Spread,
@@ -20,8 +21,6 @@ from weir.transforms.screen.training.reader_fit import (
 from weir.transforms.screen.training.settings import TrainingSettings
 
 _LEAST_FOR_GATE = 4  # misses that a promise allows, before one of them is given for a gate
-# Of ordinary posts: what is not read of a post is presumed to say more than so many of them.
-_PRESUMED = 0.99
 # Spreads of the sum that are a unit of the logistic function, so that no score is rounded to 1.
 _SATURATION = 4.0
 
@@ -55,7 +54,7 @@ class Sum:
             scale,
             1 / one.spread / _SATURATION,
             -middle / _SATURATION,
-            scale * [np.quantile(c, _PRESUMED) if len(c) else 0.0 for c in _there(meanings)],
+            scale * [np.quantile(c, PRESUMED) if len(c) else 0.0 for c in _there(meanings)],
             gates,
         )
 
