@@ -17,6 +17,14 @@ SCHEMAS = {
 }
 
 
+def service(settings):
+    """Return the options by which a command finds the tables."""
+    return [
+        *("--bigquery-project", settings.project, "--bigquery-dataset", settings.dataset),
+        *("--bigquery-rest", settings.rest_endpoint, "--bigquery-grpc", settings.grpc_endpoint),
+    ]
+
+
 def put(settings, table, rows):
     appender = Appender(
         lambda: AppendConnection(settings.write_client(), settings.stream(table)), table

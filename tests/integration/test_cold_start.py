@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.cold_posts import stream
+from tests.integration.stored import service
 from tests.rows import verdict
 from tests.unit.test_cold_commands import library
 from weir.pipelines.commands.cli import app
@@ -174,8 +175,7 @@ def train(bigquery, tmp_path, *more: str):
         app,
         [
             *("screen", "train", "--from-verdicts", "--policies", str(tmp_path / "p")),
-            *("--bigquery-project", bigquery.project, "--bigquery-dataset", bigquery.dataset),
-            *("--bigquery-rest", bigquery.rest_endpoint, "--bigquery-grpc", bigquery.grpc_endpoint),
+            *service(bigquery),
             *("--out", str(tmp_path / "out"), "--reading", "off", *more),
         ],
     )

@@ -7,21 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
-import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from tests.integration.stored import put, service
 from tests.rows import NOON, screening, verdict
 from weir.pipelines.bigquery.rows import insert_once
 from weir.pipelines.commands.cli import app
 from weir.pipelines.compare.rows import compare_sides
 from weir.pipelines.word_changes import in_brackets
-from weir.transforms.records import SCREENING, VERDICT
-from weir.transforms.write.bigquery.appender import Appender
-from weir.transforms.write.bigquery.connection import AppendConnection
-from weir.transforms.write.bigquery.rows import ROWS, project
-
-SCHEMAS = {"screenings": SCREENING, "verdicts": VERDICT}
 
 
 @pytest.fixture
@@ -29,15 +23,6 @@ def names():
     """Names of two runs and two policy versions that no other test has."""
     unique = uuid.uuid4().hex[:8]
     return tuple(f"{name}-{unique}" for name in ("run-a", "run-b", "v1", "v2"))
-
-
-def put(settings, table, rows):
-    appender = Appender(
-        lambda: AppendConnection(settings.write_client(), settings.stream(table)), table
-    )
-    appender.append(project(pa.RecordBatch.from_pylist(rows, SCHEMAS[table]), ROWS[table]))
-    assert not appender.drain()
-    appender.close()
 
 
 def store(settings, run, version, decisions, **changes):
@@ -216,14 +201,7 @@ def test_what_judging_cost_is_counted_for_the_posts_that_both_have(bigquery, nam
 
 
 def weir(settings, *arguments):
-    service = ["--bigquery-project", settings.project, "--bigquery-dataset", settings.dataset]
-    service += [
-        "--bigquery-rest",
-        settings.rest_endpoint,
-        "--bigquery-grpc",
-        settings.grpc_endpoint,
-    ]
-    return CliRunner().invoke(app, ["compare", *map(str, arguments), *service])
+    return CliRunner().invoke(app, ["compare", *map(str, arguments), *service(settings)])
 
 
 def test_the_command_prints_the_flips_and_what_chance_says_of_them(bigquery, names):

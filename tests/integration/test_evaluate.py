@@ -8,6 +8,7 @@ import pytest
 from google.cloud.bigquery import ScalarQueryParameter
 from typer.testing import CliRunner
 
+from tests.integration.stored import service
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.commands.cli import app
 from weir.pipelines.errors import OptionError
@@ -63,15 +64,8 @@ def test_a_version_of_another_policy_is_refused(bigquery):
 
 
 def test_a_version_that_no_run_has_used_ends_with_a_sentence_and_exit_code_2(bigquery):
-    service = ["--bigquery-project", bigquery.project, "--bigquery-dataset", bigquery.dataset]
-    service += [
-        "--bigquery-rest",
-        bigquery.rest_endpoint,
-        "--bigquery-grpc",
-        bigquery.grpc_endpoint,
-    ]
     judge = ["--engine", "endpoint", "--against", "f" * 16]
-    result = CliRunner().invoke(app, ["policy", "evaluate", "spam", *judge, *service])
+    result = CliRunner().invoke(app, ["policy", "evaluate", "spam", *judge, *service(bigquery)])
     assert result.exit_code == 2
     assert "no run in" in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.integration.analyst_views.cases import drawn, store
-from tests.integration.stored import put
+from tests.integration.stored import put, service
 from tests.report_figures import figures as made_up
 from tests.rows import dead_letter, screening, verdict
 from weir.pipelines.commands.cli import app
@@ -86,21 +86,7 @@ def test_a_post_counts_once_for_all_policies_and_a_shadow_policy_not_at_all(bigq
 
 
 def weir_report(settings, *more):
-    command = [
-        "report",
-        "--bigquery-project",
-        settings.project,
-        "--bigquery-dataset",
-        settings.dataset,
-    ]
-    command += [
-        "--bigquery-rest",
-        settings.rest_endpoint,
-        "--bigquery-grpc",
-        settings.grpc_endpoint,
-        *more,
-    ]
-    return CliRunner().invoke(app, command)
+    return CliRunner().invoke(app, ["report", *service(settings), *more])
 
 
 def test_the_command_writes_the_page_and_can_leave_texts_out(bigquery, run, tmp_path):

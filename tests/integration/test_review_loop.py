@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from tests.integration.stored import put
+from tests.integration.stored import put, service
 from tests.rows import screening, verdict
 from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import query
@@ -32,22 +32,7 @@ def run(bigquery):
 
 
 def weir(settings, command, *more):
-    words = [
-        "review",
-        command,
-        "--bigquery-project",
-        settings.project,
-        "--bigquery-dataset",
-        settings.dataset,
-    ]
-    words += [
-        "--bigquery-rest",
-        settings.rest_endpoint,
-        "--bigquery-grpc",
-        settings.grpc_endpoint,
-        *more,
-    ]
-    return CliRunner().invoke(app, words)
+    return CliRunner().invoke(app, ["review", command, *service(settings), *more])
 
 
 def export(settings, run, path, *more):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from tests.integration.stored import service
 from tests.integration.test_moderate import Job
 from weir.pipelines.commands.cli import app
 from weir.pipelines.commands.forget import delete_author
@@ -121,21 +122,7 @@ def test_equal_posts_can_be_told_by_their_hash(job, screen):
 
 
 def weir_forget(job, *more):
-    settings = job.bigquery
-    command = [
-        "forget",
-        "--bigquery-project",
-        settings.project,
-        "--bigquery-dataset",
-        settings.dataset,
-    ]
-    command += [
-        "--bigquery-rest",
-        settings.rest_endpoint,
-        "--bigquery-grpc",
-        settings.grpc_endpoint,
-    ]
-    return CliRunner().invoke(app, [*command, *more])
+    return CliRunner().invoke(app, ["forget", *service(job.bigquery), *more])
 
 
 def authors(job, table):

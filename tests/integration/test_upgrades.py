@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from tests.integration.stored import service
 from weir.infra.bigquery import TABLES, statement
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.bigquery.retention import DAYS
@@ -40,20 +41,7 @@ def old_ddl(settings, table):
 
 
 def weir_tables(settings, *more):
-    command = [
-        "tables",
-        "--bigquery-project",
-        settings.project,
-        "--bigquery-dataset",
-        settings.dataset,
-    ]
-    command += [
-        "--bigquery-rest",
-        settings.rest_endpoint,
-        "--bigquery-grpc",
-        settings.grpc_endpoint,
-    ]
-    return CliRunner().invoke(app, [*command, *more])
+    return CliRunner().invoke(app, ["tables", *service(settings), *more])
 
 
 def test_a_dataset_of_the_first_version_is_upgraded_and_its_rows_have_labels(empty):

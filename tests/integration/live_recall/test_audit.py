@@ -19,6 +19,7 @@ from tests.integration.live_recall.cases import (
     store,
     traffic,
 )
+from tests.integration.stored import service
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.commands.cli import app
 from weir.pipelines.screening.recall import added_up, audit_days
@@ -129,21 +130,8 @@ def test_the_live_certificate_rests_on_the_judges_answers(bigquery, run):
 
 
 def weir_audit(settings, run, *more):
-    command = [
-        "screen",
-        "audit",
-        "--bigquery-project",
-        settings.project,
-        "--bigquery-dataset",
-        settings.dataset,
-    ]
-    command += [
-        "--bigquery-rest",
-        settings.rest_endpoint,
-        "--bigquery-grpc",
-        settings.grpc_endpoint,
-    ]
-    return CliRunner().invoke(app, [*command, "--run", run, "--days", "0", *more])
+    command = ["screen", "audit", *service(settings), "--run", run, "--days", "0", *more]
+    return CliRunner().invoke(app, command)
 
 
 def drifting(violating):
