@@ -1,5 +1,6 @@
 """Weir as it is installed: a wheel, in an environment and a folder that know no checkout."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 def weir(tmp_path_factory) -> Path:
     """Return the command of a wheel, built and installed beside what this environment has."""
     folder = tmp_path_factory.mktemp("wheel")
+    # What lies in the checkout's own build folder, of modules that are gone, would get in.
+    (folder / "build.cfg").write_text(f"[build]\nbuild_base = {folder / 'build'}\n")
     uv = Path(sys.executable).with_name("uv")
     run(
         uv,
@@ -25,6 +28,7 @@ def weir(tmp_path_factory) -> Path:
         "--out-dir",
         folder,
         ROOT,
+        env={**os.environ, "DIST_EXTRA_CONFIG": str(folder / "build.cfg")},
     )
     (wheel,) = folder.glob("weir_moderation-*.whl")
     run(uv, "venv", "--offline", "--quiet", "--python", sys.executable, folder / "env")
