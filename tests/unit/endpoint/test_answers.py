@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.policies.policy import Policy
+from tests.unit.endpoint import cases
 from weir.transforms.judge.endpoint.answers import completion_of
 from weir.transforms.judge.endpoint.bodies import GarbledError
 from weir.transforms.judge.endpoint.failures import ErrorAnsweredError
@@ -18,14 +18,7 @@ from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.verdict import parse
 from weir.transforms.records import Outcome
 
-POLICY = Policy(
-    policy_id="spam",
-    title="Spam",
-    owner="team",
-    text="No spam.",
-    labels={"1": "violates", "0": "safe"},
-    rules={"SPAM1": "bulk"},
-)
+POLICY = replace(cases.POLICY, rules={"SPAM1": "bulk"})
 CHAT = Served("m", Form.CHAT, "", None, concurrency=1)
 QUESTION = question(POLICY, "a post", CHAT, 100)
 VIOLATES = '{"violation": 1, "rule_ids": ["SPAM1"]}'

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from tests.scripted_server import SAFE, Reply, ScriptedServer, chat, error, models
-from weir.policies.policy import Contract, Policy
+from tests.unit.endpoint.cases import POLICY, QUICK
+from weir.policies.policy import Contract
 from weir.transforms.judge.endpoint.check import check_endpoint
 from weir.transforms.judge.endpoint.engine import EndpointEngine
 from weir.transforms.judge.endpoint.schema import json_schema
 from weir.transforms.judge.endpoint.settings import (
-    Backoff,
     EndpointSettings,
     Form,
     Manner,
@@ -22,17 +22,8 @@ from weir.transforms.judge.endpoint.settings import (
 from weir.transforms.judge.endpoint.wire import question
 from weir.transforms.judge.engine import Request
 
-POLICY = Policy(
-    policy_id="spam",
-    title="Spam",
-    owner="team",
-    text="No spam.",
-    labels={"1": "violates", "0": "safe"},
-    rules={"R1": "adverts"},
-)
 REASONED = chat(SAFE, "It says hello.")
 PROSE = chat("Sure! The post is fine.")
-QUICK = Backoff(0.01, 0.05)
 
 
 class Particular(ScriptedServer):
