@@ -80,8 +80,7 @@ class VllmCore:
                 engine = AsyncLLM.from_engine_args(
                     AsyncEngineArgs(**_arguments(model, settings)), stat_loggers=[beat]
                 )
-            # Whatever vLLM raises here, there is no engine.
-            except Exception as error:
+            except Exception as error:  # whatever vLLM raises here, there is no engine
                 for process in _cores(before):
                     process.kill()
                 said = cause.read_text(encoding="utf-8") if cause.exists() else _said(error)

@@ -59,7 +59,7 @@ class VllmEngine:
         self.content_tokens = settings.content_tokens
         try:
             self._loop.call(self._supervisor.start())
-        except BaseException:
+        except BaseException:  # an interrupt too leaves no thread behind
             self._loop.close()
             raise
         # After vLLM's own, and so before it: it would report its process as one that died.
