@@ -21,8 +21,9 @@ def provisional(screen, tmp_path):
 def test_a_flag_goes_out_at_once_and_the_verdict_follows_under_its_id(
     stream, prism, provisional, tmp_path
 ):
-    # One more: the first question is asked before the job starts, to see whether it can be.
-    with slow_judge(5, violations=51, unreadable=10) as judge:
+    # Two more: two questions are asked before the job starts, to see whether and in which form
+    # they can be.
+    with slow_judge(5, violations=52, unreadable=10) as judge:
         arguments = [*stream.arguments(), *prism, *judge, *provisional]
         with Command(arguments, tmp_path / "log") as job:
             with stream.sending(RATE):
