@@ -25,13 +25,13 @@ def post(text):
 
 
 def put(verdicts, text, completion, policy=POLICY):
-    verdicts.put(post(text), policy, completion, violates=completion is VIOLATES)
+    verdicts.put(post(text), policy.version, completion, violates=completion is VIOLATES)
 
 
 def test_an_equal_post_is_answered_with_the_same_verdict_at_no_cost():
     verdicts = cache()
     put(verdicts, "hello there", SAFE)
-    found = verdicts.get(post("hello there"), POLICY)
+    found = verdicts.get(post("hello there"), POLICY.version)
     assert found is not None
     assert found.final == SAFE.final
     assert (found.tokens_in, found.tokens_cached, found.tokens_out) == (0, 0, 0)
@@ -49,15 +49,15 @@ def test_what_the_judge_would_read_otherwise_decides_nothing_for_the_flat_copy(
 ):
     verdicts = cache()
     put(verdicts, laid_out, completion)
-    assert verdicts.get(post("buy now"), POLICY) is None
-    assert verdicts.get(post(laid_out), POLICY) is not None
+    assert verdicts.get(post("buy now"), POLICY.version) is None
+    assert verdicts.get(post(laid_out), POLICY.version) is not None
 
 
 @pytest.mark.parametrize("laid_out", ART[:4])
 def test_a_post_that_is_laid_out_is_not_answered_by_its_flat_copy(laid_out):
     verdicts = cache()
     put(verdicts, "buy now", VIOLATES)
-    assert verdicts.get(post(laid_out), POLICY) is None
+    assert verdicts.get(post(laid_out), POLICY.version) is None
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_a_post_that_is_laid_out_is_not_answered_by_its_flat_copy(laid_out):
 def test_another_policy_version_or_effort_is_asked_anew(change):
     verdicts = cache()
     put(verdicts, "hello", SAFE)
-    assert verdicts.get(post("hello"), replace(POLICY, **change)) is None
+    assert verdicts.get(post("hello"), replace(POLICY, **change).version) is None
 
 
 def test_another_post_is_not_answered():
     verdicts = cache()
     put(verdicts, "hello", SAFE)
-    assert verdicts.get(post("hello you"), POLICY) is None
+    assert verdicts.get(post("hello you"), POLICY.version) is None
 
 
 DISGUISES = [
@@ -90,14 +90,14 @@ DISGUISES = [
 def test_a_disguise_of_a_plain_violation_violates(disguise):
     verdicts = cache()
     put(verdicts, "buy now", VIOLATES)
-    assert verdicts.get(post(disguise), POLICY) is not None
+    assert verdicts.get(post(disguise), POLICY.version) is not None
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_a_disguise_of_a_safe_post_is_judged_itself(disguise):
     verdicts = cache()
     put(verdicts, "buy now", SAFE)
-    assert verdicts.get(post(disguise), POLICY) is None
+    assert verdicts.get(post(disguise), POLICY.version) is None
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
@@ -105,14 +105,14 @@ def test_a_disguise_of_a_safe_post_is_judged_itself(disguise):
 def test_a_disguise_decides_nothing_for_the_plain_post(disguise, completion):
     verdicts = cache()
     put(verdicts, disguise, completion)
-    assert verdicts.get(post("buy now"), POLICY) is None
-    assert verdicts.get(post(disguise), POLICY) is not None
+    assert verdicts.get(post("buy now"), POLICY.version) is None
+    assert verdicts.get(post(disguise), POLICY.version) is not None
 
 
 def test_a_post_in_a_script_with_look_alikes_answers_its_copies():
     verdicts = cache()
     put(verdicts, "Привет, это хорошо", SAFE)
-    assert verdicts.get(post("Привет, это хорошо"), POLICY) is not None
+    assert verdicts.get(post("Привет, это хорошо"), POLICY.version) is not None
 
 
 def test_what_was_not_used_for_longest_makes_room():
@@ -120,11 +120,11 @@ def test_what_was_not_used_for_longest_makes_room():
     put(verdicts, "first", SAFE)
     kept = 1
     while len(verdicts) == kept:
-        assert verdicts.get(post("first"), POLICY) is not None
+        assert verdicts.get(post("first"), POLICY.version) is not None
         put(verdicts, f"post {kept}", SAFE)
         kept += 1
-    assert verdicts.get(post("first"), POLICY) is not None
-    assert verdicts.get(post("post 1"), POLICY) is None
+    assert verdicts.get(post("first"), POLICY.version) is not None
+    assert verdicts.get(post("post 1"), POLICY.version) is None
 
 
 def test_it_takes_no_more_memory_than_it_may():
@@ -144,7 +144,7 @@ def test_an_answer_larger_than_the_cache_is_not_kept():
     put(verdicts, "small", SAFE)
     put(verdicts, "large", replace(SAFE, reasoning="x" * 5_000))
     assert len(verdicts) == 1
-    assert verdicts.get(post("small"), POLICY) is not None
+    assert verdicts.get(post("small"), POLICY.version) is not None
 
 
 def test_a_cache_of_no_bytes_is_off():
@@ -162,7 +162,7 @@ def test_many_threads_may_use_it():
         for _ in range(20):
             for text in texts:
                 put(verdicts, text, SAFE)
-                verdicts.get(post(text), POLICY)
+                verdicts.get(post(text), POLICY.version)
 
     threads = [Thread(target=use) for _ in range(4)]
     for thread in threads:

@@ -78,7 +78,7 @@ class Bundle:
             number = each.row.number
             audit = routes[number].as_py() == Route.AUDIT
             asked = _Asked(each, None if audit or posts is None else posts[number])
-            known = self._cache.get(asked.post, each.policy) if asked.post else None
+            known = self._cache.get(asked.post, each.policy.version) if asked.post else None
             if known is not None:
                 yield _copy(asked, known, parse(known, each.policy))
             elif not self._waits_for_equal(asked):
@@ -169,7 +169,7 @@ class Bundle:
             return
         if asked.post is not None:
             violates = verdict.outcome == Outcome.VIOLATES
-            self._cache.put(asked.post, policy, said.completion, violates=violates)
+            self._cache.put(asked.post, policy.version, said.completion, violates=violates)
         for equal in equals:
             yield _copy(equal, without_cost(said.completion), verdict)
 

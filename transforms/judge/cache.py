@@ -1,7 +1,7 @@
 """Verdicts that were paid for already: equal posts under one policy version are judged once.
 
-Looked up by the post as the judge would read it, to the last space, the policy version, the model
-and the effort: capitals, line breaks and columns can say what the same words in a row do not.
+Looked up by the post as the judge would read it, to the last space, the model and what was asked (a
+policy's version): capitals, line breaks and columns can say what the same words in a row do not.
 
 A post that hides a known text behind look-alikes, markup and invisible letters is answered too, by
 a text that is in normal form as it stands (as the screen sees it) and violates. The other way
@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import xxhash
 
-from weir.policies.policy import Policy
 from weir.transforms.judge.engine import Completion
 from weir.transforms.text.normalise import normalise
 
@@ -63,9 +62,8 @@ def _hash(text: bytes) -> bytes:
 @dataclass(frozen=True, slots=True)
 class _Key:
     text: bytes
-    policy_version: str
+    question: str
     model: str
-    effort: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +94,13 @@ class VerdictCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, post: Fingerprint, policy: Policy) -> Completion | None:
+    def get(self, post: Fingerprint, question: str) -> Completion | None:
         """Return what was answered for this post, at no cost; None where it has to be asked."""
-        key = self._key(post.exact, policy)
+        key = self._key(post.exact, question)
         with self._lock:
             entry = self._entries.get(key)
             if entry is None and post.normal is not None:
-                key = self._key(post.normal, policy)
+                key = self._key(post.normal, question)
                 entry = self._entries.get(key)
                 if entry is not None and not entry.violates:
                     return None
@@ -112,14 +110,14 @@ class VerdictCache:
             return entry.completion
 
     def put(
-        self, post: Fingerprint, policy: Policy, completion: Completion, *, violates: bool
+        self, post: Fingerprint, question: str, completion: Completion, *, violates: bool
     ) -> None:
         """Keep a complete verdict, and let go of those that were not used for longest."""
         free = without_cost(completion)
         entry = _Entry(violates, free, _size(free))
         if entry.size > self._max_bytes:
             return
-        key = self._key(post.exact, policy)
+        key = self._key(post.exact, question)
         with self._lock:
             known = self._entries.pop(key, None)
             self._bytes += entry.size - (known.size if known else 0)
@@ -128,8 +126,8 @@ class VerdictCache:
                 _, oldest = self._entries.popitem(last=False)
                 self._bytes -= oldest.size
 
-    def _key(self, text: bytes, policy: Policy) -> _Key:
-        return _Key(text, policy.version, self._model, policy.effort)
+    def _key(self, text: bytes, question: str) -> _Key:
+        return _Key(text, question, self._model)
 
 
 def without_cost(completion: Completion) -> Completion:
