@@ -35,6 +35,19 @@ def test_a_folder_imports_only_what_lies_below_it(folder):
     assert {file: names for file, names in wrong.items() if names} == {}
 
 
+TELLS = re.compile(r"\b(PROGRESS\.(read|carry|hold|release)|WAITING\.(add|less))\b")
+
+
+def test_the_ledger_and_the_backlog_are_told_in_accounts_alone():
+    found = {
+        str(file.relative_to(ROOT))
+        for folder in MAY_IMPORT
+        for file in (ROOT / folder).rglob("*.py")
+        if TELLS.search(file.read_text("utf-8"))
+    }
+    assert found == {"transforms/accounts.py", "transforms/judge/accounts.py"}
+
+
 LONGEST = 400
 WRITTEN = [*MAY_IMPORT, "tests", "docs", ".ci"]
 GENERATED = {"docs/commands.md"}

@@ -259,13 +259,13 @@ def test_what_has_nothing_to_read_is_cleared_with_a_reason_and_never_judged(
 
 def outputs_of(step: beam.DoFn, batch: pa.RecordBatch) -> tuple[list[dict], set[tuple[str, str]]]:
     """Return a batch's screenings, and the policies and versions of its escalations."""
-    first, *escalated = list(step.process(batch))
+    *escalated, screenings = step.process(batch)
     sent = {
         (row["policy_id"], row["policy_version"])
         for each in escalated
         for row in each.value.to_pylist()
     }
-    return first.to_pylist(), sent
+    return screenings.to_pylist(), sent
 
 
 class Edited:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pytest
 from tests.language_posts import ABUSE, ORDINARY
 from tests.unit.test_screen_step import content
 from weir.policies.policy import Policy, PolicySet
+from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.records import DEFERRED, THRESHOLD
 from weir.transforms.screen import STARTER, Screen, ScreenContent, ScreenSettings, ScreenSource
 from weir.transforms.screen.certificate import Certificate
@@ -66,11 +67,17 @@ class Step:
 
     def give(self, texts: list[str]) -> dict[str, list[dict]]:
         """Return the rows of a batch by what they are."""
-        first, *others = self.step.process(content(*texts))
+        *others, screenings = self.step.process(content(*texts))
         found = {name: [] for name in ("escalations", "thresholds", "deferred")}
         for each in others:
             found[each.tag] += each.value.to_pylist()
-        return found | {"screenings": first.to_pylist()}
+        return found | {"screenings": screenings.to_pylist()}
+
+
+def rows_of(output: Any) -> pa.RecordBatch:
+    """Return what the step gave, whichever output it is for."""
+    rows: pa.RecordBatch = getattr(output, "value", output)
+    return rows
 
 
 def routes_of(rows: list[dict], policy_id: str) -> list[str]:
@@ -95,6 +102,26 @@ def both(starter: Screen) -> Iterator[Screen]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Encoder, "load", lambda: encoder)
         yield ReadingScreen.over(starter, reader, encoder)
+
+
+def test_no_offset_is_passed_before_all_that_is_said_of_its_message_is_stored(
+    starter: Screen, tmp_path: Path
+) -> None:
+    posts = content("", "The dog is in the garden with my old friend")
+    topic, partition, offset = (posts[name][0].as_py() for name in ("topic", "partition", "offset"))
+    PROGRESS.start()
+    try:
+        PROGRESS.at(topic, partition, offset, "id")
+        PROGRESS.read(topic, partition, posts, offset + 2)
+        outputs = 0
+        for output in Step(starter, tmp_path).step.process(posts):
+            assert PROGRESS.settled()[topic, partition].offset == offset
+            PROGRESS.release(rows_of(output))
+            outputs += 1
+        assert PROGRESS.settled()[topic, partition].offset == offset + 2
+    finally:
+        PROGRESS.stop()
+    assert outputs > 2
 
 
 def test_posts_in_ten_languages_and_more_were_written_for_these_tests() -> None:

@@ -1,6 +1,5 @@
 """The steps of the graph at either end of a topic of escalations."""
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -9,9 +8,8 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weir.transforms.accounts import account_for_dead_letters
+from weir.transforms.accounts import account_for_carried, account_for_dead_letters
 from weir.transforms.coders import slices
-from weir.transforms.counts import counter, policy_counter
 from weir.transforms.dead_letters import dead_letters
 from weir.transforms.decode.decoded import drop_failures
 from weir.transforms.escalations.message import (
@@ -23,9 +21,7 @@ from weir.transforms.escalations.message import (
 from weir.transforms.kafka.outbox import MAX_RECORD_BYTES
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.sink import ProduceToKafka
-from weir.transforms.process.backlog import WAITING
-from weir.transforms.process.offset_ledger import PROGRESS
-from weir.transforms.records import Route, Stage
+from weir.transforms.records import Stage
 from weir.transforms.screen.rows import ESCALATION_ROWS
 
 
@@ -83,10 +79,8 @@ class _ReadDoFn(beam.DoFn):
 
     def process(self, messages: pa.RecordBatch) -> Iterator[Any]:
         read = decode_escalations(messages)
-        PROGRESS.carry(drop_failures(messages, read.failures), read.escalations)
+        account_for_carried(drop_failures(messages, read.failures), read.escalations)
         if read.escalations.num_rows:
-            _count(read.escalations)
-            WAITING.add(read.escalations)
             # One policy's posts stay together because the judge reads the policy once for all.
             order = pc.sort_indices(read.escalations, [("policy_id", "ascending")])
             yield from slices(read.escalations.take(order), ESCALATION_ROWS)
@@ -100,12 +94,3 @@ class _ReadDoFn(beam.DoFn):
             )
             account_for_dead_letters(letters)
             yield beam.pvalue.TaggedOutput("dead", letters)
-
-
-def _count(escalations: pa.RecordBatch) -> None:
-    counter("escalations").inc(escalations.num_rows)
-    counter("escalations_read").inc(escalations.num_rows)
-    audits = pc.sum(pc.equal(escalations["route"], pa.scalar(str(Route.AUDIT)))).as_py()
-    counter("audits").inc(audits)
-    for policy_id, count in Counter(escalations["policy_id"].to_pylist()).items():
-        policy_counter(policy_id, "escalations").inc(count)

@@ -14,15 +14,15 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from weir.policies.policy import PolicySet
 from weir.policies.source import PolicySource
-from weir.transforms.accounts import account_for_dead_letters
+from weir.transforms.accounts import account_for_deferrals
 from weir.transforms.decode import DecodeSettings
-from weir.transforms.judge.budget import UNLIMITED, Budget
-from weir.transforms.judge.bundle import Bundle, Ended, Escalated
-from weir.transforms.judge.counting import (
-    count_deferred,
-    count_verdicts,
+from weir.transforms.judge.accounts import (
+    account_for_dead,
+    account_for_verdicts,
     gauge_judge,
 )
+from weir.transforms.judge.budget import UNLIMITED, Budget
+from weir.transforms.judge.bundle import Bundle, Ended, Escalated
 from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.in_flight import Failed
 from weir.transforms.judge.known import KnownPolicies
@@ -39,9 +39,7 @@ from weir.transforms.judge.rows import (
     violations_of,
 )
 from weir.transforms.judge.shared import ENGINES
-from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.garbage import freeze_objects
-from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import Mode
 
@@ -192,28 +190,24 @@ class _Judge(beam.DoFn):
     def _emit(self) -> Iterator[Any]:
         ended, self._ended = self._ended, []
         now = time.time_ns() // 1000
-        if WAITING.on:
-            for each in ended:
-                WAITING.less(each.row.batch.slice(each.row.number, 1))
         gauge_judge(self._shared)
         if judged := [each for each in ended if isinstance(each, Judged)]:
-            count_verdicts(judged, now)
             if warning := self._shared.unreadable.record(each.verdict for each in judged):
                 _LOG.warning("%s", warning)
             rows = verdict_batch(judged, self._provenance, self._decode, now)
             violations = violations_of(rows)
-            PROGRESS.hold(violations)  # before the verdicts are let go
+            account_for_verdicts(judged, violations, now)
             yield beam.pvalue.TaggedOutput("verdicts", verdicts_of(rows))
             if violations.num_rows:
                 yield beam.pvalue.TaggedOutput("violations", violations)
         if deferred := [each for each in ended if isinstance(each, Deferred)]:
-            count_deferred(deferred)
             rows = deferred_batch(deferred, self._provenance, now)
-            PROGRESS.hold(rows)  # a row and a message each
+            account_for_deferrals(rows)
             yield beam.pvalue.TaggedOutput("deferred", rows)
         if dead := [each for each in ended if isinstance(each, Dead)]:
-            for letters in dead_letter_batches(dead, self._provenance):
-                account_for_dead_letters(letters)
+            batches = dead_letter_batches(dead, self._provenance)
+            account_for_dead(dead, batches)
+            for letters in batches:
                 yield beam.pvalue.TaggedOutput("dead", letters)
 
     def _windowed(self, outputs: Iterable[Any]) -> Iterator[Any]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 import apache_beam as beam
 import pyarrow as pa
 
-from weir.transforms.counts import counter
+from weir.transforms.accounts import account_for_arrivals
 from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Outbox, ProducerSource, Record
-from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.process.offset_ledger import positions
 
 Records = Callable[[pa.RecordBatch], Iterator[Record]]
 Shrink = Callable[[Record], Record | None]
@@ -72,10 +72,7 @@ class _ProduceDoFn(beam.DoFn):
 
     def finish_bundle(self) -> None:
         self._outbox.flush()
-        for each in self._positions:
-            PROGRESS.release(each)
-        for name, count in self._sent.items():
-            counter(name).inc(count)
+        account_for_arrivals(self._positions, self._sent)
 
     def teardown(self) -> None:
         self._outbox.close()

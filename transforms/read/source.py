@@ -18,6 +18,7 @@ from kafka import TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
 from weir.transforms import coders
+from weir.transforms.accounts import account_for_messages
 from weir.transforms.counts import counter, lag_gauge
 from weir.transforms.kafka.commits import ADVICE
 from weir.transforms.kafka.consumers import READERS, PartitionReader
@@ -125,7 +126,6 @@ class _ReadSlice(beam.DoFn):
         self._max_poll_records = max_poll_records
         self._bundle_rows = bundle_rows
         self._bundle_seconds = bundle_seconds
-        self._messages = counter("messages")
         self._lost = counter("lost_messages")
 
     def teardown(self) -> None:
@@ -183,11 +183,10 @@ class _ReadSlice(beam.DoFn):
             if batch is not None and after > stop:
                 batch = batch.filter(pc.less(batch["offset"], stop))
             if position > before:
-                PROGRESS.read(*place, batch, position)
+                account_for_messages(*place, batch, position)
             if batch is not None:
                 if batch.num_rows:
                     rows += batch.num_rows
-                    self._messages.inc(batch.num_rows)
                     yield TimestampedValue(batch, _advance(watermark, _latest(batch)))
             elif reader.caught_up():
                 _advance(watermark, Timestamp.now() - _IDLE_LAG)

@@ -8,16 +8,18 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from weir.policies.policy import PolicySet
 from weir.policies.source import PolicySource
 from weir.transforms import coders as _coders  # noqa: F401 - registers the coder of RecordBatches
-from weir.transforms.counts import ages, counter, latency, policy_counter, surges
-from weir.transforms.process.backlog import WAITING
+from weir.transforms.accounts import (
+    account_for_deferrals,
+    account_for_escalations,
+    account_for_further_rows,
+)
+from weir.transforms.counts import ages, counter, latency, surges
 from weir.transforms.process.garbage import freeze_objects
-from weir.transforms.process.offset_ledger import PROGRESS, positions
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import Route
 from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
@@ -30,7 +32,6 @@ from weir.transforms.screen.provisional import (
     thresholds,
 )
 from weir.transforms.screen.route import (
-    AUDIT,
     CLEAR,
     EMPTY,
     ESCALATE,
@@ -38,7 +39,7 @@ from weir.transforms.screen.route import (
     ScreenSettings,
     goes_to_judge,
 )
-from weir.transforms.screen.rows import escalations, recorded_probability, screenings, take
+from weir.transforms.screen.rows import escalations, recorded_probability, screenings
 from weir.transforms.screen.thresholds.applied import (
     Applied,
     Decided,
@@ -76,10 +77,8 @@ class _Screen(beam.DoFn):
         self.policies_here = RELOADS.acquire(policies)
         self.screen_here = RELOADS.acquire(source)
         self.second_here = None if shadow is None else RELOADS.acquire(shadow)
-        self.screened, self.escalated = counter("screenings"), counter("escalations")
-        self.audits = counter("audits")
+        self.screened = counter("screenings")
         self.untouched, self.empty = counter("untouched"), counter("nothing_to_read")
-        self.deferred = counter("deferred")
         self._seen: tuple[Any, ...] = (None, None, None)
         self._told: set[str] = set()  # versions of thresholds whose rows have gone out
         self._take()
@@ -112,9 +111,6 @@ class _Screen(beam.DoFn):
         ]
         if self.provisional is not None:
             self.precise = thresholds(self.screens[0], self.policies, self.provisional.mode)
-        self.per_policy = [
-            policy_counter(p.policy_id, "escalations") for p in self.policies.policies
-        ]
 
     def process(self, content: pa.RecordBatch) -> Iterator[Any]:
         self._take()
@@ -126,18 +122,29 @@ class _Screen(beam.DoFn):
         (decided, *shadows), codes, shadow_codes = routed.decided, routed.codes, routed.shadow_codes
         scores, rates = decided.scores, routed.audit_rates
         over = decided.over & (codes == ESCALATE)
-        self._count(codes, over)
+        self._count(codes)
         self._time(content, codes)
-        escalated, _ = np.nonzero(goes_to_judge(codes))
-        PROGRESS.hold(take(positions(content), escalated))  # before the screenings are let go
         ids = None
         if self.provisional is not None:
             ids = provisional_ids(
                 content, scores, codes, self.precise, self.policies, self.settings
             )
             yield from self._flagged(content, scores, ids, self.provisional)
-        for _ in shadow_codes:
-            PROGRESS.hold(positions(content))  # a row more each
+        yield from self._thresholds(content, [decided, *shadows])
+        if over.any():
+            yield from self._deferred(content, scores, np.where(over, codes, CLEAR), ids)
+        for batch in escalations(
+            content,
+            scores,
+            np.where(over, CLEAR, codes),
+            screen_version=self.screens[0].version,
+            policies=self.policies,
+            settings=settings,
+            provisional=ids,
+            audit_rates=rates,
+        ):
+            account_for_escalations(batch)
+            yield beam.pvalue.TaggedOutput("escalations", batch)
         recorded = recorded_probability(settings, codes, *shadow_codes)
         rows = [
             screenings(
@@ -161,24 +168,10 @@ class _Screen(beam.DoFn):
                 strict=True,
             )
         ]
-        yield rows[0]
-        yield from self._thresholds(content, [decided, *shadows])
-        if over.any():
-            yield from self._deferred(content, scores, np.where(over, codes, CLEAR), ids)
-        for batch in escalations(
-            content,
-            scores,
-            np.where(over, CLEAR, codes),
-            screen_version=self.screens[0].version,
-            policies=self.policies,
-            settings=settings,
-            provisional=ids,
-            audit_rates=rates,
-        ):
-            WAITING.add(batch)
-            yield beam.pvalue.TaggedOutput("escalations", batch)
         for shadow in rows[1:]:
+            account_for_further_rows(shadow)
             yield beam.pvalue.TaggedOutput("shadow", shadow)
+        yield rows[0]  # last: it is what the messages owe, and all else of them is accounted for
 
     def _thresholds(self, content: pa.RecordBatch, decided: Sequence[Decided]) -> Iterator[Any]:
         """Give the rows of thresholds that this instance decides with for the first time."""
@@ -199,7 +192,7 @@ class _Screen(beam.DoFn):
                 settings=self.settings,
                 decided_at=datetime.now(UTC),
             )
-            PROGRESS.hold(rows)
+            account_for_further_rows(rows)
             yield beam.pvalue.TaggedOutput("thresholds", rows)
         surges(sum(applied.surges for applied in self.applied))
 
@@ -217,7 +210,8 @@ class _Screen(beam.DoFn):
             provisional=ids,
         ):
             rows = deferrals(batch, self.settings, datetime.now(UTC))
-            PROGRESS.hold(rows)  # a row and a message each
+            account_for_escalations(batch)
+            account_for_deferrals(rows)
             yield beam.pvalue.TaggedOutput("deferred", rows)
 
     def _flagged(
@@ -235,7 +229,7 @@ class _Screen(beam.DoFn):
             flagged_at=datetime.now(UTC),
         )
         if flags.num_rows:
-            PROGRESS.hold(flags)
+            account_for_further_rows(flags)
             yield beam.pvalue.TaggedOutput("provisional", flags)
 
     def _time(self, content: pa.RecordBatch, codes: Codes) -> None:
@@ -243,21 +237,10 @@ class _Screen(beam.DoFn):
         times: Any = content["timestamp"].filter(pa.array(cleared))
         latency(Route.CLEAR).update_all(ages(times, time.time_ns() // 1000))
 
-    def _count(self, codes: Codes, over: npt.NDArray[np.bool_]) -> None:
-        if over.any():
-            self.deferred.inc(int(over.sum()))
-            for policy, count in zip(self.policies.policies, over.sum(axis=0), strict=True):
-                policy_counter(policy.policy_id, "deferred").inc(int(count))
+    def _count(self, codes: Codes) -> None:
         self.screened.inc(len(codes))
-        sent = goes_to_judge(codes)
-        self.untouched.inc(int((~sent.any(axis=1)).sum()))
+        self.untouched.inc(int((~goes_to_judge(codes).any(axis=1)).sum()))
         self.empty.inc(int((codes == EMPTY).all(axis=1).sum()) if codes.shape[1] else 0)
-        per_policy = sent.sum(axis=0)
-        self.escalated.inc(int(per_policy.sum()))
-        self.audits.inc(int((codes == AUDIT).sum()))
-        for count, metric in zip(per_policy.tolist(), self.per_policy, strict=True):
-            if count:
-                metric.inc(count)
 
 
 _OUTPUTS = ("escalations", "shadow", "provisional", "thresholds", "deferred")

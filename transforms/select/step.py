@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from weir.transforms.counts import counter
-from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.accounts import account_for_left_out
 from weir.transforms.select.decided import Decided
 from weir.transforms.select.selection import Selection
 
@@ -50,23 +49,8 @@ class Weigh(beam.PTransform):
         return escalations | beam.Map(weigh, self._share).with_output_types(pa.RecordBatch)
 
 
-class _Filter(beam.DoFn):
-    def __init__(self) -> None:
-        self._left_out = counter("left_out")
-
-    def keep(self, batch: pa.RecordBatch, kept: npt.NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
-        left_out = len(kept) - int(kept.sum())
-        if left_out:
-            self._left_out.inc(left_out)
-            PROGRESS.release(positions(batch.filter(pa.array(~kept))))
-            batch = batch.filter(pa.array(kept))
-        if batch.num_rows:
-            yield batch
-
-
-class _SkipDecided(_Filter):
+class _SkipDecided(beam.DoFn):
     def __init__(self, decided: Decided) -> None:
-        super().__init__()
         self._decided = decided
 
     def process(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -74,17 +58,24 @@ class _SkipDecided(_Filter):
             return
         offsets: Any = batch["offset"].to_numpy()
         place = batch["topic"][0].as_py(), batch["partition"][0].as_py()
-        yield from self.keep(batch, ~self._decided.mask(*place, offsets))
+        yield from _keep(batch, ~self._decided.mask(*place, offsets))
 
 
-class _KeepSelected(_Filter):
+class _KeepSelected(beam.DoFn):
     def __init__(self, selection: Selection) -> None:
-        super().__init__()
         self._selection = selection
 
     def process(self, content: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         ids: Any = content["content_id"]
-        yield from self.keep(content, self._selection.mask(ids))
+        yield from _keep(content, self._selection.mask(ids))
+
+
+def _keep(batch: pa.RecordBatch, kept: npt.NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
+    if not kept.all():
+        account_for_left_out(batch.filter(pa.array(~kept)))
+        batch = batch.filter(pa.array(kept))
+    if batch.num_rows:
+        yield batch
 
 
 def weigh(escalations: pa.RecordBatch, share: float) -> pa.RecordBatch:

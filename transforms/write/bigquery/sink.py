@@ -17,10 +17,10 @@ from google.cloud.bigquery_storage_v1.services.big_query_write.transports import
 )
 
 from weir.transforms import coders
-from weir.transforms.accounts import account_for_dead_letters
+from weir.transforms.accounts import account_for_arrivals, account_for_dead_letters
 from weir.transforms.counts import counter
 from weir.transforms.loopback import is_loopback
-from weir.transforms.process.offset_ledger import PROGRESS, positions
+from weir.transforms.process.offset_ledger import positions
 from weir.transforms.write.bigquery.appender import Appender, Refused
 from weir.transforms.write.bigquery.connection import AppendConnection
 from weir.transforms.write.bigquery.fitting import bare
@@ -169,12 +169,12 @@ class _Write(beam.DoFn):
             self._append_bare(refused)
             refused = []
         if not refused:
-            self._release()
+            account_for_arrivals(self._positions)
             return []
         assert self._place is not None  # rows came from a batch
         letters = refused_letters(refused, self._table, self._run, self._cluster)
         account_for_dead_letters(letters, in_place_of_rows=False)
-        self._release()
+        account_for_arrivals(self._positions)
         return [self._place.with_value(letters)]
 
     def teardown(self) -> None:
@@ -186,10 +186,6 @@ class _Write(beam.DoFn):
             self._appender.append(bare(each.row))
         if still := len(self._appender.drain()):
             counter("dead_letters_unstored").inc(still)
-
-    def _release(self) -> None:
-        for each in self._positions:
-            PROGRESS.release(each)
 
     def _append(self) -> None:
         if not self._waiting:

@@ -1,8 +1,11 @@
-"""What the judge did and what it took, as Beam metrics."""
+"""What the judge says of what it did and of what that took (see ``transforms.accounts``)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import pyarrow as pa
+
+from weir.transforms.accounts import account_for_dead_letters
 from weir.transforms.counts import (
     counter,
     judge_counter,
@@ -11,15 +14,37 @@ from weir.transforms.counts import (
     latency,
     policy_counter,
 )
-from weir.transforms.judge.rows import Deferred, Judged
+from weir.transforms.judge.rows import Dead, Judged, Row
 from weir.transforms.judge.shared import SharedEngine
 from weir.transforms.judge.unreadable import is_unreadable
+from weir.transforms.process.backlog import WAITING
+from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.records import Outcome
 
 _TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
 
 
-def count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
+def account_for_verdicts(judged: Sequence[Judged], violations: pa.RecordBatch, now_us: int) -> None:
+    """Count verdicts, whose escalations wait no longer; VIOLATION rows owe a message each."""
+    _count_verdicts(judged, now_us)
+    PROGRESS.hold(violations)
+    _make_room(each.row for each in judged)
+
+
+def account_for_dead(dead: Sequence[Dead], letters: Iterable[pa.RecordBatch]) -> None:
+    """Count escalations that ended as DEAD_LETTER batches, and wait no longer."""
+    for batch in letters:
+        account_for_dead_letters(batch)
+    _make_room(each.row for each in dead)
+
+
+def _make_room(rows: Iterable[Row]) -> None:
+    if WAITING.on:
+        for row in rows:
+            WAITING.less(row.batch.slice(row.number, 1))
+
+
+def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
     """Count verdicts by outcome and policy, and the tokens and milliseconds that they took.
 
     ``latency_ms`` and ``queue_ms`` of the judge are those of requests: a verdict from the cache
@@ -49,14 +74,6 @@ def count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
         if posted is not None:
             route = each.row.batch["route"][each.row.number].as_py()
             latency(route).update(max(0.0, (now_us - posted) / 1000))
-
-
-def count_deferred(deferred: Sequence[Deferred]) -> None:
-    """Count escalations set aside, by policy too."""
-    counter("deferred").inc(len(deferred))
-    per_policy = Counter(each.row.batch["policy_id"][each.row.number].as_py() for each in deferred)
-    for policy_id, count in per_policy.items():
-        policy_counter(policy_id, "deferred").inc(count)
 
 
 def gauge_judge(shared: SharedEngine) -> None:
