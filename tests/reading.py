@@ -27,7 +27,7 @@ class Words:
         self.read.extend(texts)
         vectors = np.zeros((len(texts), DIMENSIONS), np.float32)
         for row, text in enumerate(texts):
-            vectors[row, 0 if "bad" in text else 1] = 1
+            vectors[row, 0 if "bad" in text[:WINDOW] else 1] = 1
         return vectors
 
     def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.intp]]:

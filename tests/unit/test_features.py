@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weir.transforms.text.features import BUCKETS, matrix, pieces
+from weir.transforms.text.features import BUCKETS, matrix, matrix_of_views, pieces
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
@@ -69,6 +69,14 @@ def test_buckets_are_named_once_a_piece_and_in_their_order() -> None:
 def test_a_batch_is_cut_into_pieces_whatever_the_sizes() -> None:
     texts = [("x y z " * (n % 977))[: n * 37 % 5000] for n in range(1500)]
     assert sum(piece.counts.shape[0] for piece in pieces(pa.array(texts))) == len(texts)
+
+
+def test_the_first_view_of_each_row_is_the_row_also_behind_one_of_many_pieces() -> None:
+    texts = ["one two", "", "three four " * 100, "five six " * 20_000, "seven"]
+    views, begins = matrix_of_views(texts)
+    assert same(views[begins], matrix(texts))
+    assert np.diff(begins, append=views.shape[0]).tolist()[:2] == [1, 1]
+    assert views.shape[0] > 1000
 
 
 FEATURES_OF_HELLO = [3002, 6666, 90361, 98998, 104872, 172907, 201669, 223525, 259124]

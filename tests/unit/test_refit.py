@@ -6,12 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests import cold_posts
+from tests import cold_posts, reading
 from tests.cold_posts import stream
 from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Screen
+from weir.transforms.screen.reading.screen import ReadingScreen
 from weir.transforms.screen.teaching.lessons import Lessons
-from weir.transforms.screen.training.refit import refit
+from weir.transforms.screen.training.reader_fit import PRESUMED, READ_SHARE
+from weir.transforms.screen.training.refit import OPEN_SHARE, refit
 
 TEXTS = tuple(f"{text} {n}" for n, text in enumerate(stream(300, seed=5)))
 VIOLATES = np.array(["aimbot" in text for text in TEXTS])
@@ -73,3 +75,56 @@ def test_how_it_selects_is_said_of_posts_that_did_not_teach_what_scored_them() -
     (found,) = [each for each in screen.selectivity if each.policy_id == "cheats"]
     assert found.recall is not None
     assert found.found([0.1])[0] == pytest.approx(0.1, abs=0.15)
+
+
+def long_stream(posts: int, seed: int) -> list[str]:
+    """Return posts; what the encoder knows, and what the head knows, is far behind in a third."""
+    filler = "the gardeners of this town meet at the fountain in spring, " * 8
+    return [
+        f"{text} {filler} really bad, i am selling an aimbot {n}" if n % 3 == 0 else text
+        for n, text in enumerate(stream(posts, every=posts, seed=seed))
+    ]
+
+
+def share_above(screen: Screen, texts: list[str]) -> float:
+    head = screen.policy_ids.index("cheats")
+    return float((screen.score(pa.array(texts))[:, head] >= screen.thresholds[head]).mean())
+
+
+@cache
+def two_stages(*others: str) -> ReadingScreen:
+    heads = ("cheats", *others)
+    base = ReadingScreen.over(reading.screen(*heads), reading.reader(*heads), reading.encoder())
+    found = refit(base, lessons(), long_stream(800, seed=6))
+    assert isinstance(found, ReadingScreen)
+    return found
+
+
+def test_a_first_stage_is_open_for_its_share_of_a_stream_with_long_posts() -> None:
+    screen = refit(cold_posts.base(), lessons(), long_stream(800, seed=6))
+    assert share_above(screen, long_stream(800, seed=7)) == pytest.approx(OPEN_SHARE, abs=0.05)
+
+
+def test_two_stages_are_open_for_their_share_of_a_stream_with_long_posts() -> None:
+    found = share_above(two_stages("other"), long_stream(800, seed=7))
+    assert found == pytest.approx(OPEN_SHARE, abs=0.05)
+
+
+def test_a_gate_is_open_for_its_share_of_a_stream_with_long_posts() -> None:
+    screen = two_stages("other")
+    first = screen.first().score(pa.array(long_stream(800, seed=7)))
+    of_head = first[:, screen.policy_ids.index("cheats")]
+    gate = screen.reader.gates[screen.reader.policy_ids.index("cheats")]
+    assert (of_head >= gate).mean() == pytest.approx(READ_SHARE, abs=0.05)
+
+
+def test_what_was_not_read_of_a_post_is_presumed_to_say_more_than_all_windows_of_most() -> None:
+    screen = two_stages("other")
+    parts = screen.encoder.embed_whole(long_stream(800, seed=7))
+    head = screen.reader.policy_ids.index("cheats")
+    meanings = screen.reader.meanings(*parts)[:, head]
+    assert (meanings <= screen.reader.presumed[head] + 1e-3).mean() >= PRESUMED
+
+
+def test_the_only_head_of_a_screen_learns_in_both_stages() -> None:
+    assert two_stages().reader.policy_ids == ("cheats",)

@@ -189,6 +189,22 @@ def matrix(texts: Sequence[str] | pa.StringArray) -> sp.csr_matrix:
     return sp.vstack([empty, *(piece.matrix() for piece in pieces(column))], format="csr")
 
 
+def matrix_of_views(texts: Sequence[str]) -> tuple[sp.csr_matrix, npt.NDArray[np.intp]]:
+    """Return the features of all rows and of their windows, and where each row's begin.
+
+    A row's first view is what `matrix` reads of it; the screen scores it by the highest of them.
+    """
+    counts: list[sp.csr_matrix] = [sp.csr_matrix((0, BUCKETS), dtype=np.float32)]
+    begins, seen, last = [], 0, -1
+    for piece in pieces(pa.array(texts, pa.string()), windows=True):
+        first = np.arange(piece.counts.shape[0]) if piece.first is None else piece.first
+        if piece.rows.start != last:  # else it goes on with a very long row
+            begins.append(seen + first)
+        counts.append(piece.matrix())
+        seen, last = seen + piece.counts.shape[0], piece.rows.start
+    return sp.vstack(counts, format="csr"), np.concatenate([np.zeros(0, np.intp), *begins])
+
+
 def languages(texts: pa.StringArray) -> Groups:
     """Return (rows,) codes of languages.GROUPS."""
     return np.concatenate([np.zeros(0, np.uint8), *(piece.languages for piece in pieces(texts))])

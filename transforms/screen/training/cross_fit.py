@@ -5,7 +5,7 @@ fitted to the other folds, score each. Only the draw decides, never a score or a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,17 @@ class Readings:
         """Return what the encoder makes of the posts that are to be read; see `read_once`."""
         rows = np.flatnonzero(corpus.to_read)
         column: Any = corpus.texts
-        texts: list[str] = column.take(rows).to_pylist()
+        read = cls.of_texts(column.take(rows).to_pylist(), encoder, cache)
+        return replace(read, rows=rows)
+
+    @classmethod
+    def of_texts(
+        cls, texts: Sequence[str], encoder: Encoder, cache: Path | None = None
+    ) -> "Readings":
+        """Return what the encoder makes of all of these normalised texts; see `read_once`."""
         vectors, begins = read_once(texts, encoder, cache)
         beyond = np.array([len(text) > CHARACTERS for text in texts], bool)
-        return cls(rows, vectors, begins, beyond)
+        return cls(np.arange(len(texts)), vectors, begins, beyond)
 
     def highest(self, coefficients: Floats) -> Floats:
         """Return (posts, heads) products with (heads, DIMENSIONS), each post's highest window."""

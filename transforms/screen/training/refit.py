@@ -2,13 +2,18 @@
 
 What a head knows already is one more feature of each regression, so few verdicts change little and
 many change much; no public set is needed. Unjudged posts of the stream stand for ordinary traffic:
-half of the weight of what is safe, and the shares that gates and thresholds are open for. What is
-said of a head, and what its second stage learns of the first, rests on scores of posts that the
-half of the posts which gave them did not hold. Nothing is certified.
+half of the weight of what is safe. Others that taught nothing, as the screen itself scores them,
+set the shares that gates and thresholds are open for. What is said of a head, and what its second
+stage learns of the first, rests on scores of posts that the half of the posts which gave them did
+not hold. Nothing is certified.
+
+A post teaches as a whole, by its first view, and is scored by the highest of its views, see
+``features.matrix_of_views`` and ``Encoder.embed_whole``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -16,17 +21,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 import xxhash
-from scipy.special import expit
 
 from weir.transforms.screen.certificate import open_threshold
 from weir.transforms.screen.cold.extra_heads import norms
 from weir.transforms.screen.cold.fit import regression
-from weir.transforms.screen.model import Floats, Screen, Weights
+from weir.transforms.screen.model import Floats, Screen, Weights, log_odds
 from weir.transforms.screen.reading.encoder import DIMENSIONS, Vectors
 from weir.transforms.screen.reading.reader import Reader, first_stage
 from weir.transforms.screen.reading.screen import ReadingScreen
 from weir.transforms.screen.selectivity import SHARES, Selectivity
 from weir.transforms.screen.teaching.lessons import Lessons
+from weir.transforms.screen.training.cross_fit import Readings
 from weir.transforms.screen.training.fit import inverse_frequencies, round_weights
 from weir.transforms.screen.training.reader_fit import PRESUMED, READ_SHARE, Spread
 from weir.transforms.text import features
@@ -34,6 +39,7 @@ from weir.transforms.text.languages import GROUPS
 from weir.transforms.text.normalise import normalise
 
 Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
 
 WEAK = 600  # unjudged posts that a head learns from as presumably safe ones
 OPEN_SHARE = 0.1  # of unjudged posts, above each threshold until the stream sets its own
@@ -52,48 +58,71 @@ def refit(base: Screen, lessons: Lessons, ordinary: Sequence[str]) -> Screen:
     """
     certified = {each.policy_id for each in base.certificates if each.certified}
     taught = [policy_id for policy_id in lessons.taught() if policy_id not in certified]
+    if not taught:
+        return base
     posts = _Posts.of(base.scale, lessons, ordinary)
     firsts = {policy_id: _first(base, posts, policy_id) for policy_id in taught}
     if not isinstance(base, ReadingScreen):
-        return _with_heads(base, firsts)
-    screen = _with_heads(base.first(), firsts)
-    vectors = base.encoder.embed(posts.texts)
-    seconds = {p: _second(base.reader, posts, vectors, p, firsts[p]) for p in taught}
-    return ReadingScreen.over(screen, _reader(base, screen, seconds), base.encoder)
+        return _with_heads(base, firsts, posts)
+    screen = _with_heads(base.first(), firsts, posts)
+    live = screen.score(pa.array(posts.texts, pa.string()))
+    readings = Readings.of_texts(posts.texts, base.encoder)
+    seconds = {
+        policy_id: _second(
+            base.reader,
+            posts,
+            readings,
+            policy_id,
+            firsts[policy_id],
+            live[:, screen.policy_ids.index(policy_id)],
+        )
+        for policy_id in taught
+    }
+    reader = _reader(base, screen, seconds)
+    return ReadingScreen.over(
+        screen, _opened(reader, screen, seconds, live, readings, posts), base.encoder
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class _Posts:
     """All posts, the judged ones first; ``half`` says in which half of them each is."""
 
-    texts: tuple[str, ...]
-    counts: sp.csr_matrix
-    lengths: Floats  # of rows, as the screen measures them
+    texts: tuple[str, ...]  # normalised
+    views: sp.csr_matrix  # (views, BUCKETS), those of a post one after another
+    begins: Places  # (posts,), the first view of each
+    lengths: Floats  # (views,), as the screen measures them
     inverse: Floats  # (BUCKETS,), document frequencies of these posts
-    known: npt.NDArray[np.intp]  # n-grams of judged posts that stand in two posts or more
-    rows: sp.csr_matrix  # (posts, known), weighed by what n-grams tell
+    known: Places  # n-grams of judged posts that stand in two posts or more
+    rows: sp.csr_matrix  # (views, known), weighed by what n-grams tell
     labels: Floats  # (posts, policies), NaN of those that nobody judged
     policy_ids: tuple[str, ...]
     unjudged: Mask
+    background: Mask  # (posts,), unjudged ones that teach nothing
     half: Mask
 
     @classmethod
     def of(cls, scale: Weights, lessons: Lessons, ordinary: Sequence[str]) -> "_Posts":
         judged = set(lessons.texts)
-        texts = (*lessons.texts, *(text for text in ordinary if text not in judged))
+        unread = [text for text in ordinary if text not in judged]
+        plain: list[str] = normalise(pa.array([*lessons.texts, *unread], pa.string())).to_pylist()
+        lessons_end = len(lessons.texts)
+        # What has nothing to read is cleared whatever the thresholds, and no part of a share.
+        texts = (*plain[:lessons_end], *filter(None, plain[lessons_end:]))
         labels = np.full((len(texts), len(lessons.policy_ids)), np.nan)
-        labels[: len(lessons.texts)] = lessons.labels
-        plain: list[str] = normalise(pa.array(texts, pa.string())).to_pylist()
-        draws = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in plain], np.uint64)
-        unjudged = np.arange(len(texts)) >= len(lessons.texts)
-        counts = features.matrix(texts)
-        lengths, inverse = norms(counts, scale), inverse_frequencies(counts).astype(np.float64)
-        known = np.unique(counts[: len(lessons.texts)].indices)
+        labels[:lessons_end] = lessons.labels
+        draws = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], np.uint64)
+        unjudged = np.arange(len(texts)) >= lessons_end
+        views, begins = features.matrix_of_views(texts)
+        counts = views[begins]
+        lengths, inverse = norms(views, scale), inverse_frequencies(counts).astype(np.float64)
+        known = np.unique(counts[:lessons_end].indices)
         known = known[inverse[known] > 0]
-        rows = sp.diags(1 / lengths) @ counts[:, known] @ sp.diags(inverse[known])
+        rows = sp.diags(1 / lengths) @ views[:, known] @ sp.diags(inverse[known])
         return cls(
             texts,
-            counts,
+            views,
+            begins,
             lengths,
             inverse,
             known,
@@ -101,8 +130,13 @@ class _Posts:
             labels,
             lessons.policy_ids,
             unjudged,
-            draws % 2 == 0,
+            unjudged & (draws >> np.uint64(1) & np.uint64(1) == 1),
+            draws % np.uint64(2) == 0,
         )
+
+    def highest(self, of_views: Floats) -> Floats:
+        """Return (posts,) scores from those of their views."""
+        return np.asarray(np.maximum.reduceat(of_views, self.begins), np.float64)
 
     def of_policy(self, policy_id: str) -> Floats:
         """Return (posts,) labels."""
@@ -140,20 +174,21 @@ def _first(base: Screen, posts: _Posts, policy_id: str) -> _First:
     if policy_id in base.policy_ids:
         column = base.policy_ids.index(policy_id)
         old, old_bias = base.weights[:, column].astype(np.float64), float(base.bias[column])
-    said = posts.counts @ old / lengths + old_bias
-    spread = Spread.of(said[posts.unjudged, None])
-    trusted = TRUST * spread.standardise(said[:, None])
+    of_views = posts.views @ old / lengths + old_bias
+    spread = Spread.of(of_views[posts.begins][posts.unjudged, None])
+    trusted = TRUST * spread.standardise(of_views[:, None])
     # What the head ranks high and nobody has judged yet is not presumed to be safe.
-    presumed = posts.unjudged.copy()
+    presumed, said = posts.unjudged & ~posts.background, posts.highest(of_views)
     if policy_id in base.policy_ids:
         presumed &= said < np.quantile(said[posts.unjudged], 1 - OPEN_SHARE)
     table = sp.csr_matrix(sp.hstack([posts.rows, trusted]))
+    whole = table[posts.begins]
 
     def scores(among: Mask) -> Floats:
-        coefficients, bias = _fitted(table, labels, presumed, among)
-        return np.asarray(table @ coefficients + bias, np.float64)
+        coefficients, bias = _fitted(whole, labels, presumed, among)
+        return posts.highest(table @ coefficients + bias)
 
-    coefficients, bias = _fitted(table, labels, presumed, np.ones(len(labels), bool))
+    coefficients, bias = _fitted(whole, labels, presumed, np.ones(len(labels), bool))
     slope = coefficients[-1] * TRUST / float(spread.spread[0])
     weights = slope * old
     weights[posts.known] += coefficients[:-1] * inverse[posts.known]
@@ -169,18 +204,20 @@ def _first(base: Screen, posts: _Posts, policy_id: str) -> _First:
     return _First(weights, bias, unseen, presumed, selectivity)
 
 
-def _with_heads(base: Screen, heads: dict[str, _First]) -> Screen:
+def _with_heads(base: Screen, heads: Mapping[str, _First], posts: _Posts) -> Screen:
     """Return a screen with these first stages in place of its own, or beside them."""
     kept = [n for n, policy_id in enumerate(base.policy_ids) if policy_id not in heads]
+    policy_ids = (*(base.policy_ids[n] for n in kept), *heads)
+    weights = np.column_stack([base.weights[:, kept], *(each.weights for each in heads.values())])
+    bias = np.append(base.bias[kept], [each.bias for each in heads.values()])
+    background = pa.array(compress(posts.texts, posts.background), pa.string())
+    live = Screen.scoring(policy_ids, weights, base.scale, bias).score(background)[:, len(kept) :]
     return Screen.of(
-        (*(base.policy_ids[n] for n in kept), *heads),
-        np.column_stack([base.weights[:, kept], *(each.weights for each in heads.values())]),
+        policy_ids,
+        weights,
         base.scale,
-        np.append(base.bias[kept], [each.bias for each in heads.values()]),
-        np.append(
-            base.thresholds[kept],
-            [open_threshold(expit(each.unseen), OPEN_SHARE) for each in heads.values()],
-        ),
+        bias,
+        np.append(base.thresholds[kept], [open_threshold(each, OPEN_SHARE) for each in live.T]),
         certificates=tuple(c for c in base.certificates if c.policy_id not in heads),
         provisional=tuple(c for c in base.provisional if c.policy_id not in heads),
         selectivity_of=(
@@ -199,39 +236,47 @@ class _Second:
     offset: float
     presumed: float
     gate: float
-    threshold: float
     recall: Floats  # (len(SHARES),)
 
 
 def _second(
-    reader: Reader, posts: _Posts, vectors: Vectors, policy_id: str, first: _First
+    reader: Reader,
+    posts: _Posts,
+    readings: Readings,
+    policy_id: str,
+    first: _First,
+    live: Floats,
 ) -> _Second:
+    """Return the second stage of a head whose first one gives ``live`` (posts,) scores."""
     labels, old = posts.of_policy(policy_id), np.zeros(DIMENSIONS)
     if policy_id in reader.policy_ids:
         old = reader.vectors[reader.policy_ids.index(policy_id)].astype(np.float64)
-    said = np.column_stack([vectors @ old, first.unseen])
+    whole = readings.vectors[readings.begins]
+    said = np.column_stack([whole @ old, first.unseen])
     spread = Spread.of(said[posts.unjudged])
-    table = np.hstack([vectors, TRUST * spread.standardise(said)])
+    table = np.hstack([whole, TRUST * spread.standardise(said)])
+
+    def fit(among: Mask) -> tuple[Floats, float, float]:
+        coefficients, bias = _fitted(table, labels, first.presumed, among)
+        by = coefficients[-2:] * TRUST / spread.spread
+        offset = bias - float(by @ spread.middle)
+        return coefficients[:-2] + by[0] * old, max(0.0, float(by[1])), offset
 
     def scores(among: Mask) -> Floats:
-        coefficients, bias = _fitted(table, labels, first.presumed, among)
-        return np.asarray(table @ coefficients + bias, np.float64)
+        vector, slope, offset = fit(among)
+        return readings.highest(vector[None])[:, 0] + slope * first.unseen + offset
 
-    coefficients, _ = _fitted(table, labels, first.presumed, np.ones(len(labels), bool))
-    by_old, by_first = coefficients[-2:] * TRUST / spread.spread
-    vector = coefficients[:-2] + by_old * old
-    slope = max(0.0, float(by_first))
-    summed = vectors @ vector + slope * first.unseen
-    middle, unit = summed[posts.unjudged].mean(), summed[posts.unjudged].std() / _SPREAD
+    vector, slope, _ = fit(np.ones(len(labels), bool))
+    meanings = readings.highest(vector[None])[posts.background, 0]
+    summed = Spread.of((meanings + slope * log_odds(live[posts.background]))[:, None])
+    unit = float(summed.spread[0]) / _SPREAD
     unseen = posts.halves(scores)
-    final = 0.5 + expit((summed - middle) / unit) / 2
     return _Second(
         (vector / unit).astype(np.float32),
         slope / unit,
-        float(-middle / unit),
-        float(np.quantile(vectors[posts.unjudged] @ vector / unit, PRESUMED)),
-        open_threshold(expit(first.unseen[posts.unjudged]), READ_SHARE),
-        open_threshold(final[posts.unjudged], OPEN_SHARE),
+        -float(summed.middle[0]) / unit,
+        float(np.quantile(meanings / unit, PRESUMED)),
+        open_threshold(live[posts.background], READ_SHARE),
         _recall(unseen[labels == 1], unseen[posts.unjudged]),
     )
 
@@ -242,20 +287,43 @@ def _recall(violating: Floats, ordinary: Floats) -> Floats:
     return np.array([(violating >= each).mean() for each in cuts])
 
 
-def _reader(base: ReadingScreen, screen: Screen, heads: dict[str, _Second]) -> Reader:
-    """Return the second stage with these heads in place of its own, or beside them."""
-    kept, new = base.reader.without(heads), list(heads.values())
+def _reader(base: ReadingScreen, screen: Screen, heads: Mapping[str, _Second]) -> Reader:
+    """Return the second stage with these heads in place of its own, or beside them.
+
+    The thresholds of what has learned clear nothing.
+    """
+    own, new = base.reader, list(heads.values())
+    kept = [n for n, policy_id in enumerate(own.policy_ids) if policy_id not in heads]
     return Reader.of(
-        (*kept.policy_ids, *heads),
-        np.vstack([kept.vectors, *(each.vector for each in new)]),
-        np.append(kept.slopes, [each.slope for each in new]),
-        np.append(kept.offsets, [each.offset for each in new]),
-        np.append(kept.presumed, [each.presumed for each in new]),
-        np.append(kept.gates, [each.gate for each in new]),
-        np.append(kept.thresholds, [each.threshold for each in new]),
-        np.vstack([kept.recall, *(each.recall for each in new)]),
+        (*(own.policy_ids[n] for n in kept), *heads),
+        np.vstack([own.vectors[kept], *(each.vector for each in new)]),
+        np.append(own.slopes[kept], [each.slope for each in new]),
+        np.append(own.offsets[kept], [each.offset for each in new]),
+        np.append(own.presumed[kept], [each.presumed for each in new]),
+        np.append(own.gates[kept], [each.gate for each in new]),
+        np.append(own.thresholds[kept], np.zeros(len(new))),
+        np.vstack([own.recall[kept], *(each.recall for each in new)]),
         first_stage(screen),
         base.encoder.version,
-        kept.certificates,
-        kept.provisional,
+        [each for each in own.certificates if each.policy_id not in heads],
+        [each for each in own.provisional if each.policy_id not in heads],
     )
+
+
+def _opened(
+    reader: Reader,
+    screen: Screen,
+    heads: Collection[str],
+    live: Floats,
+    readings: Readings,
+    posts: _Posts,
+) -> Reader:
+    """Return the second stage in which ``heads`` are open for their share of the background."""
+    columns = [screen.policy_ids.index(policy_id) for policy_id in reader.policy_ids]
+    meanings = reader.meanings(readings.vectors, readings.begins)
+    final = reader.finished(live[:, columns], meanings, readings.beyond)[posts.background]
+    thresholds = [
+        open_threshold(final[:, n], OPEN_SHARE) if policy_id in heads else reader.thresholds[n]
+        for n, policy_id in enumerate(reader.policy_ids)
+    ]
+    return reader.with_thresholds(np.array(thresholds), reader.certificates, reader.provisional)
