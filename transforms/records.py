@@ -258,6 +258,7 @@ VERDICT = pa.schema(
         pa.field("latency_ms", pa.float64()),  # from submission to the result
         pa.field("cached", pa.bool_(), nullable=False),
         pa.field("author_id", pa.string()),
+        pa.field("tokens_policy", pa.int64()),  # of tokens_in: what stands before the post
     ]
 )
 

@@ -62,6 +62,23 @@ def test_only_the_first_prompt_of_a_policy_is_not_served_from_the_prefix_cache(e
     assert min(cached) > 400  # of a policy's tokens
 
 
+def test_95_percent_of_a_policy_are_served_from_the_prefix_cache_after_its_first_request(engine):
+    # Policies that end anywhere in a block, and posts that leave the last block anywhere in it:
+    # one after the other, and then together.
+    words = ["a", "lovely", "day", "in", "the", "garden", "with", "fresh", "tomatoes"]
+    for number, length in enumerate((60, 150, 300, 420, 1400)):
+        text = " ".join(words[(number + n) % len(words)] for n in range(length))
+        policy = replace(DIGITS, policy_id=f"of-{length}", text=f"Policy {number}. {text}")
+        posts = [" ".join(words * times) for times in (1, 16, 3, 60, 30, 8, 1, 45)]
+        asked = [Request(f"{n}", f"{n} {post}", policy) for n, post in enumerate(posts)]
+        completions = [each for one in asked[:3] for each in answers(engine, [one])]
+        completions += answers(engine, asked[3:])
+        assert completions[0].tokens_cached < completions[0].tokens_policy
+        held = [min(each.tokens_cached, each.tokens_policy) for each in completions[1:]]
+        policy_tokens = sum(each.tokens_policy for each in completions[1:])
+        assert sum(held) >= 0.95 * policy_tokens
+
+
 def test_requests_that_cannot_all_run_at_once_say_how_long_they_queued(engine, settings):
     completions = answers(engine, requests(3 * settings.max_num_seqs, (DIGITS,)))
     waited = sorted(completion.queue_ms for completion in completions)

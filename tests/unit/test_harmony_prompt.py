@@ -146,6 +146,21 @@ def test_a_prompt_names_no_date():
     assert "date" not in decode(render(BARE, "").tokens).lower()
 
 
+@given(policy=st.sampled_from(POLICIES), more=TEXT, block=st.integers(1, 256), post=TEXT)
+def test_what_stands_before_a_post_fills_whole_blocks_by_leader_dots(policy, more, block, post):
+    policy = replace(policy, text=policy.text + more)
+    bare, filled = render(policy, post), render(policy, post, block_tokens=block)
+    before = filled.content.start
+    missing = before - bare.content.start
+    assert before % block == 0
+    assert missing < block
+    without = list(filled.tokens)
+    end = before - 4  # of the policy: <|end|><|start|>user<|message|>
+    assert without[end - missing : end] == encode(" .") * missing
+    del without[end - missing : end]
+    assert tuple(without) == bare.tokens
+
+
 def test_a_changed_policy_changes_the_prompt_though_its_id_is_the_same():
     changed = replace(POLICY, text=POLICY.text + "\nOne more rule.")
     assert "One more rule." in decode(render(changed, "hi").tokens)

@@ -21,7 +21,7 @@ from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.records import Outcome
 
-_TOKENS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
+_TOKENS = ("tokens_in", "tokens_cached", "tokens_policy", "tokens_out", "tokens_reasoning")
 
 
 def account_for_verdicts(judged: Sequence[Judged], violations: pa.RecordBatch, now_us: int) -> None:
@@ -63,6 +63,12 @@ def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
     judge_counter("cache_hits").inc(len(judged) - len(asked))
     for name in _TOKENS:
         judge_counter(name).inc(sum(getattr(each.completion, name) or 0 for each in asked))
+    judge_counter("tokens_policy_cached").inc(
+        sum(
+            min(each.completion.tokens_policy or 0, each.completion.tokens_cached or 0)
+            for each in asked
+        )
+    )
     answering, queueing = judge_distribution("latency_ms"), judge_distribution("queue_ms")
     for each in asked:
         answering.update(each.latency_ms)

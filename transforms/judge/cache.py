@@ -140,6 +140,7 @@ def without_cost(completion: Completion) -> Completion:
         completion,
         tokens_in=0,
         tokens_cached=0,
+        tokens_policy=0,
         tokens_out=0,
         tokens_reasoning=0,
         queue_ms=0.0,

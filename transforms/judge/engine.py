@@ -47,6 +47,7 @@ class Completion:
     probability: float | None = None
     tokens_in: int | None = None
     tokens_cached: int | None = None
+    tokens_policy: int | None = None  # of tokens_in, before the post: every post's of the policy
     tokens_out: int | None = None  # reasoning included
     tokens_reasoning: int | None = None
     tokens_cut: int | None = None  # of the post: left out of its middle to fit the budget

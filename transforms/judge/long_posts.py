@@ -8,7 +8,14 @@ from weir.transforms.judge.engine import Completion
 from weir.transforms.judge.verdict import Verdict, parse
 from weir.transforms.records import Outcome
 
-_COSTS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning", "tokens_cut")
+_COSTS = (
+    "tokens_in",
+    "tokens_cached",
+    "tokens_policy",
+    "tokens_out",
+    "tokens_reasoning",
+    "tokens_cut",
+)
 
 
 @dataclass(frozen=True)

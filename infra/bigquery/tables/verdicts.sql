@@ -38,7 +38,8 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   queue_ms FLOAT64 OPTIONS (description = 'Of the latency, until the engine began'),
   latency_ms FLOAT64 OPTIONS (description = 'From submission to the answer; 0 where cached'),
   cached BOOL NOT NULL OPTIONS (description = 'Taken from an earlier verdict on the same text'),
-  author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author-field is given')
+  author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author-field is given'),
+  tokens_policy INT64 OPTIONS (description = 'Of tokens_in, those before the post: the policy, which the prefix cache can hold')
 )
 PARTITION BY DATE(created_at)
 CLUSTER BY run, policy_id, verdict

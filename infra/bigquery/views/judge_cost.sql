@@ -3,7 +3,7 @@
 -- A verdict counts once, however often it was delivered; what a repeated bundle computed twice is in
 -- the metrics of the job. from_cache are answers taken from an equal post, which cost nothing;
 -- tokens_computed are what the engine worked for: prompt tokens that its prefix cache did not hold,
--- and generated ones. Sums are null where the engine does not count tokens. day is that of the post.
+-- and generated ones; policy_cache_share is how much of the policy it held, whatever the posts. Sums are null where the engine does not count tokens. day is that of the post.
 CREATE OR REPLACE VIEW `{dataset}.judge_cost` AS
 WITH judged AS (
   SELECT *
@@ -33,6 +33,7 @@ SELECT
   SUM(tokens_reasoning) AS tokens_reasoning,
   SUM(tokens_in - COALESCE(tokens_cached, 0) + tokens_out) AS tokens_computed,
   SUM(tokens_cached) / NULLIF(SUM(tokens_in), 0) AS prefix_cache_share,
+  SUM(LEAST(tokens_cached, tokens_policy)) / NULLIF(SUM(tokens_policy), 0) AS policy_cache_share,
   SUM(tokens_in - COALESCE(tokens_cached, 0) + tokens_out)
     / NULLIF(SUM(IF(verdict = 'violates', 1, 0)), 0) AS tokens_per_violation,
   APPROX_QUANTILES(IF(cached, NULL, latency_ms), 100)[SAFE_OFFSET(50)] AS median_latency_ms,

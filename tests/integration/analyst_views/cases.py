@@ -150,6 +150,7 @@ def judged(run, each, said, known):
         "cached": said.cached,
         "tokens_in": said.tokens,
         "tokens_cached": said.tokens // 2,
+        "tokens_policy": said.tokens // 4,
         "tokens_out": 7,
         "latency_ms": float(said.tokens),
         "inclusion_probability": 0.25 if each.route == "audit" else 1.0,

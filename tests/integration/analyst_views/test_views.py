@@ -117,6 +117,7 @@ def test_judge_cost_counts_every_verdict_once(bigquery, one):
             *(len(answers), sum(each.cached for each in answers), violating),
         )
         assert (row["tokens_in"], row["tokens_computed"]) == (tokens, computed)
+        assert row["policy_cache_share"] == 1  # a quarter is the policy's, and half is cached
         assert row["asked"] + row["from_cache"] == row["verdicts"]
         if violating:
             assert row["tokens_per_violation"] == pytest.approx(computed / violating)

@@ -102,6 +102,7 @@ def completion_of(body: bytes, question: Question, queue_ms: float) -> Completio
         probability=probability,
         tokens_in=tokens_in,
         tokens_cached=tokens_cached,
+        tokens_policy=question.tokens_policy,
         tokens_out=count(usage, "completion_tokens"),
         tokens_reasoning=tokens_reasoning,
         tokens_cut=question.tokens_cut,

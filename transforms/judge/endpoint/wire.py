@@ -31,6 +31,7 @@ class Question:
     policy: Policy
     form: Form
     tokens_cut: int  # of the post
+    tokens_policy: int | None  # of the prompt, before the post; None where the server renders it
     least_tokens: int  # that a server counts which reads all of the prompt
 
 
@@ -91,7 +92,7 @@ def question(policy: Policy, post: str, served: Served, answer_tokens: int) -> Q
         body["response_format"] = response_format(policy, manner.schema)
     share = _LEAST_OF_ITS_OWN if served.is_gpt_oss else _LEAST_OF_ANOTHERS
     least = int(messages.tokens * share)
-    return Question("/chat/completions", body, policy, Form.CHAT, tokens_cut, least)
+    return Question("/chat/completions", body, policy, Form.CHAT, tokens_cut, None, least)
 
 
 def without_form(question: Question) -> Question:
@@ -124,5 +125,5 @@ def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: in
         "logprob_token_ids": list(label_tokens(policy)),
         "return_tokens_as_token_ids": True,
     }
-    least = len(prompt.tokens)
-    return Question("/completions", body, policy, Form.TOKENS, prompt.tokens_cut, least)
+    before, least = prompt.content.start, len(prompt.tokens)
+    return Question("/completions", body, policy, Form.TOKENS, prompt.tokens_cut, before, least)

@@ -28,6 +28,9 @@ CONTENT_TOKENS = 4096  # budget of a post; longer ones are cut: head and tail ke
 FEWEST_TOKENS = 64
 MARKER = LEFT_OUT
 
+# One token each however many follow, as in a table of contents: no other text does nothing in a
+# policy, and is written in any number.
+_LEADER = " ."
 # No language takes as many characters a token; what does is repetition. Text beyond it is not
 # tokenised at all.
 CHARACTERS_A_TOKEN = 8
@@ -78,15 +81,20 @@ class Parts:
     frame: int  # around the post
 
 
-def render(policy: Policy, text: str, content_tokens: int = CONTENT_TOKENS) -> Prompt:
+def render(
+    policy: Policy, text: str, content_tokens: int = CONTENT_TOKENS, block_tokens: int = 1
+) -> Prompt:
     """Return the prompt that asks whether ``text`` violates ``policy``.
+
+    What stands before the post is filled up to whole blocks of ``block_tokens``, as an engine's
+    prefix cache holds no others.
 
     A post of more than ``content_tokens`` loses its middle, at borders of characters, and has
     MARKER in its place. ``tokens_cut`` is exact up to 8 characters for each token of the budget,
     and beyond that estimated from what was read. Half a surrogate pair becomes U+FFFD. Raises
     ValueError where the budget is below FEWEST_TOKENS.
     """
-    prefix = _prefix(_Versioned(policy.version, policy))
+    prefix = _prefix(_Versioned(policy.version, policy), block_tokens)
     content, cut = _content(_encodable(text), content_tokens)
     end = len(prefix) + len(content)
     return Prompt((*prefix, *content, *_suffix()), slice(len(prefix), end), cut)
@@ -115,7 +123,7 @@ def parts(policy: Policy) -> Parts:
     """Return where the tokens of ``render(policy, "")`` come from."""
     system, developer = _messages(policy, policy.text)
     whole = len(_rendered(system, developer))
-    prefix = len(_prefix(_Versioned(policy.version, policy)))
+    prefix = len(_prefix(_Versioned(policy.version, policy), 1))
     user = prefix - len(_rendered(*_messages(policy, instructions(policy))))
     return Parts(
         system=len(_rendered(system)),
@@ -134,10 +142,12 @@ class _Versioned:
 
 
 @lru_cache(maxsize=256)
-def _prefix(of: _Versioned) -> tuple[int, ...]:
-    """Return all tokens before the post's."""
-    messages = _rendered(*_messages(of.policy, instructions(of.policy)))
-    return (*messages, harmony.START, *harmony.encode("user"), harmony.MESSAGE)
+def _prefix(of: _Versioned, block_tokens: int) -> tuple[int, ...]:
+    """Return all tokens before the post's, in whole blocks: leader dots end the policy."""
+    *messages, end = _rendered(*_messages(of.policy, instructions(of.policy)))
+    user = (end, harmony.START, *harmony.encode("user"), harmony.MESSAGE)
+    missing = -(len(messages) + len(user)) % block_tokens
+    return (*messages, *harmony.encode(_LEADER * missing), *user)
 
 
 @lru_cache(maxsize=256)

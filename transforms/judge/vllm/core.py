@@ -1,6 +1,7 @@
 """One running vLLM engine: its start, one completion, its end. All in one event loop."""
 
 import asyncio
+import dataclasses
 import gc
 import multiprocessing
 import os
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vllm import RequestOutput, SamplingParams
 
 _GRACE_SECONDS = 5.0
+_RETENTION = "prefix_cache_retention_interval"  # not of every vLLM
 _MEMORY = (
     "out of memory",
     "OutOfMemoryError",
@@ -54,6 +56,7 @@ class VllmCore:
         self._settings = settings
         self._sampling: dict[str, SamplingParams] = {}
         self.last_progress = time.monotonic()
+        self.block_tokens = int(engine.vllm_config.cache_config.block_size)  # of the prefix cache
 
     @classmethod
     async def start(cls, model: str, settings: VllmSettings) -> "VllmCore":
@@ -77,9 +80,8 @@ class VllmCore:
             # A fork of a process with Beam's threads in it may never get a lock they held.
             os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
             try:
-                engine = AsyncLLM.from_engine_args(
-                    AsyncEngineArgs(**_arguments(model, settings)), stat_loggers=[beat]
-                )
+                arguments = AsyncEngineArgs(**_arguments(model, settings))
+                engine = AsyncLLM.from_engine_args(arguments, stat_loggers=[beat])
             except Exception as error:  # whatever vLLM raises here, there is no engine
                 for process in _cores(before):
                     process.kill()
@@ -185,6 +187,8 @@ class VllmCore:
 
 
 def _arguments(model: str, settings: VllmSettings) -> dict[str, Any]:
+    from vllm.engine.arg_utils import AsyncEngineArgs
+
     arguments = {
         "model": model,
         "revision": settings.revision,
@@ -205,6 +209,10 @@ def _arguments(model: str, settings: VllmSettings) -> dict[str, Any]:
     }
     if settings.enforce_eager:
         del arguments["max_cudagraph_capture_size"]
+    if any(field.name == _RETENTION for field in dataclasses.fields(AsyncEngineArgs)):
+        # Else a layer with a sliding window keeps of a prompt little but its end, and the policy,
+        # which the prompts share, is found from the third post on.
+        arguments[_RETENTION] = None
     return arguments
 
 

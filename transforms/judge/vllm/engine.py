@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 class VllmEngine:
     """One resident AsyncLLM in a loop and thread of its own.
 
-    The policy stands first in every prompt, so vLLM's prefix cache holds it. Nothing is done to
-    warm it: vLLM gives a block to the requests of the same step as the one that computes it, so
-    that of any number that arrive together only the first is not served from the cache.
+    The policy stands first in every prompt and fills whole blocks, so vLLM's prefix cache holds
+    all of it. Nothing is done to warm it: vLLM gives a block to the requests of the same step as
+    the one that computes it, so that of any number that arrive together only the first is not
+    served from the cache.
     """
 
     name = "vllm"
@@ -89,7 +90,9 @@ class VllmEngine:
         return core
 
     def _submit(self, request: Request) -> "Future[Completion]":
-        prompt = render(request.policy, request.text, self._settings.content_tokens)
+        settings, core = self._settings, self._core
+        block_tokens = core.block_tokens if core and settings.whole_blocks else 1
+        prompt = render(request.policy, request.text, settings.content_tokens, block_tokens)
         return self._loop.submit(self._answer(request.policy, prompt, time.monotonic()))
 
     async def _answer(self, policy: Policy, prompt: Prompt, submitted: float) -> Completion:
@@ -119,6 +122,7 @@ def _completion(
         probability=violating_probability(policy, tokens, _LogProbabilities(answered.logprobs)),
         tokens_in=len(prompt.tokens),
         tokens_cached=output.num_cached_tokens,
+        tokens_policy=prompt.content.start,
         tokens_out=len(tokens),
         tokens_reasoning=answer.tokens_reasoning,
         tokens_cut=prompt.tokens_cut,

@@ -70,6 +70,7 @@ class VllmSettings:
     kv_cache_memory_bytes: int | None = None
     load_format: str = "auto"
     enforce_eager: bool = False
+    whole_blocks: bool = True  # fill a policy's last block of the prefix cache with leader dots
 
     def __post_init__(self) -> None:
         """Raise ValueError for what cannot work, naming the setting."""
