@@ -29,6 +29,14 @@ def empty(bigquery):
     return settings
 
 
+@pytest.fixture(scope="module")
+def whole(bigquery):
+    """Return the settings of a dataset with every table, which the tests of this file share."""
+    settings = replace(bigquery, dataset=f"whole_{uuid.uuid4().hex[:8]}")
+    create_tables(settings, create_dataset=True)
+    return settings
+
+
 def run(settings, sql):
     with closing(settings.client()) as client:
         execute(client, sql.replace("{dataset}", f"{settings.project}.{settings.dataset}"))
@@ -63,18 +71,12 @@ def test_a_dataset_of_the_first_version_is_upgraded_and_its_rows_have_labels(emp
     assert (row["label"], row["mode"], row["weight"], row["offset"]) == ("cleared", "enforce", 1, 1)
 
 
-def test_an_upgrade_done_twice_changes_nothing(empty):
-    create_tables(empty)
-    create_tables(empty)
-    check_tables(empty)
-
-
-def test_a_column_of_a_newer_version_is_left_alone(empty):
-    create_tables(empty)
-    run(empty, "ALTER TABLE `{dataset}.verdicts` ADD COLUMN from_the_future STRING")
-    create_tables(empty)
+def test_a_column_of_a_newer_version_is_left_alone(whole):
+    run(whole, "ALTER TABLE `{dataset}.verdicts` ADD COLUMN from_the_future STRING")
+    create_tables(whole)
+    check_tables(whole)
     sql = "SELECT from_the_future FROM `{dataset}.verdicts` WHERE run = @run"
-    assert query(empty, sql, "live") == []
+    assert query(whole, sql, "live") == []
 
 
 @pytest.mark.parametrize(
@@ -123,21 +125,19 @@ def insert_dead_letter(settings, died_at):
     )
 
 
-def test_a_retention_that_would_delete_rows_at_once_is_refused_unless_asked_for(empty):
-    create_tables(empty)
-    insert_dead_letter(empty, "TIMESTAMP '2020-01-01 00:00:00+00'")
-    refused = weir_tables(empty, "--retention-days", "30")
+def test_a_retention_that_deletes_nothing_yet_is_set(whole):
+    insert_dead_letter(whole, "CURRENT_TIMESTAMP()")
+    assert weir_tables(whole, "--retention-days", "30").exit_code == 0
+    assert weir_tables(whole, "--retention-days", "0").exit_code == 2
+
+
+def test_a_retention_that_would_delete_rows_at_once_is_refused_unless_asked_for(whole):
+    insert_dead_letter(whole, "TIMESTAMP '2020-01-01 00:00:00+00'")
+    refused = weir_tables(whole, "--retention-days", "30")
     assert refused.exit_code == 2
     assert "1 of dead_letters" in refused.stderr
     assert "--delete-older" in refused.stderr
-    assert weir_tables(empty, "--retention-days", "30", "--delete-older").exit_code == 0
-
-
-def test_a_retention_that_deletes_nothing_yet_is_set(empty):
-    create_tables(empty)
-    insert_dead_letter(empty, "CURRENT_TIMESTAMP()")
-    assert weir_tables(empty, "--retention-days", "30").exit_code == 0
-    assert weir_tables(empty, "--retention-days", "0").exit_code == 2
+    assert weir_tables(whole, "--retention-days", "30", "--delete-older").exit_code == 0
 
 
 def test_every_table_with_a_row_for_a_post_has_a_retention():
