@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -13,10 +13,10 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
-from google.cloud import bigquery
 
 from weir.infra.local import Emulator, bigquery_emulator, broker, kafka_broker
-from weir.pipelines.bigquery.queries import NO_RETRY, execute
+from weir.pipelines.bigquery.dataset import connect
+from weir.pipelines.bigquery.queries import NO_RETRY
 from weir.pipelines.bigquery.tables import PRIVATE, TABLES, create_tables
 from weir.pipelines.compare.rows import Compared, compare_sides
 from weir.pipelines.errors import OptionError
@@ -294,13 +294,8 @@ SELECT
 
 def query(settings: BigQuerySettings, sql: str, run: str) -> list[dict[str, Any]]:
     """Return the rows of a query over the settings' dataset, ``@run`` bound."""
-    dataset = f"{settings.project}.{settings.dataset}"
-    with closing(settings.client()) as client:
-        return execute(
-            client,
-            sql.replace("{dataset}", dataset),
-            [bigquery.ScalarQueryParameter("run", "STRING", run)],
-        )
+    with connect(settings) as dataset:
+        return dataset.rows(sql, run=run)
 
 
 def _against_input(handed_over: int | None, counts: Counts) -> list[str]:
@@ -341,14 +336,12 @@ def topic_length(kafka: KafkaSettings, topic: str) -> int:
 def export(stack: Stack, folder: Path) -> list[Path]:
     """Write every table but the private ones out of BigQuery as Parquet, one file each."""
     folder.mkdir(parents=True, exist_ok=True)
-    client = stack.bigquery.client()
     written = []
-    for table in (name for name in TABLES if name not in PRIVATE):
-        name = f"{stack.bigquery.project}.{stack.bigquery.dataset}.{table}"
-        rows: pa.Table = client.list_rows(name, retry=NO_RETRY, timeout=60).to_arrow(
-            create_bqstorage_client=False
-        )
-        path = folder / f"{table}.parquet"
-        pq.write_table(rows, path)
-        written.append(path)
+    with connect(stack.bigquery) as dataset:
+        for table in (name for name in TABLES if name not in PRIVATE):
+            listed = dataset.client.list_rows(f"{dataset.name}.{table}", retry=NO_RETRY, timeout=60)
+            rows: pa.Table = listed.to_arrow(create_bqstorage_client=False)
+            path = folder / f"{table}.parquet"
+            pq.write_table(rows, path)
+            written.append(path)
     return written

@@ -1,11 +1,7 @@
 """How long BigQuery keeps what was decided: the expiry of partitions by day."""
 
-from contextlib import closing
-
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import TablesError, explain_errors
+from weir.pipelines.bigquery.dataset import Dataset, open_dataset
+from weir.pipelines.bigquery.errors import TablesError
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 # The tables with a row for a post, and the column by whose day each is partitioned.
@@ -27,12 +23,11 @@ def keep_days(settings: BigQuerySettings, days: int, *, delete_older: bool = Fal
     """
     if days < 1:
         raise TablesError(f"--retention-days is {days}; give at least 1")
-    dataset = f"{settings.project}.{settings.dataset}"
-    with explain_errors(settings), closing(settings.client()) as client:
+    with open_dataset(settings) as dataset:
         older = {
             table: count
             for table, column in DAYS.items()
-            if (count := _older(client, f"{dataset}.{table}", column, days))
+            if (count := _older(dataset, table, column, days))
         }
         if older and not delete_older:
             counts = ", ".join(f"{count:,} of {table}" for table, count in older.items())
@@ -41,16 +36,15 @@ def keep_days(settings: BigQuerySettings, days: int, *, delete_older: bool = Fal
                 "--delete-older if that is what you want"
             )
         for table in DAYS:
-            execute(
-                client,
-                f"ALTER TABLE `{dataset}.{table}` SET OPTIONS (partition_expiration_days = {days})",
+            dataset.rows(
+                f"ALTER TABLE `{dataset.name}.{table}` "
+                f"SET OPTIONS (partition_expiration_days = {days})"
             )
 
 
-def _older(client: bigquery.Client, table: str, column: str, days: int) -> int:
-    (row,) = execute(
-        client,
-        f"SELECT COUNT(*) AS n FROM `{table}` "  # noqa: S608 - our names
+def _older(dataset: Dataset, table: str, column: str, days: int) -> int:
+    (row,) = dataset.rows(
+        f"SELECT COUNT(*) AS n FROM `{dataset.name}.{table}` "  # noqa: S608 - our names
         f"WHERE {column} < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {days} DAY)",
     )
     return int(row["n"])

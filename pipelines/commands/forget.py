@@ -1,15 +1,12 @@
 """``weir forget``: the rows of one author are deleted."""
 
 import json
-from contextlib import closing
 from typing import Annotated
 
 import typer
-from google.cloud import bigquery
 
-from weir.pipelines.bigquery.queries import delete, execute
+from weir.pipelines.bigquery.dataset import Dataset, open_dataset
 from weir.pipelines.bigquery.retention import DAYS
-from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.commands.terminal import AsJson, print_table
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
@@ -60,18 +57,15 @@ def delete_author(
 
     A call that is cut short can be made again: every table names the author by itself.
     """
-    dataset = f"{settings.project}.{settings.dataset}"
-    with explain_errors(settings), closing(settings.client()) as client:
+    with open_dataset(settings) as dataset:
         return {
-            table: _rows(client, f"{dataset}.{table}", author_id, dry_run=dry_run)
-            for table in reversed(DAYS)
+            table: _rows(dataset, table, author_id, dry_run=dry_run) for table in reversed(DAYS)
         }
 
 
-def _rows(client: bigquery.Client, table: str, author_id: str, *, dry_run: bool) -> int:
-    parameters = [bigquery.ScalarQueryParameter("author", "STRING", author_id)]
-    rows = f"FROM `{table}` WHERE author_id = @author"
+def _rows(dataset: Dataset, table: str, author_id: str, *, dry_run: bool) -> int:
+    rows = f"FROM `{dataset.name}.{table}` WHERE author_id = @author"
     if dry_run:
-        (counted,) = execute(client, f"SELECT COUNT(*) AS n {rows}", parameters)
+        (counted,) = dataset.rows(f"SELECT COUNT(*) AS n {rows}", author=author_id)
         return int(counted["n"])
-    return delete(client, f"DELETE {rows}", parameters, seconds=_SECONDS)
+    return dataset.delete(f"DELETE {rows}", seconds=_SECONDS, author=author_id)

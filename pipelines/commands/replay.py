@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from weir.pipelines.bigquery.tables import check_tables, explain_errors
+from weir.pipelines.bigquery.errors import explain_errors
+from weir.pipelines.bigquery.tables import check_tables
 from weir.pipelines.errors import report_errors
 from weir.pipelines.job.moderate import JSON, run_to_end
 from weir.pipelines.job.provenance import draw_salt

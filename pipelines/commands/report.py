@@ -36,7 +36,7 @@ def report(
         if found is None:
             raise OptionError(
                 f"The run {run!r} has no posts in these days in "
-                f"{settings.project}.{settings.dataset}; give another --run, --mode or --days"
+                f"{settings.full_name}; give another --run, --mode or --days"
             )
         content = page(found, datetime.now(UTC), texts=not hide_text)
         with explain_write_errors(out):

@@ -51,7 +51,7 @@ def audit(
             period = f"of the last {days} days" if days else "at all"
             raise OptionError(
                 f"The run {run!r} has no screened posts {period} in "
-                f"{settings.project}.{settings.dataset}; give another --run, --policy or --days"
+                f"{settings.full_name}; give another --run, --policy or --days"
             )
         count = None if missed is None else _written(settings, run, missed, since, policy)
     found = added_up(days_of_each)

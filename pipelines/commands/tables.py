@@ -33,6 +33,4 @@ def tables(
         tables_job.create_tables(settings, create_dataset=create_dataset)
         if retention_days is not None:
             keep_days(settings, retention_days, delete_older=delete_older)
-    console.print(
-        f"tables and views are ready in {settings.project}.{settings.dataset}", markup=False
-    )
+    console.print(f"tables and views are ready in {settings.full_name}", markup=False)

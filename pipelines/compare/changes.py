@@ -3,11 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.dataset import Dataset
 from weir.pipelines.compare.sides import Side
 from weir.pipelines.word_changes import Piece, changed_words, cut
 
@@ -52,25 +49,21 @@ class Change:
 
 
 def versions_of(
-    client: bigquery.Client,
-    dataset: str,
+    dataset: Dataset,
     side: Side,
     since: datetime,
     until: datetime,
     policy_id: str | None,
 ) -> dict[str, Version]:
     """Return the version of each policy that decided most for a side, by policy."""
-    text = {
-        "run": side.run or "",
-        "version": side.version or "",
-        "policy": policy_id or side.policy_id or "",
-    }
-    parameters: list[Any] = [
-        bigquery.ScalarQueryParameter("since", "TIMESTAMP", since),
-        bigquery.ScalarQueryParameter("until", "TIMESTAMP", until),
-        *(bigquery.ScalarQueryParameter(name, "STRING", value) for name, value in text.items()),
-    ]
-    rows = execute(client, _VERSIONS.replace("{dataset}", dataset), parameters)
+    rows = dataset.rows(
+        _VERSIONS,
+        since=since,
+        until=until,
+        run=side.run or "",
+        version=side.version or "",
+        policy=policy_id or side.policy_id or "",
+    )
     return {row["policy_id"]: Version(row["policy_version"], row["text"]) for row in rows}
 
 

@@ -1,14 +1,10 @@
 """What BigQuery knows of two sides: cells of like pairs, and the flipped posts."""
 
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explain_errors
+from weir.pipelines.bigquery.dataset import Dataset, open_dataset
 from weir.pipelines.compare.cells import Cell, Cost, Counted
 from weir.pipelines.compare.changes import Change, changes_between, versions_of
 from weir.pipelines.compare.pairs import CELLS, FLIPS, POSTS, Pairs, pairs_of
@@ -84,11 +80,10 @@ def compare_sides(
     """
     if name_a == name_b:
         raise OptionError(f"Both sides are {name_a!r}; name two runs or policy versions")
-    dataset = f"{settings.project}.{settings.dataset}"
-    with explain_errors(settings), closing(settings.client()) as client:
-        a, b = find_side(client, dataset, name_a), find_side(client, dataset, name_b)
+    with open_dataset(settings) as dataset:
+        a, b = find_side(dataset, name_a), find_side(dataset, name_b)
         window = window_of(a, b, since, until)
-        query = _Query(client, dataset, pairs_of(a, b, policy_id), window)
+        query = _Query(dataset, pairs_of(a, b, policy_id), window)
         counted = Counted(tuple(_cell(row) for row in query.rows(CELLS)))
         if not counted.compared:
             raise OptionError(
@@ -99,8 +94,7 @@ def compare_sides(
         posts = _posts(query.rows(POSTS))
         flips = tuple(_flip(row) for row in query.rows(FLIPS, most=most))
         versions = [
-            versions_of(client, dataset, side, window.since, window.until, policy_id)
-            for side in (a, b)
+            versions_of(dataset, side, window.since, window.until, policy_id) for side in (a, b)
         ]
     return Compared(a, b, window, posts, counted, flips, changes_between(*versions))
 
@@ -108,19 +102,18 @@ def compare_sides(
 class _Query:
     """Asks for rows over the pairs of two sides."""
 
-    def __init__(self, client: bigquery.Client, dataset: str, pairs: Pairs, window: Window) -> None:
-        self._client = client
-        self._with = pairs.sql.replace("{dataset}", dataset)
-        self._parameters = [
-            bigquery.ScalarQueryParameter("since", "TIMESTAMP", window.since),
-            bigquery.ScalarQueryParameter("until", "TIMESTAMP", window.until),
-            bigquery.ScalarQueryParameter("one_policy", "BOOL", pairs.one_policy),
-            *(bigquery.ScalarQueryParameter(n, "STRING", v) for n, v in pairs.values.items()),
-        ]
+    def __init__(self, dataset: Dataset, pairs: Pairs, window: Window) -> None:
+        self._dataset, self._pairs, self._window = dataset, pairs, window
 
-    def rows(self, sql: str, most: int | None = None) -> list[dict[str, Any]]:
-        limit = [] if most is None else [bigquery.ScalarQueryParameter("most", "INT64", most)]
-        return execute(self._client, self._with + sql, [*self._parameters, *limit])
+    def rows(self, sql: str, **more: int) -> list[dict[str, Any]]:
+        return self._dataset.rows(
+            self._pairs.sql + sql,
+            since=self._window.since,
+            until=self._window.until,
+            one_policy=self._pairs.one_policy,
+            **self._pairs.values,
+            **more,
+        )
 
 
 def _cell(row: dict[str, Any]) -> Cell:

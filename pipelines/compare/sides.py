@@ -1,13 +1,9 @@
 """The two sides of a comparison: a run, a policy version, or one version within one run."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.dataset import Dataset
 from weir.pipelines.errors import OptionError
 
 _KNOWN = 10  # runs in a message
@@ -53,24 +49,26 @@ class Window:
     until: datetime
 
 
-def find_side(client: bigquery.Client, dataset: str, name: str) -> Side:
+def find_side(dataset: Dataset, name: str) -> Side:
     """Return the side of that name: RUN, VERSION or RUN@VERSION; OptionError where there is none.
 
     A name that is that of a run and of a version means the run.
     """
-    days = _asked(client, dataset, _OF_RUN, run=name)[0]
+    days = dataset.rows(_OF_RUN, run=name)[0]
     if days["first"] is not None:
         return Side(name, name, None, None, days["first"], days["last"])
     run, at, version = name.rpartition("@")
-    found = _asked(client, dataset, _OF_VERSION, run=run, version=version)
+    found = dataset.rows(_OF_VERSION, run=run, version=version)
     if found:
         (row,) = found  # a version belongs to one policy
         return Side(name, run or None, version, row["policy_id"], row["first"], row["last"])
-    known = [r["run"] for r in _asked(client, dataset, _RUNS, most=_KNOWN)]
+    known = [r["run"] for r in dataset.rows(_RUNS, most=_KNOWN)]
     what = (
         f"policy version {version} in the run {run!r}" if at else f"run or policy version {name!r}"
     )
-    raise OptionError(f"There is no {what} in {dataset}; its runs: {', '.join(known) or 'none'}")
+    raise OptionError(
+        f"There is no {what} in {dataset.name}; its runs: {', '.join(known) or 'none'}"
+    )
 
 
 def window_of(a: Side, b: Side, since: datetime | None, until: datetime | None) -> Window:
@@ -103,14 +101,3 @@ def _days(side: Side) -> str:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _asked(
-    client: bigquery.Client, dataset: str, sql: str, **values: str | int
-) -> Sequence[dict[str, Any]]:
-    types = {str: "STRING", int: "INT64"}
-    parameters = [
-        bigquery.ScalarQueryParameter(name, types[type(value)], value)
-        for name, value in values.items()
-    ]
-    return execute(client, sql.replace("{dataset}", dataset), parameters)

@@ -2,13 +2,9 @@
 
 import json
 import re
-from contextlib import closing
 from pathlib import Path
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explain_errors
+from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.errors import OptionError
 from weir.policies import storage
 from weir.policies.loading import load_policies
@@ -64,15 +60,12 @@ def _of_folder(folder: str, policy_id: str) -> Policy:
 
 
 def _recorded(version: str, settings: BigQuerySettings) -> Policy:
-    dataset = f"{settings.project}.{settings.dataset}"
-    with explain_errors(settings), closing(settings.client()) as client:
-        rows = execute(
-            client,
-            _POLICY.replace("{dataset}", dataset),
-            [bigquery.ScalarQueryParameter("version", "STRING", version)],
-        )
+    with open_dataset(settings) as dataset:
+        rows = dataset.rows(_POLICY, version=version)
     if not rows:
-        raise OptionError(f"--against {version}: no run in {dataset} has used such a version")
+        raise OptionError(
+            f"--against {version}: no run in {settings.full_name} has used such a version"
+        )
     row = rows[0]
     policy = Policy(
         policy_id=row["policy_id"],

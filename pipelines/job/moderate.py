@@ -14,7 +14,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import PipelineState
 from rich.console import Console
 
-from weir.pipelines.bigquery.tables import check_tables, explain_errors
+from weir.pipelines.bigquery.errors import explain_errors
+from weir.pipelines.bigquery.tables import check_tables
 from weir.pipelines.errors import report_errors
 from weir.pipelines.job.graph import moderate, on_lanes
 from weir.pipelines.job.progress import commit_ends, ends_of, progress_committed, resume

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 from weir.distribution import installed_version
-from weir.pipelines.bigquery.rows import Value, executed, insert, insert_once
+from weir.pipelines.bigquery.dataset import Value, connect
+from weir.pipelines.bigquery.rows import insert, insert_once
 from weir.pipelines.settings import ModerationSettings
 from weir.policies.policy import PolicySet
 from weir.transforms.counts import Counts
@@ -82,6 +83,9 @@ def _record_screen(bigquery: BigQuerySettings, screen: ScreenSource) -> None:
 
 
 _DRAWS = "draws"
+_SALT = (
+    "SELECT salt FROM `{dataset}.salts` WHERE purpose = @purpose ORDER BY recorded_at, salt LIMIT 1"
+)
 
 
 def draw_salt(settings: BigQuerySettings) -> str:
@@ -90,14 +94,13 @@ def draw_salt(settings: BigQuerySettings) -> str:
     It is one for all runs that share the dataset, and stays: a run that goes on, and one over the
     same posts, draws the same ones. An author who knew it could choose ids that are never audited.
     """
-    table = f"`{settings.project}.{settings.dataset}.salts`"
-    sql = f"SELECT salt FROM {table} WHERE purpose = @purpose ORDER BY recorded_at, salt LIMIT 1"  # noqa: S608 - our name
-    found = executed(settings, sql, {"purpose": _DRAWS})
-    if not found:
-        row: dict[str, Value] = {"purpose": _DRAWS, "salt": token_hex(16)}
-        insert_once(settings, "salts", "purpose", row | {"recorded_at": datetime.now(UTC)})
-        # Two jobs may have made one each at the same time.
-        found = executed(settings, sql, {"purpose": _DRAWS})
+    with connect(settings) as dataset:
+        found = dataset.rows(_SALT, purpose=_DRAWS)
+        if not found:
+            row: dict[str, Value] = {"purpose": _DRAWS, "salt": token_hex(16)}
+            insert_once(settings, "salts", "purpose", row | {"recorded_at": datetime.now(UTC)})
+            # Two jobs may have made one each at the same time.
+            found = dataset.rows(_SALT, purpose=_DRAWS)
     return str(found[0]["salt"])
 
 

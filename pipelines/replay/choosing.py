@@ -1,14 +1,13 @@
 """Content ids out of BigQuery: of an earlier run, of a policy's version, or of a user's query."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 import numpy as np
 from google.cloud import bigquery
 
+from weir.pipelines.bigquery.dataset import Dataset, open_dataset
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
-from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.errors import OptionError
 from weir.pipelines.replay.options import Choice
 from weir.pipelines.replay.reading_query import reading
@@ -31,8 +30,8 @@ def selection(
     """
     if choice.all:
         return Selection(share)
-    with explain_errors(settings), closing(settings.client()) as client:
-        asking = _Asking(client, f"{settings.project}.{settings.dataset}", choice.max_bytes)
+    with open_dataset(settings, choice.max_bytes) as dataset:
+        asking = _Asking(dataset)
         sets = [
             *([asking.escalated_by(choice.escalated_by, slices)] if choice.escalated_by else []),
             *([asking.judged_by(choice.judged_by, slices)] if choice.judged_by else []),
@@ -47,28 +46,22 @@ def selection(
 
 
 class _Asking:
-    def __init__(self, client: bigquery.Client, dataset: str, max_bytes: int) -> None:
-        self._client, self._dataset, self._max_bytes = client, dataset, max_bytes
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
 
     def escalated_by(self, run: str, slices: Sequence[Slice]) -> Fingerprints:
-        within, parameters = _within(slices)
-        sql = _ESCALATED.replace("{dataset}", self._dataset).replace("{within}", within)
-        parameters.append(bigquery.ScalarQueryParameter("run", "STRING", run))
-        ids = self._ids(sql, parameters)
+        ids = _ids(self._rows(_ESCALATED, slices, run=run))
         if not len(ids):
             raise OptionError(f"--only-escalated: the run {run} escalated no post of this slice")
         return ids
 
     def judged_by(self, version: str, slices: Sequence[Slice]) -> Fingerprints:
-        known = [bigquery.ScalarQueryParameter("version", "STRING", version)]
-        if not self._rows(_KNOWN.replace("{dataset}", self._dataset), known):
+        if not self._rows(_KNOWN, (), version=version):
             raise OptionError(
                 f"--only-judged-by {version} is no version that decided here; the table policies "
                 "has them"
             )
-        within, parameters = _within(slices)
-        sql = _JUDGED.replace("{dataset}", self._dataset).replace("{within}", within)
-        ids = self._ids(sql, [*parameters, *known])
+        ids = _ids(self._rows(_JUDGED, slices, version=version))
         if not len(ids):
             raise OptionError(f"--only-judged-by {version} judged no post of this slice")
         return ids
@@ -76,39 +69,37 @@ class _Asking:
     def own(self, sql: str) -> Fingerprints:
         sql = reading(sql)
         config = bigquery.QueryJobConfig(
-            dry_run=True, use_query_cache=False, default_dataset=self._dataset
+            dry_run=True, use_query_cache=False, default_dataset=self._dataset.name
         )
         # Says what kind of statement BigQuery takes it for; an emulator may not.
-        job = self._client.query(
+        job = self._dataset.client.query(
             sql, config, retry=NO_RETRY, job_retry=NO_RETRY, timeout=_DRY_RUN_SECONDS
         )
         if job.statement_type not in (None, "SELECT"):
             raise OptionError(f"--select holds {job.statement_type}; it may only read: SELECT")
-        return self._ids(sql, ())
-
-    def _ids(self, sql: str, parameters: Sequence[Any]) -> Fingerprints:
-        rows = self._rows(sql, parameters)
+        rows = execute(
+            self._dataset.client, sql, max_bytes=self._dataset.max_bytes, dataset=self._dataset.name
+        )
         if rows and len(rows[0]) != 1:
             raise OptionError(f"--select returns {len(rows[0])} columns; one, of ids, is enough")
-        if len(rows) > _MOST_IDS:
-            raise OptionError(
-                f"{len(rows):,} posts are selected one by one, and {_MOST_IDS:,} can be: narrow "
-                "the slice, or take a --sample"
-            )
-        return fingerprints(str(value) for row in rows for value in row.values() if value)
+        return _ids(rows)
 
-    def _rows(self, sql: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
-        return execute(
-            self._client,
-            sql,
-            parameters,
-            max_bytes=self._max_bytes,
-            dataset=self._dataset,
+    def _rows(self, sql: str, slices: Sequence[Slice], **values: str) -> list[dict[str, Any]]:
+        within, topics = _within(slices)
+        return self._dataset.rows(sql.replace("{within}", within), **topics, **values)
+
+
+def _ids(rows: Sequence[dict[str, Any]]) -> Fingerprints:
+    if len(rows) > _MOST_IDS:
+        raise OptionError(
+            f"{len(rows):,} posts are selected one by one, and {_MOST_IDS:,} can be: narrow "
+            "the slice, or take a --sample"
         )
+    return fingerprints(str(value) for row in rows for value in row.values() if value)
 
 
-def _within(slices: Sequence[Slice]) -> tuple[str, list[Any]]:
-    """Return a condition on the position of a row, and its parameters."""
+def _within(slices: Sequence[Slice]) -> tuple[str, dict[str, str]]:
+    """Return a condition on the position of a row, and its parameters by name."""
     topics = sorted({each.topic for each in slices})
     names = {topic: f"topic_{number}" for number, topic in enumerate(topics)}
     ranges = (
@@ -116,8 +107,7 @@ def _within(slices: Sequence[Slice]) -> tuple[str, list[Any]]:
         f"AND `offset` >= {int(s.start)} AND `offset` < {int(s.stop)})"
         for s in slices
     )
-    parameters = [bigquery.ScalarQueryParameter(n, "STRING", t) for t, n in names.items()]
-    return f"({' OR '.join(ranges)})", parameters
+    return f"({' OR '.join(ranges)})", {name: topic for topic, name in names.items()}
 
 
 _ESCALATED = """

@@ -3,16 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.dataset import open_dataset
+from weir.pipelines.bigquery.errors import explain_errors
 from weir.pipelines.bigquery.rows import insert_once
-from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.job import JobOptions
 from weir.pipelines.replay.options import Request
@@ -106,11 +103,9 @@ def find_replay(settings: BigQuerySettings, run: str) -> Recorded | None:
 
     OptionError where the name is that of a run that was no replay.
     """
-    parameters = [bigquery.ScalarQueryParameter("run", "STRING", run)]
-    dataset = f"{settings.project}.{settings.dataset}"
-    with explain_errors(settings), closing(settings.client()) as client:
-        found = execute(client, _REPLAY.replace("{dataset}", dataset), parameters)
-        if not found and execute(client, _USED.replace("{dataset}", dataset), parameters):
+    with open_dataset(settings) as dataset:
+        found = dataset.rows(_REPLAY, run=run)
+        if not found and dataset.rows(_USED, run=run):
             raise OptionError(
                 f"--run {run} is the name of a run that was no replay; give another name"
             )

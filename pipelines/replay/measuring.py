@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from google.api_core.exceptions import GoogleAPICallError
-from google.cloud import bigquery
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.dataset import connect
 from weir.pipelines.replay.forecast import Judge, Measured, points
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.decode.formats import decoder
@@ -64,11 +63,9 @@ def measure_sample(settings: ModerationSettings, slices: Sequence[Slice]) -> Mea
 
 def judge_before(settings: BigQuerySettings, engine: str, max_bytes: int) -> Judge:
     """Return how an engine did in the last 90 days of a dataset, as far as that may be read."""
-    parameters = [bigquery.ScalarQueryParameter("engine", "STRING", engine)]
-    sql = _MINUTES.replace("{dataset}", f"{settings.project}.{settings.dataset}")
     # A forecast can do without: the published figures stand in.
-    with suppress(GoogleAPICallError), closing(settings.client()) as client:
-        (row,) = execute(client, sql, parameters, max_bytes=max_bytes)
+    with suppress(GoogleAPICallError), connect(settings, max_bytes) as dataset:
+        (row,) = dataset.rows(_MINUTES, engine=engine)
         if row["requests"]:
             return Judge(engine, row["requests"] / 60, row["tokens_out"])
         return Judge(engine, None, row["tokens_out"])

@@ -1,12 +1,8 @@
 """What an earlier attempt of a replay has left behind in BigQuery, whatever runner it ran on."""
 
-from contextlib import closing
 from dataclasses import dataclass
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explain_errors
+from weir.pipelines.bigquery.dataset import open_dataset
 from weir.transforms.select import Decided
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -23,12 +19,10 @@ class Before:
 
 def before(settings: BigQuerySettings, run: str) -> Before:
     """Return what is decided of a run: each offset whose every row is there."""
-    parameters = [bigquery.ScalarQueryParameter("run", "STRING", run)]
-    dataset = f"{settings.project}.{settings.dataset}"
-    with explain_errors(settings), closing(settings.client()) as client:
-        rows = execute(client, _DECIDED.replace("{dataset}", dataset), parameters)
-        (spent,) = execute(client, _SPENT.replace("{dataset}", dataset), parameters)
-        (open_,) = execute(client, _OPEN.replace("{dataset}", dataset), parameters)
+    with open_dataset(settings) as dataset:
+        rows = dataset.rows(_DECIDED, run=run)
+        (spent,) = dataset.rows(_SPENT, run=run)
+        (open_,) = dataset.rows(_OPEN, run=run)
     stretches = [(r["topic"], r["number"], r["first"], r["last"] + 1) for r in rows]
     return Before(
         Decided.of(stretches), spent["requests"], open_["waiting"], int(open_["owed"] or 0)

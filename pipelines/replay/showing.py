@@ -4,15 +4,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from google.api_core.exceptions import GoogleAPICallError
-from google.cloud import bigquery
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.dataset import connect
 from weir.transforms.process.live_numbers import LIVE, Snapshot
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -87,13 +86,14 @@ class CountedThere:
         return float(self._latest - self._first)
 
     def _asked(self, otherwise: int) -> int:
-        sql = f"SELECT COUNT(*) AS n FROM `{self._settings.project}.{self._settings.dataset}."  # noqa: S608 - our names
-        parameters = [bigquery.ScalarQueryParameter("run", "STRING", self._run)]
         # Where a look fails the number stays: the job itself says what is wrong.
-        with suppress(GoogleAPICallError), closing(self._settings.client()) as client:
-            (row,) = execute(client, f"{sql}screenings` WHERE run = @run", parameters)
+        with suppress(GoogleAPICallError), connect(self._settings) as dataset:
+            (row,) = dataset.rows(_SCREENED, run=self._run)
             return int(row["n"])
         return otherwise
+
+
+_SCREENED = "SELECT COUNT(*) AS n FROM `{dataset}.screenings` WHERE run = @run"
 
 
 def _lines(total: int, done: Done, stopped: threading.Event) -> None:

@@ -1,16 +1,12 @@
 """What the report says, asked of the views: one query a section, each of the days asked for."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explain_errors
-from weir.pipelines.screening.recall import Audited, added_up, audit_days, run_parameters
+from weir.pipelines.bigquery.dataset import open_dataset
+from weir.pipelines.screening.recall import Audited, added_up, audit_days, of_run
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 CATEGORIES = 12  # that the report names
@@ -162,15 +158,10 @@ def figures(
     settings: BigQuerySettings, run: str, since: date | None, mode: str = "enforce"
 ) -> Figures | None:
     """Return what is known of a run from a day on; None where no post is. TablesError."""
-    dataset = f"{settings.project}.{settings.dataset}"
-    parameters = [
-        *run_parameters(run, since, None),
-        bigquery.ScalarQueryParameter("mode", "STRING", mode),
-    ]
-    with explain_errors(settings), closing(settings.client()) as client:
+    with open_dataset(settings) as dataset:
 
         def ask(sql: str) -> list[dict[str, Any]]:
-            return execute(client, sql.replace("{dataset}", dataset), parameters)
+            return dataset.rows(sql, **of_run(run, since, None), mode=mode)
 
         days = tuple(Day(**row) for row in ask(_DAYS))
         if not days:

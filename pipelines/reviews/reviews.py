@@ -3,16 +3,14 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from google.cloud import bigquery
 
-from weir.pipelines.bigquery.queries import Parameter, execute
-from weir.pipelines.bigquery.tables import TablesError, explain_errors
+from weir.pipelines.bigquery.dataset import open_dataset
+from weir.pipelines.bigquery.errors import TablesError
 from weir.transforms.files import FileError, Records
 from weir.transforms.records import HUMAN_LABEL
 from weir.transforms.write.bigquery.appender import Appender
@@ -176,19 +174,15 @@ WHERE s.run = @run AND s.created_at BETWEEN @first AND @last AND s.decision_id I
 def _decisions(
     settings: BigQuerySettings, run: str, reviews: Sequence[Review]
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    sql = _DECISIONS.replace("{dataset}", f"{settings.project}.{settings.dataset}")
     times = [review.created_at for review in reviews]
     ids = sorted({review.decision_id for review in reviews})
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    with explain_errors(settings), closing(settings.client()) as client:
+    with open_dataset(settings) as dataset:
         for start in range(0, len(ids), _AT_ONCE):
-            parameters: list[Parameter] = [
-                bigquery.ScalarQueryParameter("run", "STRING", run),
-                bigquery.ScalarQueryParameter("first", "TIMESTAMP", min(times)),
-                bigquery.ScalarQueryParameter("last", "TIMESTAMP", max(times)),
-                bigquery.ArrayQueryParameter("ids", "STRING", ids[start : start + _AT_ONCE]),
-            ]
-            for row in execute(client, sql, parameters):
+            some = ids[start : start + _AT_ONCE]
+            for row in dataset.rows(
+                _DECISIONS, run=run, first=min(times), last=max(times), ids=some
+            ):
                 found[row.pop("decision_id"), row.get("policy_id", "")] = row
     return found
 

@@ -2,17 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explain_errors
+from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.csv_cells import write_cells
-from weir.pipelines.screening.recall import run_parameters
+from weir.pipelines.screening.recall import of_run
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 from weir.transforms.write.redaction import HASH_PREFIX
 
@@ -53,19 +49,16 @@ def sample(
 
     Those that a person has decided are left out, unless ``again``.
     """
-    parameters = [
-        *run_parameters(run, since, policy_id),
-        bigquery.ScalarQueryParameter("most", "INT64", most),
-        bigquery.ScalarQueryParameter("again", "BOOL", again),
-    ]
-    return _query(settings, _SAMPLE, parameters)
+    with open_dataset(settings) as dataset:
+        return dataset.rows(_SAMPLE, **of_run(run, since, policy_id), most=most, again=again)
 
 
 def disagreements(
     settings: BigQuerySettings, run: str, since: date | None, policy_id: str | None
 ) -> Rows:
     """Return the posts with their text on which people contradict the judge; TablesError."""
-    rows = _query(settings, _DISAGREEMENTS, run_parameters(run, since, policy_id))
+    with open_dataset(settings) as dataset:
+        rows = dataset.rows(_DISAGREEMENTS, **of_run(run, since, policy_id))
     return [row for row in rows if row["text"].strip() and not row["text"].startswith(HASH_PREFIX)]
 
 
@@ -133,11 +126,3 @@ def _as_text(row: dict[str, Any]) -> dict[str, Any]:
         "created_at": row["created_at"].isoformat(),
         "rule_ids": " ".join(row["rule_ids"] or ()),
     }
-
-
-def _query(
-    settings: BigQuerySettings, sql: str, parameters: Sequence[bigquery.ScalarQueryParameter]
-) -> Rows:
-    dataset = f"{settings.project}.{settings.dataset}"
-    with explain_errors(settings), closing(settings.client()) as client:
-        return execute(client, sql.replace("{dataset}", dataset), parameters)

@@ -1,14 +1,12 @@
 """The violations that the screen cleared and the audit found, as labels to train it from."""
 
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explain_errors
+from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.csv_cells import write_cells
-from weir.pipelines.screening.recall import run_parameters
+from weir.pipelines.screening.recall import of_run
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _LABELS = {"violates": "1", "safe": "0"}
@@ -44,9 +42,8 @@ def export_missed(
 
     A CSV with the column ``text`` and one for each policy: 1 violates, 0 is safe, empty unknown.
     """
-    sql = _MISSED.replace("{dataset}", f"{settings.project}.{settings.dataset}")
-    with explain_errors(settings), closing(settings.client()) as client:
-        rows = execute(client, sql, run_parameters(run, since, policy_id))
+    with open_dataset(settings) as dataset:
+        rows = dataset.rows(_MISSED, **of_run(run, since, policy_id))
     # By position: a verdict that was written twice is here twice.
     posts: dict[Any, dict[str, str]] = {}
     for row in rows:

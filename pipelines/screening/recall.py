@@ -6,16 +6,12 @@ relative to the judge, so it rests on the verdicts alone.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from itertools import groupby
 from typing import Any
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explain_errors
+from weir.pipelines.bigquery.dataset import Dataset, Value, open_dataset
 from weir.transforms.records import Route
 from weir.transforms.screen.live_certificate import Judged, LiveCertificate, certify
 from weir.transforms.screen.live_recall import Drift, LiveRecall, Sample, drift, estimate
@@ -87,15 +83,11 @@ def audit_days(
     policy_id: str | None = None,
 ) -> list[Audited]:
     """Return every day, from ``since`` on, of each policy and screen of a run; TablesError."""
-    dataset = f"{settings.project}.{settings.dataset}"
-    sql = _DAYS.replace("{dataset}", dataset)
-    with explain_errors(settings), closing(settings.client()) as client:
-        rows = execute(client, sql, run_parameters(run, since, policy_id))
-        verdicts = execute(
-            client, _JUDGED.replace("{dataset}", dataset), run_parameters(run, since, policy_id)
-        )
+    with open_dataset(settings) as dataset:
+        rows = dataset.rows(_DAYS, **of_run(run, since, policy_id))
+        verdicts = dataset.rows(_JUDGED, **of_run(run, since, policy_id))
         versions = sorted({row["screen_version"] for row in rows})
-        cards = {version: _certified(client, dataset, version) for version in versions}
+        cards = {version: _certified(dataset, version) for version in versions}
     judged = _judged(verdicts)
     return [
         Audited(
@@ -177,23 +169,16 @@ GROUP BY mode, policy_id, screen_version, day, route, probability
 _EVER = date(1970, 1, 1)  # no post is older
 
 
-def run_parameters(
-    run: str, since: date | None, policy_id: str | None
-) -> list[bigquery.ScalarQueryParameter]:
-    """Return the parameters of a query over a run, of the posts from a day on, for one policy."""
-    return [
-        bigquery.ScalarQueryParameter("run", "STRING", run),
-        bigquery.ScalarQueryParameter("since", "DATE", since or _EVER),
-        bigquery.ScalarQueryParameter("policy", "STRING", policy_id or ""),
-    ]
+def of_run(run: str, since: date | None, policy_id: str | None) -> dict[str, Value]:
+    """Return the values of a query over a run, of the posts from a day on, for one policy."""
+    return {"run": run, "since": since or _EVER, "policy": policy_id or ""}
 
 
-def _certified(client: bigquery.Client, dataset: str, version: str) -> dict[str, float]:
-    rows = execute(
-        client,
-        f"SELECT card FROM `{dataset}.screens` WHERE screen_version = @version LIMIT 1",  # noqa: S608 - a dataset's name, checked where it is set
-        [bigquery.ScalarQueryParameter("version", "STRING", version)],
-    )
+_CARD = "SELECT card FROM `{dataset}.screens` WHERE screen_version = @version LIMIT 1"
+
+
+def _certified(dataset: Dataset, version: str) -> dict[str, float]:
+    rows = dataset.rows(_CARD, version=version)
     return certified_recalls(rows[0]["card"]) if rows else {}
 
 

@@ -7,15 +7,13 @@ could have moved them. Those rows are the only thing that outlives a worker.
 """
 
 import logging
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
-from google.cloud import bigquery
 
-from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.dataset import connect
 from weir.pipelines.screening.stream_sample import posts_of_topics
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.read import SourceError
@@ -55,14 +53,9 @@ def start_thresholds(settings: ModerationSettings) -> ModerationSettings:
 
 def _known(settings: ModerationSettings) -> tuple[Known, ...]:
     """Return the thresholds that this run last had with this screen."""
-    dataset = f"{settings.bigquery.project}.{settings.bigquery.dataset}"
-    parameters = [
-        bigquery.ScalarQueryParameter("run", "STRING", settings.run),
-        bigquery.ScalarQueryParameter("screen", "STRING", settings.screen.version),
-    ]
     try:
-        with closing(settings.bigquery.client()) as client:
-            rows = execute(client, _LAST.replace("{dataset}", dataset), parameters)
+        with connect(settings.bigquery) as dataset:
+            rows = dataset.rows(_LAST, run=settings.run, screen=settings.screen.version)
     except GoogleAPICallError as error:
         _LOG.warning("the last thresholds cannot be read (%s)", type(error).__name__)
         return ()

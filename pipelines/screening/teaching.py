@@ -7,17 +7,14 @@ test. Nothing here runs in a worker: workers read the folder again.
 """
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from google.cloud import bigquery
-
 from weir.distribution import installed_version
-from weir.pipelines.bigquery.queries import execute
+from weir.pipelines.bigquery.dataset import connect
+from weir.pipelines.bigquery.errors import explain_errors
 from weir.pipelines.bigquery.rows import insert
-from weir.pipelines.bigquery.tables import explain_errors
 from weir.pipelines.screening.recall import added_up, audit_days
 from weir.pipelines.screening.stream_sample import posts_of_topics
 from weir.pipelines.screening.verdict_labels import verdicts_of
@@ -276,14 +273,8 @@ def _report(lessons: Lessons, policy_id: str) -> dict[str, Any]:
 
 def differences(teaching: Teaching, shadow: str) -> dict[str, Differences]:
     """Return by policy what the judge found where the screens differ, since this one is there."""
-    dataset = f"{teaching.bigquery.project}.{teaching.bigquery.dataset}"
-    parameters = [
-        bigquery.ScalarQueryParameter("run", "STRING", teaching.run),
-        bigquery.ScalarQueryParameter("shadow", "STRING", shadow),
-        bigquery.ScalarQueryParameter("since", "DATE", _since()),
-    ]
-    with closing(teaching.bigquery.client()) as client:
-        rows = execute(client, _DIFFERENCES.replace("{dataset}", dataset), parameters)
+    with connect(teaching.bigquery) as dataset:
+        rows = dataset.rows(_DIFFERENCES, run=teaching.run, shadow=shadow, since=_since())
     return total(
         (
             row["policy_id"],
@@ -296,10 +287,8 @@ def differences(teaching: Teaching, shadow: str) -> dict[str, Differences]:
 
 
 def _history(teaching: Teaching) -> list[dict[str, Any]]:
-    dataset = f"{teaching.bigquery.project}.{teaching.bigquery.dataset}"
-    parameters = [bigquery.ScalarQueryParameter("run", "STRING", teaching.run)]
-    with closing(teaching.bigquery.client()) as client:
-        return execute(client, _HISTORY.replace("{dataset}", dataset), parameters)
+    with connect(teaching.bigquery) as dataset:
+        return dataset.rows(_HISTORY, run=teaching.run)
 
 
 def _since() -> date:

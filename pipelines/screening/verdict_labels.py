@@ -3,14 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from datetime import date
 
-from google.cloud import bigquery
-
-from weir.pipelines.bigquery.queries import execute
-from weir.pipelines.bigquery.tables import explain_errors
-from weir.pipelines.screening.recall import run_parameters
+from weir.pipelines.bigquery.dataset import open_dataset
+from weir.pipelines.screening.recall import of_run
 from weir.policies.policy import Policy
 from weir.transforms.screen import ScreenError
 from weir.transforms.screen.teaching.lessons import LEAST, JudgedPost
@@ -46,13 +42,9 @@ def verdicts_of(
     Of one run or of all, of posts from a day on. Indeterminate verdicts are left out. TablesError
     where BigQuery cannot be asked.
     """
-    sql = _VERDICTS.replace("{dataset}", f"{settings.project}.{settings.dataset}")
-    parameters = [
-        *run_parameters(run, since, policy.policy_id),
-        bigquery.ScalarQueryParameter("version", "STRING", policy.version),
-    ]
-    with explain_errors(settings), closing(settings.client()) as client:
-        rows = execute(client, sql.replace("{most}", str(most)), parameters)
+    values = of_run(run, since, policy.policy_id) | {"version": policy.version}
+    with open_dataset(settings) as dataset:
+        rows = dataset.rows(_VERDICTS.replace("{most}", str(most)), **values)
     return [
         JudgedPost(
             row["text"],
@@ -77,7 +69,7 @@ def posts_from_verdicts(
     """
     judged = {policy.policy_id: verdicts_of(settings, policy, most=most) for policy in policies}
     enough = {policy_id: posts for policy_id, posts in judged.items() if _enough(posts)}
-    where = f"{settings.project}.{settings.dataset}"
+    where = settings.full_name
     if not enough:
         raise ScreenError(
             f"No policy has {LEAST} violating and {LEAST} safe verdicts on "

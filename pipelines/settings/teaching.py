@@ -74,7 +74,7 @@ def _default(settings: ModerationSettings) -> str | None:
     bigquery = settings.bigquery
     if not settings.place.one_process or bigquery.rest_endpoint:
         return None
-    return state_folder(os.environ, f"{bigquery.project}.{bigquery.dataset}", settings.run)
+    return state_folder(os.environ, bigquery.full_name, settings.run)
 
 
 def state_folder(environment: Mapping[str, str], dataset: str, run: str) -> str:

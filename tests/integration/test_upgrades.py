@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from tests.integration.stored import service
 from weir.infra.bigquery import TABLES, statement
+from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.bigquery.retention import DAYS
-from weir.pipelines.bigquery.tables import TablesError, check_tables, create_tables
+from weir.pipelines.bigquery.tables import check_tables, create_tables
 from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import query
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.scripted_server import DROPS, HANGS, HTML, Reply, ScriptedServer, error
 from weir.pipelines.bigquery import queries
-from weir.pipelines.bigquery.tables import TablesError
+from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.commands import forget
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 

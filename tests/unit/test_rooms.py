@@ -48,6 +48,13 @@ def test_the_ledger_and_the_backlog_are_told_in_accounts_alone():
     assert found == {"transforms/accounts.py", "transforms/judge/accounts.py"}
 
 
+def test_bigquery_is_asked_by_its_own_folder_alone():
+    files = (ROOT / "pipelines").rglob("*.py")
+    asking = re.compile(r"\.client\(\)|QueryParameter\(")
+    found = [str(f.relative_to(ROOT)) for f in files if asking.search(f.read_text("utf-8"))]
+    assert found == ["pipelines/bigquery/dataset.py"]
+
+
 LONGEST = 400
 WRITTEN = [*MAY_IMPORT, "tests", "docs", ".ci"]
 GENERATED = {"docs/commands.md"}

@@ -12,7 +12,8 @@ from tests.integration.bigquery.cases import (
     stored,
 )
 from tests.rows import screening
-from weir.pipelines.bigquery.tables import TablesError, check_tables, create_tables
+from weir.pipelines.bigquery.errors import TablesError
+from weir.pipelines.bigquery.tables import check_tables, create_tables
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 

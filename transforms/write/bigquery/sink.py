@@ -42,6 +42,11 @@ class BigQuerySettings:
     rest_endpoint: str | None = None  # http://host:port
     grpc_endpoint: str | None = None  # host:port
 
+    @property
+    def full_name(self) -> str:
+        """Return the dataset's name with its project's."""
+        return f"{self.project}.{self.dataset}"
+
     def client(self) -> bigquery.Client:
         """Return a client for queries and tables; close it after use."""
         if not self.rest_endpoint:
