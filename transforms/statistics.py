@@ -7,13 +7,13 @@ would show.
 import math
 from dataclasses import dataclass
 
-from scipy.special import bdtr
+from scipy.special import bdtr, gammaincinv, ndtri
 
-Z = 1.959963984540054  # the normal quantile of .975
+Z = float(ndtri(0.975))
 # One-sided 95 % Poisson limits of 1, 2 and 3 counts. Wilson's own lower limit is too high there: of
 # 0.17 expected hits one is seen in 16 % of the cases, and its interval would leave 0.17 out (Brown,
 # Cai and DasGupta, "Interval estimation for a binomial proportion", 2001, who mend it so).
-_LOW_LIMITS = {1: 0.0512933, 2: 0.3553615, 3: 0.8176914}
+LOW_LIMITS = {count: float(gammaincinv(count, 0.05)) for count in (1, 2, 3)}
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Share:
         middle = (share + spread / 2) / (1 + spread)
         half = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
         low, high = middle - half, middle + half
-        if self.hits in _LOW_LIMITS:
-            low = min(low, _LOW_LIMITS[self.hits] / self.count)
-        if misses in _LOW_LIMITS:
-            high = max(high, 1 - _LOW_LIMITS[misses] / self.count)
+        if self.hits in LOW_LIMITS:
+            low = min(low, LOW_LIMITS[self.hits] / self.count)
+        if misses in LOW_LIMITS:
+            high = max(high, 1 - LOW_LIMITS[misses] / self.count)
         # At none and at all the limit is exact, whatever the rounding.
         return 0.0 if not self.hits else low, 1.0 if not misses else high
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from weir.transforms.arrays import Floats
 from weir.transforms.records import Outcome
 from weir.transforms.statistics import Flips, Share
 
 BINS = 10  # of equal width, as Guo et al. (2017) have them
 _RESAMPLES = 2_000
 _SEED = 20_240_501
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from tests.benchmarks.labelled import test_texts
 from tests.evasions import EVASIONS
 from tests.languages import SENTENCES
 from weir.policies.loading import LIBRARY, load_policies
-from weir.transforms.screen.model import Floats, Screen
+from weir.transforms.arrays import Floats
+from weir.transforms.screen.model import Screen
 from weir.transforms.screen.training.labelled import LabelledPost, golden_examples, public_sets
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train

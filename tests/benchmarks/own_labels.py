@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from weir.transforms.arrays import Floats
 from weir.transforms.screen.certificate import misses_allowed, naive_threshold
 from weir.transforms.screen.model import Screen
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
@@ -30,8 +31,6 @@ from weir.transforms.screen.training.reader_fit import read_once
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train
 from weir.transforms.text.normalise import normalise
-
-Floats = npt.NDArray[np.float64]
 
 PROMISES = ((0.95, 0.95), (0.9, 0.9))  # recall and confidence
 _LEAST = 20  # violating posts in a half that say anything

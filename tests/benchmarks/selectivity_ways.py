@@ -15,6 +15,7 @@ import scipy.sparse as sp
 import xxhash
 from scipy.special import expit
 
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.model import STARTER, Screen
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.screen.training.fit import (
@@ -32,9 +33,6 @@ from weir.transforms.screen.training.reader_fit import (
 )
 from weir.transforms.text import features
 from weir.transforms.text.normalise import normalise
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,14 +17,14 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from tests.benchmarks.teaching_streams import Posts, Remembering, base_screen, stream_of
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import PolicySet
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.live_certificate import Judged, certify
-from weir.transforms.screen.model import Floats, Scored, Screen, score_all
+from weir.transforms.screen.model import Scored, Screen, score_all
 from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.route import (
     AUDIT,
@@ -60,8 +60,6 @@ TEST = 0.3  # of the posts, at least, come after the verdicts
 MARGIN = 0.02  # of recall
 _BATCH = 200
 _RUN_DAY = date(2026, 11, 2)
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

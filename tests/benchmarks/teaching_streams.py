@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from weir.transforms.arrays import Mask
 from weir.transforms.screen.model import Screen
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.screen.reading.reader import READER_FILE, Reader
@@ -20,8 +21,6 @@ from weir.transforms.text.normalise import normalise
 
 PREVALENCE = 0.02
 _TEACHING = 3000  # posts of a set
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

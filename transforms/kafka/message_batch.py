@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from weir.transforms.kafka.varints import Ints
+from weir.transforms.arrays import Ints
 from weir.transforms.records import HEADERS, MESSAGE, TIMESTAMP, Withheld
 
 # Arrow can hold more, but neither Python nor BigQuery can read it: years 1 to 9999.

@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 from kafka.errors import CorruptRecordError
 
+from weir.transforms.arrays import Ints
 from weir.transforms.kafka.message_batch import assemble, header_lists
 from weir.transforms.kafka.spans import Spans
-from weir.transforms.kafka.varints import Bytes, Ints, varint, varints
+from weir.transforms.kafka.varints import Bytes, varint, varints
 
 _SMALLEST_RECORD = 7  # bytes: one for each of its seven numbers
 _SMALLEST_HEADER = 2

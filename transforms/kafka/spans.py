@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from weir.transforms.kafka.varints import Ints
+from weir.transforms.arrays import Ints
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from weir.transforms.arrays import Ints
+
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _LAST_SHIFT = 63  # the tenth byte of a varint holds its 64th bit, and nothing else
 

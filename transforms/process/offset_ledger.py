@@ -32,7 +32,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Ints = np.ndarray[Any, np.dtype[np.int64]]
+from weir.transforms.arrays import Ints
+
 Partition = tuple[str, int]  # topic and number
 Position = tuple[str, int, int]
 

@@ -18,10 +18,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import bdtr  # scipy.stats takes seconds to import
 
-Floats = npt.NDArray[np.float64]
+from weir.transforms.arrays import Floats
+
 MOST_POSTS = 10**9  # that a certificate counts: beyond it the binomials take minutes, or overflow
 
 

@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from weir.transforms.screen.model import Floats
+from weir.transforms.arrays import Floats
 
 CONFIDENCE = 0.95
 _RATES = 64

@@ -30,10 +30,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc
 
-Z = 1.959963984540054  # the normal quantile of .975
-# One-sided 95 % Poisson limits of 1, 2 and 3 counts: the score interval's own lower limits are too
-# high there (Brown, Cai and DasGupta, "Interval estimation for a binomial proportion", 2001).
-_LOW_LIMITS = {1: 0.0512933, 2: 0.3553615, 3: 0.8176914}
+from weir.transforms.statistics import LOW_LIMITS, Z
+
 DRIFT_LEVEL = 0.025  # of false alarms, for each policy and look
 FALL = 0.10  # the loss of recall, in points of 1, that an audit should be able to see ...
 POWER = 0.90  # ... in so many of the cases
@@ -126,7 +124,7 @@ def limits(seen: float, spread: float) -> tuple[float, float]:
     middle = seen + spread * Z * Z / 2
     half = Z * math.sqrt(spread * seen + (spread * Z / 2) ** 2)
     low = middle - half
-    if exact := _LOW_LIMITS.get(math.floor(seen + 0.5)):
+    if exact := LOW_LIMITS.get(math.floor(seen + 0.5)):
         low = min(low, seen - math.sqrt(spread) * (seen - exact))
     return max(0.0, low), middle + half
 

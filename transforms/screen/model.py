@@ -18,6 +18,7 @@ from scipy.special import expit, logit
 
 from weir.policies import storage
 from weir.policies.policy import is_policy_id
+from weir.transforms.arrays import Floats
 from weir.transforms.screen import precision, selectivity
 from weir.transforms.screen.archive import (
     FORMAT,
@@ -43,7 +44,6 @@ STARTER = "starter"  # the screen that ships with Weir, wherever a worker has it
 
 _CERTAIN = 1e-12  # a score closer to 0 or 1 says no more
 
-Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
 
 

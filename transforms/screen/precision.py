@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtrc
 
+from weir.transforms.arrays import Floats
 from weir.transforms.screen.certificate import MOST_POSTS, positives_needed
 
-Floats = npt.NDArray[np.float64]
 Truth = npt.NDArray[np.bool_]
 
 _KINDS = {"str": (str,), "int": (int,), "float": (int, float), "float | None": (int, float)}

@@ -13,10 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from weir.policies.policy import PolicySet, Status
+from weir.transforms.arrays import Floats
 from weir.transforms.decode import DecodeSettings, attributes
 from weir.transforms.identity import decision_ids
 from weir.transforms.records import PROVISIONAL, Mode, Route, Stage
-from weir.transforms.screen.model import Floats, Screen
+from weir.transforms.screen.model import Screen
 from weir.transforms.screen.route import ESCALATE, Codes, ScreenSettings
 
 Ids = npt.NDArray[np.object_]  # (rows, policies): a decision id, or None where nothing is flagged

@@ -9,8 +9,9 @@ import pyarrow as pa
 import xxhash
 
 from weir.policies.policy import PolicySet
+from weir.transforms.arrays import Floats
 from weir.transforms.records import Mode, Route
-from weir.transforms.screen.model import Floats, Screen
+from weir.transforms.screen.model import Screen
 
 # By the code in an array.
 ROUTES = (

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from weir.policies.policy import PolicySet, Status
+from weir.transforms.arrays import Floats
 from weir.transforms.identity import decision_ids
 from weir.transforms.records import ESCALATION, SCREENING, post_bytes
-from weir.transforms.screen.model import Floats
 from weir.transforms.screen.provisional import Ids
 from weir.transforms.screen.route import AUDIT, LESSON, ROUTES, Codes, ScreenSettings, goes_to_judge
 from weir.transforms.text.languages import GROUPS, Groups

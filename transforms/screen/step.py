@@ -18,12 +18,13 @@ from weir.transforms.accounts import (
     account_for_escalations,
     account_for_further_rows,
 )
+from weir.transforms.arrays import Floats
 from weir.transforms.counts import ages, counter, latency, surges
 from weir.transforms.process.garbage import freeze_objects
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import Route
 from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
-from weir.transforms.screen.model import Floats, ScreenSource, score_all
+from weir.transforms.screen.model import ScreenSource, score_all
 from weir.transforms.screen.provisional import (
     Ids,
     ProvisionalSettings,

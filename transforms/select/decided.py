@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from weir.transforms.process.offset_ledger import Ints, Partition
+from weir.transforms.arrays import Ints
+from weir.transforms.process.offset_ledger import Partition
 from weir.transforms.read.partitions import Slice
 
 # A stretch of fewer offsets is read with what is around it: that costs less than another reader.

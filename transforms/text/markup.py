@@ -11,10 +11,10 @@ import string
 import numpy as np
 import numpy.typing as npt
 
+from weir.transforms.arrays import Mask
 from weir.transforms.text.single_letters import BREAK, without_brackets, without_breaks
 
 Bytes = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 
 

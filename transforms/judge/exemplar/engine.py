@@ -17,8 +17,9 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from weir.policies.policy import Contract, Example, Policy, PolicySet
+from weir.transforms.arrays import Floats
 from weir.transforms.judge.engine import Completion, Finish, Request
-from weir.transforms.judge.exemplar.fit import Corpus, Fit, Floats, unit_rows
+from weir.transforms.judge.exemplar.fit import Corpus, Fit, unit_rows
 from weir.transforms.judge.harmony.prompt import CONTENT_TOKENS
 from weir.transforms.records import Outcome
 from weir.transforms.text.features import matrix

@@ -10,9 +10,9 @@ import scipy.sparse as sp
 
 from weir.distribution import install_command
 from weir.policies.policy import PolicySet
+from weir.transforms.arrays import Floats
 from weir.transforms.text.features import matrix
 
-Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.intp]
 
 _C = 3.0  # inverse regularisation; 1 to 10 rank alike on held-out examples

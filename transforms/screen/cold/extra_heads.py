@@ -15,7 +15,8 @@ import pyarrow as pa
 import scipy.sparse as sp
 from scipy.special import expit
 
-from weir.transforms.screen.model import Floats, Screen, Weights, log_odds
+from weir.transforms.arrays import Floats
+from weir.transforms.screen.model import Screen, Weights, log_odds
 from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
 from weir.transforms.text.features import BUCKETS
 

@@ -16,10 +16,11 @@ import scipy.sparse as sp
 import xxhash
 
 from weir.policies.policy import Policy
+from weir.transforms.arrays import Floats
 from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.certificate import open_threshold
 from weir.transforms.screen.cold.extra_heads import ExtraHead, Reranking, norms, rerank
-from weir.transforms.screen.model import Floats, Screen, Weights, log_odds
+from weir.transforms.screen.model import Screen, Weights, log_odds
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.text import features
 

@@ -17,6 +17,7 @@ from scipy.special import expit
 
 from weir.policies import storage
 from weir.policies.policy import is_policy_id
+from weir.transforms.arrays import Floats
 from weir.transforms.screen import certificate, precision
 from weir.transforms.screen.archive import (
     ScreenError,
@@ -26,7 +27,7 @@ from weir.transforms.screen.archive import (
     unpacked,
 )
 from weir.transforms.screen.certificate import Certificate
-from weir.transforms.screen.model import Floats, Screen, file_of, log_odds
+from weir.transforms.screen.model import Screen, file_of, log_odds
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.reading.encoder import CHARACTERS, DIMENSIONS, Encoder, Vectors
 from weir.transforms.screen.selectivity import SHARES

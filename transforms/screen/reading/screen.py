@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from weir.distribution import install_encoder_command
 from weir.policies import storage
+from weir.transforms.arrays import Floats
 from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.certificate import Certificate
-from weir.transforms.screen.model import Floats, Screen, ScreenSource, file_of
+from weir.transforms.screen.model import Screen, ScreenSource, file_of
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.reading.encoder import PACKAGE, Encoder
 from weir.transforms.screen.reading.reader import (

@@ -10,13 +10,12 @@ from datetime import date
 from itertools import compress
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 from scipy.special import xlogy
 
+from weir.transforms.arrays import Floats
 from weir.transforms.records import Route
-from weir.transforms.screen.model import Floats
 from weir.transforms.screen.training.near_duplicates import clusters
 from weir.transforms.text import features
 from weir.transforms.text.normalise import normalise
@@ -28,8 +27,6 @@ LEAST = 10  # of each kind, before a head learns: fewer are outweighed by a judg
 # the odds of that day differ by more than ODD times from the others', and not by chance.
 ODD = 4.0
 _SURE = 4.0  # standard errors
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

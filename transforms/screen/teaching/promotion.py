@@ -23,8 +23,8 @@ from enum import StrEnum
 import numpy as np
 from scipy.special import logsumexp
 
+from weir.transforms.arrays import Floats
 from weir.transforms.screen.live_certificate import missed_at_most
-from weir.transforms.screen.model import Floats
 
 ERROR = 0.05  # of a promotion of a screen that finds no more, at any look, of all that are tried
 # By the arcsine law: dense at 1, which is best where nothing is lost, and at 0, where much is.

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from weir.transforms.arrays import Floats
 from weir.transforms.screen.selectivity import SHARES
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

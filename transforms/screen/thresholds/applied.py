@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from weir.policies.policy import PolicySet
-from weir.transforms.screen.model import Floats, Scored, Screen, score_all
+from weir.transforms.arrays import Floats, Mask
+from weir.transforms.screen.model import Scored, Screen, score_all
 from weir.transforms.screen.route import (
     ESCALATE,
     Codes,
@@ -28,8 +29,6 @@ from weir.transforms.text.languages import GROUPS, Groups
 
 COMPARED_AUDITS = 0.5  # of what a screen in shadow would send, and the one that decides clears
 UNSEEN_AUDITS = 2.0  # times the audit rate, in a language that a head has not seen
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

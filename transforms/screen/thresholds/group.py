@@ -13,7 +13,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from weir.transforms.screen.thresholds.sketch import Floats, Mask, Sketch
+from weir.transforms.arrays import Floats, Mask
+from weir.transforms.screen.thresholds.sketch import Sketch
 
 # Until a group has so many posts a threshold is where they say: after, SPEED bounds it. Two hundred
 # tell a twentieth of the stream to within a third of it.

@@ -9,11 +9,9 @@ among the posts of a bin that is too many whole: ``places`` puts each where its 
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from weir.transforms.arrays import Floats, Mask
 
 EDGE = 16.0  # beyond it, 1e-7 from 0 and 1, scores are alike
 BINS = 2048

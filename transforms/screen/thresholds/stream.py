@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.thresholds.group import Group, Move
-from weir.transforms.screen.thresholds.sketch import Floats, Mask, places
+from weir.transforms.screen.thresholds.sketch import places
 from weir.transforms.text.languages import GROUPS, Groups
 
 _KEY_BITS = 16  # 65,536 posts are remembered, 0.5 MB

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.certificate import (
     Certificate,
     calibration_hash,
@@ -29,9 +29,6 @@ from weir.transforms.screen.training.cross_fit import count_folds
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.precision_fit import precision_certificate
 from weir.transforms.screen.training.settings import TrainingSettings
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

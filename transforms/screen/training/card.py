@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score
 
+from weir.transforms.arrays import Floats
 from weir.transforms.screen.archive import FORMAT
 from weir.transforms.screen.certificate import Certificate
-from weir.transforms.screen.model import Floats, Screen
+from weir.transforms.screen.model import Screen
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.training.calibrate import Calibrated, calibration_set
 from weir.transforms.screen.training.corpus import Corpus

@@ -10,6 +10,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 import xxhash
 
+from weir.transforms.arrays import Mask
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
 from weir.transforms.screen.training.near_duplicates import clusters
 from weir.transforms.text import features
@@ -23,7 +24,6 @@ MOST_READ = 3000  # posts of a set: an encoder reads some fifty a second
 _LEAST_ORDINARY = 200  # posts presumed to violate nothing, before they stand for ordinary traffic
 
 Labels = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.model import Screen, Weights
 from weir.transforms.screen.reading.encoder import CHARACTERS, DIMENSIONS, Encoder, Vectors
 from weir.transforms.screen.training.corpus import Corpus
@@ -24,9 +25,6 @@ from weir.transforms.screen.training.fit import (
 )
 from weir.transforms.screen.training.reader_fit import fit_meaning, read_once
 from weir.transforms.text import features
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 # With half as many, a certified recall escalates 3 to 4 % more safe posts where 80 posts violate:
 # twins that learned from fewer posts score lower those that they calibrate with. A large corpus has

@@ -8,11 +8,10 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.text import features
 
 Weights = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 WEAK_WEIGHT = 0.3  # of a post that is only presumed to be safe
 STRENGTH = 10.0  # C of the regression

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from weir.transforms.arrays import Floats
 from weir.transforms.screen.precision import (
-    Floats,
     PrecisionCertificate,
     Truth,
     at_prevalence,

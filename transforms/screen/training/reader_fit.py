@@ -9,10 +9,8 @@ import numpy.typing as npt
 import xxhash
 from sklearn.linear_model import LogisticRegression
 
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 # C of the regressions. What one set teaches holds on another where the weights are small: with
 # .02, .1, 1 and 3 the mean recall at 800 requests is .863, .872, .868 and .855.

@@ -22,10 +22,11 @@ import pyarrow as pa
 import scipy.sparse as sp
 import xxhash
 
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.certificate import open_threshold
 from weir.transforms.screen.cold.extra_heads import norms
 from weir.transforms.screen.cold.fit import regression
-from weir.transforms.screen.model import Floats, Screen, Weights, log_odds
+from weir.transforms.screen.model import Screen, Weights, log_odds
 from weir.transforms.screen.reading.encoder import DIMENSIONS, Vectors
 from weir.transforms.screen.reading.reader import Reader, first_stage
 from weir.transforms.screen.reading.screen import ReadingScreen
@@ -38,7 +39,6 @@ from weir.transforms.text import features
 from weir.transforms.text.languages import GROUPS
 from weir.transforms.text.normalise import normalise
 
-Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 
 WEAK = 600  # unjudged posts that a head learns from as presumably safe ones

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.certificate import misses_allowed, open_threshold
 from weir.transforms.screen.model import Screen, log_odds
 from weir.transforms.screen.reading.reader import Reader, first_stage
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.screen.training.calibrate import positives
 from weir.transforms.screen.training.corpus import Corpus
-from weir.transforms.screen.training.cross_fit import CrossFitted, Floats, Mask, Readings
+from weir.transforms.screen.training.cross_fit import CrossFitted, Readings
 from weir.transforms.screen.training.reader_fit import (
     PRESUMED,
     READ_SHARE,
