@@ -153,7 +153,7 @@ class _Past:
     attempts: int
     verdicts: int
     former: str | None  # the version that decided before, where one was promoted
-    opened: frozenset[str]  # policies whose heads are gone
+    opened: frozenset[str]  # policies whose heads clear nothing any more
 
     @classmethod
     def of(cls, rows: Sequence[dict[str, Any]]) -> "_Past":
@@ -190,7 +190,10 @@ def _compare(teaching: Teaching, past: _Past, ledger: _Ledger) -> None:
 
 
 def _open(teaching: Teaching, ledger: _Ledger) -> None:
-    """Take away the heads whose certificate the audits refute: all of their posts are judged."""
+    """Open the heads whose certificate the audits refute: all of their posts are judged.
+
+    They stay as they are, and open, until another screen of the user's takes their place.
+    """
     live = teaching.folder.live()
     screen = live.screen()
     certified = {each.policy_id for each in screen.certificates if each.certified}
@@ -205,8 +208,7 @@ def _open(teaching: Teaching, ledger: _Ledger) -> None:
     if not drifted:
         return
     names = [each.policy_id for each in drifted]
-    opened = screen.without(names)
-    teaching.folder.replace_live(opened)
+    teaching.folder.replace_live(screen.opened(names))
     reason = "; ".join(f"{each.policy_id}: {each.words()}" for each in drifted)
     version = teaching.folder.live().version
     ledger.record("open", version, reason, other_version=live.version, policies=",".join(names))

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,6 +14,8 @@ from tests.cold_posts import stream
 from tests.integration.stored import put
 from tests.rows import screening, verdict
 from tests.unit.test_cold_commands import library
+from tests.unit.test_open_gate import certified
+from weir.pipelines.bigquery.rows import insert
 from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import Stack, query
 from weir.pipelines.screening.teaching import Teaching, look, put_back
@@ -189,6 +192,42 @@ def test_a_few_differences_decide_nothing(teaching) -> None:
     found = look(teaching)
     assert found.rows == ()
     assert f"the screen {shadow} stays in shadow" in found.said[0]
+
+
+def refute(teaching: Teaching) -> None:
+    """Store what twenty audits found where the certified head of the base clears everything."""
+    version, day = teaching.base.version, {"created_at": YESTERDAY}
+    rows = [
+        screening(teaching.run, n, screen_version=version, other="audit", stored=day)
+        for n in range(20)
+    ]
+    put(teaching.bigquery, "screenings", rows)
+    card = {"screen_version": version, "card": teaching.base.card()}
+    insert(teaching.bigquery, "screens", card)
+    rows = [
+        verdict(teaching.run, n, "other", "violates", route="audit", screen_version=version,
+                inclusion_probability=0.1, **day)
+        for n in range(20)
+    ]  # fmt: skip
+    put(teaching.bigquery, "verdicts", rows)
+
+
+def test_a_drift_opens_the_gate_of_the_head_whose_certificate_it_refutes(
+    teaching, tmp_path
+) -> None:
+    base = certified("other")
+    card = {"heads": [{"policy_id": "other", "certificate": {"certified": True, "recall": 0.95}}]}
+    base.save(tmp_path / "base", card)
+    teaching = replace(teaching, base=ScreenSource.of(tmp_path / "base"))
+    refute(teaching)
+    began, opened = look(teaching).rows
+    assert (began.step, opened.step, opened.policies) == ("begin", "open", "other")
+    assert "drift" in opened.reason
+    assert opened.other_version == base.version
+    live = teaching.folder.live()
+    assert live.version == teaching.folder.shadow().version == opened.screen_version
+    assert live.screen().thresholds.tolist() == [0.0]
+    assert look(teaching).rows == ()  # once
 
 
 def test_a_person_puts_a_screen_back_by_hand(teaching) -> None:

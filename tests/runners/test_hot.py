@@ -12,6 +12,7 @@ import pytest
 
 from tests.runners.stream import POLICIES, Command, Stream
 from weir.transforms.screen.model import Screen
+from weir.transforms.screen.teaching.folder import TaughtFolder
 
 RATE = float(os.environ.get("WEIR_RATE", "300"))
 # --policy-seconds, the second in which files must not change, and what a post takes to its label.
@@ -152,6 +153,27 @@ def test_workers_of_a_cluster_take_an_edit_and_a_shadow(edited, flink, tmp_path)
     assert code == 0, output[-3000:]
     assert account.twice_in_view == 0
     assert account.labels == len(edited.sent) * POLICIES
+
+
+def test_a_screen_that_was_taught_and_promoted_decides_in_a_running_job(edited, prism, tmp_path):
+    folder = TaughtFolder(str(tmp_path / "taught"), reads=False)
+    base = Screen.load(tmp_path / "screen")
+    learned = base.with_thresholds(np.full(len(base.policy_ids), 0.49))
+
+    def decided(version, table):
+        return lambda: first(edited, "screen_version", version, table, "screened_at")
+
+    taught = ["--audit-rate=0.01", f"--taught-screen={folder.path}"]
+    with Command([*edited.arguments(), *taught, *prism], tmp_path / "log") as job:
+        with edited.sending(rate=100):
+            wait(decided(base.version, "screenings"), seconds=120)
+            folder.put_in_shadow(learned, {})
+            wait(decided(learned.version, "shadow_screenings"))
+            folder.swap()
+            wait(decided(learned.version, "screenings"))
+            wait(decided(base.version, "shadow_screenings"))
+        code, output = job.terminate()
+    assert code == 0, output[-3000:]
 
 
 def sets(stream):

@@ -29,7 +29,7 @@ from weir.transforms.screen.archive import (
     read_archive,
     unpacked,
 )
-from weir.transforms.screen.certificate import Certificate, from_bytes, to_bytes
+from weir.transforms.screen.certificate import Certificate, from_bytes, open_gates, to_bytes
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.selectivity import Selectivity
 from weir.transforms.text import features
@@ -182,18 +182,12 @@ class Screen:
             of_heads,
         )
 
-    def without(self, policy_ids: Collection[str]) -> "Screen":
-        """Return the other heads alone; ScreenError where there is none."""
-        kept = [n for n, policy_id in enumerate(self.policy_ids) if policy_id not in policy_ids]
-        return Screen.of(
-            tuple(self.policy_ids[n] for n in kept),
-            self.weights[:, kept],
-            self.scale,
-            self.bias[kept],
-            self.thresholds[kept],
-            [each for each in self.certificates if each.policy_id not in policy_ids],
+    def opened(self, policy_ids: Collection[str]) -> "Screen":
+        """Return the same heads, of which certified ones of these policies clear nothing."""
+        return self.with_thresholds(
+            open_thresholds(self.policy_ids, self.thresholds, policy_ids),
+            open_gates(self.certificates, policy_ids),
             [each for each in self.provisional if each.policy_id not in policy_ids],
-            [each for each in self.selectivity if each.policy_id not in policy_ids],
         )
 
     def certificate(self, policy_id: str) -> Certificate | None:
@@ -324,6 +318,13 @@ def _rescored(
     final = np.zeros(first.shape)
     final[readable] = screen.rescore(first[readable], column.take(pa.array(readable)))
     return final
+
+
+def open_thresholds(
+    policy_ids: Sequence[str], thresholds: Floats, opened: Collection[str]
+) -> Floats:
+    """Return (heads,) thresholds, 0 for the heads of the policies that are to be open."""
+    return np.where([policy_id in opened for policy_id in policy_ids], 0.0, thresholds)
 
 
 def log_odds(scores: Floats) -> Floats:

@@ -197,10 +197,6 @@ class Reader:
             **{name: getattr(self, name)[kept] for name in _OF_HEADS},
         )
 
-    def beside(self, screen: Screen) -> "Reader":
-        """Return the same reader for another screen, whose heads score as its own did."""
-        return self._with(first=first_stage(screen))
-
     def with_recall(self, recall: Floats) -> "Reader":
         """Return the same reader, of which (heads, len(SHARES)) recalls were measured."""
         return self._with(recall=recall)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,8 +17,8 @@ from weir.distribution import install_encoder_command
 from weir.policies import storage
 from weir.transforms.arrays import Floats
 from weir.transforms.screen.archive import ScreenError
-from weir.transforms.screen.certificate import Certificate
-from weir.transforms.screen.model import Screen, ScreenSource, file_of
+from weir.transforms.screen.certificate import Certificate, open_gates
+from weir.transforms.screen.model import Screen, ScreenSource, file_of, open_thresholds
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.reading.encoder import PACKAGE, Encoder
 from weir.transforms.screen.reading.reader import (
@@ -81,11 +81,15 @@ class ReadingScreen(Screen):
         own = {field.name: getattr(screen, field.name) for field in fields(Screen)}
         return cls(**own | changed, reader=reader, encoder=encoder, columns=columns)
 
-    def without(self, policy_ids: Collection[str]) -> Screen:
-        """Return the other heads alone, in both stages; ScreenError where there is none."""
-        screen = self.first().without(policy_ids)
-        reader = self.reader.without(policy_ids).beside(screen)
-        return ReadingScreen.over(screen, reader, self.encoder)
+    def opened(self, policy_ids: Collection[str]) -> Screen:
+        """Return the same heads, of which certified ones of these clear nothing, in no stage."""
+        own = self.reader
+        reader = own.with_thresholds(
+            open_thresholds(own.policy_ids, own.thresholds, policy_ids),
+            open_gates(own.certificates, policy_ids),
+            [each for each in own.provisional if each.policy_id not in policy_ids],
+        )
+        return ReadingScreen.over(self.first().opened(policy_ids), reader, self.encoder)
 
     def first(self) -> Screen:
         """Return the first stage alone."""
@@ -132,18 +136,18 @@ class ReadingSource(ScreenSource):
         except ValueError:
             fields = {}
         known = fields if isinstance(fields, dict) else {}
-        promised = {each.policy_id: asdict(each) for each in self.screen().certificates}
-        heads = [
-            {key: value for key, value in head.items() if key != "certificate"}
-            | (
-                {"certificate": promised[name]}
-                if (name := head.get("policy_id")) in promised
-                else {}
-            )
-            for head in known.get("heads", [])
-        ]
-        both = {"screen_version": self.version, "heads": heads}
-        return json.dumps(known | both, ensure_ascii=False)
+        return json.dumps(with_promises(known, self.screen()), ensure_ascii=False)
+
+
+def with_promises(card: Mapping[str, Any], screen: Screen) -> dict[str, Any]:
+    """Return a card with a screen's version, and what this screen promises of its heads."""
+    promised = {each.policy_id: asdict(each) for each in screen.certificates}
+    heads = [
+        {key: value for key, value in head.items() if key != "certificate"}
+        | ({"certificate": promised[name]} if (name := head.get("policy_id")) in promised else {})
+        for head in card.get("heads", [])
+    ]
+    return dict(card) | {"screen_version": screen.version, "heads": heads}
 
 
 def _of_others(promises: Iterable[_Promise], reader: Reader) -> Iterator[_Promise]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from weir.policies import storage
 from weir.transforms.screen.model import MODEL_FILE, STARTER, Screen, ScreenSource
-from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource
+from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource, with_promises
 
 _BASE = "taught_from"  # on the card: the version of the screen that it all began with
 
@@ -72,7 +72,7 @@ class TaughtFolder:
 
     def replace_live(self, screen: Screen) -> None:
         """Let another screen decide, and nothing be in shadow."""
-        card = _told(self.live()) | {"screen_version": screen.version}
+        card = with_promises(_told(self.live()), screen)
         for path in (self.shadow_path, self.path):
             _save(screen, path, card)
 

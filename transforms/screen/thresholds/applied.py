@@ -132,8 +132,10 @@ class Applied:
         self._seen = np.array(
             [[p not in seen or name in seen[p] for p in screen.policy_ids] for name in GROUPS]
         )
-        certified = [(c := screen.certificate(p)) and c.certified for p in screen.policy_ids]
-        self._certified = self._seen & np.array([bool(each) for each in certified])
+        found = [screen.certificate(policy_id) for policy_id in screen.policy_ids]
+        certified = np.array([bool(each and each.certified) for each in found])
+        # What clears nothing keeps its promise in any language.
+        self._certified = certified & (self._seen | (screen.thresholds == 0))
         self._fixed, self._policy_ids = screen.thresholds, screen.policy_ids
         self._state: StreamThresholds | None = None
         if shares is not None:
