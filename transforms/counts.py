@@ -44,6 +44,9 @@ class Counts:
     violations: int = 0
     indeterminate: int = 0
     unreadable: int = 0  # of them, those whose answer is no verdict in the policy's form
+    reused: int = 0  # of the verdicts, those that near-copies took from another post
+    reuse_checks: int = 0  # of the verdicts, those on near-copies that were judged all the same
+    reuse_disagreements: int = 0  # of the checks, those with another verdict than would be taken
     deferred: int = 0
     dead_letters: int = 0
     dead_letters_decode: int = 0

@@ -26,6 +26,7 @@ VIEWS = (  # each after what it reads
     "daily_rates",
     "live_recall",
     "judge_cost",
+    "reuse_agreement",
     "screen_cost",
     "policy_changes",
     "run_diff",

@@ -169,6 +169,7 @@ class _Job:
                 cache_bytes=said.spending.cache_bytes,
                 budget=settings.budget,
                 shadow_budget=settings.shadow_budget,
+                reuse=settings.reuse,
             ),
             settings.decode,
         )

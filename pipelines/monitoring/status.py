@@ -23,7 +23,7 @@ _COUNTS = (
     *("messages", "lost_messages", "screenings", "escalations", "escalations_sent", "audits"),
     *("verdicts", "violations", "indeterminate", "deferred", "dead_letters", "flagged_messages"),
     *("provisional_flags", "confirmations", "withdrawals"),
-    *("judge_requests", "judge_cache_hits"),
+    *("judge_requests", "judge_cache_hits", "reused", "reuse_checks", "reuse_disagreements"),
 )
 
 

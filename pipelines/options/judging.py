@@ -6,9 +6,14 @@ from typing import Literal
 
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.concern import Concern
-from weir.pipelines.options.option import Allowed, Option, above, at_least, between, option
+from weir.pipelines.options.option import Allowed, Option, above, at_least, between, option, share
 
 _MOST_MB = 1 << 20
+_MEGABYTES = Allowed(
+    "give megabytes, or 0 for none",
+    lambda size: 0 <= size < _MOST_MB,
+    {"minimum": 0, "exclusiveMaximum": _MOST_MB},
+)
 
 
 @dataclass(frozen=True)
@@ -153,13 +158,30 @@ class SpendingOptions(
 
     cache_mb: float = option(
         64.0,
-        Allowed(
-            "give megabytes, or 0 for none",
-            lambda size: 0 <= size < _MOST_MB,
-            {"minimum": 0, "exclusiveMaximum": _MOST_MB},
-        ),
+        _MEGABYTES,
         metavar="MB",
         help="memory for verdicts on equal posts, in each worker process; 0 turns it off",
+    )
+    judge_reuse_mb: float = option(
+        0.0,
+        _MEGABYTES,
+        metavar="MB",
+        help="memory for judged posts whose verdict near-copies take, in each worker process; "
+        "0 has every near-copy judged",
+    )
+    judge_reuse_check: float = option(
+        0.05, share(), metavar="S", help="of such near-copies, judged all the same as a check"
+    )
+    judge_reuse_agreement: float = option(
+        0.9,
+        Allowed(
+            "give a share from 0.5 on, below 1",
+            lambda share: 0.5 <= share < 1,
+            {"minimum": 0.5, "exclusiveMaximum": 1},
+        ),
+        metavar="S",
+        help="of the checks of a policy that must agree: near-copies take verdicts once more is "
+        "shown, and are all judged where less is",
     )
     budget_requests_per_second: float | None = option(
         None, above(0, "requests"), metavar="N", default_said="no limit"

@@ -10,6 +10,7 @@ from apache_beam.transforms.resources import parse_resource_hints
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.beam import options_of, require_known
 from weir.pipelines.options.job import JobOptions
+from weir.pipelines.options.judging import SpendingOptions
 from weir.pipelines.runners import (
     restores,
     runs_in_process,
@@ -33,6 +34,7 @@ from weir.policies.policy import PolicyError, PolicySet
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.judge.budget import Budget
 from weir.transforms.judge.engine import Engine
+from weir.transforms.judge.reuse import ReuseSettings
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Stop
 from weir.transforms.records import Mode
@@ -77,6 +79,7 @@ class ModerationSettings:
     shadow_budget: Budget
     bigquery: BigQuerySettings
     redaction: Redaction
+    reuse: ReuseSettings | None = None
     edits: Edits = field(default_factory=Edits)
     shares: StreamShares | None = None  # of the stream, that heads are open for
     salt: str = field(default="", repr=False)  # of what is drawn at random
@@ -187,6 +190,7 @@ class ModerationSettings:
             shadow_budget=Budget(
                 spending.shadow_budget_requests_per_second, share=spending.shadow_budget_share
             ),
+            reuse=_reuse(spending),
             bigquery=bigquery,
             redaction=redaction(said.storing),
             edits=Edits.of(
@@ -212,6 +216,13 @@ def _deciders(said: JobOptions) -> tuple[PolicySet, ScreenSource, ScreenSource |
     if ignored and screen.path != STARTER:
         _LOG.warning("%s", ignored)
     return policies, screen, shadow_screen
+
+
+def _reuse(spending: SpendingOptions) -> ReuseSettings | None:
+    if not spending.judge_reuse_mb:
+        return None
+    size = int(spending.judge_reuse_mb * (1 << 20))
+    return ReuseSettings(size, spending.judge_reuse_check, spending.judge_reuse_agreement)
 
 
 def _stop(text: str) -> Stop:

@@ -17,7 +17,10 @@ from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import query
 
 # What the first version did not have.
-_NEWER = ("mode STRING OPTIONS (description = 'Mode", "shadow_policies", "record", "author_id")
+_NEWER = (
+    "mode STRING OPTIONS (description = 'Mode",
+    *("shadow_policies", "record", "author_id", "reused_from", "checked_"),
+)
 _OLD_TABLES = ("screenings", "verdicts", "deferrals", "dead_letters")
 
 

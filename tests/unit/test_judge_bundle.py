@@ -11,8 +11,10 @@ from tests.unit.judging.cases import POLICY, escalations
 from weir.policies.policy import Status
 from weir.transforms.judge.budget import Budget
 from weir.transforms.judge.bundle import Bundle, Escalated
-from weir.transforms.judge.rows import Deferred, Judged, Row
+from weir.transforms.judge.reuse import ReuseSettings
+from weir.transforms.judge.rows import Deferred, Judged, Provenance, Row
 from weir.transforms.judge.shared import Engines
+from weir.transforms.records import Mode
 
 TEXTS = st.sampled_from(["safe", "violates", "prose", "cut", "fail", "crash", "drop", "refuse"])
 ROUTES = st.sampled_from(["escalate", "audit", "forced", "deferred"])
@@ -20,11 +22,16 @@ BATCHES = st.lists(st.lists(st.tuples(TEXTS, ROUTES), max_size=12), max_size=5)
 BUDGETS = st.sampled_from([None, 0.0, 0.3, 0.9])
 
 
+PROVENANCE = Provenance("r", "c", Mode.ENFORCE, "scripted", "scripted-1")
+
+
 def ended(batches, cache_bytes, share, third=POLICY, shadow_share=None):
     """Return what became of the batches; every third row is judged under another policy."""
     budgets = Budget(share=share), Budget(share=shadow_share)
-    shared = Engines().acquire("k", ScriptedEngine, 4, cache_bytes, *budgets)
-    bundle, results = Bundle(shared, timeout_seconds=20), []
+    # Half of what is alike is checked, and the rest is trusted once a few checks agreed.
+    reuse = ReuseSettings(1 << 20, check_share=0.5, agreement=0.5)
+    shared = Engines().acquire("k", ScriptedEngine, 4, cache_bytes, *budgets, reuse)
+    bundle, results = Bundle(shared, 20, PROVENANCE), []
     for batch in batches:
         if batch.num_rows:
             rows = [

@@ -48,7 +48,8 @@ def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
     """Count verdicts by outcome and policy, and the tokens and milliseconds that they took.
 
     ``latency_ms`` and ``queue_ms`` of the judge are those of requests: a verdict from the cache
-    has none. The latency by route is from the post's Kafka timestamp up to ``now_us``.
+    or of a near-copy has none. The latency by route is from the post's Kafka timestamp up to
+    ``now_us``.
     """
     outcomes = Counter(each.verdict.outcome for each in judged)
     counter("verdicts").inc(len(judged))
@@ -60,7 +61,12 @@ def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
         policy_counter(policy_id, str(outcome)).inc(count)
     asked = [each for each in judged if not each.cached]
     judge_counter("requests").inc(len(asked))
-    judge_counter("cache_hits").inc(len(judged) - len(asked))
+    reused = sum(each.reused_from is not None for each in judged)
+    judge_counter("cache_hits").inc(len(judged) - len(asked) - reused)
+    counter("reused").inc(reused)
+    checks = [each.verdict.outcome == each.checks.outcome for each in judged if each.checks]
+    counter("reuse_checks").inc(len(checks))
+    counter("reuse_disagreements").inc(checks.count(False))
     for name in _TOKENS:
         judge_counter(name).inc(sum(getattr(each.completion, name) or 0 for each in asked))
     judge_counter("tokens_policy_cached").inc(
@@ -85,9 +91,11 @@ def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
 def gauge_judge(shared: SharedEngine) -> None:
     """Say how many requests are at the engine, and how much of the budget is used up, in percent.
 
-    Both are of the process.
+    Both are of the process, as is how many kinds of verdict near-copies are trusted with.
     """
     judge_gauge("in_flight").set(shared.in_flight)
+    if shared.reuse is not None:
+        judge_gauge("reuse_trusted").set(shared.reuse.trusted)
     budgets = {
         "budget_used_percent": shared.allowance,
         "shadow_budget_used_percent": shared.shadow_allowance,

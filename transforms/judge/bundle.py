@@ -3,6 +3,9 @@
 Of equal posts in a bundle one is asked about, and the others wait for its answer. A long post is
 asked about window by window, until one violates. Policies in
 shadow are judged within a budget of their own, so that they take nothing from those that count.
+
+A near-copy of a judged post may take its verdict (see ``reuse``); those of posts that are being
+judged do not wait for them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +21,9 @@ from weir.transforms.judge.engine import Completion, Request
 from weir.transforms.judge.harmony.windows import windows
 from weir.transforms.judge.in_flight import Failed, InFlight, Result
 from weir.transforms.judge.long_posts import Read, read
-from weir.transforms.judge.rows import Dead, Deferred, Judged, Row
+from weir.transforms.judge.near_copies import Post, Source
+from weir.transforms.judge.reuse import NearCopy
+from weir.transforms.judge.rows import Dead, Deferred, Judged, Provenance, Row, judged_id
 from weir.transforms.judge.shared import SharedEngine
 from weir.transforms.judge.verdict import Verdict, parse
 from weir.transforms.records import Outcome, Route
@@ -45,6 +50,8 @@ class _Asked:
     unread: tuple[str, ...] = ()  # windows of a long post, that asked about first; none yet: ()
     tokens_cut: int = 0  # of the post, that are in no window
     read: Read | None = None  # what was said of the windows before
+    near: Post | None = None  # None where near-copies have no say
+    checks: Source | None = None  # whose verdict it would have taken
 
     @property
     def equals(self) -> tuple[bytes, str] | None:
@@ -63,8 +70,13 @@ class _Lane:
 class Bundle:
     """Takes escalations and gives each back once: judged, dead or deferred. Of one thread."""
 
-    def __init__(self, shared: SharedEngine, timeout_seconds: float) -> None:
+    def __init__(
+        self, shared: SharedEngine, timeout_seconds: float, provenance: Provenance | None = None
+    ) -> None:
         self._cache = shared.cache
+        # A near-copy's row names the decision that its verdict is from, and provenance is in that.
+        self._provenance = provenance
+        self._reuse = None if provenance is None else shared.reuse
         self._live, self._shadow = _Lane(shared.allowance), _Lane(shared.shadow_allowance)
         self._in_flight: InFlight[_Asked] = InFlight(shared, timeout_seconds)
         self._equal: dict[tuple[bytes, str], list[_Asked]] = {}  # to one that is asked about
@@ -73,15 +85,23 @@ class Bundle:
     def take(self, batch: pa.RecordBatch, escalated: Sequence[Escalated]) -> Iterator[Ended]:
         """Start on rows of the batch, and yield what has ended meanwhile."""
         posts = fingerprints(batch["text"]) if self._cache.on else None
+        near = self._reuse.posts(batch) if self._reuse is not None else [None] * batch.num_rows
         routes = batch["route"]
         for each in escalated:
             number = each.row.number
             audit = routes[number].as_py() == Route.AUDIT
-            asked = _Asked(each, None if audit or posts is None else posts[number])
-            known = self._cache.get(asked.post, each.policy.version) if asked.post else None
+            post = None if audit or posts is None else posts[number]
+            asked = _Asked(each, post, near=near[number])
+            known = self._cache.get(post, each.policy.version) if post else None
             if known is not None:
                 yield _copy(asked, known, parse(known, each.policy))
-            elif not self._waits_for_equal(asked):
+                continue
+            nearly = self._near_copy(asked)
+            if nearly is not None and not nearly.check:
+                yield _reused(asked, nearly.source)
+                continue
+            asked = replace(asked, checks=nearly.source if nearly is not None else None)
+            if not self._waits_for_equal(asked):
                 self._wait([asked])
         for lane in (self._live, self._shadow):
             if not lane.allowance.limited or len(lane.waiting) >= _WEIGHED_ROWS:
@@ -100,6 +120,12 @@ class Bundle:
     def abandon(self) -> None:
         """Give up what is outstanding: the bundle failed and will be tried again."""
         self._in_flight.abandon()
+
+    def _near_copy(self, asked: _Asked) -> NearCopy | None:
+        if self._reuse is None or asked.near is None:
+            return None
+        escalated = asked.escalated
+        return self._reuse.find(asked.near, escalated.policy.version, _lot(escalated.row))
 
     def _waits_for_equal(self, asked: _Asked) -> bool:
         if asked.equals is None:
@@ -163,15 +189,35 @@ class Bundle:
             self._wait([replace(asked, unread=asked.unread[1:], read=said)])
             return
         equals = self._equals_of(asked)
-        yield Judged(row, policy, said.completion, verdict, said.latency_ms, kept=asked.kept)
+        self._check(asked, verdict)
+        yield Judged(
+            row,
+            policy,
+            said.completion,
+            verdict,
+            said.latency_ms,
+            kept=asked.kept,
+            near=asked.checks,
+        )
         if verdict.outcome == Outcome.INDETERMINATE:
             self._wait(equals)
             return
+        violates = verdict.outcome == Outcome.VIOLATES
         if asked.post is not None:
-            violates = verdict.outcome == Outcome.VIOLATES
             self._cache.put(asked.post, policy.version, said.completion, violates=violates)
+        if self._reuse is not None and self._provenance is not None and asked.near is not None:
+            decision_id = judged_id(row, policy, self._provenance)
+            source = Source(decision_id, violates, asked.near, without_cost(said.completion))
+            self._reuse.put(source, policy.version)
         for equal in equals:
             yield _copy(equal, without_cost(said.completion), verdict)
+
+    def _check(self, asked: _Asked, verdict: Verdict) -> None:
+        """Compare a verdict with that of the source: one that is indeterminate does not agree."""
+        if self._reuse is not None and asked.checks is not None:
+            policy = asked.escalated.policy
+            agreed = verdict.outcome == asked.checks.outcome
+            self._reuse.record(asked.checks, policy.version, policy.policy_id, agreed=agreed)
 
     def _equals_of(self, asked: _Asked) -> list[_Asked]:
         return [] if asked.equals is None else self._equal.pop(asked.equals, [])
@@ -180,6 +226,12 @@ class Bundle:
 def _copy(asked: _Asked, completion: Completion, verdict: Verdict) -> Judged:
     escalated = asked.escalated
     return Judged(escalated.row, escalated.policy, completion, verdict, 0.0, cached=True)
+
+
+def _reused(asked: _Asked, source: Source) -> Judged:
+    policy = asked.escalated.policy
+    copy = _copy(asked, source.completion, parse(source.completion, policy))
+    return replace(copy, near=source)
 
 
 def _text(asked: _Asked) -> str:
@@ -197,11 +249,15 @@ def _route(row: Row) -> Route:
     return Route(row.batch["route"][row.number].as_py())
 
 
-def _candidate(row: Row) -> Candidate:
-    # The lot is drawn by position and policy: the same when a bundle is retried.
+def _lot(row: Row) -> bytes:
+    """Return what is drawn by: position and policy, the same when a bundle is retried."""
     names = ("topic", "partition", "offset", "policy_id")
     lot = "\x00".join(str(row.batch[name][row.number]) for name in names)
-    draw = xxhash.xxh3_64_intdigest(lot.encode("utf-8", "surrogatepass"), _LOTS)
+    return lot.encode("utf-8", "surrogatepass")
+
+
+def _candidate(row: Row) -> Candidate:
+    draw = xxhash.xxh3_64_intdigest(_lot(row), _LOTS)
     return Candidate(_route(row), row.batch["score"][row.number].as_py(), draw)
 
 

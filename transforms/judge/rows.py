@@ -13,6 +13,7 @@ from weir.transforms.decode import DecodeSettings, attributes
 from weir.transforms.identity import decision_ids
 from weir.transforms.judge.engine import Completion
 from weir.transforms.judge.in_flight import Failed
+from weir.transforms.judge.near_copies import Source
 from weir.transforms.judge.verdict import Verdict
 from weir.transforms.records import (
     DEFERRED,
@@ -45,6 +46,18 @@ class Judged:
     latency_ms: float
     cached: bool = False
     kept: float = 1.0  # what the budget left of its chance to be judged
+    # What it nearly copies: the source of a cached verdict, else what the verdict is a check of.
+    near: Source | None = None
+
+    @property
+    def reused_from(self) -> Source | None:
+        """Return the source whose verdict this is."""
+        return self.near if self.cached else None
+
+    @property
+    def checks(self) -> Source | None:
+        """Return the source whose verdict it would have taken, had it not been judged."""
+        return None if self.cached else self.near
 
 
 @dataclass(frozen=True)
@@ -91,16 +104,7 @@ def verdict_batch(
     completions = [each.completion for each in judged]
     count = len(judged)
     decided: dict[str, Any] = {
-        # A provisional flag has gone out under its id: the verdict on it bears the same one,
-        # whichever version of the policy judged.
-        "decision_id": [
-            given or made
-            for given, made in zip(
-                _values(rows["provisional_id"]),
-                _decision_ids(rows, versions, Stage.JUDGE),
-                strict=True,
-            )
-        ],
+        "decision_id": _verdict_ids(rows, versions),
         "mode": [
             mode_of(policy, Mode(mode))
             for policy, mode in zip(policies, _values(rows["mode"]), strict=True)
@@ -132,8 +136,16 @@ def verdict_batch(
         "inclusion_probability": pc.multiply(
             rows["inclusion_probability"], pa.array([each.kept for each in judged])
         ),
+        "reused_from": [each.reused_from and each.reused_from.decision_id for each in judged],
+        "checked_against": [each.checks and each.checks.decision_id for each in judged],
+        "checked_verdict": [each.checks and each.checks.outcome for each in judged],
     }
     return _with(rows, decided, VIOLATION)
+
+
+def judged_id(row: Row, policy: Policy, provenance: Provenance) -> str:
+    """Return the decision id that the row's verdict under this policy has."""
+    return _verdict_ids(_taken([row], provenance), [policy.version])[0]
 
 
 def verdicts_of(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -243,6 +255,13 @@ def _groups(rows: pa.RecordBatch, versions: Sequence[str]) -> dict[_Group, list[
     for number, key in enumerate(of):
         groups.setdefault(_Group(*key), []).append(number)
     return groups
+
+
+def _verdict_ids(rows: pa.RecordBatch, versions: Sequence[str]) -> list[str]:
+    # A provisional flag has gone out under its id: the verdict on it bears the same one, whichever
+    # version of the policy judged.
+    made = _decision_ids(rows, versions, Stage.JUDGE)
+    return [given or own for given, own in zip(_values(rows["provisional_id"]), made, strict=True)]
 
 
 def _decision_ids(rows: pa.RecordBatch, versions: Sequence[str], stage: str) -> list[str]:

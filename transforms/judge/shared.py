@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from weir.transforms.judge.budget import UNLIMITED, Allowance, Budget
 from weir.transforms.judge.cache import VerdictCache
 from weir.transforms.judge.engine import Engine
+from weir.transforms.judge.reuse import Reuse, ReuseSettings
 from weir.transforms.judge.unreadable import Unreadable
 
 
@@ -53,6 +54,7 @@ class SharedEngine:
     allowance: Allowance
     shadow_allowance: Allowance = field(default_factory=lambda: Allowance(UNLIMITED))
     unreadable: Unreadable = field(default_factory=Unreadable)
+    reuse: Reuse | None = None  # None where near-copies are judged
     users: int = 0
 
     @property
@@ -76,6 +78,7 @@ class Engines:
         cache_bytes: int = 0,
         budget: Budget = UNLIMITED,
         shadow_budget: Budget = UNLIMITED,
+        reuse: ReuseSettings | None = None,
     ) -> SharedEngine:
         """Return the engine of that key, started if it is not there yet."""
         with self._lock:
@@ -91,6 +94,7 @@ class Engines:
                     VerdictCache(cache_bytes, engine.model),
                     Allowance(budget),
                     Allowance(shadow_budget),
+                    reuse=Reuse(reuse) if reuse else None,
                 )
                 self._shared[key] = shared
             shared.users += 1

@@ -26,6 +26,7 @@ from weir.transforms.judge.bundle import Bundle, Ended, Escalated
 from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.in_flight import Failed
 from weir.transforms.judge.known import KnownPolicies
+from weir.transforms.judge.reuse import ReuseSettings
 from weir.transforms.judge.rows import (
     Dead,
     Deferred,
@@ -62,6 +63,7 @@ class JudgeSettings:
     cache_bytes: int = 0  # of verdicts kept for equal posts, of all bundles of a process
     budget: Budget = UNLIMITED  # of a process
     shadow_budget: Budget = UNLIMITED  # of a process, for policies in shadow alone
+    reuse: ReuseSettings | None = None  # of verdicts by near-copies; None: they are judged
 
     def __post_init__(self) -> None:
         if self.max_in_flight < 1:
@@ -128,6 +130,7 @@ class _Judge(beam.DoFn):
             self._settings.cache_bytes,
             self._settings.budget,
             self._settings.shadow_budget,
+            self._settings.reuse,
         )
         self._provenance = Provenance(
             self._settings.run,
@@ -141,7 +144,7 @@ class _Judge(beam.DoFn):
     def start_bundle(self) -> None:
         if self._bundle is not None:
             self._bundle.abandon()
-        self._bundle = Bundle(self._shared, self._settings.timeout_seconds)
+        self._bundle = Bundle(self._shared, self._settings.timeout_seconds, self._provenance)
         self._ended: list[Ended] = []
         self._timestamp: Any = None
 

@@ -37,9 +37,12 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   tokens_cut INT64 OPTIONS (description = 'Tokens left out of the middle of a long post; 0 where it was read whole'),
   queue_ms FLOAT64 OPTIONS (description = 'Of the latency, until the engine began'),
   latency_ms FLOAT64 OPTIONS (description = 'From submission to the answer; 0 where cached'),
-  cached BOOL NOT NULL OPTIONS (description = 'Taken from an earlier verdict on the same text'),
+  cached BOOL NOT NULL OPTIONS (description = 'Taken from an earlier verdict on the same text, or on a near-copy of it: see reused_from'),
   author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author-field is given'),
-  tokens_policy INT64 OPTIONS (description = 'Of tokens_in, those before the post: the policy, which the prefix cache can hold')
+  tokens_policy INT64 OPTIONS (description = 'Of tokens_in, those before the post: the policy, which the prefix cache can hold'),
+  reused_from STRING OPTIONS (description = 'Of a near-copy: the decision on another text whose verdict it took; null otherwise'),
+  checked_against STRING OPTIONS (description = 'Of a near-copy that was judged all the same: the decision whose verdict it would have taken'),
+  checked_verdict STRING OPTIONS (description = 'Of such a near-copy: the verdict of that decision, violates or safe')
 )
 PARTITION BY DATE(created_at)
 CLUSTER BY run, policy_id, verdict

@@ -1,7 +1,8 @@
 -- What does judging cost, by run, mode, day, policy, version, engine, model and effort?
 --
 -- A verdict counts once, however often it was delivered; what a repeated bundle computed twice is in
--- the metrics of the job. from_cache are answers taken from an equal post, which cost nothing;
+-- the metrics of the job. from_cache are answers taken from an equal post, reused those from one
+-- that was nearly equal; both cost nothing;
 -- tokens_computed are what the engine worked for: prompt tokens that its prefix cache did not hold,
 -- and generated ones; policy_cache_share is how much of the policy it held, whatever the posts. Sums are null where the engine does not count tokens. day is that of the post.
 CREATE OR REPLACE VIEW `{dataset}.judge_cost` AS
@@ -23,7 +24,8 @@ SELECT
   model,
   effort,
   COUNT(*) AS verdicts,
-  SUM(IF(cached, 1, 0)) AS from_cache,
+  SUM(IF(cached AND reused_from IS NULL, 1, 0)) AS from_cache,
+  SUM(IF(reused_from IS NOT NULL, 1, 0)) AS reused,
   SUM(IF(cached, 0, 1)) AS asked,
   SUM(IF(verdict = 'violates', 1, 0)) AS violating,
   SUM(IF(verdict = 'indeterminate', 1, 0)) AS indeterminate,

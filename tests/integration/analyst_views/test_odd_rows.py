@@ -98,3 +98,22 @@ def test_screen_cost_has_what_each_language_asks_and_finds(bigquery):
         "en": (0, 1),
         "de": (2, pytest.approx(1 / 3)),
     }
+
+
+def test_what_near_copies_took_and_whether_the_judge_agrees_is_told_by_the_verdict_taken(bigquery):
+    run = f"run-{uuid.uuid4().hex[:8]}"
+    taken = [verdict(run, n, "spam", "violates", cached=True, reused_from="d") for n in range(4)]
+    outcomes = ["violates"] * 8 + ["safe", "indeterminate"]
+    against = {"checked_against": "d", "checked_verdict": "violates"}
+    checks = [verdict(run, 10 + n, "spam", said, **against) for n, said in enumerate(outcomes)]
+    equal = verdict(run, 30, "spam", "violates", cached=True)
+    put(bigquery, "verdicts", [*taken, *checks, equal, taken[0], checks[0]])
+    (row,) = rows_of(bigquery, "reuse_agreement", run)
+    told = ("taken", "reused", "checks", "agreed", "indeterminate", "agreement")
+    assert tuple(row[name] for name in told) == ("violates", 4, 10, 8, 1, 0.8)
+    # The score interval of 8 in 10, as tables have it.
+    assert (row["agreement_low"], row["agreement_high"]) == pytest.approx(
+        (0.4902, 0.9433), abs=1e-4
+    )
+    (cost,) = rows_of(bigquery, "judge_cost", run)
+    assert (cost["asked"], cost["from_cache"], cost["reused"]) == (10, 1, 4)

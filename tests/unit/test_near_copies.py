@@ -1,0 +1,210 @@
+"""Near-copies: which posts may take the verdict of another, and which never."""
+
+import re
+import tracemalloc
+from threading import Thread
+
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from weir.transforms.judge.engine import Completion
+from weir.transforms.judge.near_copies import (
+    ADDED_WORDS,
+    FEWEST_WORDS,
+    LONG_WORDS,
+    NearCopies,
+    Post,
+    Source,
+    sketches,
+)
+
+ADVERT = "Dear customer, our shop sells the very best watches at half price until Sunday"
+LONG = " ".join(f"word{n}" for n in range(LONG_WORDS + 10))
+COMPLETION = Completion('{"violation": 1}', reasoning="It sells.", probability=0.9)
+
+
+def post(text, score: float | None = 0.5, screen="s"):
+    return Post(sketches(pa.array([text]))[0], screen, score)
+
+
+def kept(text, *, violates, score: float | None = 0.5, max_bytes=1 << 20):
+    copies = NearCopies(max_bytes)
+    copies.put(Source("d", violates, post(text, score), COMPLETION), "q")
+    return copies
+
+
+def takes(source, copy, *, violates=True, score: float | None = 0.5, source_score=0.5, screen="s"):
+    copies = kept(source, violates=violates, score=source_score)
+    return copies.find(post(copy, score, screen), "q") is not None
+
+
+@pytest.mark.parametrize("violates", [True, False])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Your order 10023455 has left us", "Your order 99871234 has left us"),
+        ("It ran at 2026-03-04 12:30:01.", "It ran at 2025-11-28 07:01:59."),
+        ("Call 555-0100-22", "Call 555-0199-71"),
+    ],
+)
+def test_a_copy_with_other_long_numbers_takes_any_verdict(one, other, violates):
+    assert takes(one, other, violates=violates, score=None)
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "She is 12 years old",
+        "She is 21 years old!",
+        "she is 21 years old",
+        "She is 21  years old",
+        "She is 21 years\nold",
+        "She is 21 years old 14881",
+        "She is \u200b21 years old",
+    ],
+)
+def test_what_differs_by_more_than_long_numbers_is_never_cleared_by_its_likeness(copy):
+    assert not takes("She is 21 years old", copy, violates=False)
+
+
+WORDS = st.sampled_from(["buy", "sell", "not", "the", "Pills", "7", "42", "12345", "998877", "x1"])
+TEXTS = st.lists(WORDS, min_size=1, max_size=14).map(" ".join)
+
+
+def masked(text):
+    return re.sub(r"\b\d{5,}\b", "#", text)
+
+
+@given(TEXTS, TEXTS)
+def test_a_safe_verdict_goes_to_texts_that_are_equal_but_for_long_numbers(source, copy):
+    assert takes(source, copy, violates=False) == (masked(source) == masked(copy))
+
+
+@given(st.text(min_size=1, max_size=40), st.integers(0, len(LONG)))
+def test_whatever_is_put_into_a_safe_text_has_to_be_judged(hidden, at):
+    assert not takes(LONG, LONG[:at] + hidden + LONG[at:], violates=False)
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        ADVERT.upper(),
+        f"Hi! {ADVERT} xkqzt",
+        ADVERT.replace("customer", "Maria"),
+        ADVERT.replace("watches", "wathces"),
+        ADVERT.replace("best", "b\u0435st"),
+    ],
+)
+def test_a_copy_of_what_violates_with_a_word_changed_or_a_few_added_takes_its_verdict(copy):
+    assert takes(ADVERT, copy)
+
+
+@pytest.mark.parametrize(
+    ("source", "copy"),
+    [
+        (ADVERT, ADVERT.replace("very best", "worst")),
+        (ADVERT, f"{ADVERT} and that is what they wrote to me"),
+        (f"{LONG} scum", LONG),
+        (LONG, LONG.replace("word7 ", "")),
+        ("you stupid cow", "you stupid cow really"),
+    ],
+    ids=["two gone", "many added", "one of many gone", "one of many gone inside", "short"],
+)
+def test_a_copy_that_may_lack_what_violates_or_say_more_is_judged(source, copy):
+    assert not takes(source, copy)
+
+
+@given(TEXTS, TEXTS)
+def test_a_copy_of_what_violates_lacks_one_word_at_most_and_adds_few(source, copy):
+    assume(masked(source) != masked(copy))
+    one, other = (set(masked(text).lower().replace("#", "").split()) for text in (source, copy))
+    if takes(source, copy):
+        assert len(one - other) <= 1
+        assert len(other - one) <= ADDED_WORDS
+        assert len(one) >= FEWEST_WORDS
+
+
+@pytest.mark.parametrize(
+    ("of_copy", "of_source", "taken"),
+    [(0.5, 0.5, True), (0.9, 0.5, True), (0.4, 0.5, False), (None, 0.5, False), (0.5, None, False)],
+)
+def test_a_copy_that_the_screen_scores_lower_or_not_at_all_is_judged(of_copy, of_source, taken):
+    assert takes(ADVERT, f"{ADVERT} now", score=of_copy, source_score=of_source) == taken
+
+
+def test_scores_of_two_screens_are_not_compared():
+    assert not takes(ADVERT, f"{ADVERT} now", screen="another")
+
+
+@pytest.mark.parametrize("copy", [ADVERT, f"{ADVERT} now"])
+def test_a_verdict_answers_no_other_question(copy):
+    assert kept(ADVERT, violates=True).find(post(copy), "another policy") is None
+
+
+def test_the_newest_of_posts_alike_is_the_source():
+    copies = kept("Order 1234567", violates=True)
+    copies.put(Source("e", False, post("Order 7654321"), COMPLETION), "q")
+    found = copies.find(post("Order 1111111"), "q")
+    assert found is not None
+    assert found.decision_id == "e"
+    assert len(copies) == 1
+
+
+def test_what_was_not_used_for_longest_goes_first_and_is_found_by_nothing_any_more():
+    texts = [f"{ADVERT} {name}" for name in ("ann", "bea", "cid")]
+    copies = NearCopies(15_000)
+    for text in texts[:2]:
+        copies.put(Source(text, True, post(text), COMPLETION), "q")
+    assert copies.find(post(texts[0]), "q") is not None
+    for name in ("one", "two"):
+        text = f"{name} {LONG}"
+        copies.put(Source(text, True, post(text), COMPLETION), "q")
+    kept_now = [copies.find(post(text, None), "q") for text in texts[:2]]
+    assert [each is not None for each in kept_now] == [True, False]
+    nothing = NearCopies(10)
+    nothing.put(Source("d", True, post(ADVERT), COMPLETION), "q")
+    assert len(nothing) == 0
+
+
+@pytest.mark.parametrize("violates", [True, False])
+def test_sources_take_no_more_memory_than_they_are_given(violates):
+    copies = NearCopies(1 << 20)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(1000):
+        said = Completion(f"final {number}", reasoning=f"{number} " * 50)
+        each = post(f"{number} {ADVERT} {number * 7} a{number}b", number / 1000)
+        copies.put(Source(f"decision {number}" * 4, violates, each, said), "v" * 64)
+    taken = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert len(copies) < 1000
+    assert taken < 1 << 20
+
+
+def test_threads_may_use_the_same_sources():
+    copies = NearCopies(20_000)
+
+    def use(thread):
+        for number in range(40):
+            text = f"{ADVERT} of {thread} {number}"
+            copies.put(Source("d", True, post(text), COMPLETION), "q")
+            copies.find(post(text), "q")
+
+    threads = [Thread(target=use, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 0 < len(copies) < 8
+
+
+def test_a_post_has_one_sketch_alone_and_among_others():
+    texts = ["", ADVERT, "x" * 20_000, f"{ADVERT} 1234567", "hé " * 30]
+    alone = [sketches(pa.array([text]))[0] for text in texts]
+    for one, other in zip(alone, sketches(pa.array(texts)), strict=True):
+        assert (one.alike, one.bands, one.grams.tolist()) == (
+            *(other.alike, other.bands, other.grams.tolist()),
+        )
+    assert sketches(pa.array([], pa.string())) == []

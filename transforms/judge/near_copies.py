@@ -1,0 +1,240 @@
+"""Judged posts, and which of them a near-copy may take its verdict from.
+
+Two posts are *alike up to long numbers* where they are equal to the last space once every number of
+five digits or more (dates, times, telephone and order numbers) is written as one sign. Such a copy
+may take any verdict: shorter numbers stay, for an age or a code of two digits can decide.
+
+A copy may differ by more only from a post that **violates**, for a word can make anything violate
+and no measure of likeness sees which: a harmless text with one sentence more is 95 % alike. Of the
+distinct words and pairs of words of either, in normal form, both have to have RESEMBLANCE; the copy
+lacks at most LOST_WORDS of the source's words, none where the source is long, and adds at most
+ADDED_WORDS; and the screen that scored both gives it no less, up to SCORE_DROP. The last two are
+because what made the source violate may be the one word that the copy lacks: whoever adds a slur to
+a popular text must not condemn the text. Without a score for the policy, copies are alike up to
+numbers or none.
+
+Candidates are found by MinHash (Broder, 1997) in bands; the resemblance is then counted exactly.
+"""
+
+import math
+import os
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+from rensa import RMinHash
+
+from weir.transforms.judge.engine import Completion
+from weir.transforms.records import Outcome
+from weir.transforms.text.characters import END
+from weir.transforms.text.normalise import fold_to_bytes, row_offsets
+from weir.transforms.text.words import words
+
+RESEMBLANCE = 0.7  # of two sets: the share of what is in either that is in both
+LOST_WORDS, ADDED_WORDS = 1, 3
+LONG_WORDS = 60  # distinct ones: a word of more weighs too little in the screen's score
+FEWEST_WORDS = 8  # of a source: in fewer, each is too much
+SCORE_DROP = 0.3  # in log-odds: a name or a typing error changes a score by less, usually
+
+_LONG_NUMBER = r"\b[0-9](?:[-:/.]?[0-9]){4,}\b"
+_MOST_BYTES = 16_384  # of a post; longer ones are alike up to numbers or not at all
+_BANDS, _HASHES = 16, 3  # found: .999 of the pairs at a resemblance of .7, .04 at .14
+_PAIR = np.uint32(1 << 31)  # tells the hash of two words from that of one
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_SEED = int.from_bytes(os.urandom(8), "big")  # who knows it can make two posts collide
+# What an entry takes beside its texts and n-grams: tracemalloc says so.
+_SAFE_BYTES, _VIOLATING_BYTES = 900, 4_200
+_CERTAIN = 1e-12  # a score closer to 0 or 1 says no more
+
+Grams = npt.NDArray[np.uint32]
+_NO_GRAMS: Grams = np.zeros(0, np.uint32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketch:
+    """A post as near-copies are told by: it means nothing in another process.
+
+    ``grams`` are the hashes of its words and pairs of words, ascending, so words first; ``bands``
+    are what posts that resemble it probably share one of, none where it is too short or too long.
+    """
+
+    alike: bytes  # the hash of the text, long numbers as one sign
+    grams: Grams
+    bands: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Post:
+    """A post under one policy: what it says, and what which screen made of it."""
+
+    sketch: Sketch
+    screen_version: str
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A decision of the judge's own, on a post; ``completion`` is as one that took nothing."""
+
+    decision_id: str
+    violates: bool
+    post: Post
+    completion: Completion
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return its verdict, which is never indeterminate."""
+        return Outcome.VIOLATES if self.violates else Outcome.SAFE
+
+
+def sketches(texts: pa.StringArray) -> list[Sketch]:
+    """Return the sketch of each post."""
+    masked = pc.replace_substring_regex(texts, _LONG_NUMBER, "#")
+    grams, ends = _grams(masked)
+    found = RMinHash.digest_matrix_from_flat_token_hashes(
+        grams.astype(np.uint64), ends, _BANDS * _HASHES, _SEED
+    )
+    minima = np.array(found.to_rows(), np.uint32).reshape(len(texts), _BANDS, _HASHES)
+    own = (grams[start:stop].copy() for start, stop in pairwise(ends.tolist()))
+    return [
+        Sketch(xxhash.xxh3_128_digest(text, _SEED), of, _bands(of, bands))
+        for text, of, bands in zip(masked.cast(pa.binary()).to_pylist(), own, minima, strict=True)
+    ]
+
+
+def _bands(grams: Grams, minima: npt.NDArray[np.uint32]) -> tuple[bytes, ...]:
+    if _words(grams) < FEWEST_WORDS:
+        return ()
+    return tuple(bytes([number]) + band.tobytes() for number, band in enumerate(minima))
+
+
+def _grams(texts: pa.StringArray) -> tuple[Grams, npt.NDArray[np.uint64]]:
+    """Return the distinct n-grams of each post, post after post, and where each begins and ends."""
+    column: Any = texts
+    short = pa.array(np.diff(row_offsets(texts)) <= _MOST_BYTES)
+    text = fold_to_bytes(pc.if_else(short, column, ""))
+    hashes, starts = words(text)
+    rows = np.searchsorted(np.flatnonzero(text == END), starts).astype(np.uint64) - np.uint64(1)
+    pairs = ((hashes[:-1] * _MIX) ^ hashes[1:]) * _MIX >> np.uint64(32)
+    pairs = pairs.astype(np.uint32) | _PAIR
+    together = rows[1:] == rows[:-1]
+    both = np.concatenate([hashes & ~_PAIR, pairs[together]])
+    keys = np.concatenate([rows, rows[:-1][together]]) << np.uint64(32) | both
+    keys = np.unique(keys)
+    ends = np.searchsorted(keys, np.arange(len(texts) + 1, dtype=np.uint64) << np.uint64(32))
+    return keys.astype(np.uint32), ends.astype(np.uint64)
+
+
+def _words(grams: Grams) -> int:
+    return int(np.searchsorted(grams, _PAIR))
+
+
+def resembles(copy: Sketch, source: Sketch) -> bool:
+    """Return whether a post differs from another by no more than a few words, most of them more."""
+    both = np.intersect1d(copy.grams, source.grams, assume_unique=True)
+    of_both, of_source, of_copy = (_words(grams) for grams in (both, source.grams, copy.grams))
+    may_lose = LOST_WORDS if of_source < LONG_WORDS else 0
+    return (
+        len(both) >= RESEMBLANCE * (len(copy.grams) + len(source.grams) - len(both))
+        and of_source - of_both <= may_lose
+        and of_copy - of_both <= ADDED_WORDS
+    )
+
+
+def scored_alike(copy: Post, source: Post) -> bool:
+    """Return whether one screen scored both, and the copy about as high or higher."""
+    if copy.score is None or source.score is None or copy.screen_version != source.screen_version:
+        return False
+    return _log_odds(copy.score) >= _log_odds(source.score) - SCORE_DROP
+
+
+def _log_odds(score: float) -> float:
+    inside = min(max(score, _CERTAIN), 1 - _CERTAIN)
+    return math.log(inside / (1 - inside))
+
+
+class NearCopies:
+    """The most recently used sources, in at most ``max_bytes`` of memory; for many threads.
+
+    Sources are kept by the question that they answer, and found under no other.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._sources: OrderedDict[tuple[str, bytes], Source] = OrderedDict()
+        self._in_band: dict[tuple[str, bytes], tuple[str, bytes]] = {}
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def find(self, post: Post, question: str) -> Source | None:
+        """Return what the post may take its verdict from; None where it has to be judged."""
+        with self._lock:
+            key = question, post.sketch.alike
+            if key not in self._sources:
+                near = {self._in_band.get((question, band)): None for band in post.sketch.bands}
+                keys = [of for of in near if of is not None]
+                key = next((k for k in keys if _may_take(post, self._sources[k])), key)
+            source = self._sources.get(key)
+            if source is not None:
+                self._sources.move_to_end(key)
+            return source
+
+    def put(self, source: Source, question: str) -> None:
+        """Keep a source, the newest of those alike, and let go of what was not used for longest."""
+        if not source.violates:  # nothing looks for it by what it resembles
+            bare = Sketch(source.post.sketch.alike, _NO_GRAMS, ())
+            source = replace(source, post=replace(source.post, sketch=bare))
+        size = _size(source)
+        if size > self._max_bytes:
+            return
+        key = question, source.post.sketch.alike
+        with self._lock:
+            self._forget(key)
+            self._sources[key] = source
+            self._bytes += size
+            for place in _places(source, question):
+                self._in_band[place] = key
+            while self._bytes > self._max_bytes:
+                self._forget(next(iter(self._sources)))
+
+    def _forget(self, key: tuple[str, bytes]) -> None:
+        source = self._sources.pop(key, None)
+        if source is None:
+            return
+        self._bytes -= _size(source)
+        for place in _places(source, key[0]):
+            if self._in_band.get(place) == key:
+                del self._in_band[place]
+
+
+def _places(source: Source, question: str) -> Iterator[tuple[str, bytes]]:
+    """Yield where a source is looked for by posts that resemble it: only what violates is."""
+    if source.violates:
+        yield from ((question, band) for band in source.post.sketch.bands)
+
+
+def _may_take(post: Post, source: Source) -> bool:
+    return scored_alike(post, source.post) and resembles(post.sketch, source.post.sketch)
+
+
+def _size(source: Source) -> int:
+    said = source.completion
+    texts = (said.final, said.reasoning, said.rationale)
+    own = _VIOLATING_BYTES if source.violates else _SAFE_BYTES
+    return (
+        own
+        + source.post.sketch.grams.nbytes
+        + sum(sys.getsizeof(text) for text in texts if text is not None)
+    )
