@@ -11,6 +11,7 @@ from tests.integration.analyst_views.cases import (
 )
 from tests.integration.stored import put
 from tests.rows import dead_letter, human_label, screening, verdict
+from weir.pipelines.replay.forecast import PUBLISHED_RATE
 
 
 def test_a_review_of_a_post_without_a_row_is_its_label_and_counts_in_no_rate(bigquery):
@@ -68,6 +69,37 @@ def test_what_had_nothing_to_read_is_cleared_and_no_part_of_the_recall(bigquery)
     labels = rows_of(bigquery, "labels", run)
     assert {(row["label"], row["decided_by"]) for row in labels} == {("cleared", "screen")}
     assert [row["cleared"] for row in rows_of(bigquery, "live_recall", run)] == [1]
+
+
+def test_screen_cost_has_what_each_stage_saved_and_what_that_is_of_a_card(bigquery):
+    run = f"stages-{uuid.uuid4().hex[:8]}"
+    # A score of the second stage is from .5 on; a head that it does not know keeps the first's.
+    decided = [(1, 0.7, "clear"), (2, 0.6, "clear"), (2, 0.3, "clear"), (2, 0.9, "escalate"),
+               (1, 0.0, "empty"), (None, 0.5, "clear")]  # fmt: skip
+    rows = [
+        screening(run, n, stored={"stages": stages, "policies": [
+            {"policy_id": "spam", "score": score, "route": route}
+        ]})
+        for n, (stages, score, route) in enumerate(decided)
+    ]  # fmt: skip
+    put(bigquery, "screenings", rows)
+    (row,) = rows_of(bigquery, "screen_cost", run)
+    assert (row["posts"], row["requests"], row["read_by_second"]) == (5, 1, 3)
+    assert (row["saved_by_first"], row["saved_by_second"]) == (3, 1)
+    assert (row["saved_by_first_per_1000"], row["saved_by_second_per_1000"]) == (600, 200)
+    seconds = [row["gpu_seconds"], row["gpu_seconds_saved_by_first"]]
+    assert [*seconds, row["gpu_seconds_saved_by_second"]] == pytest.approx(
+        [1 / PUBLISHED_RATE, 3 / PUBLISHED_RATE, 1 / PUBLISHED_RATE]
+    )
+
+
+def test_what_stages_saved_is_not_known_where_no_cleared_post_is_recorded(bigquery):
+    run = f"stages-{uuid.uuid4().hex[:8]}"
+    stored = {"stages": 2, "record_cleared": 0.0}
+    put(bigquery, "screenings", [screening(run, 0, stored=stored, spam="escalate", hate="clear")])
+    for row in rows_of(bigquery, "screen_cost", run):
+        assert row["saved_by_first"] is row["saved_by_second_per_1000"] is None
+        assert row["gpu_seconds_saved_by_second"] is None
 
 
 def test_screen_cost_has_what_each_language_asks_and_finds(bigquery):
