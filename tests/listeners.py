@@ -26,7 +26,7 @@ class Listener:
 def listeners(pid: int) -> set[Listener]:
     """Return the TCP sockets that a process and what it started accept connections on."""
     found = set()
-    for each in _family(pid):
+    for each in family(pid):
         try:
             program = Path(f"/proc/{each}/comm").read_text().strip()
             sockets = set(_targets(Path(f"/proc/{each}/fd")))
@@ -69,7 +69,8 @@ def _address(hexadecimal: str) -> str:
     return str(ipaddress.ip_address(packed))
 
 
-def _family(pid: int) -> set[int]:
+def family(pid: int) -> set[int]:
+    """Return the process and all that descends from it."""
     parents = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
@@ -83,3 +84,10 @@ def _family(pid: int) -> set[int]:
         more = {child for child, parent in parents.items() if parent in family} - family
         family, grown = family | more, bool(more)
     return family
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False

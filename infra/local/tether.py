@@ -12,12 +12,17 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def main(parent: int, command: list[str]) -> None:
-    """Ask the kernel for a SIGKILL when the parent is gone, then become the command."""
+def end_with(parent: int) -> None:
+    """Ask the kernel for a SIGKILL when the parent is gone: what asks, and what it becomes."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the request above was in force
         sys.exit(1)
+
+
+def main(parent: int, command: list[str]) -> None:
+    """Become the command, tethered to the parent."""
+    end_with(parent)
     os.execv(command[0], command)  # noqa: S606 - the caller's own command, without a shell
 
 

@@ -3,6 +3,7 @@
 import shlex
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from weir.infra.local.children import StackError
@@ -19,9 +20,8 @@ def tethered(program: str, *, on_loopback: bool = True) -> Path:
     on every interface unless they are kept ``on_loopback``.
     """
     script = cache_folder() / ("tethered" if on_loopback else "open") / Path(program).name
-    tether = shlex.join([sys.executable, "-S", str(_TETHER)])
-    command = shlex.join(kept_on_loopback([program]) if on_loopback else [program])
-    text = f'#!/bin/sh\nexec {tether} "$PPID" {command} "$@"\n'
+    command = kept_on_loopback([program]) if on_loopback else [program]
+    text = f'#!/bin/sh\n{tethered_line(command)} "$@"\n'
     try:
         script.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=script.parent, delete=False) as new:
@@ -31,3 +31,9 @@ def tethered(program: str, *, on_loopback: bool = True) -> Path:
     except OSError as error:
         raise StackError(f"Weir's cache cannot be written: {error}") from error
     return script
+
+
+def tethered_line(command: Sequence[str]) -> str:
+    """Return what a shell is to run: the command, until the process that started it is gone."""
+    tether = shlex.join([sys.executable, "-S", str(_TETHER)])
+    return f'exec {tether} "$PPID" {shlex.join(command)}'

@@ -35,7 +35,7 @@ from weir.pipelines.runners import (
     runs_on_prism,
     wait,
 )
-from weir.pipelines.runners.in_process import add_up_at_once
+from weir.pipelines.runners.in_process import add_up_at_once, tether_workers
 from weir.pipelines.runners.ports import serve_on_loopback
 from weir.pipelines.screening.cold_start import cold_started
 from weir.pipelines.screening.stream_thresholds import start_thresholds
@@ -133,6 +133,7 @@ def launch(options: PipelineOptions, settings: ModerationSettings) -> Any:
     serve_on_loopback()
     if runs_in_process(options):
         add_up_at_once()
+        tether_workers()
     pipeline = beam.Pipeline(
         runner=IN_PROCESS if runner == "FnApiRunner" else runner, options=options
     )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from weir.errors import WeirError
+from weir.infra.local.tether import end_with
 from weir.pipelines.screening.teaching import Teaching, begin_with_base, look
 from weir.pipelines.settings import ModerationSettings
 
@@ -64,6 +65,7 @@ def taught_on_schedule(
 
 def look_once(teaching: Teaching) -> None:
     """Look, and say on stderr what became of it; exit with 1 where it could not be done."""
+    end_with(os.getppid())
     os.nice(_NICE)
     try:
         found = look(teaching)

@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+import time
 import uuid
 from contextlib import contextmanager
 
 import pytest
 
-from tests.listeners import listening
+from tests.listeners import family, is_running, listening
 from weir.infra.local.children import free_ports
 from weir.pipelines.demo import Stack
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
@@ -17,16 +18,25 @@ WEIR = [sys.executable, "-m", "weir.pipelines.commands.cli"]
 
 @contextmanager
 def started(log, *arguments):
-    """Run weir in a process of its own, and end it with the block."""
+    """Run weir in a process of its own; kill it with the block, and all it started ends too."""
     with (
         log.open("wb") as said,
         subprocess.Popen([*WEIR, *arguments], stdout=said, stderr=said) as process,
     ):
         try:
             yield process
+            started_by_it = family(process.pid)
         finally:
             process.kill()
             print(log.read_text()[-2000:])
+    ended_with_it(started_by_it)
+
+
+def ended_with_it(processes):
+    deadline = time.monotonic() + 60
+    while left := {each for each in processes if is_running(each)}:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
 
 
 @pytest.fixture
