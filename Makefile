@@ -62,10 +62,11 @@ integration: $(READY)  ## tests with a real broker and the BigQuery emulator
 rig: $(READY)  ## fetch Kafka, Prism and Flink once, for test-integration; needs Java, Maven and Go
 	$(BIN)/python -m weir.infra.local.downloads
 
+# Two at a time, as most of them wait: each worker has a Kafka and an emulator of its own.
 # Kafka's client leaves the sockets of refused connections to the garbage collector, which is no
 # failure where brokers are killed.
 test-integration: rig  ## the job on Prism and Flink with a real Kafka, killed and stopped; minutes
-	$(ALONE) $(BIN)/python -m pytest -p no:unraisableexception tests/runners
+	$(ALONE) $(BIN)/python -m pytest -n 2 -p no:unraisableexception tests/runners
 
 bench: $(READY)  ## ratios against the usual choice, as a table and JSON
 	$(BIN)/python -m tests.benchmarks.throughput

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from weir.infra.local import (
     Emulator,
@@ -17,6 +18,21 @@ from weir.infra.local import (
 )
 from weir.infra.local.downloads import flink_jar, java, kafka_libraries, prism_binary
 from weir.policies.loading import LIBRARY
+
+
+class OneCluster(LoadScopeScheduling):
+    """Tests come to workers one by one, but those that are named for Flink to one of them.
+
+    A worker has a broker and an emulator of its own, and a cluster takes as much memory as both.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "flink" if "flink" in nodeid else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    return OneCluster(config, log)
 
 
 def require(*needed) -> None:

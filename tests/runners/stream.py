@@ -104,14 +104,23 @@ class Stream:
         )
         return Counter({(row["partition"], row["offset"]): row["n"] for row in rows})
 
+    def _screened_count(self):
+        """Return how many offsets are screened: less to ask for, again and again, than which."""
+        rows = self.rows(
+            "SELECT COUNT(*) AS n FROM (SELECT DISTINCT `partition`, `offset` "
+            "FROM `{dataset}.screenings` WHERE run = @run)"
+        )
+        return rows[0]["n"]
+
     def wait_until_labelled(self, seconds=240):
         """Wait until every offset that was sent is screened, and judged where it must be."""
         deadline = time.monotonic() + seconds
         while True:
-            account = self.account()
-            if account.sent and not account.lost and not account.unaccounted:
-                return account
-            assert time.monotonic() < deadline, account
+            if self.sent and self._screened_count() >= len(self.sent):
+                account = self.account()
+                if not account.lost and not account.unaccounted:
+                    return account
+            assert time.monotonic() < deadline, self.account()
             time.sleep(2)
 
     def wait_until_screened(self, seconds=240):
@@ -121,8 +130,8 @@ class Stream:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         sent = set(self.sent)
-        while lost := len(sent - set(self.screened())):
-            assert time.monotonic() < deadline, f"{lost} of {len(sent)} are not screened"
+        while self._screened_count() < len(sent) or sent - set(self.screened()):
+            assert time.monotonic() < deadline, f"not all of {len(sent)} are screened"
             time.sleep(1)
 
     def longest_gap(self, since, until=float("inf")):

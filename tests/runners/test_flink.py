@@ -21,7 +21,8 @@ def test_a_job_without_an_end_labels_what_arrives_and_leaves_the_cluster_when_as
 ):
     with Command([*stream.arguments(), *flink], tmp_path / "log") as job:
         with stream.sending(rate=200):
-            time.sleep(30)
+            stream.wait_until_screened()
+            time.sleep(5)
         account = stream.wait_until_labelled()
         code, output = job.terminate()
     assert code == 0, output[-3000:]
@@ -35,7 +36,7 @@ def test_another_build_goes_on_from_the_savepoint_that_a_signal_leaves(stream, f
     with stream.sending(rate=200) as sending:
         with Command(arguments, tmp_path / "first") as job:
             stream.wait_until_screened()
-            time.sleep(10)
+            time.sleep(3)
             code, output = job.terminate()
         assert code == 0, output[-3000:]
         assert "weir: stopped with the savepoint file:" in output

@@ -18,7 +18,7 @@ from weir.infra.local.children import Server, child, connects, free_ports
 
 KILLS = int(os.environ.get("WEIR_KILLS", "1"))
 RATE = float(os.environ.get("WEIR_RATE", "200"))
-DOWN_SECONDS = 10
+DOWN_SECONDS = 5
 
 pytestmark = [
     pytest.mark.timeout(900 + 600 * KILLS),
@@ -93,10 +93,9 @@ def survive(stream, arguments, faults, log, module=("weir.pipelines.job.moderate
     """Run the job while each fault comes KILLS times, and print what each cost."""
     with Command([*stream.arguments(), *arguments], log, module) as job:
         with stream.sending(RATE):
-            time.sleep(20)
             stream.wait_until_screened()
             for name, fault in faults * KILLS:
-                time.sleep(random.uniform(5, 20))
+                time.sleep(random.uniform(2, 6))
                 began = time.time()
                 fault()
                 time.sleep(2)
@@ -159,7 +158,7 @@ def test_flink_goes_on_from_its_last_checkpoint_whenever_its_job_manager_is_kill
             with Command(arguments, tmp_path / "killed") as job:
                 wait_until_running(cluster, job)
                 stream.wait_until_screened(seconds=400)
-                time.sleep(random.uniform(5, 20))
+                time.sleep(random.uniform(2, 6))
                 killed.append(time.time())
                 cluster.job_manager.kill()
             cluster.job_manager.start()

@@ -19,7 +19,8 @@ def test_bounded_work_ends_with_exact_counts(stream, prism, tmp_path):
 def test_a_job_without_an_end_labels_what_arrives_and_ends_when_asked(stream, prism, tmp_path):
     with Command([*stream.arguments(), *prism], tmp_path / "log") as job:
         with stream.sending(rate=200):
-            time.sleep(30)
+            stream.wait_until_screened()
+            time.sleep(5)
         account = stream.wait_until_labelled()
         code, output = job.terminate()
     assert code == 0, output[-3000:]

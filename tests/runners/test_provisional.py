@@ -8,7 +8,7 @@ from tests.provisional import events, flagging, slow_judge
 from tests.runners.stream import Command, count
 from weir.transforms.screen.model import Screen
 
-SECONDS = 15
+SECONDS = 10
 RATE = 200
 
 

@@ -152,14 +152,16 @@ def asking(server):
     ]
 
 
+@pytest.fixture(scope="module")
+def datasets(bigquery):
+    return bigquery, another_dataset(bigquery)
+
+
 @pytest.fixture
-def replays(apache_kafka, bigquery, month, screen, changed):
+def replays(apache_kafka, datasets, month, screen, changed):
     """The same replay in two datasets: to be killed in one, and left alone in the other."""
     kafka, name = KafkaSettings(apache_kafka.bootstrap), f"replay-{uuid.uuid4().hex[:8]}"
-    return [
-        Replay(kafka, dataset, month, screen, changed, name)
-        for dataset in (bigquery, another_dataset(bigquery))
-    ]
+    return [Replay(kafka, dataset, month, screen, changed, name) for dataset in datasets]
 
 
 def killed_on_the_way(replay, arguments, log, enough):

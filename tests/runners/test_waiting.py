@@ -7,7 +7,6 @@ from tests.scripted_server import SAFE, ScriptedServer, chat
 from weir.pipelines.monitoring.status import local_jobs
 
 RATE = 200
-SECONDS = 20
 
 
 def test_posts_are_screened_while_the_judge_answers_nothing(stream, prism, tmp_path):
@@ -18,7 +17,7 @@ def test_posts_are_screened_while_the_judge_answers_nothing(stream, prism, tmp_p
         stream.send(20)
         stream.wait_until_screened()
         with stream.sending(RATE):
-            time.sleep(SECONDS)
+            time.sleep(5)
         stream.wait_until_screened()
         assert stream.account().judged == 0
         assert job.process.poll() is None
@@ -37,7 +36,7 @@ def test_no_more_waits_for_the_judge_than_there_is_room_for_and_then_reading_goe
         stream.send(20)
         stream.wait_until_screened()
         with stream.sending(RATE):
-            time.sleep(SECONDS)
+            time.sleep(20)
         screened, before = len(stream.screened()), 0
         while screened > before:
             time.sleep(6)
