@@ -94,7 +94,7 @@ def main() -> None:
     threads = ThreadPoolExecutor(_MOST_STREAMS)
     grpc.aio.server = partial(grpc.aio.server, migration_thread_pool=threads)
     # It parses every statement a dozen times: most of what a new dataset cost.
-    Dialect.parse = parse_once(Dialect.parse)  # type: ignore[method-assign]
+    Dialect.parse = parse_once(Dialect.parse)  # type: ignore[method-assign]  # on purpose
     # A parsed statement is thousands of objects, for which the collector would look at all others.
     gc.freeze()
     gc.set_threshold(50_000)
