@@ -1,6 +1,7 @@
 """The form in which a policy is answered, and the section that states it where the text fails."""
 
 import re
+from collections.abc import Sequence
 
 from weir.policies.policy import Contract, Policy
 
@@ -28,12 +29,20 @@ def section(policy: Policy) -> str:
     the top, and again before the examples): on two lines that name every label, or in quotes the
     key that decides. It depends on nothing that the policy's version leaves out.
     """
+    if policy.contract is Contract.GROUP:
+        return ""
     lines = policy.text.split("\n")
     if policy.contract is Contract.JSON:
         stated = sum(f'"{_DECIDING}"' in line for line in lines)
     else:
         stated = sum(all(mentions(line, label) for label in policy.labels) for line in lines)
     return "" if stated >= 2 else f"\n\n## Output\n\n{_form(policy)}"
+
+
+def json_fields(keys: Sequence[str], violation: str) -> str:
+    """Return an object of those keys as a model is shown it; ``violation`` is the value to show."""
+    values = _VALUES | {_DECIDING: violation}
+    return "{" + ", ".join(f'"{key}": {values[key]}' for key in keys) + "}"
 
 
 def form_line(policy: Policy) -> str:
@@ -64,5 +73,4 @@ def _form(policy: Policy) -> str:
 
 
 def _object(policy: Policy) -> str:
-    fields = ", ".join(f'"{key}": {_VALUES[key]}' for key in json_keys(policy))
-    return f"`{{{fields}}}`"
+    return f"`{json_fields(json_keys(policy), _VALUES[_DECIDING])}`"

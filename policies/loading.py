@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -31,6 +31,7 @@ _OPTIONAL = ("status", "effort", "contract", "rules")
 _VERDICTS = ("violates", "safe")
 _DOCUMENT, _EXAMPLES = "policy.md", "examples.csv"
 _COLUMNS = ("text", "label", "rule_id", "note")
+_CONTRACTS = (Contract.LABEL, Contract.LABEL_RULES, Contract.JSON)
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LABEL = re.compile(r"\S(?:[^\n\t]{0,62}\S)?")
 
@@ -109,7 +110,7 @@ def parse_policy(
     policy_id = fields.text("id")
     if not is_policy_id(policy_id):
         fields.fail("id", f"{policy_id!r} is no id; use lower-case letters, digits and hyphens")
-    contract = fields.choice("contract", Contract, Contract.JSON)
+    contract = fields.choice("contract", _CONTRACTS, Contract.JSON)
     rules = fields.mapping("rules")
     if len(rules) > _MOST_RULES:
         fields.fail("rules", f"there are {len(rules)} rules; {_MOST_RULES} is the most")
@@ -168,7 +169,7 @@ class _FrontMatter:
         line, node = self._nodes[key]
         return self._scalar(key, line, node)
 
-    def choice(self, key: str, choices: type[Choice], default: Choice) -> Choice:
+    def choice(self, key: str, choices: Iterable[Choice], default: Choice) -> Choice:
         """Return the member of ``choices`` that is written, or the default."""
         if key not in self._nodes:
             return default

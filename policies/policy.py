@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from weir.errors import WeirError
 # model answers, and with it every version.
 PROMPT_VERSION = 1
 LONGEST_CATEGORY = 64  # characters
+EFFORT_BAND = (0.1, 0.9)  # where a policy with two efforts names none
 
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -46,6 +47,7 @@ class Contract(StrEnum):
     LABEL = "label"  # one of `labels`, alone
     LABEL_RULES = "label-rules"  # one of `labels`, then what it rests on: INVALID SP2, SP4
     JSON = "json"  # {"violation", "policy_category", "rule_ids", "confidence", "rationale"}
+    GROUP = "group"  # of several policies asked about at once; see policies.group
 
 
 class PolicyError(WeirError, ValueError):
@@ -76,6 +78,10 @@ class Policy:
     status: Status = Status.ACTIVE
     effort: Effort = Effort.LOW
     contract: Contract = Contract.JSON
+    # What is in doubt at the first effort is asked again at this one.
+    second_effort: Effort | None = None
+    # From and to which probability of a violation the first answer is in doubt.
+    effort_band: tuple[float, float] = EFFORT_BAND
     examples: Sequence[Example] = ()
     text_line: int = field(default=1, compare=False)  # of the document, on which the text begins
 
@@ -91,8 +97,18 @@ class Policy:
             self.effort,
             self.contract,
         ]
+        if self.second_effort:
+            decisive += [self.second_effort, self.effort_band]
         canonical = json.dumps(decisive, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    @cached_property
+    def rungs(self) -> tuple["Policy", ...]:
+        """Return the policy as it is asked at each of its efforts, the first one first."""
+        if self.second_effort is None:
+            return (self,)
+        alone = replace(self, second_effort=None, effort_band=EFFORT_BAND)
+        return alone, replace(alone, effort=self.second_effort)
 
     def category(self, said: str | None) -> str | None:
         """Return the category that a model names, if it is a name that the policy knows.

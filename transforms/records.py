@@ -249,6 +249,7 @@ VERDICT = pa.schema(
         pa.field("engine", pa.string(), nullable=False),
         pa.field("model", pa.string(), nullable=False),
         pa.field("effort", pa.string(), nullable=False),
+        # Of all that was asked for the row; of a request about several policies its share.
         pa.field("tokens_in", pa.int64()),
         pa.field("tokens_cached", pa.int64()),
         pa.field("tokens_out", pa.int64()),  # reasoning included
@@ -264,6 +265,16 @@ VERDICT = pa.schema(
         pa.field("reused_from", pa.string()),
         pa.field("checked_against", pa.string()),
         pa.field("checked_verdict", pa.string()),
+        pa.field("asked_together", pa.int64()),  # policies that one request answered; null: alone
+        pa.field("requests", pa.float64()),  # that it took; a part of one asked together, 0 a copy
+        # Of a policy with two efforts, where the second was asked: what the first one said, and
+        # how many of the row's tokens are its.
+        pa.field("first_effort", pa.string()),
+        pa.field("first_verdict", pa.string()),
+        pa.field("first_probability", pa.float64()),
+        pa.field("first_tokens_in", pa.int64()),
+        pa.field("first_tokens_cached", pa.int64()),
+        pa.field("first_tokens_out", pa.int64()),
     ]
 )
 

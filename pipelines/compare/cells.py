@@ -18,7 +18,7 @@ PASSED = ("safe", "cleared")  # to who posted it they are the same; indeterminat
 class Cost:
     """What the judge did for some pairs; tokens are None where no engine counted them."""
 
-    requests: int = 0
+    requests: float = 0.0  # a part of one that asked about several policies
     cached: int = 0
     tokens_in: int | None = None
     tokens_out: int | None = None

@@ -51,7 +51,7 @@
       WHEN v.confidence = 'low' THEN 0.3
       ELSE 0.5
     END AS certainty,
-    IF(v.verdict IS NULL OR v.cached, 0, 1) AS requests,
+    IF(v.verdict IS NULL, 0.0, COALESCE(v.requests, IF(v.cached, 0.0, 1.0))) AS requests,
     IF(v.verdict IS NOT NULL AND v.cached, 1, 0) AS cached,
     v.tokens_in, v.tokens_out
   FROM {x}_screenings AS s

@@ -73,7 +73,7 @@ def cost_cells(name: str, cost: Cost) -> tuple[str, ...]:
     """Return name, requests, answers from the cache, and tokens in and out."""
     return (
         name,
-        f"{cost.requests:,}",
+        f"{cost.requests:,.0f}",
         f"{cost.cached:,}",
         *("not counted" if n is None else f"{n:,}" for n in (cost.tokens_in, cost.tokens_out)),
     )

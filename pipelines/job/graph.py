@@ -122,6 +122,7 @@ class _Job:
                 mode=settings.mode,
                 record_cleared=settings.said.storing.recorded_share,
                 lesson_rate=settings.lesson_rate,
+                together=settings.said.spending.judge_together,
             ),
             settings.shadow_screen and self.reloading_screen(settings.shadow_screen),
             ProvisionalSettings(settings.decode, settings.mode) if flags else None,
@@ -149,7 +150,9 @@ class _Job:
         return screened.escalations
 
     def escalations(self, messages: beam.PCollection) -> beam.PCollection:
-        read = messages | "ReadEscalations" >> ReadEscalations(self.run, self.cluster)
+        read = messages | "ReadEscalations" >> ReadEscalations(
+            self.run, self.cluster, together=self.settings.said.spending.judge_together
+        )
         self.dead.append(read.dead)
         return read.escalations
 
@@ -170,6 +173,7 @@ class _Job:
                 budget=settings.budget,
                 shadow_budget=settings.shadow_budget,
                 reuse=settings.reuse,
+                together=said.spending.judge_together,
             ),
             settings.decode,
         )

@@ -183,6 +183,11 @@ class SpendingOptions(
         help="of the checks of a policy that must agree: near-copies take verdicts once more is "
         "shown, and are all judged where less is",
     )
+    judge_together: bool = option(
+        False,
+        help="ask about a post under all policies of one status and effort in one request. It "
+        "costs less, and may lose some quality: weir policy evaluate --together measures both",
+    )
     budget_requests_per_second: float | None = option(
         None, above(0, "requests"), metavar="N", default_said="no limit"
     )

@@ -80,4 +80,8 @@ SELECT topic, `partition` AS number, MIN(`offset`) AS first, MAX(`offset`) AS la
 FROM numbered
 GROUP BY topic, `partition`, stretch
 """  # noqa: S608 - our own words
-_SPENT = "SELECT COUNT(*) AS requests FROM `{dataset}.verdicts` WHERE run = @run AND NOT cached"
+_SPENT = """
+SELECT CAST(ROUND(COALESCE(SUM(COALESCE(requests, 1.0)), 0.0)) AS INT64) AS requests
+FROM `{dataset}.verdicts`
+WHERE run = @run AND NOT cached
+"""

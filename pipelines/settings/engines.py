@@ -49,6 +49,15 @@ def require_installed(engine: str) -> None:
         )
 
 
+def require_together(together: bool, engine: str) -> None:
+    """Raise OptionError where an engine that reads no policy would be asked about several."""
+    if together and engine == "exemplar":
+        raise OptionError(
+            "--judge-together needs a judge that reads policies, and the exemplar judge reads "
+            "none; give --engine=endpoint or vllm"
+        )
+
+
 def no_engine() -> Engine:
     """Stand for the engine of a job that only screens: nothing is asked of one there."""
     raise RuntimeError("a job that only screens has no engine")

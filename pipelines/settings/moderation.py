@@ -21,7 +21,12 @@ from weir.pipelines.screening.teaching import Teaching
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.edits import Edits
-from weir.pipelines.settings.engines import engine_factory, no_engine, require_installed
+from weir.pipelines.settings.engines import (
+    engine_factory,
+    no_engine,
+    require_installed,
+    require_together,
+)
 from weir.pipelines.settings.kafka import kafka_settings
 from weir.pipelines.settings.progress import DEFERRED_GROUP, Progress
 from weir.pipelines.settings.provisional import require_flags
@@ -150,6 +155,8 @@ class ModerationSettings:
         kafka, shape = kafka_settings(said.kafka), Shape.of(said.shape, said.source.topics)
         if in_process and shape.stages.judges:
             require_installed(said.judge.engine)
+        if shape.stages.judges:
+            require_together(said.spending.judge_together, said.judge.engine)
         bigquery, stop = bigquery_settings(said.bigquery), _stop(said.source.stop)
         one_process = runs_on_prism(options) or (in_process and not several_processes(options))
         if said.watching.metrics_port is not None and not one_process:

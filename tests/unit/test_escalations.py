@@ -217,6 +217,24 @@ def test_what_the_reader_does_not_know_is_left_out():
     assert back.failures == ()
 
 
+def test_asked_together_the_step_keeps_a_posts_policies_in_one_batch():
+    values = [
+        written(escalation(offset=n, policy_id=policy))[0].value
+        for policy in ("spam", "hate", "fraud")
+        for n in range(20)
+    ]
+    pipeline = beam.Pipeline("FnApiRunner")
+    read = pipeline | beam.Create([messages(*values)]) | ReadEscalations("r", "c", together=True)
+
+    def whole(batches):
+        found = [(row["offset"], row["policy_id"]) for each in batches for row in each.to_pylist()]
+        assert found == [(n, p) for n in range(20) for p in ("fraud", "hate", "spam")]
+        assert [each.num_rows for each in batches] == [33, 27]
+
+    assert_that(read.escalations, whole)
+    pipeline.run().wait_until_finish()
+
+
 def test_the_step_sorts_by_policy_cuts_and_counts():
     values = [
         written(escalation(offset=n, policy_id=policy, route=route))[0].value

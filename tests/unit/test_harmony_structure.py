@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from weir.policies.group import Group
 from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.harmony import messages as harmony
+from weir.transforms.judge.harmony.members import member_probabilities
 from weir.transforms.judge.harmony.structure import (
     label_tokens,
     structural_tag,
@@ -106,6 +108,38 @@ def test_a_policy_without_rules_has_none_to_cite():
 
 def test_a_label_answer_is_one_of_the_labels():
     assert written(elements(LABEL)[-1]) == "(VALID|SP0|SP1|SP)"
+
+
+CODED = replace(
+    JSON, policy_id="coded", contract=Contract.LABEL_RULES, labels={"OK": "safe", "BAD": "violates"}
+)
+GROUP = Group.of([JSON, CODED])
+
+
+def test_a_violating_label_cites_rules_that_exist_and_a_safe_one_none():
+    rule = "(SPAM1|SPAM2)"
+    assert written(elements(CODED)[-1]) == f"(OK|BAD( {rule}(, {rule})*)*)"
+
+
+def test_a_group_is_answered_with_each_members_verdict_a_safe_one_as_short_as_can_be():
+    whole = written(elements(GROUP)[-1])
+    assert whole.startswith('{"coded": "(OK|BAD( (SPAM1|SPAM2)(, (SPAM1|SPAM2))*)*)", "spam": ')
+    assert '({"violation": 0}|{"violation": 1, "policy_category": ' in whole
+
+
+def test_each_members_probability_is_that_of_its_own_label():
+    final = spelt('{"coded": "BAD SPAM1", "spam": {"violation": 1, "rationale": "vue à 0 €"}}')
+    place = len(spelt('{"coded": "BAD SPAM1", "spam": {"violation": '))
+    zero, one = spelt("0")[0], spelt("1")[0]
+    chances = [{one: 0.6, zero: 0.2} if n == place else {} for n in range(len(final))]
+    tokens = [*BEFORE, *final, harmony.RETURN]
+    known = [{t: math.log(p) for t, p in each.items()} for each in chances]
+    found = member_probabilities(GROUP, tokens, [*([{}] * len(BEFORE)), *known, {}])
+    assert found == {"spam": pytest.approx(0.75)}
+
+
+def test_a_policy_alone_has_no_members_whose_probability_is_known():
+    assert member_probabilities(JSON, [*BEFORE, *spelt("{}"), harmony.RETURN], []) == {}
 
 
 def test_the_probability_is_that_of_the_digit_after_the_key_not_of_one_in_the_reasoning():

@@ -114,20 +114,40 @@ def test_escalations_carry_the_post_the_policy_and_how_likely_they_were() -> Non
     assert batch["value"].to_pylist() == [b"one", b"two", b"two"]
 
 
-def sizes_of(batch: pa.RecordBatch) -> list[int]:
+def sizes_of(batch: pa.RecordBatch, settings: ScreenSettings = SETTINGS) -> list[int]:
     found = escalations(
         batch,
         np.full((batch.num_rows, 3), 0.9),
         np.full((batch.num_rows, 3), ESCALATE, np.int8),
         screen_version="screen-1",
         policies=POLICIES,
-        settings=SETTINGS,
+        settings=settings,
     )
     return [part.num_rows for part in found]
 
 
 def test_escalations_come_in_batches_of_at_most_32() -> None:
     assert sizes_of(content(*["x"] * 30)) == [32, 32, 26]
+
+
+def test_asked_together_a_posts_policies_stay_in_one_batch() -> None:
+    together = replace(SETTINGS, together=True)
+    assert sizes_of(content(*["x"] * 30), together) == [33, 33, 24]
+    (batch,) = escalations(
+        content("one", "two"),
+        np.full((2, 3), 0.9),
+        np.array([[ESCALATE, CLEAR, FORCED], [ESCALATE, AUDIT, CLEAR]], np.int8),
+        screen_version="screen-1",
+        policies=POLICIES,
+        settings=together,
+    )
+    rows = [(row["content_id"], row["policy_id"], row["route"]) for row in batch.to_pylist()]
+    assert rows == [
+        ("post-0", "bad", "escalate"),
+        ("post-0", "worse", "forced"),
+        ("post-1", "bad", "escalate"),
+        ("post-1", "new", "audit"),
+    ]
 
 
 def test_large_posts_come_in_smaller_batches() -> None:

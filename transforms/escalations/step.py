@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,8 +22,8 @@ from weir.transforms.escalations.message import (
 from weir.transforms.kafka.outbox import MAX_RECORD_BYTES
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.sink import ProduceToKafka
-from weir.transforms.records import Stage
-from weir.transforms.screen.rows import ESCALATION_ROWS
+from weir.transforms.records import Stage, post_bytes
+from weir.transforms.screen.rows import ESCALATION_ROWS, cuts
 
 
 class WriteEscalations(ProduceToKafka):
@@ -59,11 +60,12 @@ class ReadEscalations(beam.PTransform):
 
     Returns outputs ``escalations`` (ESCALATION batches of at most 32 rows, as the screen makes
     them) and ``dead`` (DEAD_LETTER batches). ``run`` and ``cluster`` stand on the dead letters.
+    ``together`` says that the judge is asked about a post under several policies at once.
     """
 
-    def __init__(self, run: str, cluster: str) -> None:
+    def __init__(self, run: str, cluster: str, *, together: bool = False) -> None:
         super().__init__()
-        self._dofn = _ReadDoFn(run, cluster)
+        self._dofn = _ReadDoFn(run, cluster, together)
 
     def expand(self, messages: beam.PCollection) -> Any:
         """Decode every batch of messages."""
@@ -74,16 +76,15 @@ class ReadEscalations(beam.PTransform):
 
 
 class _ReadDoFn(beam.DoFn):
-    def __init__(self, run: str, cluster: str) -> None:
+    def __init__(self, run: str, cluster: str, together: bool) -> None:
         self._origin = {"run": run, "cluster": cluster}
+        self._together = together
 
     def process(self, messages: pa.RecordBatch) -> Iterator[Any]:
         read = decode_escalations(messages)
         account_for_carried(drop_failures(messages, read.failures), read.escalations)
         if read.escalations.num_rows:
-            # One policy's posts stay together because the judge reads the policy once for all.
-            order = pc.sort_indices(read.escalations, [("policy_id", "ascending")])
-            yield from slices(read.escalations.take(order), ESCALATION_ROWS)
+            yield from _batches(read.escalations, self._together)
         if read.failures:
             letters = dead_letters(
                 messages.take(pa.array([failure.row for failure in read.failures])),
@@ -94,3 +95,20 @@ class _ReadDoFn(beam.DoFn):
             )
             account_for_dead_letters(letters)
             yield beam.pvalue.TaggedOutput("dead", letters)
+
+
+def _batches(escalations: pa.RecordBatch, together: bool) -> Iterator[pa.RecordBatch]:
+    if not together:
+        # One policy's posts stay together because the judge reads the policy once for all.
+        order = pc.sort_indices(escalations, [("policy_id", "ascending")])
+        yield from slices(escalations.take(order), ESCALATION_ROWS)
+        return
+    position = ("topic", "partition", "offset")
+    order = pc.sort_indices(escalations, [(name, "ascending") for name in (*position, "policy_id")])
+    ordered = escalations.take(order)
+    begins = np.zeros(ordered.num_rows, bool)
+    for name in position:
+        values: Any = ordered[name]
+        begins[1:] |= np.asarray(pc.not_equal(values[1:], values[:-1]))
+    for start, stop in cuts(post_bytes(ordered), np.cumsum(begins)):
+        yield ordered.slice(start, stop - start)

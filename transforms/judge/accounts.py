@@ -14,6 +14,7 @@ from weir.transforms.counts import (
     latency,
     policy_counter,
 )
+from weir.transforms.judge.bundle import Bundle
 from weir.transforms.judge.rows import Dead, Judged, Row
 from weir.transforms.judge.shared import SharedEngine
 from weir.transforms.judge.unreadable import is_unreadable
@@ -60,7 +61,6 @@ def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
     for (policy_id, outcome), count in per_policy.items():
         policy_counter(policy_id, str(outcome)).inc(count)
     asked = [each for each in judged if not each.cached]
-    judge_counter("requests").inc(len(asked))
     reused = sum(each.reused_from is not None for each in judged)
     judge_counter("cache_hits").inc(len(judged) - len(asked) - reused)
     counter("reused").inc(reused)
@@ -86,6 +86,16 @@ def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
         if posted is not None:
             route = each.row.batch["route"][each.row.number].as_py()
             latency(route).update(max(0.0, (now_us - posted) / 1000))
+
+
+def count_requests(bundle: Bundle) -> None:
+    """Count the requests of a bundle that were answered: windows and second efforts, too.
+
+    ``asked_alone`` are posts that an answer about several policies came to nothing about.
+    """
+    requests, asked_alone = bundle.take_counts()
+    judge_counter("requests").inc(requests)
+    judge_counter("asked_alone").inc(asked_alone)
 
 
 def gauge_judge(shared: SharedEngine) -> None:

@@ -4,7 +4,7 @@ An engine takes requests and gives each a completion or a typed error, one by on
 ready: the slowest never holds up the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,7 +38,8 @@ class Completion:
     """What the engine answered: ``final`` is text in the policy's output contract, unparsed.
 
     ``probability`` is that of the violating label, in [0, 1], or None where the engine has none.
-    ``rationale`` is for engines whose contract has no room for one.
+    ``rationale`` is for engines whose contract has no room for one. Of a group of policies
+    ``probabilities`` has that of each member whose label it knows, by the member's id.
     """
 
     final: str | None
@@ -53,6 +54,8 @@ class Completion:
     tokens_cut: int | None = None  # of the post: left out of its middle to fit the budget
     queue_ms: float | None = None  # from submission until the engine began on it
     finish_reason: str = Finish.STOP
+    probabilities: Mapping[str, float] | None = None
+    effort: str | None = None  # None: the policy's first
 
 
 class EngineError(Exception):

@@ -1,5 +1,6 @@
 """The policies that an escalation may name: those in force, and those of a moment ago."""
 
+from weir.policies.group import Group, groups_of
 from weir.policies.policy import Policy, PolicySet
 from weir.transforms.process.reloading import InForce, Reloaded
 
@@ -13,8 +14,9 @@ class KnownPolicies:
     in flight is judged by the version that it was screened under, where this process knows it.
     """
 
-    def __init__(self, reloaded: Reloaded[PolicySet]) -> None:
+    def __init__(self, reloaded: Reloaded[PolicySet], *, together: bool = False) -> None:
         self._reloaded = reloaded
+        self._together = together
         self._missed: set[tuple[str, str]] = set()
         self._take(reloaded.now)
 
@@ -31,8 +33,13 @@ class KnownPolicies:
                 self._missed.add(wanted)
         return self._versions.get(wanted) or self._in_force.get(policy_id)
 
+    def group(self, policy: Policy) -> Group | None:
+        """Return the policies in force that one is asked beside; None where it is asked alone."""
+        return self._groups.get(policy.version)
+
     def _take(self, seen: InForce[PolicySet]) -> None:
         self._seen = seen
+        self._groups = groups_of(seen.value.policies) if self._together else {}
         self._reloaded.count()
         self._in_force = {policy.policy_id: policy for policy in seen.value.policies}
         # The newest last: a version that is in force, or was last, has the status of that set.

@@ -52,7 +52,7 @@ _PAIR = np.uint32(1 << 31)  # tells the hash of two words from that of one
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SEED = int.from_bytes(os.urandom(8), "big")  # who knows it can make two posts collide
 # What an entry takes beside its texts and n-grams: tracemalloc says so.
-_SAFE_BYTES, _VIOLATING_BYTES = 900, 4_200
+_SAFE_BYTES, _VIOLATING_BYTES = 1_000, 4_300
 _CERTAIN = 1e-12  # a score closer to 0 or 1 says no more
 
 Grams = npt.NDArray[np.uint32]

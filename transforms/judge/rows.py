@@ -13,6 +13,7 @@ from weir.transforms.decode import DecodeSettings, attributes
 from weir.transforms.identity import decision_ids
 from weir.transforms.judge.engine import Completion
 from weir.transforms.judge.in_flight import Failed
+from weir.transforms.judge.long_posts import Read
 from weir.transforms.judge.near_copies import Source
 from weir.transforms.judge.verdict import Verdict
 from weir.transforms.records import (
@@ -46,6 +47,9 @@ class Judged:
     latency_ms: float
     cached: bool = False
     kept: float = 1.0  # what the budget left of its chance to be judged
+    requests: float = 1.0  # that it took: a share of one that asked about several policies
+    asked_together: int | None = None  # policies whose verdicts one request gave; None: alone
+    first: Read | None = None  # at the first effort, where the verdict is of the second
     # What it nearly copies: the source of a cached verdict, else what the verdict is a check of.
     near: Source | None = None
 
@@ -123,7 +127,7 @@ def verdict_batch(
         "answer": [verdict.answer for verdict in verdicts],
         "engine": [provenance.engine] * count,
         "model": [provenance.model] * count,
-        "effort": [policy.effort for policy in policies],
+        "effort": [each.completion.effort or each.policy.effort for each in judged],
         "tokens_in": [completion.tokens_in for completion in completions],
         "tokens_cached": [completion.tokens_cached for completion in completions],
         "tokens_policy": [completion.tokens_policy for completion in completions],
@@ -133,6 +137,9 @@ def verdict_batch(
         "queue_ms": [completion.queue_ms for completion in completions],
         "latency_ms": [each.latency_ms for each in judged],
         "cached": [each.cached for each in judged],
+        "asked_together": [each.asked_together for each in judged],
+        "requests": [each.requests for each in judged],
+        **_first_rungs(judged),
         "inclusion_probability": pc.multiply(
             rows["inclusion_probability"], pa.array([each.kept for each in judged])
         ),
@@ -146,6 +153,21 @@ def verdict_batch(
 def judged_id(row: Row, policy: Policy, provenance: Provenance) -> str:
     """Return the decision id that the row's verdict under this policy has."""
     return _verdict_ids(_taken([row], provenance), [policy.version])[0]
+
+
+def _first_rungs(judged: Sequence[Judged]) -> dict[str, list[Any]]:
+    """Return the columns about the first effort, null where there was no second."""
+    first = [each.first for each in judged]
+    tokens = ("tokens_in", "tokens_cached", "tokens_out")
+    return {
+        "first_effort": [each.policy.effort if each.first else None for each in judged],
+        "first_verdict": [each and each.verdict.outcome for each in first],
+        "first_probability": [each and each.verdict.probability for each in first],
+        **{
+            f"first_{name}": [each and getattr(each.completion, name) for each in first]
+            for name in tokens
+        },
+    }
 
 
 def verdicts_of(batch: pa.RecordBatch) -> pa.RecordBatch:

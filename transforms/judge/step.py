@@ -19,6 +19,7 @@ from weir.transforms.decode import DecodeSettings
 from weir.transforms.judge.accounts import (
     account_for_dead,
     account_for_verdicts,
+    count_requests,
     gauge_judge,
 )
 from weir.transforms.judge.budget import UNLIMITED, Budget
@@ -64,6 +65,7 @@ class JudgeSettings:
     budget: Budget = UNLIMITED  # of a process
     shadow_budget: Budget = UNLIMITED  # of a process, for policies in shadow alone
     reuse: ReuseSettings | None = None  # of verdicts by near-copies; None: they are judged
+    together: bool = False  # a post is asked about under all policies of a group at once
 
     def __post_init__(self) -> None:
         if self.max_in_flight < 1:
@@ -122,7 +124,8 @@ class _Judge(beam.DoFn):
         self._bundle: Bundle | None = None
 
     def setup(self) -> None:
-        self._known = KnownPolicies(RELOADS.acquire(self._policies))
+        policies = RELOADS.acquire(self._policies)
+        self._known = KnownPolicies(policies, together=self._settings.together)
         self._shared = ENGINES.acquire(
             self._key,
             self._engine,
@@ -182,7 +185,7 @@ class _Judge(beam.DoFn):
             if policy is None:
                 unknown.append(Dead(row, _unknown(str(policy_id))))
             else:
-                known.append(Escalated(row, policy))
+                known.append(Escalated(row, policy, self._known.group(policy)))
         return known, unknown
 
     def _kept(self, ended: Ended) -> Iterator[Any]:
@@ -194,6 +197,8 @@ class _Judge(beam.DoFn):
         ended, self._ended = self._ended, []
         now = time.time_ns() // 1000
         gauge_judge(self._shared)
+        if self._bundle is not None:
+            count_requests(self._bundle)
         if judged := [each for each in ended if isinstance(each, Judged)]:
             if warning := self._shared.unreadable.record(each.verdict for each in judged):
                 _LOG.warning("%s", warning)

@@ -121,7 +121,9 @@ def _final(completion: Completion, policy: Policy) -> _Final:
         case Contract.LABEL_RULES:
             final = _label_and_rules(_undecorated(text, policy), policy)
         case Contract.JSON:
-            final = _json(_unfenced(text), policy)
+            final = _json(unfenced(text), policy)
+        case Contract.GROUP:  # read member by member: see together
+            raise _UnreadableError(Reason.MALFORMED)
     if not final.violates and completion.tokens_cut:
         raise _UnreadableError(Reason.UNREAD)
     return final
@@ -138,7 +140,7 @@ def _undecorated(text: str, policy: Policy) -> str:
     return text.removesuffix(".") if quoted is None else quoted
 
 
-def _unfenced(text: str) -> str:
+def unfenced(text: str) -> str:
     """Return what stands in the one fence of a text; the text itself where it is in none."""
     quoted = _between_backticks(text)
     if quoted is None:

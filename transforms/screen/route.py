@@ -35,6 +35,7 @@ class ScreenSettings:
     same; ``audit_salt``, a secret, decides with their ids which. ``record_cleared`` is the share of
     the posts that every policy cleared whose screening is to be stored. ``lesson_rate`` is the
     share of cleared posts that is judged to teach a screen; they are no part of the audit.
+    ``together`` says that the judge is asked about a post under several policies at once.
     """
 
     run: str
@@ -44,6 +45,7 @@ class ScreenSettings:
     mode: Mode = Mode.ENFORCE
     record_cleared: float = 1.0
     lesson_rate: float = 0.0
+    together: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.record_cleared <= 1:

@@ -117,20 +117,25 @@ def escalations(
     provisional: Ids | None = None,
     audit_rates: Floats | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the posts to judge as ESCALATION batches, policy by policy.
+    """Yield the posts to judge as ESCALATION batches, policy by policy or post by post.
 
     ``provisional`` holds the decision ids of what is flagged before that, ``audit_rates`` the
     chance of each pair to be audited, by default that of the settings.
 
-    One policy's posts stay together because the judge reads the policy once for all of them.
+    One policy's posts stay together because the judge reads the policy once for all of them; one
+    post's policies do where the settings say that they are asked about at once.
     """
-    policy, row = np.nonzero(goes_to_judge(codes).T)
+    sent = goes_to_judge(codes)
+    if settings.together:
+        row, policy = np.nonzero(sent)
+    else:
+        policy, row = np.nonzero(sent.T)
     if not len(row):
         return
     ids = pa.array([p.policy_id for p in policies.policies], pa.string())
     versions = pa.array([p.version for p in policies.policies], pa.string())
     sizes = post_bytes(content)[row]
-    for start, stop in _cuts(sizes):
+    for start, stop in cuts(sizes, row if settings.together else np.arange(len(row))):
         rows, which = row[start:stop], policy[start:stop]
         taken = take(content, rows)
         score, code = scores[rows, which], codes[rows, which]
@@ -159,12 +164,17 @@ def take(rows: Any, indices: npt.NDArray[Any]) -> Any:
     return rows.take(pa.array(indices))
 
 
-def _cuts(sizes: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yield ranges of at most ESCALATION_ROWS rows and about _ESCALATION_BYTES."""
+def cuts(sizes: npt.NDArray[np.int64], posts: npt.NDArray[np.integer]) -> Iterator[tuple[int, int]]:
+    """Yield ranges of about ESCALATION_ROWS rows and _ESCALATION_BYTES.
+
+    ``posts`` (rows,) says which post each row is about: the rows of one stay in one range, unless
+    they are too many bytes.
+    """
     start = size = 0
     for stop, row_size in enumerate(sizes.tolist()):
-        full = stop - start == ESCALATION_ROWS or size + row_size > _ESCALATION_BYTES
-        if full and stop > start:
+        between = stop > start and posts[stop] != posts[stop - 1]
+        full = stop - start >= ESCALATION_ROWS and between
+        if full or (stop > start and size + row_size > _ESCALATION_BYTES):
             yield start, stop
             start, size = stop, 0
         size += row_size

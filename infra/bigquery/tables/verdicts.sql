@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   answer STRING OPTIONS (description = 'The answer that could not be read, up to 4,096 characters of it; hostile as the post is'),
   engine STRING NOT NULL OPTIONS (description = 'What ran the model'),
   model STRING NOT NULL OPTIONS (description = 'The model'),
-  effort STRING NOT NULL OPTIONS (description = 'low, medium or high'),
+  effort STRING NOT NULL OPTIONS (description = 'low, medium or high, of the answer that decided'),
   tokens_in INT64 OPTIONS (description = 'Prompt tokens; these counts are 0 where cached, null where the engine does not count'),
   tokens_cached INT64 OPTIONS (description = 'Prompt tokens found in the prefix cache'),
   tokens_out INT64 OPTIONS (description = 'Generated tokens, reasoning included'),
@@ -42,7 +42,15 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   tokens_policy INT64 OPTIONS (description = 'Of tokens_in, those before the post: the policy, which the prefix cache can hold'),
   reused_from STRING OPTIONS (description = 'Of a near-copy: the decision on another text whose verdict it took; null otherwise'),
   checked_against STRING OPTIONS (description = 'Of a near-copy that was judged all the same: the decision whose verdict it would have taken'),
-  checked_verdict STRING OPTIONS (description = 'Of such a near-copy: the verdict of that decision, violates or safe')
+  checked_verdict STRING OPTIONS (description = 'Of such a near-copy: the verdict of that decision, violates or safe'),
+  asked_together INT64 OPTIONS (description = 'Policies that one request answered; the tokens are shared out over their rows; null where it was asked alone'),
+  requests FLOAT64 OPTIONS (description = 'Requests that the verdict took: a part of one that answered several policies, more than 1 with windows or a second effort, 0 where it is a copy'),
+  first_effort STRING OPTIONS (description = 'Effort of the first answer, where it was in doubt and effort is that of a second one'),
+  first_verdict STRING OPTIONS (description = 'What the first answer said'),
+  first_probability FLOAT64 OPTIONS (description = 'Probability of a violation in the first answer'),
+  first_tokens_in INT64 OPTIONS (description = 'Of tokens_in, those of the first answer'),
+  first_tokens_cached INT64 OPTIONS (description = 'Of tokens_cached, those of the first answer'),
+  first_tokens_out INT64 OPTIONS (description = 'Of tokens_out, those of the first answer')
 )
 PARTITION BY DATE(created_at)
 CLUSTER BY run, policy_id, verdict

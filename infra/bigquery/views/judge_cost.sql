@@ -4,7 +4,10 @@
 -- the metrics of the job. from_cache are answers taken from an equal post, reused those from one
 -- that was nearly equal; both cost nothing;
 -- tokens_computed are what the engine worked for: prompt tokens that its prefix cache did not hold,
--- and generated ones; policy_cache_share is how much of the policy it held, whatever the posts. Sums are null where the engine does not count tokens. day is that of the post.
+-- and generated ones; policy_cache_share is how much of the policy it held, whatever the posts. requests
+-- are what the engine was asked: one about several policies is shared out over their verdicts
+-- (asked_together of them), a second effort (asked_twice) is one more. Sums are null where the engine
+-- does not count tokens. day is that of the post.
 CREATE OR REPLACE VIEW `{dataset}.judge_cost` AS
 WITH judged AS (
   SELECT *
@@ -27,6 +30,9 @@ SELECT
   SUM(IF(cached AND reused_from IS NULL, 1, 0)) AS from_cache,
   SUM(IF(reused_from IS NOT NULL, 1, 0)) AS reused,
   SUM(IF(cached, 0, 1)) AS asked,
+  SUM(COALESCE(requests, IF(cached, 0.0, 1.0))) AS requests,
+  SUM(IF(asked_together IS NULL, 0, 1)) AS asked_together,
+  SUM(IF(first_effort IS NULL, 0, 1)) AS asked_twice,
   SUM(IF(verdict = 'violates', 1, 0)) AS violating,
   SUM(IF(verdict = 'indeterminate', 1, 0)) AS indeterminate,
   SUM(tokens_in) AS tokens_in,

@@ -48,9 +48,10 @@ class Scripted:
     """A picklable factory; the engines it makes can be looked at afterwards."""
 
     capacity: int = 1_000
+    kind: type[ScriptedEngine] = ScriptedEngine
 
     def __call__(self) -> ScriptedEngine:
-        ENGINES_MADE.append(ScriptedEngine(capacity=self.capacity))
+        ENGINES_MADE.append(self.kind(capacity=self.capacity))
         return ENGINES_MADE[-1]
 
 

@@ -7,6 +7,7 @@ What decides nothing, such as counts, is read as far as it can be. What decides 
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from weir.transforms.judge.endpoint.settings import Form
 from weir.transforms.judge.endpoint.wire import Question
 from weir.transforms.judge.engine import Completion, Finish
 from weir.transforms.judge.harmony import messages as harmony
+from weir.transforms.judge.harmony.members import member_probabilities
 from weir.transforms.judge.harmony.structure import violating_probability
 
 _TokenId = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
@@ -75,12 +77,12 @@ def completion_of(body: bytes, question: Question, queue_ms: float) -> Completio
 
     Raises GarbledError where it is none, and ErrorAnsweredError where it is an error.
     """
-    probability: float | None = None
+    likely = _Likely()
     tokens_reasoning: int | None = None
     if question.form is Form.TOKENS:
         by_tokens = decode(body, _Answer[_TokensChoice])
         written = _first(by_tokens)
-        parts, tokens_reasoning, probability = _written(written, question.policy)
+        parts, tokens_reasoning, likely = _written(written, question.policy)
         finish, usage = written.finish_reason, by_tokens.usage
     else:
         by_chat = decode(body, _Answer[_ChatChoice])
@@ -99,7 +101,8 @@ def completion_of(body: bytes, question: Question, queue_ms: float) -> Completio
     return Completion(
         parts.final,
         reasoning=parts.reasoning,
-        probability=probability,
+        probability=likely.violating,
+        probabilities=likely.by_member,
         tokens_in=tokens_in,
         tokens_cached=tokens_cached,
         tokens_policy=question.tokens_policy,
@@ -139,15 +142,26 @@ def _first(answer: _Answer[_Choice]) -> _Choice:
     return choice
 
 
-def _written(choice: _TokensChoice, policy: Policy) -> tuple[Said, int, float | None]:
-    """Return what the ids say, how many of them are reasoning, and the label's probability."""
+@dataclass(frozen=True)
+class _Likely:
+    """How likely a violating label is, or each member's of a group, where it is known."""
+
+    violating: float | None = None
+    by_member: Mapping[str, float] | None = None
+
+
+def _written(choice: _TokensChoice, policy: Policy) -> tuple[Said, int, _Likely]:
+    """Return what the ids say, how many of them are reasoning, and how likely the label is."""
     if choice.token_ids is None:
         raise GarbledError(_NO_TOKENS)
     answer = harmony.read(choice.token_ids)
     top = choice.logprobs.top_logprobs if choice.logprobs else None
-    likely = [_by_id(position or {}) for position in top or ()]
-    probability = violating_probability(policy, choice.token_ids, likely) if likely else None
-    return Said(answer.reasoning, answer.final), answer.tokens_reasoning, probability
+    found = [_by_id(position or {}) for position in top or ()]
+    likely = _Likely(
+        violating_probability(policy, choice.token_ids, found) if found else None,
+        member_probabilities(policy, choice.token_ids, found) or None,
+    )
+    return Said(answer.reasoning, answer.final), answer.tokens_reasoning, likely
 
 
 def _by_id(position: Mapping[str, float]) -> dict[int, float]:

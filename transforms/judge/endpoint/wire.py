@@ -18,6 +18,7 @@ _STEP = 256
 # counts the same, and a template adds to it; another one may take half as many, no fewer.
 _LEAST_OF_ITS_OWN, _LEAST_OF_ANOTHERS = 0.95, 0.5
 
+_OBJECTS = (Contract.JSON, Contract.GROUP)  # the contracts whose answers are JSON objects
 # vLLM names itself; llama.cpp too, and reads the effort only as a variable of the template.
 VLLM, LLAMA_CPP = "vllm", "llamacpp"
 
@@ -88,7 +89,7 @@ def question(policy: Policy, post: str, served: Served, answer_tokens: int) -> Q
         body["reasoning_effort"] = messages.effort
     if served.owner == LLAMA_CPP:
         body["chat_template_kwargs"] = {"reasoning_effort": messages.effort}
-    if manner.schema is not Schema.NONE and policy.contract is Contract.JSON:
+    if manner.schema is not Schema.NONE and policy.contract in _OBJECTS:
         body["response_format"] = response_format(policy, manner.schema)
     share = _LEAST_OF_ITS_OWN if served.is_gpt_oss else _LEAST_OF_ANOTHERS
     least = int(messages.tokens * share)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from weir.policies.contract import json_keys
+from weir.policies.group import Group, safe_keys
 from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.records import Outcome
@@ -63,11 +64,22 @@ def violating_probability(
     as well; of such a beginning that was not written nothing more is known, and it is left out.
     None where that is more than a tenth, or there is no label to be found.
     """
+    positions = _label_positions(policy, tokens, log_probabilities)
+    return probability_from(policy, tokens, log_probabilities, positions)
+
+
+def probability_from(
+    policy: Policy,
+    tokens: Sequence[int],
+    log_probabilities: Sequence[Mapping[int, float]],
+    positions: range,
+) -> float | None:
+    """Return the same for a label whose first token stands at the first of the positions."""
     pieces = _pieces(tuple(policy.labels))
     violating = safe = 0.0
     share = 1.0  # of the probability, what belongs to labels that begin as the text so far
     text = ""
-    for position in _label_positions(policy, tokens, log_probabilities):
+    for position in positions:
         here = log_probabilities[position]
         masses = {
             token: math.exp(here[token])
@@ -124,6 +136,8 @@ def _label_positions(
     if len(headers) != 2:
         return range(0)
     start = headers[1] + 1
+    if policy.contract is Contract.GROUP:
+        return range(0)  # it has one for each member
     if policy.contract is Contract.JSON:
         digits = [harmony.encode(label)[0] for label in policy.labels]
         while start < end and tokens[start] not in digits:
@@ -132,15 +146,61 @@ def _label_positions(
 
 
 def _final(policy: Policy) -> dict[str, Any]:
-    if policy.contract is Contract.LABEL:
-        return _label(policy)
-    # The label comes first in every answer: its place is how its probability is found.
-    keys = ["violation", *(key for key in json_keys(policy) if key != "violation")]
+    match policy.contract:
+        case Contract.LABEL:
+            return _label(policy)
+        case Contract.LABEL_RULES:
+            return _label_and_rules(policy)
+        case Contract.GROUP:
+            assert isinstance(policy, Group)
+            return _members(policy)
+        case Contract.JSON:
+            return _object(policy, _keys(policy), _label(policy))
+
+
+def _keys(policy: Policy) -> list[str]:
+    """Return an object's keys, the label first: its place is how its probability is found."""
+    return ["violation", *(key for key in json_keys(policy) if key != "violation")]
+
+
+def _object(policy: Policy, keys: Sequence[str], label: dict[str, Any]) -> dict[str, Any]:
     elements: list[dict[str, Any]] = []
     for key in keys:
         opening = ", " if elements else "{"
-        elements += [_written(f'{opening}"{key}": '), _value(policy, key)]
+        value = label if key == "violation" else _value(policy, key)
+        elements += [_written(f'{opening}"{key}": '), value]
     return _sequence([*elements, _written("}")])
+
+
+def _members(group: Group) -> dict[str, Any]:
+    """Return an object with each member's verdict behind its id."""
+    elements: list[dict[str, Any]] = []
+    for member in group.members:
+        opening = ", " if elements else "{"
+        elements += [_written(f'{opening}"{member.policy_id}": '), _member(member)]
+    return _sequence([*elements, _written("}")])
+
+
+def _member(member: Policy) -> dict[str, Any]:
+    match member.contract:
+        case Contract.JSON:
+            safe = _object(member, safe_keys(member), _written("0"))
+            return _one_of([safe, _object(member, _keys(member), _written("1"))])
+        case Contract.LABEL_RULES:
+            return _sequence([_written('"'), _label_and_rules(member), _written('"')])
+        case _:
+            return _one_of(_written(json.dumps(label)) for label in member.labels)
+
+
+def _label_and_rules(policy: Policy) -> dict[str, Any]:
+    """Return a label, a violating one with the rules that are broken: INVALID SP2, SP4."""
+    rule = _one_of(_written(rule_id) for rule_id in policy.rules)
+    more = _up_to(_RULES - 1, [_written(", "), rule])
+    cited = _up_to(1, [_written(" "), rule, more])
+    return _one_of(
+        _sequence([_written(label), cited]) if meaning == Outcome.VIOLATES else _written(label)
+        for label, meaning in policy.labels.items()
+    )
 
 
 def _label(policy: Policy) -> dict[str, Any]:
@@ -149,8 +209,6 @@ def _label(policy: Policy) -> dict[str, Any]:
 
 def _value(policy: Policy, key: str) -> dict[str, Any]:
     match key:
-        case "violation":
-            return _label(policy)
         case "policy_category":
             return _one_of([_written("null"), _text(_CATEGORY_TOKENS)])
         case "confidence":
@@ -165,13 +223,12 @@ def _rule_ids(policy: Policy) -> dict[str, Any]:
     if not policy.rules:
         return _written("[]")
     rule = _one_of(_written(json.dumps(rule_id)) for rule_id in policy.rules)
-    more = {
-        "type": "repeat",
-        "min": 0,
-        "max": _RULES - 1,
-        "content": _sequence([_written(", "), rule]),
-    }
+    more = _up_to(_RULES - 1, [_written(", "), rule])
     return _one_of([_written("[]"), _sequence([_written("["), rule, more, _written("]")])])
+
+
+def _up_to(times: int, elements: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "repeat", "min": 0, "max": times, "content": _sequence(elements)}
 
 
 def _text(tokens: int) -> dict[str, Any]:

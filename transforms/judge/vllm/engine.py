@@ -13,6 +13,7 @@ from weir.distribution import install_command
 from weir.policies.policy import Policy
 from weir.transforms.judge.engine import Completion, EngineError, EngineStartError, Finish, Request
 from weir.transforms.judge.harmony import messages as harmony
+from weir.transforms.judge.harmony.members import member_probabilities
 from weir.transforms.judge.harmony.prompt import Prompt, render
 from weir.transforms.judge.harmony.structure import FINAL_TOKENS, violating_probability
 from weir.transforms.judge.loop import EngineLoop
@@ -116,10 +117,12 @@ def _completion(
     tokens = list(answered.token_ids)
     answer = harmony.read(tokens)
     scheduled = output.metrics.scheduled_ts if output.metrics else 0.0
+    likely = _LogProbabilities(answered.logprobs)
     return Completion(
         final=answer.final,
         reasoning=answer.reasoning,
-        probability=violating_probability(policy, tokens, _LogProbabilities(answered.logprobs)),
+        probability=violating_probability(policy, tokens, likely),
+        probabilities=member_probabilities(policy, tokens, likely) or None,
         tokens_in=len(prompt.tokens),
         tokens_cached=output.num_cached_tokens,
         tokens_policy=prompt.content.start,

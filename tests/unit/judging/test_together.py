@@ -1,0 +1,214 @@
+"""A post that several policies are asked about at once."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.judging.cases import FRAUD, POLICY, SETTINGS, Scripted, escalations, judge
+from tests.unit.judging.together import HATE, POLICIES, Judge, judged, of, verdicts
+from weir.pipelines.errors import OptionError
+from weir.pipelines.settings.engines import require_together
+from weir.policies.group import Group
+from weir.policies.policy import Contract, Effort, Status
+from weir.transforms.judge.budget import Budget
+from weir.transforms.judge.engine import Completion
+from weir.transforms.judge.rows import Deferred, Judged
+from weir.transforms.judge.together import said_of_each
+from weir.transforms.judge.verdict import parse
+from weir.transforms.records import Route
+
+SAFE, VIOLATES = ("safe", None), ("violates", None)
+
+
+def test_a_post_is_asked_about_once_and_has_a_verdict_of_each_policy():
+    results, engine = judged("spam:violates")
+    assert verdicts(results) == {
+        ("p0", "fraud"): SAFE,
+        ("p0", "hate"): SAFE,
+        ("p0", "spam"): VIOLATES,
+    }
+    assert len(engine.asked) == 1
+    assert all(each.asked_together == 3 for each in results)
+    spam = next(each for each in results if of(each, "policy_id") == "spam")
+    assert (spam.verdict.rule_ids, spam.verdict.rationale) == (("R1",), "it does")
+    assert spam.verdict.reasoning == "hmm"
+
+
+def test_the_tokens_and_the_request_are_shared_out_and_add_up():
+    results, _ = judged("spam:violates")
+    for name, total in [("tokens_in", 100), ("tokens_cached", 80), ("tokens_out", 10)]:
+        assert sum(getattr(each.completion, name) for each in results) == total
+    assert sum(each.requests for each in results) == pytest.approx(1)
+
+
+def test_only_what_is_wanted_of_the_group_has_a_row():
+    results, engine = judged("spam:violates hate:violates", asked_of=("fraud", "spam"))
+    assert verdicts(results) == {("p0", "fraud"): SAFE, ("p0", "spam"): VIOLATES}
+    assert [each.asked_together for each in results] == [2, 2]
+    assert len(engine.asked) == 1
+
+
+def test_a_post_that_one_policy_is_asked_about_is_asked_about_alone():
+    results, engine = judged("spam:violates", asked_of=("spam",))
+    assert engine.names == ["spam"]
+    assert (results[0].asked_together, results[0].requests) == (None, 1.0)
+
+
+def test_a_group_is_asked_with_one_prefix_whichever_of_its_policies_are_wanted():
+    asked = [
+        judged("hello", asked_of=ids)[1].asked for ids in (("fraud", "spam"), ("hate", "spam"))
+    ]
+    assert len({request.policy.version for (request,) in asked}) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("missing", "missing_final"), ("twice", "trailing_text"), ("prose", "malformed")],
+)
+def test_a_member_that_is_missing_or_malformed_is_indeterminate_alone(word, reason):
+    results, engine = judged(f"hate:{word} spam:violates")
+    assert verdicts(results) == {
+        ("p0", "fraud"): SAFE,
+        ("p0", "hate"): ("indeterminate", reason),
+        ("p0", "spam"): VIOLATES,
+    }
+    assert len(engine.asked) == 1
+
+
+@pytest.mark.parametrize("whole", ["cut", "prose", "fail"])
+def test_an_answer_that_cannot_be_read_as_a_whole_is_asked_for_policy_by_policy(whole):
+    results, engine = judged(f"together:{whole} spam:violates")
+    assert verdicts(results) == {
+        ("p0", "fraud"): SAFE,
+        ("p0", "hate"): SAFE,
+        ("p0", "spam"): VIOLATES,
+    }
+    assert engine.names == ["together", "fraud", "hate", "spam"]
+    assert all(each.asked_together is None for each in results)
+    answered = whole != "fail"
+    assert sum(each.requests for each in results) == pytest.approx(3 + answered)
+    assert sum(each.completion.tokens_in for each in results) == 3 * 30 + 100 * answered
+
+
+def test_a_long_post_is_asked_about_policy_by_policy():
+    results, engine = judged("calm weather " * 600 + "spam:violates")
+    assert verdicts(results)["p0", "spam"] == VIOLATES
+    assert "together" not in engine.names
+
+
+def test_policies_in_shadow_are_asked_together_apart_from_those_in_force():
+    shadow = tuple(
+        replace(p, policy_id=f"{p.policy_id}-next", status=Status.SHADOW) for p in POLICIES
+    )
+    results, engine = judged("hello", policies=(*POLICIES, *shadow))
+    assert len(results) == 6
+    assert engine.names == ["together"] * 2
+
+
+def test_equal_posts_are_asked_about_once_and_the_copies_cost_nothing():
+    results, engine = judged("spam:violates", "spam:violates", batches=2, cache_bytes=1 << 20)
+    assert set(verdicts(results).values()) == {SAFE, VIOLATES}
+    assert len(engine.asked) == 1
+    assert sum(each.cached for each in results) == 9
+    assert sum(each.requests for each in results) == pytest.approx(1)
+    assert sum(each.completion.tokens_in for each in results) == 100
+
+
+def test_of_equal_posts_a_member_that_could_not_be_read_is_asked_about_again():
+    results, engine = judged("hate:missing", "hate:missing", cache_bytes=1 << 20)
+    outcomes = [verdicts(results)[post, "hate"][0] for post in ("p0", "p1")]
+    assert outcomes == ["indeterminate", "safe"]
+    assert engine.names == ["together", "hate"]
+
+
+def test_a_disguised_copy_takes_no_safe_verdict_of_the_plain_post():
+    plain, disguised = "spam:violates", "s\u200bpam:violates"
+    results, engine = judged(plain, disguised, cache_bytes=1 << 20)
+    assert len(results) == 6
+    assert engine.names == ["together"] * 2
+
+
+def test_over_budget_a_post_is_deferred_with_all_its_policies():
+    results, engine = judged("a", "b", "c", "d", changes={"score": 0.5}, budget=Budget(share=0.5))
+    deferred = [each for each in results if isinstance(each, Deferred)]
+    assert len(deferred) == 6
+    assert len({of(each, "content_id") for each in deferred}) == 2
+    assert len(engine.asked) == 2
+
+
+def test_audits_over_budget_leave_the_sample_post_by_post():
+    changes = {"route": "audit", "inclusion_probability": 0.1}
+    results, _ = judged("a", "b", "c", "d", changes=changes, budget=Budget(share=0.5))
+    kept = {each.kept for each in results if isinstance(each, Judged)}
+    assert kept == {0.5}
+    assert {each.route for each in results if isinstance(each, Deferred)} == {Route.DEFERRED}
+
+
+LABELS = {"VALID": "safe", "INVALID": "violates"}
+LABELLED = replace(POLICY, contract=Contract.LABEL, labels=LABELS)
+CODED = replace(LABELLED, policy_id="coded", contract=Contract.LABEL_RULES)
+
+
+@pytest.mark.parametrize(
+    ("written", "spam", "coded"),
+    [
+        ('"INVALID", "coded": "VALID"', "violates", "safe"),
+        ('"VALID", "coded": "INVALID R1"', "safe", "violates"),
+        ('"no", "coded": "INVALID R9"', "unknown_label", "unknown_rule"),
+        ('{"violation": 1}, "coded": ["INVALID"]', "unknown_label", "unknown_label"),
+    ],
+)
+def test_members_of_other_contracts_are_read_in_theirs(written, spam, coded):
+    said = said_of_each(Completion(f'{{"spam": {written}}}'), Group.of([LABELLED, CODED]))
+    verdicts = [parse(said[policy.policy_id], policy) for policy in (LABELLED, CODED)]
+    assert [each.reason or each.outcome for each in verdicts] == [spam, coded]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", '{"spam": }', '{"spam": 1,}', '{"spam": 1} {"spam": 0}', "[1]", "{1: 2}", '"spam"'],
+)
+def test_what_is_no_object_alone_says_nothing_of_any_member(text):
+    assert said_of_each(Completion(text), Group.of(POLICIES)) is None
+
+
+def test_what_a_key_of_no_member_says_is_passed_over():
+    answer = Completion('{"fraud": {"violation": 0}, "else": {"violation": 1}}')
+    said = said_of_each(answer, Group.of(POLICIES))
+    assert sorted(said) == ["fraud", "hate", "spam"]
+    assert [said[name].final for name in ("hate", "spam")] == [None, None]
+
+
+def test_the_step_asks_together_and_counts_requests_and_verdicts():
+    done = judge(
+        escalations("spam:violates", "together:cut", policy_ids=("fraud", "hate", "spam")),
+        settings=replace(SETTINGS, together=True),
+        policies=POLICIES,
+        engine=Scripted(kind=Judge),
+    )
+    assert done.counts.verdicts == 6
+    assert done.verdicts.num_rows == 6
+    assert len(set(done.verdicts["decision_id"].to_pylist())) == 6
+    rows = {(r["content_id"], r["policy_id"]): r for r in done.verdicts.to_pylist()}
+    assert rows["p0", "spam"]["asked_together"] == 3
+    assert rows["p0", "spam"]["policy_version"] == POLICY.version
+    assert rows["p1", "spam"]["asked_together"] is None
+    assert sum(done.verdicts["requests"].to_pylist()) == pytest.approx(1 + 1 + 3)
+
+
+def test_off_by_default_every_policy_is_asked_alone():
+    done = judge(escalations("safe", policy_ids=("fraud", "hate", "spam")), policies=POLICIES)
+    assert sum(done.engine.calls) == 3
+    assert done.verdicts["asked_together"].to_pylist() == [None] * 3
+
+
+def test_one_effort_is_the_effort_of_a_group():
+    high = replace(HATE, effort=Effort.HIGH)
+    results, engine = judged("hello", policies=(FRAUD, high, POLICY))
+    assert sorted(engine.names) == ["hate", "together"]
+    assert len(results) == 3
+
+
+def test_a_judge_that_reads_no_policy_is_not_asked_about_several():
+    with pytest.raises(OptionError, match="--judge-together needs a judge that reads policies"):
+        require_together(True, "exemplar")
