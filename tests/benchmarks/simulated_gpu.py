@@ -4,20 +4,23 @@ It stands where vLLM stands, so that the pipeline around it can be measured at t
 and of eight. Its verdicts mean nothing. What it assumes is in ``batching_model`` and below.
 """
 
+import json
 import threading
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from tests.benchmarks.batching_model import PUBLISHED_TOKENS_OUT, Finished, Fleet, Gpu, Job
-from weir.policies.policy import Contract, Policy
+from weir.policies.group import Group
+from weir.policies.policy import Contract, Effort, Policy
 from weir.transforms.judge.engine import Completion, EngineError, Request
 from weir.transforms.records import Outcome
 
 CHARACTERS_PER_TOKEN = 4  # assumption, usual for English
 SYSTEM_TOKENS = 60  # assumption: what stands before the policy, and what frames the post
+IN_DOUBT = 0.5  # the probability of an answer in doubt; the others are sure
 VIOLATING_SHARE = 0.2  # of what is escalated; decides nothing but the size of the flagged output
 
 
@@ -53,6 +56,14 @@ class Simulation:
     gpu: Gpu = field(default_factory=Gpu)
     lengths: Lengths = field(default_factory=Lengths)
     seed: int = 0
+    # Assumptions, all three: how many times as much is said as at low effort (published runs of
+    # gpt-oss say several times as much at high effort), tokens out for each further policy of a
+    # group (its verdict, and a sentence of reasoning), and the share of the answers at low effort
+    # whose probability lies in the middle.
+    medium_times: float = 2.0
+    high_times: float = 4.0
+    member_tokens: int = 24
+    doubtful_share: float = 0.15
     time_scale: float = 1.0  # simulated seconds in one second; what the host costs weighs as much
 
     def __call__(self) -> "SimulatedGpu":
@@ -61,14 +72,48 @@ class Simulation:
 
     def job(self, number: int, request: Request) -> Job:
         """Return what a request is to the GPU; one text under one policy has one length."""
-        drawn = zlib.crc32(f"{self.seed} {request.policy.version} {request.text}".encode()) / 2**32
+        policy = request.policy
+        drawn = _drawn(f"{self.seed} {policy.version} {request.text}")
+        others = len(policy.members) - 1 if isinstance(policy, Group) else 0
+        said = self.lengths.at(drawn) + others * self.member_tokens
         return Job(
             number,
-            prefix=request.policy.version,
-            prefix_tokens=SYSTEM_TOKENS + len(request.policy.text) // CHARACTERS_PER_TOKEN,
+            prefix=policy.version,
+            prefix_tokens=SYSTEM_TOKENS + len(policy.text) // CHARACTERS_PER_TOKEN,
             own_tokens=1 + len(request.text) // CHARACTERS_PER_TOKEN,
-            tokens_out=self.lengths.at(drawn),
+            tokens_out=round(said * self._times(policy.effort)),
         )
+
+    def completion(self, done: Finished, request: Request) -> Completion:
+        """Return the answer to a request: a post's under a policy is in doubt, or never is."""
+        job, policy = done.job, request.policy
+        members = policy.members if isinstance(policy, Group) else (policy,)
+        violates = {
+            member.policy_id: _drawn(f"verdict {job.number} {member.policy_id}") < VIOLATING_SHARE
+            for member in members
+        }
+        likely = {
+            member.policy_id: IN_DOUBT
+            if policy.effort == Effort.LOW and self._doubtful(member, request.text)
+            else float(violates[member.policy_id])
+            for member in members
+        }
+        return Completion(
+            _final(policy, violates),
+            reasoning="none: this is a simulation",
+            probability=None if isinstance(policy, Group) else likely[policy.policy_id],
+            probabilities=likely if isinstance(policy, Group) else None,
+            tokens_in=job.prefix_tokens + job.own_tokens,
+            tokens_cached=done.tokens_cached,
+            tokens_out=job.tokens_out,
+            queue_ms=(done.began - done.arrived) * 1000,
+        )
+
+    def _times(self, effort: Effort) -> float:
+        return {Effort.MEDIUM: self.medium_times, Effort.HIGH: self.high_times}.get(effort, 1.0)
+
+    def _doubtful(self, policy: Policy, text: str) -> bool:
+        return _drawn(f"doubt {self.seed} {policy.policy_id} {text}") < self.doubtful_share
 
 
 class SimulatedGpu:
@@ -144,7 +189,7 @@ class SimulatedGpu:
                 done = [(each, self._asked.pop(each.job.number, None)) for each in finished]
             for each, asked in done:
                 if asked is not None and asked[1].set_running_or_notify_cancel():
-                    asked[1].set_result(_completion(each, asked[0].policy))
+                    asked[1].set_result(self._simulation.completion(each, asked[0]))
 
 
 @dataclass(frozen=True)
@@ -157,22 +202,19 @@ class _OnCancel:
             self.engine.abort(self.number)
 
 
-def _completion(done: Finished, policy: Policy) -> Completion:
-    job = done.job
-    violates = zlib.crc32(f"verdict {job.number}".encode()) / 2**32 < VIOLATING_SHARE
-    return Completion(
-        _final(policy, violates),
-        reasoning="none: this is a simulation",
-        probability=float(violates),
-        tokens_in=job.prefix_tokens + job.own_tokens,
-        tokens_cached=done.tokens_cached,
-        tokens_out=job.tokens_out,
-        queue_ms=(done.began - done.arrived) * 1000,
-    )
+def _drawn(lot: str) -> float:
+    return zlib.crc32(lot.encode()) / 2**32
 
 
-def _final(policy: Policy, violates: bool) -> str:
+def _final(policy: Policy, violates: Mapping[str, bool]) -> str:
+    if isinstance(policy, Group):
+        return json.dumps({m.policy_id: _value(m, violates[m.policy_id]) for m in policy.members})
+    value = _value(policy, violates[policy.policy_id])
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _value(policy: Policy, violates: bool) -> object:
     if policy.contract == Contract.JSON:
-        return f'{{"violation": {int(violates)}, "rationale": "none: this is a simulation"}}'
+        return {"violation": int(violates), "rationale": "none: this is a simulation"}
     meaning = Outcome.VIOLATES if violates else Outcome.SAFE
     return next(label for label, means in policy.labels.items() if means == meaning)

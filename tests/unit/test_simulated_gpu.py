@@ -8,8 +8,10 @@ import pytest
 
 from tests.benchmarks.batching_model import Fleet, Gpu, Job
 from tests.benchmarks.simulated_gpu import Lengths, Simulation
-from weir.policies.policy import Contract, Policy
+from weir.policies.group import Group
+from weir.policies.policy import Contract, Effort, Policy
 from weir.transforms.judge.engine import EngineError, Request
+from weir.transforms.judge.together import said_of_each
 from weir.transforms.judge.verdict import parse
 from weir.transforms.records import Outcome
 
@@ -132,7 +134,42 @@ def test_the_same_seed_gives_the_same_lengths_whatever_the_order():
     assert forth != [Simulation(seed=4).job(0, request).tokens_out for request in requests(50)]
 
 
-@pytest.mark.parametrize("contract", list(Contract))
+def test_more_effort_and_more_policies_take_more_tokens_of_an_answer():
+    (request,) = requests(1)
+    simulation = Simulation(high_times=4, member_tokens=24)
+    low = simulation.job(0, request).tokens_out
+    high = replace(request, policy=replace(POLICY, effort=Effort.HIGH))
+    assert simulation.job(0, high).tokens_out == pytest.approx(4 * low, rel=1)
+    group = Group.of([replace(POLICY, policy_id=name) for name in ("a", "b", "c")])
+    plain = replace(simulation, member_tokens=0)
+    together = replace(request, policy=group)
+    more = simulation.job(0, together).tokens_out - plain.job(0, together).tokens_out
+    assert more == 2 * 24
+
+
+def test_a_share_of_the_answers_at_low_effort_is_in_doubt_and_none_at_high_effort():
+    engine = Simulation(time_scale=10_000, doubtful_share=0.3)()
+    low = [future.result(30).probability for future in engine.submit(requests(300))]
+    high = requests(300, replace(POLICY, effort=Effort.HIGH))
+    sure = [future.result(30).probability for future in engine.submit(high)]
+    engine.close()
+    assert low.count(0.5) / 300 == pytest.approx(0.3, abs=0.1)
+    assert set(sure) == {0.0, 1.0}
+
+
+def test_a_group_is_answered_with_a_verdict_for_each_policy():
+    policies = [replace(POLICY, policy_id=name) for name in ("a", "b")]
+    group = Group.of(policies)
+    engine = FAST()
+    done = [future.result(30) for future in engine.submit(requests(100, group))]
+    engine.close()
+    said = [said_of_each(each, group) for each in done]
+    for policy in policies:
+        outcomes = {parse(each[policy.policy_id], policy).outcome for each in said}
+        assert outcomes == {Outcome.VIOLATES, Outcome.SAFE}
+
+
+@pytest.mark.parametrize("contract", [each for each in Contract if each is not Contract.GROUP])
 def test_every_request_gets_a_verdict_that_says_it_is_simulated(contract):
     policy = replace(POLICY, contract=contract)
     engine = FAST()
