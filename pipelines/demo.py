@@ -20,7 +20,7 @@ from weir.pipelines.bigquery.queries import NO_RETRY
 from weir.pipelines.bigquery.tables import PRIVATE, TABLES, create_tables
 from weir.pipelines.compare.rows import Compared, compare_sides
 from weir.pipelines.errors import OptionError
-from weir.pipelines.job.moderate import run_to_end
+from weir.pipelines.job.moderate import prepare, run_to_end
 from weir.pipelines.options.content import DecodeOptions, StoringOptions
 from weir.pipelines.options.file import BEAM
 from weir.pipelines.options.job import OPTIONS
@@ -238,7 +238,7 @@ def _decide(
     settings = ModerationSettings.from_options(options)
     ensure_topics(stack.kafka, settings.topics_written)
     started = time.time()
-    counts = run_to_end(options, settings)
+    counts = run_to_end(options, prepare(settings))
     return settings, counts, time.time() - started
 
 

@@ -6,7 +6,6 @@ None may raise or be unaccounted for; and where the message still is a post, not
 planted violation may clear it: no filler, markup, disguise, field or second text.
 """
 
-import argparse
 import html
 import json
 import random
@@ -20,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from tests.evasions import UNICODE
+from tests.fuzz_options import parse_options
 from tests.hostile import EITHER, READABLE, UNREADABLE
 from tests.hostile_posts import INSTRUCTIONS
 from tests.languages import SENTENCES
@@ -198,10 +198,7 @@ def _mutated(value: bytes, rng: random.Random) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = parse_options(__doc__)
     tried = fuzz(options.count, options.seed)
     print(f"{options.count:,} messages in {tried.seconds:.1f} s of CPU time, seed {options.seed}")
     for name, count in tried.ended.items():

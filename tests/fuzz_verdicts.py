@@ -5,7 +5,6 @@
 What may be safe is decided here by other means than the parser's: see ``may_be_safe``.
 """
 
-import argparse
 import json
 import random
 import re
@@ -14,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from tests import forms
+from tests.fuzz_options import parse_options
 from tests.hostile_posts import INSTRUCTIONS, POSTS
 from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.engine import Completion
@@ -220,10 +220,7 @@ _WELL_FORMED = re.compile("(CaM[rafx]*ESr)*Cf(T[rafx]*)?M[rafx]*[ER]R*")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = parse_options(__doc__)
     tried = fuzz(options.count, options.seed)
     print(f"{options.count:,} answers in {tried.seconds:.1f} s, seed {options.seed}")
     for name, count in (*tried.outcomes.most_common(), *tried.reasons.most_common()):

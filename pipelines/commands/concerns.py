@@ -98,14 +98,8 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
     flag = f"{option.flag}/--no-{option.name}" if option.is_switch else option.flag
     annotation = Annotated[
         kind,
-        typer.Option(flag, help=help_of(option), show_default=False, metavar=_metavar(option)),
+        typer.Option(flag, help=help_of(option), show_default=False, metavar=option.metavar),
     ]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
     )
-
-
-def _metavar(option: Option) -> str | None:
-    if option.is_switch:
-        return None
-    return option.says.metavar or f"[{'|'.join(option.words)}]"

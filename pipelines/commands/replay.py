@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from weir.pipelines.bigquery.errors import explain_errors
 from weir.pipelines.bigquery.tables import check_tables
 from weir.pipelines.errors import report_errors
-from weir.pipelines.job.moderate import JSON, run_to_end
-from weir.pipelines.job.provenance import draw_salt
+from weir.pipelines.job.moderate import JSON, prepare, run_to_end
 from weir.pipelines.options.arguments import add_help
 from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.options.job import CONCERNS
@@ -25,7 +23,6 @@ from weir.pipelines.replay.options import NOT_OF_FILE, NOT_TAKEN, Request, own_p
 from weir.pipelines.replay.resume import Before, before
 from weir.pipelines.replay.showing import CountedThere, counted_here, show_progress
 from weir.pipelines.runners import job_options
-from weir.pipelines.screening.cold_start import cold_started
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts
 from weir.transforms.judge.budget import Budget
@@ -79,9 +76,8 @@ class Plan:
         # The end of a topic goes on: the offsets are those of the first attempt.
         whole = known.slices if known else _found(settings, request)
         chosen = selection(settings.bigquery, request.choice, request.share, whole)
-        with explain_errors(settings.bigquery):
-            chosen = replace(chosen, salt=draw_salt(settings.bigquery))
-        settings = cold_started(replace(settings, replay=Replayed(whole, whole, chosen)))
+        settings = prepare(replace(settings, replay=Replayed(whole, whole, chosen)))
+        chosen = replace(chosen, salt=settings.salt)
         configuration = Configuration.of(request, settings, chosen)
         if known is not None:
             known.require(request.run, configuration)

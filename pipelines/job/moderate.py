@@ -65,15 +65,22 @@ def run(argv: Sequence[str]) -> Counts:
     check_source(settings.kafka, settings.topics, settings.progress.start, settings.stop)
     ensure_topics(settings.kafka, settings.topics_written)
     check_tables(settings.bigquery)
-    return run_to_end(options, settings)
+    return run_to_end(options, prepare(settings))
+
+
+def prepare(settings: ModerationSettings) -> ModerationSettings:
+    """Return checked settings with what a job learns before it starts.
+
+    The secret of its draws, heads for policies without one, and where thresholds begin.
+    """
+    with explain_errors(settings.bigquery):
+        settings = replace(settings, salt=draw_salt(settings.bigquery))
+    return start_thresholds(cold_started(with_taught_screens(settings)))
 
 
 def run_to_end(options: PipelineOptions, settings: ModerationSettings) -> Counts:
-    """Run the job with checked settings to its end, record what it was, and return its counts."""
+    """Run the job that is prepared to its end, record what it was, and return its counts."""
     settings = replace(settings, kafka=with_cluster_id(settings.kafka))
-    with explain_errors(settings.bigquery):
-        settings = replace(settings, salt=draw_salt(settings.bigquery))
-    settings = start_thresholds(cold_started(with_taught_screens(settings)))
     with explain_errors(settings.bigquery):
         record_decider(settings)
     ends = ends_of(settings)

@@ -74,7 +74,7 @@ def texts_of(parsed: Mapping[str, Any], options: Iterable[Option]) -> dict[str, 
 def _add(group: Any, option: Option, flags: list[str], text: str) -> None:
     if not option.is_switch:
         group.add_argument(
-            *flags, dest=option.identifier, metavar=_metavar(option), help=text, default=None
+            *flags, dest=option.identifier, metavar=option.metavar, help=text, default=None
         )
         return
     group.add_argument(
@@ -85,7 +85,3 @@ def _add(group: Any, option: Option, flags: list[str], text: str) -> None:
         group.add_argument(
             *no, dest=option.identifier, action="store_const", const=False, help=text, default=None
         )
-
-
-def _metavar(option: Option) -> str:
-    return option.says.metavar or f"{{{','.join(option.words)}}}"

@@ -140,6 +140,11 @@ class Option:
         """Return whether it takes no value on a command line."""
         return self.base is bool
 
+    @property
+    def metavar(self) -> str | None:
+        """Return what stands for the value in a help; None of a switch, which takes none."""
+        return None if self.is_switch else self.says.metavar or "|".join(self.words)
+
     def parse(self, text: str) -> Any:
         """Return the value that a text means, not checked yet; OptionError where it means none."""
         if self.many:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,10 +33,8 @@ _PROMPTS = 40  # pairs whose tokens are counted
 def measure_sample(settings: ModerationSettings, slices: Sequence[Slice]) -> Measured:
     """Return what some 2,000 posts, spread over the slices, are like to the screen."""
     screen = settings.screen.screen()
-    shares = settings.shares and replace(settings.shares, follows=True)
-    applied = Applied(
-        screen, settings.policies, shares, f"{settings.run}: forecast", settings.audit_rate
-    )
+    name = f"{settings.run}: forecast"  # so that what follows a stream here, follows it here alone
+    applied = Applied(screen, settings.policies, settings.shares, name, settings.audit_rate)
     policies = settings.policies.policies
     read = decoder(settings.decode)
     posts = escalated = escalations = 0

@@ -26,12 +26,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import nhypergeom, norm, rankdata
 
+from tests.benchmarks.naive import naive_threshold
 from weir.policies.loading import LIBRARY, load_policies
-from weir.transforms.screen.certificate import (
-    certified_threshold,
-    misses_allowed,
-    naive_threshold,
-)
+from weir.transforms.screen.certificate import certified_threshold, misses_allowed
 from weir.transforms.screen.training.calibrate import lowest_of_clusters
 from weir.transforms.screen.training.card import any_policy, average_precision
 from weir.transforms.screen.training.corpus import Corpus

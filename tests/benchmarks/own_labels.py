@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tests.benchmarks.naive import naive_threshold
 from weir.transforms.arrays import Floats
-from weir.transforms.screen.certificate import misses_allowed, naive_threshold
+from weir.transforms.screen.certificate import misses_allowed
 from weir.transforms.screen.model import Screen
 from weir.transforms.screen.reading.encoder import Encoder, Vectors
 from weir.transforms.screen.reading.screen import ReadingScreen

@@ -1,5 +1,6 @@
 """A slice by offsets, in process: what is decided, what is left out, and what is done again."""
 
+import shutil
 import uuid
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +15,7 @@ from weir.pipelines.job import moderate
 from weir.pipelines.replay.forecast import Judge
 from weir.pipelines.replay.measuring import judge_before
 from weir.pipelines.replay.resume import before
+from weir.policies.loading import LIBRARY
 
 LABELS = (
     "SELECT topic, `partition`, `offset`, policy_id, label, verdict, mode, inclusion_probability, "
@@ -123,6 +125,17 @@ def test_a_budget_is_never_exceeded_and_what_is_over_it_waits(job):
     assert counts.deferred == counts.escalations - counts.verdicts > 0
     assert any("over the budget of 40 requests" in each for each in job.said)
     assert job.replay("--budget=40", "--cache-mb=0") is None
+
+
+def test_a_head_that_cannot_be_fitted_is_tried_and_told_of_once(job, tmp_path, capfd):
+    shutil.copytree(LIBRARY / "spam", tmp_path / "mine")
+    document = tmp_path / "mine" / "policy.md"
+    document.write_text(document.read_text("utf-8").replace("id: spam", "id: mine"), "utf-8")
+    counts = job.replay(
+        f"--policies={tmp_path}", "--reading=off", '--from={"0": 0}', '--to={"0": 3}'
+    )
+    assert counts.screenings == 3
+    assert capfd.readouterr().err.count("no cold start") == 1
 
 
 def test_an_engine_is_as_fast_as_in_its_busiest_two_minutes_in_a_row(bigquery):

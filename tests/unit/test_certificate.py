@@ -14,7 +14,6 @@ from weir.transforms.screen.certificate import (
     certified_threshold,
     from_bytes,
     misses_allowed,
-    naive_threshold,
     open_threshold,
     positives_needed,
     to_bytes,
@@ -81,7 +80,6 @@ def test_certainty_cannot_be_certified(recall: float, confidence: float) -> None
 def test_the_threshold_is_the_score_after_the_misses_allowed() -> None:
     scores = np.random.default_rng(0).permutation(np.arange(1000) / 1000)
     assert certified_threshold(scores, 0.95, 0.95) == 0.038
-    assert naive_threshold(scores, 0.95) == 0.05
 
 
 def test_too_few_positives_have_no_threshold() -> None:

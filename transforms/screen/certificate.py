@@ -73,14 +73,6 @@ def certified_threshold(
     return None if k < 0 else float(np.partition(positives, k)[k])
 
 
-def naive_threshold(positives: Floats, recall: float) -> float:
-    """Return the threshold with that recall on the scores themselves: it misses half of the time.
-
-    It is here to be compared with.
-    """
-    return float(np.sort(positives)[int((1 - recall) * len(positives) + 1e-9)])
-
-
 def open_threshold(background: Floats, budget: float) -> float:
     """Return the lowest threshold that at most a share ``budget`` of the scores reaches.
 

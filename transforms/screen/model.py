@@ -17,7 +17,6 @@ import pyarrow as pa
 from scipy.special import expit, logit
 
 from weir.policies import storage
-from weir.policies.policy import is_policy_id
 from weir.transforms.arrays import Floats
 from weir.transforms.screen import precision, selectivity
 from weir.transforms.screen.archive import (
@@ -31,6 +30,7 @@ from weir.transforms.screen.archive import (
 )
 from weir.transforms.screen.certificate import Certificate, from_bytes, open_gates, to_bytes
 from weir.transforms.screen.precision import PrecisionCertificate
+from weir.transforms.screen.promises import are_of_heads, problem_of_heads, problem_of_promises
 from weir.transforms.screen.selectivity import Selectivity
 from weir.transforms.text import features
 from weir.transforms.text.languages import Groups
@@ -221,33 +221,20 @@ class Screen:
 
     def _problem(self) -> str | None:
         """Return what is wrong with the arrays, or None."""
-        heads = len(self.policy_ids)
-        if not heads or len(set(self.policy_ids)) < heads:
-            return "names no policies, or one of them twice"
-        if not all(map(is_policy_id, self.policy_ids)):
-            return "has a head for what is no policy's id"
-        arrays = (self.weights, self.scale, self.bias, self.thresholds)
-        if not all(np.isfinite(array).all() for array in arrays):
-            return "has weights that are not finite numbers"
+        weights = (self.weights, self.scale, self.bias, self.thresholds)
+        if problem := problem_of_heads(self.policy_ids, weights):
+            return problem
         if (np.abs(self.bias) > _MOST_BIAS).any():
             return f"has a bias beyond {_MOST_BIAS:g}, so that no post makes a difference"
         if (self.scale < 0).any() or (self.thresholds < 0).any() or (self.thresholds > 1).any():
             return "has a threshold outside [0, 1] or a negative scale"
-        thresholds = dict(zip(self.policy_ids, self.thresholds.tolist(), strict=True))
         if unreachable := self._unreachable():
             return f"has a certified head that lets no post through ({unreachable})"
-        certified = [each.policy_id for each in self.certificates]
-        if len(set(certified)) < len(certified) or any(
-            thresholds.get(each.policy_id) != each.threshold for each in self.certificates
-        ):
-            return "has a certificate for another head or threshold"
-        selective = [each.policy_id for each in self.selectivity]
-        if len(set(selective)) < len(selective) or not set(selective) <= set(self.policy_ids):
+        if not are_of_heads(self.selectivity, self.policy_ids):
             return "says how a head selects that it does not have"
-        precise = [each.policy_id for each in self.provisional]
-        if len(set(precise)) < len(precise) or not set(precise) <= set(self.policy_ids):
-            return "has a provisional threshold for another head"
-        return None
+        return problem_of_promises(
+            self.policy_ids, self.thresholds, self.certificates, self.provisional
+        )
 
     def _unreachable(self) -> str | None:
         """Return a certified head whose threshold is above all scores that it can give.

@@ -16,7 +16,6 @@ import pyarrow as pa
 from scipy.special import expit
 
 from weir.policies import storage
-from weir.policies.policy import is_policy_id
 from weir.transforms.arrays import Floats
 from weir.transforms.screen import certificate, precision
 from weir.transforms.screen.archive import (
@@ -29,6 +28,7 @@ from weir.transforms.screen.archive import (
 from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Screen, file_of, log_odds
 from weir.transforms.screen.precision import PrecisionCertificate
+from weir.transforms.screen.promises import problem_of_heads, problem_of_promises
 from weir.transforms.screen.reading.encoder import CHARACTERS, DIMENSIONS, Encoder, Vectors
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.text.normalise import normalise
@@ -219,28 +219,16 @@ class Reader:
 
     def _problem(self) -> str | None:
         """Return what is wrong with the arrays, or None."""
-        if not self.policy_ids or len(set(self.policy_ids)) < len(self.policy_ids):
-            return "names no policies, or one of them twice"
-        if not all(map(is_policy_id, self.policy_ids)):
-            return "has a head for what is no policy's id"
-        if not all(np.isfinite(a).all() for a in self._weights()):
-            return "has weights that are not finite numbers"
+        if problem := problem_of_heads(self.policy_ids, self._weights()):
+            return problem
         shares = np.concatenate([self.gates, self.thresholds])
         if not ((shares >= 0) & (shares <= 1)).all() or not (self.slopes >= 0).all():
             return "has a gate or a threshold outside [0, 1], or a negative slope"
-        held = dict(zip(self.policy_ids, self.thresholds.tolist(), strict=True))
-        promised = [each.policy_id for each in self.certificates]
-        precise = {each.policy_id for each in self.provisional}
-        if (
-            len(set(promised)) < len(promised)
-            or any(held.get(each.policy_id) != each.threshold for each in self.certificates)
-            or len(precise) < len(self.provisional)
-            or not precise <= set(self.policy_ids)
-        ):
-            return "promises something of another head or threshold"
         if not (np.isnan(self.recall) | ((self.recall >= 0) & (self.recall <= 1))).all():
             return "has a recall outside [0, 1]"
-        return None
+        return problem_of_promises(
+            self.policy_ids, self.thresholds, self.certificates, self.provisional
+        )
 
 
 def first_stage(screen: Screen) -> str:
