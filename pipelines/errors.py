@@ -1,8 +1,9 @@
 """What cannot work ends in one or two sentences and exit code 2, not in a traceback."""
 
+import difflib
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from weir.distribution import install_command
@@ -29,6 +30,15 @@ class OptionError(WeirError, ValueError):
 
 class NotStoppedError(WeirError):
     """A job that was told to stop may still run; the message says where to look."""
+
+
+def nearest(name: str, known: Sequence[str], otherwise: str, *, alike: float = 0.6) -> str:
+    """Return the question whether the known name nearest to this one was meant.
+
+    ``otherwise`` where none is near: ``alike`` is difflib's ratio, in [0, 1], from which one is.
+    """
+    similar = difflib.get_close_matches(name, known, 1, alike)
+    return f"did you mean {similar[0]}?" if similar else otherwise
 
 
 @contextmanager

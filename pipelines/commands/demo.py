@@ -4,15 +4,17 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from weir.pipelines import demo as demo_job
 from weir.pipelines.commands.demo_view import print_details, print_screen
 from weir.pipelines.commands.screen_show import certificates_json
-from weir.pipelines.commands.terminal import console
+from weir.pipelines.commands.terminal import AsJson, console
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.file import ConfigFile
 
@@ -35,9 +37,7 @@ def demo(
     config: Annotated[
         str | None, typer.Option(help="File of a job, whose policies, screen and judge to take.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the counts to this file.")
-    ] = None,
+    as_json: AsJson = False,
     export: Annotated[
         Path | None, typer.Option(help="Write the tables out of BigQuery to this folder.")
     ] = None,
@@ -54,16 +54,19 @@ def demo(
     """
     given = {"policies": policies, "engine": engine, "id-field": id_field, "text-field": text_field}
     said = [f"--{name}={value}" for name, value in given.items() if value is not None]
-    with report_errors(), _writable(json_file, export):
+    shown = Console(stderr=True) if as_json else console
+    with report_errors(), _writable(export):
         of_file = ConfigFile.read(config).arguments(demo_job.NOT_OF_FILE) if config else []
+        if as_json:
+            _refuse_file(context.args)
         arguments = [*of_file, *said, *context.args]
         settings = demo_job.checked_settings(arguments)
         posts = demo_job.input_posts(input_file, settings.decode)
         if input_file:
-            console.print(str(posts), markup=False, highlight=False, soft_wrap=True)
+            shown.print(str(posts), markup=False, highlight=False, soft_wrap=True)
     with (
         report_errors(),
-        console.status("starting the broker and the BigQuery emulator") as status,
+        shown.status("starting the broker and the BigQuery emulator") as status,
         demo_job.local_stack() as stack,
     ):
         status.update("filling the topic")
@@ -77,26 +80,32 @@ def demo(
             status.update("the same posts, under a policy that was edited")
             report = demo_job.with_edit(stack, report)
         status.stop()
-        print_screen(report, sent, stand_in=settings.said.judge.engine == _STAND_IN)
-        if details:
-            print_details(report)
-        if json_file:
+        if as_json:
             content = report.to_json() | certificates_json(report.screen)
-            json_file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+            typer.echo(json.dumps(content, indent=2))
+        else:
+            print_screen(report, sent, stand_in=settings.said.judge.engine == _STAND_IN)
+        if details and not as_json:
+            print_details(report)
         if keep:
-            _print_stack(stack)
-            _wait_for_interrupt()
+            _print_stack(stack, shown)
+            _wait_for_interrupt(shown)
     raise typer.Exit(1 if report.problems or report.counts.failed else 0)
 
 
 @contextmanager
-def _writable(json_file: Path | None, export: Path | None) -> Iterator[None]:
+def _writable(export: Path | None) -> Iterator[None]:
     """Refuse at once what could not be written once the work is done."""
-    if json_file and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
-        raise OptionError(f"--json {json_file}: name a file in a folder that exists")
     if export and export.exists() and not export.is_dir():
         raise OptionError(f"--export {export} is a file; name a folder")
     yield
+
+
+def _refuse_file(arguments: list[str]) -> None:
+    """Refuse a word behind --json, which was the name of a file once."""
+    for before, each in pairwise(["", *arguments]):
+        if not each.startswith("-") and (not before.startswith("--") or "=" in before):
+            raise OptionError(f"--json prints, so {each!r} means nothing: write --json > FILE")
 
 
 def local(
@@ -116,14 +125,14 @@ def local(
         if as_json:
             typer.echo(json.dumps(stack.options, indent=2))
         else:
-            _print_stack(stack)
-        _wait_for_interrupt()
+            _print_stack(stack, console)
+        _wait_for_interrupt(Console(stderr=True) if as_json else console)
 
 
-def _print_stack(stack: demo_job.Stack) -> None:
-    console.print("The stack is up; moderate its topic with:\n", style="bold")
-    console.print("weir run " + " \\\n  ".join(stack.arguments()), markup=False, highlight=False)
-    console.print("\nCtrl-C stops it; nothing it holds is kept.")
+def _print_stack(stack: demo_job.Stack, shown: Console) -> None:
+    shown.print("The stack is up; moderate its topic with:\n", style="bold")
+    shown.print("weir run " + " \\\n  ".join(stack.arguments()), markup=False, highlight=False)
+    shown.print("\nCtrl-C stops it; nothing it holds is kept.")
 
 
 @contextmanager
@@ -138,9 +147,9 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _wait_for_interrupt() -> None:
+def _wait_for_interrupt(shown: Console) -> None:
     with _terminable():
         try:
             signal.pause()
         except KeyboardInterrupt:
-            console.print("stopping")
+            shown.print("stopping")

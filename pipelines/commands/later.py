@@ -5,6 +5,8 @@ What is printed without calling one is read from the folder ``help``.
 
 import re
 import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from importlib.resources import files
@@ -14,10 +16,46 @@ import typer
 from typer.core import CompletionItem, TyperCommand, TyperGroup  # type: ignore[attr-defined]  # not in its __all__
 
 from weir.pipelines.commands.concerns import respell, spread
+from weir.pipelines.errors import OptionError, nearest, report_errors
 
 _HELP = ("--help", "-h")
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+_ALIKE = 0.75  # difflib's ratio of a name that may have been meant; the dashes count as alike
 _OPTION = re.compile(r"^ +(?:-\w, )?(--[\w-]+)", re.MULTILINE)
+
+_UsageError: Any = (
+    typer.BadParameter.__base__
+)  # what is wrong on a command line; not in typer's API
+
+
+@contextmanager
+def _in_one_sentence(command: str, known: Iterable[str] = ()) -> Iterator[None]:
+    """Say what is wrong on a command line as whatever else is: in a sentence, with exit code 2.
+
+    ``command`` is how the command is called, and ``known`` are the options that it has.
+    """
+    with report_errors():
+        try:
+            yield
+        except _UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            raise OptionError(_sentence(error, f"see {command} --help", known)) from error
+
+
+def _sentence(error: Any, way_out: str, known: Iterable[str]) -> str:
+    if hasattr(error, "possibilities"):  # an unknown option
+        hint = nearest(error.option_name, list(known), way_out, alike=_ALIKE)
+        return f"{error.option_name} is not an option: {hint}"
+    return f"{error.format_message().rstrip('.')}: {way_out}"
+
+
+def _called(name: str | None, parent: Any) -> str:
+    return f"{parent.command_path} {name}" if parent else str(name)
+
+
+def _flags(parameters: Iterable[Any]) -> list[str]:
+    return [flag for each in parameters for flag in (*each.opts, *each.secondary_opts)]
 
 
 class Later(TyperCommand):
@@ -59,8 +97,9 @@ class Later(TyperCommand):
             typer.echo(self.text, nl=False)
             raise typer.Exit
         real = self.real()
-        known = {flag for each in real.params for flag in (*each.opts, *each.secondary_opts)}
-        return real.make_context(info_name, respell(args, known), parent, **extra)
+        known = _flags(real.params)
+        with _in_one_sentence(_called(info_name, parent), known):
+            return real.make_context(info_name, respell(args, set(known)), parent, **extra)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - not in its __all__
         """Return the options that begin so."""
@@ -86,5 +125,18 @@ def group(prefix: str = "", /, **commands: Later) -> type[TyperGroup]:
             super().__init__(**settings)
             ours = {n: each.named(n, f"{prefix}{n}.txt") for n, each in commands.items()}
             self.commands = ours | dict(self.commands)
+
+        def make_context(
+            self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+        ) -> Any:
+            with _in_one_sentence(_called(info_name, parent), _flags(self.params)):
+                return super().make_context(info_name, args, parent, **extra)
+
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            if args[0] in self.commands or ctx.resilient_parsing:
+                return super().resolve_command(ctx, args)
+            hint = nearest(args[0], list(self.commands), f"see {ctx.command_path} --help")
+            with report_errors():
+                raise OptionError(f"{args[0]} is not a command: {hint}")
 
     return Group

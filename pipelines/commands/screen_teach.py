@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from weir.pipelines.commands.terminal import AsJson, console
-from weir.pipelines.errors import OptionError, report_errors
+from weir.pipelines.errors import OptionError, nearest, report_errors
 from weir.pipelines.options.command_line import Arguments
-from weir.pipelines.options.job import JobOptions, read
+from weir.pipelines.options.job import OPTIONS, JobOptions, read
 from weir.pipelines.screening.teaching import look, put_back
 from weir.pipelines.settings.teaching import teaching_of
 
@@ -32,7 +32,10 @@ def teach_screen(
     with report_errors():
         said, others = read(Arguments.of(context.args).with_file().argv)
         if others:
-            raise OptionError(f"{others[0].split('=')[0]} is not an option of weir run")
+            name = others[0].split("=")[0]
+            flags = [each.flag for each in OPTIONS.values()]
+            hint = nearest(name, flags, "see weir run --help", alike=0.8)
+            raise OptionError(f"{name} is not an option of weir run: {hint}")
         teaching = teaching_of(JobOptions.of(said))
         teaching = replace(teaching, by=getpass.getuser() if back else teaching.by)
         found = put_back(teaching) if back else look(teaching)

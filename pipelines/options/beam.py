@@ -1,11 +1,10 @@
 """Weir's options as Beam's PipelineOptions carry them, beside its own and those of the runner."""
 
 import argparse
-import difflib
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from weir.pipelines.errors import OptionError
+from weir.pipelines.errors import OptionError, nearest
 from weir.pipelines.options.arguments import add_options, spellings, texts_of
 from weir.pipelines.options.job import OPTIONS, JobOptions
 
@@ -41,7 +40,6 @@ def require_known(options: PipelineOptions, *, every_option: bool) -> None:
     ours = [spellings(each)[0] for each in OPTIONS.values()]
     for flag in unknown:
         name = flag.split("=")[0].replace("_", "-")
-        similar = difflib.get_close_matches(name, ours, 1, 0.8)
-        if similar or every_option:
-            hint = f"did you mean {similar[0]}?" if similar else "see weir run --help"
+        hint = nearest(name, ours, "see weir run --help" if every_option else "", alike=0.8)
+        if hint:
             raise OptionError(f"{name} is not an option: {hint}")

@@ -13,7 +13,7 @@ from typing import Self
 
 import yaml
 
-from weir.pipelines.errors import OptionError
+from weir.pipelines.errors import OptionError, nearest
 from weir.pipelines.options.job import OLD_NAMES, OPTIONS, JobOptions
 from weir.pipelines.options.option import Option
 from weir.policies import storage, yaml_nodes
@@ -184,9 +184,8 @@ class _Reader:
         alike = difflib.get_close_matches(dashed, known, 1, _ALIKE)
         if not alike and _SECRET.search(dashed):
             return self._secret(name, line, _place(dashed))
-        similar = difflib.get_close_matches(dashed, known, 1)
         others = f"weir run --help has the names, and those of Beam's stand below {BEAM}:"
-        hint = f"did you mean {similar[0]}?" if similar else others
+        hint = nearest(dashed, known, others)
         return OptionError(f"{self.source}:{line}: {name!a} is not an option: {hint}")
 
     def _secret(self, name: str, line: int, where: str = "") -> OptionError:

@@ -1,6 +1,5 @@
 """From the name of a runner to pipeline options that are already right for it."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
@@ -11,7 +10,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 
-from weir.pipelines.errors import OptionError
+from weir.pipelines.errors import OptionError, nearest
 from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.options.running import RunnerOptions
 from weir.pipelines.runners.dataflow import dataflow_defaults, require_dataflow
@@ -118,6 +117,5 @@ def runner_class(name: str) -> str:
     if short in _NAMES:
         return _NAMES[short]
     known = [each for each in _NAMES if each]
-    similar = difflib.get_close_matches(short, known, 1)
-    hint = f"did you mean {similar[0]}?" if similar else f"there are {', '.join(known)}"
+    hint = nearest(short, known, f"there are {', '.join(known)}")
     raise OptionError(f"--runner {name!r} is unknown: {hint}")

@@ -1,5 +1,6 @@
 """Weir as it is installed: a wheel, in an environment and a folder that know no checkout."""
 
+import json
 import os
 import subprocess
 import sys
@@ -48,8 +49,10 @@ def run(*command: object, **options: object) -> str:
     return done.stdout
 
 
-def test_the_demo_runs_outside_the_checkout(weir, tmp_path):
-    assert "conservation: ok" in run(weir, "demo", "--reading=off", cwd=tmp_path)
+def test_the_demo_runs_outside_the_checkout_and_prints_nothing_but_json_where_asked(weir, tmp_path):
+    counts = json.loads(run(weir, "demo", "--reading=off", "--json", cwd=tmp_path))
+    assert counts["conservation"] == "ok"
+    assert counts["messages"] == counts["screenings"]
 
 
 def test_nothing_of_weir_stands_at_the_top_level_but_its_name(weir):

@@ -90,12 +90,6 @@ def test_wrong_options_end_in_one_sentence(tmp_path: Path, arguments, sentence: 
     assert ran.stderr.count("\n") == 1
 
 
-def test_an_unknown_option_is_named(tmp_path: Path) -> None:
-    ran = weir("add", "--out", str(tmp_path / "o"), "--colour", "red")
-    assert ran.exit_code == 2
-    assert "No such option: --colour" in ran.stderr
-
-
 def test_too_few_posts_are_refused_with_the_number_that_is_needed(tmp_path: Path) -> None:
     policies, sample = library(tmp_path / "p"), posts(tmp_path, 20)
     ran = weir("add", "--policies", policies, "--posts", sample, "--out", str(tmp_path / "o"))

@@ -23,6 +23,9 @@ def _no_servers(monkeypatch):
         (["--no-such-option=1"], "--no-such-option is not an option"),
         (["--audit-rate=2"], "audit"),
         (["--text-field", ""], "empty name"),
+        (["--json", "counts.json"], "write --json > FILE"),
+        (["--engine", "exemplar", "--json", "counts.json"], "write --json > FILE"),
+        (["--json=counts.json"], "'--json' does not take a value"),
     ],
 )
 def test_what_cannot_work_is_refused_before_a_server_starts(options, said):
