@@ -132,7 +132,7 @@ def test_a_head_that_cannot_be_fitted_is_tried_and_told_of_once(job, tmp_path, c
     document = tmp_path / "mine" / "policy.md"
     document.write_text(document.read_text("utf-8").replace("id: spam", "id: mine"), "utf-8")
     counts = job.replay(
-        f"--policies={tmp_path}", "--reading=off", '--from={"0": 0}', '--to={"0": 3}'
+        f"--policies={tmp_path}", "--audit-rate=0.05", '--from={"0": 0}', '--to={"0": 3}'
     )
     assert counts.screenings == 3
     assert capfd.readouterr().err.count("no cold start") == 1
