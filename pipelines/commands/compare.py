@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from weir.pipelines.commands.compare_view import print_comparison
 from weir.pipelines.commands.terminal import AsJson, console
 from weir.pipelines.compare.as_json import describe
 from weir.pipelines.compare.rows import MOST_FLIPS, Compared, compare_sides
-from weir.pipelines.compare.view import print_comparison
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.settings.bigquery import bigquery_settings

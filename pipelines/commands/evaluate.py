@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from weir.pipelines.commands.evaluate_view import print_evaluation, print_versus
 from weir.pipelines.commands.judging_progress import show_progress
 from weir.pipelines.commands.terminal import AsJson, Policies, find_policy
 from weir.pipelines.errors import OptionError, report_errors
@@ -15,7 +16,6 @@ from weir.pipelines.evaluate.as_json import describe
 from weir.pipelines.evaluate.evaluation import Evaluation, Versus
 from weir.pipelines.evaluate.judging import Patience, held_out, judge_cases
 from weir.pipelines.evaluate.labels import Labels, golden_labels, labels_of_file
-from weir.pipelines.evaluate.view import print_evaluation, print_versus
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.settings.bigquery import bigquery_settings

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from weir.errors import WeirError
 from weir.infra.local.tether import end_with
-from weir.pipelines.screening.teaching import Teaching, begin_with_base, look
+from weir.pipelines.screening.teaching import begin_with_base, look
 from weir.pipelines.settings import ModerationSettings
+from weir.pipelines.settings.taught_screen import Teaching
 
 _LOG = logging.getLogger(__name__)
 _JOIN_SECONDS = 10.0

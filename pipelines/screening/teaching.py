@@ -18,37 +18,18 @@ from weir.pipelines.bigquery.rows import insert
 from weir.pipelines.screening.recall import added_up, audit_days
 from weir.pipelines.screening.stream_sample import posts_of_topics
 from weir.pipelines.screening.verdict_labels import verdicts_of
+from weir.pipelines.settings.taught_screen import Teaching
 from weir.policies.loading import load_policies
-from weir.transforms.decode import DecodeSettings
-from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.screen import ScreenError
 from weir.transforms.screen.cold.fit import LEAST_STREAM
 from weir.transforms.screen.cold.source import extended_card
-from weir.transforms.screen.model import Screen, ScreenSource
-from weir.transforms.screen.teaching.folder import TaughtFolder
+from weir.transforms.screen.model import Screen
 from weir.transforms.screen.teaching.lessons import Lessons, choose_lessons
 from weir.transforms.screen.teaching.promotion import Differences, Step, decide, total
-from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 FIRST = 500  # verdicts, before the first candidate
 GROWTH = 1.5  # times the verdicts of the last candidate, before the next: each is another chance
 _DAYS = 90  # of verdicts and comparisons: what is older is about another stream
-
-
-@dataclass(frozen=True)
-class Teaching:
-    """What a look needs to know; small enough to travel to another process."""
-
-    folder: TaughtFolder
-    base: ScreenSource  # what it all begins with
-    run: str
-    policies: str  # folder or prefix of the documents
-    kafka: KafkaSettings
-    topics: tuple[str, ...]
-    decode: DecodeSettings
-    bigquery: BigQuerySettings
-    every_policy: bool = True  # also one whose posts all go to the judge, for want of a head
-    by: str = ""  # whoever called it; empty: a schedule
 
 
 @dataclass(frozen=True)

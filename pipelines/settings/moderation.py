@@ -17,7 +17,6 @@ from weir.pipelines.runners import (
     runs_on_prism,
     several_processes,
 )
-from weir.pipelines.screening.teaching import Teaching
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.edits import Edits
@@ -34,6 +33,7 @@ from weir.pipelines.settings.screens import screen_source
 from weir.pipelines.settings.shape import Shape, Stages
 from weir.pipelines.settings.shares import shares_of
 from weir.pipelines.settings.storage import redaction
+from weir.pipelines.settings.taught_screen import Teaching
 from weir.policies.loading import load_policies
 from weir.policies.policy import PolicyError, PolicySet
 from weir.transforms.decode import DecodeSettings

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.job import JobOptions
-from weir.pipelines.screening.teaching import Teaching
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.kafka import kafka_settings
 from weir.pipelines.settings.moderation import ModerationSettings
 from weir.pipelines.settings.screens import screen_source
+from weir.pipelines.settings.taught_screen import Teaching
 from weir.policies.storage import is_remote
 from weir.transforms.screen import ScreenError, ScreenSource
 from weir.transforms.screen.reading.screen import ReadingSource

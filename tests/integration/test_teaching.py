@@ -18,7 +18,8 @@ from tests.unit.test_open_gate import certified
 from weir.pipelines.bigquery.rows import insert
 from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import Stack, query
-from weir.pipelines.screening.teaching import Teaching, look, put_back
+from weir.pipelines.screening.teaching import look, put_back
+from weir.pipelines.settings.taught_screen import Teaching
 from weir.policies.loading import load_policies
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from weir.transforms.screen.training.near_duplicates import clusters
 from weir.transforms.text.features import BUCKETS, matrix
+from weir.transforms.text.near_duplicates import clusters
 
 LONG = "the quick brown fox jumps over the lazy dog while the cat looks on and says nothing at all"
 

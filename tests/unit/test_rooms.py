@@ -2,6 +2,7 @@
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,29 @@ MAY_IMPORT = {
 }
 
 
-def imported(file: Path) -> set[str]:
-    """Return the names below ``weir`` that a file imports, each by its first part."""
+def modules(file: Path) -> list[str]:
+    """Return the names below ``weir`` that a file imports, as ``transforms.records``."""
     names = []
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names.append(node.module)
+            # A package that is asked for a module of its own stands for that.
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-    return {name.split(".")[1] for name in names if name.startswith("weir.")}
+    return [name.removeprefix("weir.") for name in names if name.startswith("weir.")]
+
+
+def imported(file: Path) -> set[str]:
+    """Return the names below ``weir`` that a file imports, each by its first part."""
+    return {name.split(".")[0] for name in modules(file)}
+
+
+def folder_of(module: str) -> str:
+    """Return the folder in which a module is, or the name that was asked of a module."""
+    path = ROOT.joinpath(*module.split("."))
+    while not path.is_dir():
+        path = path.parent
+    return str(path.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
@@ -33,6 +48,17 @@ def test_a_folder_imports_only_what_lies_below_it(folder):
         for file in (ROOT / folder).rglob("*.py")
     }
     assert {file: names for file, names in wrong.items() if names} == {}
+
+
+def test_no_folders_import_each_other_in_a_circle():
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for file in (file for folder in MAY_IMPORT for file in (ROOT / folder).rglob("*.py")):
+        here = str(file.parent.relative_to(ROOT))
+        there = {folder_of(module) for module in modules(file)}
+        # A folder and one within it are one room.
+        apart = [each for each in there if not f"{each}/".startswith(f"{here}/")]
+        sorter.add(here, *(each for each in apart if not f"{here}/".startswith(f"{each}/")))
+    sorter.prepare()  # graphlib.CycleError names the folders
 
 
 TELLS = re.compile(r"\b(PROGRESS\.(read|carry|hold|release)|WAITING\.(add|less))\b")

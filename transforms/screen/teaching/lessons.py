@@ -16,8 +16,8 @@ from scipy.special import xlogy
 
 from weir.transforms.arrays import Floats
 from weir.transforms.records import Route
-from weir.transforms.screen.training.near_duplicates import clusters
 from weir.transforms.text import features
+from weir.transforms.text.near_duplicates import clusters
 from weir.transforms.text.normalise import normalise
 
 # Of one policy: an encoder reads some fifty posts a second.

@@ -12,9 +12,9 @@ import xxhash
 
 from weir.transforms.arrays import Mask
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
-from weir.transforms.screen.training.near_duplicates import clusters
 from weir.transforms.text import features
 from weir.transforms.text.languages import GROUPS, Groups
+from weir.transforms.text.near_duplicates import clusters
 from weir.transforms.text.normalise import normalise
 
 # Violating posts in a language from which on a head has seen it, and their share of all of them: a
