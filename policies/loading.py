@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import yaml
 
 from weir.policies import storage, yaml_nodes
 from weir.policies.policy import (
+    EFFORT_BAND,
     Contract,
     Effort,
     Example,
@@ -27,7 +28,7 @@ from weir.policies.policy import (
 LIBRARY = Path(__file__).parent / "library"
 
 _REQUIRED = ("id", "title", "owner", "labels")
-_OPTIONAL = ("status", "effort", "contract", "rules")
+_OPTIONAL = ("status", "effort", "effort_band", "contract", "rules")
 _VERDICTS = ("violates", "safe")
 _DOCUMENT, _EXAMPLES = "policy.md", "examples.csv"
 _COLUMNS = ("text", "label", "rule_id", "note")
@@ -119,6 +120,7 @@ def parse_policy(
             fields.fail("rules", f"the rule id {rule_id!r} is not one word; write one like HATE1")
     if contract is Contract.LABEL_RULES and not rules:
         fields.fail("contract", "label-rules needs rules; write them, or set `contract: label`")
+    effort, second_effort = _efforts(fields)
     policy = Policy(
         policy_id=policy_id,
         title=fields.text("title"),
@@ -127,7 +129,9 @@ def parse_policy(
         labels=_labels(fields, contract),
         rules=rules,
         status=fields.choice("status", Status, Status.ACTIVE),
-        effort=fields.choice("effort", Effort, Effort.LOW),
+        effort=effort,
+        second_effort=second_effort,
+        effort_band=_effort_band(fields, second_effort),
         contract=contract,
         examples=() if examples is None else tuple(_examples(examples, examples_source, rules)),
         text_line=text_line + len(text) - len(text.lstrip("\n")),
@@ -160,7 +164,11 @@ class _FrontMatter:
             if key not in self._nodes:
                 raise PolicyError(f"{source}:2: the front matter has no {key!r}; add a line for it")
 
-    def fail(self, key: str, problem: str) -> None:
+    def has(self, key: str) -> bool:
+        """Return whether the key is written."""
+        return key in self._nodes
+
+    def fail(self, key: str, problem: str) -> NoReturn:
         """Raise PolicyError at the line of ``key``."""
         raise self._error(self._nodes[key][0], problem)
 
@@ -205,6 +213,39 @@ class _FrontMatter:
     def _error(self, line: int, problem: str) -> PolicyError:
         # The front matter starts on the document's second line.
         return PolicyError(f"{self._source}:{line + 1}: {problem}")
+
+
+def _efforts(fields: _FrontMatter) -> tuple[Effort, Effort | None]:
+    """Return the effort that is written, and the second one behind a comma where there is one."""
+    if not fields.has("effort") or "," not in fields.text("effort"):
+        return fields.choice("effort", Effort, Effort.LOW), None
+    order = [each.value for each in Effort]
+    written = [each.strip() for each in fields.text("effort").split(",")]
+    if not (len(written) == 2 and set(written) <= set(order)) or (
+        order.index(written[0]) >= order.index(written[1])
+    ):
+        fields.fail(
+            "effort",
+            f"effort is {fields.text('effort')!r}; write one of {', '.join(order)}, or two of "
+            "them, the lower first: low, high",
+        )
+    return Effort(written[0]), Effort(written[1])
+
+
+def _effort_band(fields: _FrontMatter, second: Effort | None) -> tuple[float, float]:
+    if not fields.has("effort_band"):
+        return EFFORT_BAND
+    if second is None:
+        fields.fail("effort_band", "effort_band is for two efforts; write `effort: low, high`")
+    written = fields.text("effort_band")
+    found = re.fullmatch(r"([01](?:\.[0-9]{1,6})?) *, *([01](?:\.[0-9]{1,6})?)", written)
+    low, high = map(float, found.groups()) if found else (1.0, 0.0)
+    if not 0 <= low <= high <= 1:
+        fields.fail(
+            "effort_band",
+            f"effort_band is {written!r}; write two probabilities, the lower first: 0.2, 0.8",
+        )
+    return low, high
 
 
 def _labels(fields: _FrontMatter, contract: Contract) -> Mapping[str, str]:

@@ -84,12 +84,14 @@ def show_policy(
         "title": policy.title,
         "owner": policy.owner,
         "status": str(policy.status),
-        "effort": str(policy.effort),
+        "effort": ", ".join(rung.effort for rung in policy.rungs),
         "contract": str(policy.contract),
         "labels": dict(policy.labels),
         "rules": dict(policy.rules),
         "text": policy.text,
     }
+    if policy.second_effort:
+        described["effort_band"] = list(policy.effort_band)
     if as_json:
         typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
         return

@@ -8,7 +8,7 @@ from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.errors import OptionError
 from weir.policies import storage
 from weir.policies.loading import load_policies
-from weir.policies.policy import Contract, Effort, Policy, PolicyError
+from weir.policies.policy import EFFORT_BAND, Contract, Effort, Policy, PolicyError
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _VERSION = re.compile("[0-9a-f]{16}")
@@ -75,6 +75,8 @@ def _recorded(version: str, settings: BigQuerySettings) -> Policy:
         labels=json.loads(row["labels"]),
         rules=json.loads(row["rules"]),
         effort=Effort(row["effort"]),
+        second_effort=row["second_effort"] and Effort(row["second_effort"]),
+        effort_band=tuple(json.loads(row["effort_band"])) if row["effort_band"] else EFFORT_BAND,
         contract=Contract(row["contract"]),
     )
     if policy.version != version:

@@ -9,7 +9,7 @@ from weir.distribution import installed_version
 from weir.pipelines.bigquery.dataset import Value, connect
 from weir.pipelines.bigquery.rows import insert, insert_once
 from weir.pipelines.settings import ModerationSettings
-from weir.policies.policy import PolicySet
+from weir.policies.policy import Policy, PolicySet
 from weir.transforms.counts import Counts
 from weir.transforms.screen import ScreenSource
 from weir.transforms.screen.loaded import LoadedScreen
@@ -54,8 +54,16 @@ class RecordPolicies:
                     "labels": json.dumps(dict(policy.labels)),
                     "rules": json.dumps(dict(policy.rules)),
                     "recorded_at": datetime.now(UTC),
+                    **_second_effort(policy),
                 },
             )
+
+
+def _second_effort(policy: Policy) -> dict[str, Value]:
+    if policy.second_effort is None:
+        return {}
+    band = json.dumps(policy.effort_band)
+    return {"second_effort": str(policy.second_effort), "effort_band": band}
 
 
 @dataclass(frozen=True)

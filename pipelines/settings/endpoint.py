@@ -1,7 +1,6 @@
 """``--engine=endpoint``: the check that the server can serve the job, and what asks it."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +21,7 @@ from weir.transforms.secret import ENDPOINT_KEY, SecretError, secret
 _LOG = logging.getLogger(__name__)
 
 
-def endpoint_factory(said: EndpointOptions) -> Callable[[], Engine]:
+def endpoint_factory(said: EndpointOptions) -> "EndpointFactory":
     """Ask the server whether it can serve the job, and return what makes the engine on a worker.
 
     Raises OptionError, or EndpointError where the server cannot.
@@ -51,7 +50,7 @@ def endpoint_factory(said: EndpointOptions) -> Callable[[], Engine]:
         _LOG.warning("%s", doubt)
     if "timeout" not in given:
         settings = replace(settings, timeout=fitting_timeout(served))
-    return _Endpoint(settings, served)
+    return EndpointFactory(settings, served)
 
 
 def _described(served: Served) -> str:
@@ -67,11 +66,19 @@ def _described(served: Served) -> str:
 
 
 @dataclass(frozen=True)
-class _Endpoint:
+class EndpointFactory:
+    """Makes the engine on a worker; picklable."""
+
     settings: EndpointSettings
     served: Served
 
+    @property
+    def gives_probabilities(self) -> bool:
+        """Return whether answers come with the probability of their label."""
+        return self.served.form is Form.TOKENS
+
     def __call__(self) -> Engine:
+        """Return the engine, running."""
         from weir.transforms.judge.endpoint.engine import EndpointEngine
 
         return EndpointEngine(self.settings, self.served)

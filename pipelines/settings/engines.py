@@ -1,5 +1,6 @@
 """The engine that judges, from the options."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,6 +14,11 @@ from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.exemplar.engine import exemplar_engine
 from weir.transforms.judge.vllm.settings import VllmSettings
 
+_LOG = logging.getLogger(__name__)
+_NO_PROBABILITIES = (
+    "this server gives no probabilities, so a post under %s is asked about at its second effort "
+    "wherever the model does not say that its confidence is high"
+)
 _NEEDS = {
     "exemplar": ("sklearn", "scikit-learn", "screen", ""),
     "vllm": ("vllm", "vLLM", "engine", ", on a Linux machine with a GPU"),
@@ -29,7 +35,11 @@ def engine_factory(
     refuse_those_of_others(judge, endpoint)
     match judge.engine:
         case "endpoint":
-            return endpoint_factory(endpoint)
+            factory = endpoint_factory(endpoint)
+            climbing = [p.policy_id for p in policies.policies if p.second_effort]
+            if climbing and not factory.gives_probabilities:
+                _LOG.warning(_NO_PROBABILITIES, ", ".join(climbing))
+            return factory
         case "vllm":
             return _vllm(judge)
         case "exemplar":

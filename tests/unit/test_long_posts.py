@@ -123,6 +123,12 @@ def test_a_safe_answer_to_a_cut_post_is_indeterminate():
     assert parse(replace(VIOLATES, tokens_cut=5), POLICY).outcome == Outcome.VIOLATES
 
 
+def test_of_safe_windows_the_one_most_likely_to_violate_decides():
+    first = read(replace(SAFE, probability=0.4), POLICY, 5.0)
+    assert read(replace(SAFE, probability=0.1), POLICY, 7.0, first).verdict.probability == 0.4
+    assert read(replace(SAFE, probability=0.5), POLICY, 7.0, first).verdict.probability == 0.5
+
+
 def test_a_post_has_the_costs_of_its_windows_in_sum():
     first = read(replace(UNCERTAIN, tokens_in=10, tokens_out=1), POLICY, 5.0)
     both = read(replace(SAFE, tokens_in=30), POLICY, 7.0, first)

@@ -1,6 +1,7 @@
 """What a policy document and its golden cases may be, and where they are refused."""
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -35,6 +36,24 @@ def test_a_document_becomes_a_policy_with_defaults_for_what_it_leaves_out() -> N
         Contract.JSON,
     )
     assert POLICY.text == TEXT.strip("\n")
+
+
+def test_a_policy_may_have_two_efforts_and_a_band_between_them() -> None:
+    two = DOCUMENT.replace("owner:", "effort: low, high\neffort_band: 0.2, 0.85\nowner:")
+    policy = parse_policy(two.encode())
+    assert (policy.effort, policy.second_effort) == (Effort.LOW, Effort.HIGH)
+    assert policy.effort_band == (0.2, 0.85)
+    assert [rung.effort for rung in policy.rungs] == [Effort.LOW, Effort.HIGH]
+
+
+def test_each_effort_is_asked_as_a_policy_with_that_effort_alone() -> None:
+    two = replace(POLICY, second_effort=Effort.HIGH, effort_band=(0.2, 0.8))
+    assert [rung.version for rung in two.rungs] == [
+        POLICY.version,
+        replace(POLICY, effort=Effort.HIGH).version,
+    ]
+    versions = {two.version, replace(two, effort_band=(0.1, 0.8)).version, POLICY.version}
+    assert len(versions) == 3
 
 
 def test_a_policy_may_have_labels_of_its_own() -> None:
@@ -88,6 +107,22 @@ def test_golden_cases_keep_their_commas_quotes_and_line_breaks() -> None:
         (DOCUMENT.replace("Trust & Safety", ""), "policy.md:4:", "'owner' has no text"),
         (DOCUMENT.replace("owner:", "status: on\nowner:"), "policy.md:4:", "status is 'on'"),
         (DOCUMENT.replace("owner:", "effort: max\nowner:"), "policy.md:4:", "effort is 'max'"),
+        (
+            DOCUMENT.replace("owner:", "effort: high, low\nowner:"),
+            "policy.md:4:",
+            "the lower first",
+        ),
+        (DOCUMENT.replace("owner:", "effort: low, max\nowner:"), "policy.md:4:", "or two of them"),
+        (
+            DOCUMENT.replace("owner:", "effort_band: 0.2, 0.8\nowner:"),
+            "policy.md:4:",
+            "effort_band is for two efforts",
+        ),
+        (
+            DOCUMENT.replace("owner:", "effort: low, high\neffort_band: 0.8, 0.2\nowner:"),
+            "policy.md:5:",
+            "write two probabilities",
+        ),
         (DOCUMENT.replace("owner:", "contract: xml\nowner:"), "policy.md:4:", "contract is 'xml'"),
         (DOCUMENT.replace(": safe", ": fine"), "policy.md:5:", "means 'fine'"),
         (DOCUMENT.replace(": safe", ": violates"), "policy.md:5:", "at least one"),
