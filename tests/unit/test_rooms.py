@@ -61,6 +61,20 @@ def test_no_folders_import_each_other_in_a_circle():
     sorter.prepare()  # graphlib.CycleError names the folders
 
 
+def test_every_folder_is_described_to_whoever_comes_new():
+    described = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    folders = {
+        folder
+        for top in MAY_IMPORT
+        for file in (ROOT / top).glob("*/**/*")
+        if file.is_file() and "__pycache__" not in file.parts
+        for folder in file.relative_to(ROOT).parents[:-2]
+    }
+    kept = {each for each in folders if each.parent.name != "library" and each.name != "poms"}
+    assert len(kept) > 40
+    assert [str(each) for each in sorted(kept) if f"{each.name}/`" not in described] == []
+
+
 TELLS = re.compile(r"\b(PROGRESS\.(read|carry|hold|release)|WAITING\.(add|less))\b")
 
 
