@@ -13,31 +13,28 @@ from weir.transforms.judge.engine import Completion
 from weir.transforms.judge.near_copies import (
     ADDED_WORDS,
     FEWEST_WORDS,
-    LONG_WORDS,
     NearCopies,
-    Post,
     Source,
     sketches,
 )
 
 ADVERT = "Dear customer, our shop sells the very best watches at half price until Sunday"
-LONG = " ".join(f"word{n}" for n in range(LONG_WORDS + 10))
+LONG = " ".join(f"word{n}" for n in range(70))
 COMPLETION = Completion('{"violation": 1}', reasoning="It sells.", probability=0.9)
 
 
-def post(text, score: float | None = 0.5, screen="s"):
-    return Post(sketches(pa.array([text]))[0], screen, score)
+def post(text):
+    return sketches(pa.array([text]))[0]
 
 
-def kept(text, *, violates, score: float | None = 0.5, max_bytes=1 << 20):
-    copies = NearCopies(max_bytes)
-    copies.put(Source("d", violates, post(text, score), COMPLETION), "q")
+def kept(text, *, violates):
+    copies = NearCopies(1 << 20)
+    copies.put(Source("d", violates, post(text), COMPLETION), "q")
     return copies
 
 
-def takes(source, copy, *, violates=True, score: float | None = 0.5, source_score=0.5, screen="s"):
-    copies = kept(source, violates=violates, score=source_score)
-    return copies.find(post(copy, score, screen), "q") is not None
+def takes(source, copy, *, violates=True):
+    return kept(source, violates=violates).find(post(copy), "q") is not None
 
 
 @pytest.mark.parametrize("violates", [True, False])
@@ -50,7 +47,7 @@ def takes(source, copy, *, violates=True, score: float | None = 0.5, source_scor
     ],
 )
 def test_a_copy_with_other_long_numbers_takes_any_verdict(one, other, violates):
-    assert takes(one, other, violates=violates, score=None)
+    assert takes(one, other, violates=violates)
 
 
 @pytest.mark.parametrize(
@@ -92,50 +89,49 @@ def test_whatever_is_put_into_a_safe_text_has_to_be_judged(hidden, at):
     [
         ADVERT.upper(),
         f"Hi! {ADVERT} xkqzt",
-        ADVERT.replace("customer", "Maria"),
-        ADVERT.replace("watches", "wathces"),
+        f"{ADVERT}!!! 1002003",
         ADVERT.replace("best", "b\u0435st"),
     ],
 )
-def test_a_copy_of_what_violates_with_a_word_changed_or_a_few_added_takes_its_verdict(copy):
+def test_a_copy_of_what_violates_and_a_few_words_takes_its_verdict(copy):
     assert takes(ADVERT, copy)
 
 
 @pytest.mark.parametrize(
     ("source", "copy"),
     [
-        (ADVERT, ADVERT.replace("very best", "worst")),
+        (ADVERT, ADVERT.replace("best", "worst")),
+        (ADVERT, ADVERT.replace("very best", "best very")),
         (ADVERT, f"{ADVERT} and that is what they wrote to me"),
         (f"{LONG} scum", LONG),
         (LONG, LONG.replace("word7 ", "")),
         ("you stupid cow", "you stupid cow really"),
     ],
-    ids=["two gone", "many added", "one of many gone", "one of many gone inside", "short"],
+    ids=["another", "turned", "many added", "the last gone", "one gone inside", "short"],
 )
 def test_a_copy_that_may_lack_what_violates_or_say_more_is_judged(source, copy):
     assert not takes(source, copy)
 
 
 @given(TEXTS, TEXTS)
-def test_a_copy_of_what_violates_lacks_one_word_at_most_and_adds_few(source, copy):
+def test_a_copy_of_what_violates_lacks_no_word_of_it_and_adds_few(source, copy):
     assume(masked(source) != masked(copy))
     one, other = (set(masked(text).lower().replace("#", "").split()) for text in (source, copy))
     if takes(source, copy):
-        assert len(one - other) <= 1
+        assert one <= other
         assert len(other - one) <= ADDED_WORDS
         assert len(one) >= FEWEST_WORDS
 
 
-@pytest.mark.parametrize(
-    ("of_copy", "of_source", "taken"),
-    [(0.5, 0.5, True), (0.9, 0.5, True), (0.4, 0.5, False), (None, 0.5, False), (0.5, None, False)],
-)
-def test_a_copy_that_the_screen_scores_lower_or_not_at_all_is_judged(of_copy, of_source, taken):
-    assert takes(ADVERT, f"{ADVERT} now", score=of_copy, source_score=of_source) == taken
+INSULTS = st.sampled_from(["scum", "idiot", "word7 word3", "you are scum", "word69"])
 
 
-def test_scores_of_two_screens_are_not_compared():
-    assert not takes(ADVERT, f"{ADVERT} now", screen="another")
+@given(INSULTS, st.integers(0, 70), st.booleans())
+def test_who_puts_an_insult_into_a_popular_text_does_not_condemn_it(insult, place, instead):
+    words = LONG.split()
+    hostile = " ".join([*words[:place], insult, *words[place + instead :]])
+    assume(hostile != LONG)
+    assert not takes(hostile, LONG)
 
 
 @pytest.mark.parametrize("copy", [ADVERT, f"{ADVERT} now"])
@@ -161,7 +157,7 @@ def test_what_was_not_used_for_longest_goes_first_and_is_found_by_nothing_any_mo
     for name in ("one", "two"):
         text = f"{name} {LONG}"
         copies.put(Source(text, True, post(text), COMPLETION), "q")
-    kept_now = [copies.find(post(text, None), "q") for text in texts[:2]]
+    kept_now = [copies.find(post(text), "q") for text in texts[:2]]
     assert [each is not None for each in kept_now] == [True, False]
     nothing = NearCopies(10)
     nothing.put(Source("d", True, post(ADVERT), COMPLETION), "q")
@@ -175,7 +171,7 @@ def test_sources_take_no_more_memory_than_they_are_given(violates):
     before, _ = tracemalloc.get_traced_memory()
     for number in range(1000):
         said = Completion(f"final {number}", reasoning=f"{number} " * 50)
-        each = post(f"{number} {ADVERT} {number * 7} a{number}b", number / 1000)
+        each = post(f"{number} {ADVERT} {number * 7} a{number}b")
         copies.put(Source(f"decision {number}" * 4, violates, each, said), "v" * 64)
     taken = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()

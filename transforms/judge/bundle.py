@@ -71,7 +71,7 @@ class Bundle:
         """
         posts = fingerprints(batch["text"]) if self._cache.on else None
         if self._reuse is not None:
-            near = self._reuse.posts(batch)
+            near = self._reuse.sketches(batch)
             escalated = [replace(each, near=near[each.row.number]) for each in escalated]
         for rows in of_one_post(escalated):
             for asked in self._questions(rows, posts):

@@ -5,18 +5,16 @@ five digits or more (dates, times, telephone and order numbers) is written as on
 may take any verdict: shorter numbers stay, for an age or a code of two digits can decide.
 
 A copy may differ by more only from a post that **violates**, for a word can make anything violate
-and no measure of likeness sees which: a harmless text with one sentence more is 95 % alike. Of the
-distinct words and pairs of words of either, in normal form, both have to have RESEMBLANCE; the copy
-lacks at most LOST_WORDS of the source's words, none where the source is long, and adds at most
-ADDED_WORDS; and the screen that scored both gives it no less, up to SCORE_DROP. The last two are
-because what made the source violate may be the one word that the copy lacks: whoever adds a slur to
-a popular text must not condemn the text. Without a score for the policy, copies are alike up to
-numbers or none.
+and no measure of likeness sees which: a harmless text with one sentence more is 95 % alike. Nothing
+of the source may be gone: the copy has every word and pair of words of it, in normal form, adds at
+most ADDED_WORDS distinct words, and of all words and pairs in either both have RESEMBLANCE. So who
+puts an insult into a popular text does not condemn the text: what made it violate may be the one
+word that is gone. (Scores of a screen were tried as the guard of one word that may be gone: of
+texts that an insult had condemned up to 19 % would have taken the verdict without it.)
 
 Candidates are found by MinHash (Broder, 1997) in bands; the resemblance is then counted exactly.
 """
 
-import math
 import os
 import sys
 import threading
@@ -40,10 +38,8 @@ from weir.transforms.text.normalise import fold_to_bytes, row_offsets
 from weir.transforms.text.words import words
 
 RESEMBLANCE = 0.7  # of two sets: the share of what is in either that is in both
-LOST_WORDS, ADDED_WORDS = 1, 3
-LONG_WORDS = 60  # distinct ones: a word of more weighs too little in the screen's score
-FEWEST_WORDS = 8  # of a source: in fewer, each is too much
-SCORE_DROP = 0.3  # in log-odds: a name or a typing error changes a score by less, usually
+ADDED_WORDS = 3
+FEWEST_WORDS = 8  # of a source, distinct ones: in fewer, each that is added is too much
 
 _LONG_NUMBER = r"\b[0-9](?:[-:/.]?[0-9]){4,}\b"
 _MOST_BYTES = 16_384  # of a post; longer ones are alike up to numbers or not at all
@@ -53,7 +49,6 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SEED = int.from_bytes(os.urandom(8), "big")  # who knows it can make two posts collide
 # What an entry takes beside its texts and n-grams: tracemalloc says so.
 _SAFE_BYTES, _VIOLATING_BYTES = 1_000, 4_300
-_CERTAIN = 1e-12  # a score closer to 0 or 1 says no more
 
 Grams = npt.NDArray[np.uint32]
 _NO_GRAMS: Grams = np.zeros(0, np.uint32)
@@ -73,21 +68,12 @@ class Sketch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Post:
-    """A post under one policy: what it says, and what which screen made of it."""
-
-    sketch: Sketch
-    screen_version: str
-    score: float | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """A decision of the judge's own, on a post; ``completion`` is as one that took nothing."""
 
     decision_id: str
     violates: bool
-    post: Post
+    sketch: Sketch
     completion: Completion
 
     @property
@@ -138,28 +124,14 @@ def _words(grams: Grams) -> int:
     return int(np.searchsorted(grams, _PAIR))
 
 
-def resembles(copy: Sketch, source: Sketch) -> bool:
-    """Return whether a post differs from another by no more than a few words, most of them more."""
+def holds(copy: Sketch, source: Sketch) -> bool:
+    """Return whether a post has all that another has, and little more."""
     both = np.intersect1d(copy.grams, source.grams, assume_unique=True)
-    of_both, of_source, of_copy = (_words(grams) for grams in (both, source.grams, copy.grams))
-    may_lose = LOST_WORDS if of_source < LONG_WORDS else 0
     return (
-        len(both) >= RESEMBLANCE * (len(copy.grams) + len(source.grams) - len(both))
-        and of_source - of_both <= may_lose
-        and of_copy - of_both <= ADDED_WORDS
+        len(both) == len(source.grams)
+        and len(both) >= RESEMBLANCE * len(copy.grams)
+        and _words(copy.grams) - _words(source.grams) <= ADDED_WORDS
     )
-
-
-def scored_alike(copy: Post, source: Post) -> bool:
-    """Return whether one screen scored both, and the copy about as high or higher."""
-    if copy.score is None or source.score is None or copy.screen_version != source.screen_version:
-        return False
-    return _log_odds(copy.score) >= _log_odds(source.score) - SCORE_DROP
-
-
-def _log_odds(score: float) -> float:
-    inside = min(max(score, _CERTAIN), 1 - _CERTAIN)
-    return math.log(inside / (1 - inside))
 
 
 class NearCopies:
@@ -178,14 +150,14 @@ class NearCopies:
     def __len__(self) -> int:
         return len(self._sources)
 
-    def find(self, post: Post, question: str) -> Source | None:
+    def find(self, sketch: Sketch, question: str) -> Source | None:
         """Return what the post may take its verdict from; None where it has to be judged."""
         with self._lock:
-            key = question, post.sketch.alike
+            key = question, sketch.alike
             if key not in self._sources:
-                near = {self._in_band.get((question, band)): None for band in post.sketch.bands}
+                near = {self._in_band.get((question, band)): None for band in sketch.bands}
                 keys = [of for of in near if of is not None]
-                key = next((k for k in keys if _may_take(post, self._sources[k])), key)
+                key = next((k for k in keys if holds(sketch, self._sources[k].sketch)), key)
             source = self._sources.get(key)
             if source is not None:
                 self._sources.move_to_end(key)
@@ -194,12 +166,11 @@ class NearCopies:
     def put(self, source: Source, question: str) -> None:
         """Keep a source, the newest of those alike, and let go of what was not used for longest."""
         if not source.violates:  # nothing looks for it by what it resembles
-            bare = Sketch(source.post.sketch.alike, _NO_GRAMS, ())
-            source = replace(source, post=replace(source.post, sketch=bare))
+            source = replace(source, sketch=Sketch(source.sketch.alike, _NO_GRAMS, ()))
         size = _size(source)
         if size > self._max_bytes:
             return
-        key = question, source.post.sketch.alike
+        key = question, source.sketch.alike
         with self._lock:
             self._forget(key)
             self._sources[key] = source
@@ -222,11 +193,7 @@ class NearCopies:
 def _places(source: Source, question: str) -> Iterator[tuple[str, bytes]]:
     """Yield where a source is looked for by posts that resemble it: only what violates is."""
     if source.violates:
-        yield from ((question, band) for band in source.post.sketch.bands)
-
-
-def _may_take(post: Post, source: Source) -> bool:
-    return scored_alike(post, source.post) and resembles(post.sketch, source.post.sketch)
+        yield from ((question, band) for band in source.sketch.bands)
 
 
 def _size(source: Source) -> int:
@@ -235,6 +202,6 @@ def _size(source: Source) -> int:
     own = _VIOLATING_BYTES if source.violates else _SAFE_BYTES
     return (
         own
-        + source.post.sketch.grams.nbytes
+        + source.sketch.grams.nbytes
         + sum(sys.getsizeof(text) for text in texts if text is not None)
     )

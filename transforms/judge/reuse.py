@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import xxhash
 
-from weir.transforms.judge.near_copies import NearCopies, Post, Source, sketches
+from weir.transforms.judge.near_copies import NearCopies, Sketch, Source, sketches
 from weir.transforms.judge.trust import Trust
 from weir.transforms.records import Route
 
@@ -63,20 +63,17 @@ class Reuse:
         with self._lock:
             return sum(trust.trusted for trust in self._trust.values())
 
-    def posts(self, rows: pa.RecordBatch) -> list[Post | None]:
-        """Return ESCALATION rows as posts; None where near-copies have no say."""
-        columns = (rows[name].to_pylist() for name in ("route", "screen_version", "score"))
-        return [
-            Post(sketch, version, score) if route in ROUTES else None
-            for sketch, route, version, score in zip(sketches(rows["text"]), *columns, strict=True)
-        ]
+    def sketches(self, rows: pa.RecordBatch) -> list[Sketch | None]:
+        """Return the sketches of ESCALATION rows; None where near-copies have no say."""
+        found = zip(sketches(rows["text"]), rows["route"].to_pylist(), strict=True)
+        return [sketch if route in ROUTES else None for sketch, route in found]
 
-    def find(self, post: Post, question: str, lot: bytes) -> NearCopy | None:
+    def find(self, sketch: Sketch, question: str, lot: bytes) -> NearCopy | None:
         """Return what a post nearly copies; None where nothing is known.
 
         ``lot`` says which post it is: a post that comes again is drawn for a check again.
         """
-        source = self._sources.find(post, question)
+        source = self._sources.find(sketch, question)
         if source is None:
             return None
         drawn = xxhash.xxh3_64_intdigest(lot, _DRAWS) < self._settings.check_share * 2**64

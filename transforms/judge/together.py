@@ -10,7 +10,7 @@ from weir.policies.policy import Contract, Policy
 from weir.transforms.judge.engine import Completion, Finish
 from weir.transforms.judge.json_values import written_values
 from weir.transforms.judge.long_posts import TOKENS
-from weir.transforms.judge.near_copies import Post, Source
+from weir.transforms.judge.near_copies import Sketch, Source
 from weir.transforms.judge.rows import Row
 from weir.transforms.judge.verdict import unfenced
 
@@ -22,7 +22,7 @@ class Escalated:
     row: Row
     policy: Policy
     group: Group | None = None
-    near: Post | None = None  # None where near-copies have no say
+    near: Sketch | None = None  # None where near-copies have no say
     checks: Source | None = None  # whose verdict it would have taken
 
 

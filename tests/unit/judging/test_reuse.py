@@ -18,7 +18,7 @@ from weir.transforms.records import Mode
 BOUND = 0.5
 TRIAL = 7  # checks that agree, until more than BOUND of them is shown
 REUSE = ReuseSettings(1 << 20, check_share=1e-9, agreement=BOUND)
-ADVERT = "violates dear {} our shop sells the very best watches at half price until sunday"
+ADVERT = "violates our shop sells the very best watches at half price until sunday"
 PROVENANCE = Provenance("r", "c", Mode.ENFORCE, "scripted", "scripted-1")
 
 
@@ -65,9 +65,9 @@ class Judge:
 
 def test_a_near_copy_takes_the_verdict_of_the_decision_that_it_names_at_no_cost():
     judges = Judge().trust()
-    (source,) = judges.rows(ADVERT.format("ann"))
+    (source,) = judges.rows(ADVERT)
     asked = judges.asked
-    (copy,) = judges.rows(ADVERT.format("bea"))
+    (copy,) = judges.rows(f"{ADVERT} bea")
     assert judges.asked == asked
     assert copy["verdict"] == "violates"
     assert copy["reused_from"] == source["decision_id"] != copy["decision_id"]
@@ -86,7 +86,7 @@ def test_a_violating_text_of_a_judged_one_and_a_sentence_more_is_judged():
 
 def test_no_near_copy_takes_a_verdict_before_the_trial_is_passed():
     judges = Judge()
-    rows = [judges.rows(ADVERT.format(name))[0] for name in ("ann", "bea", "cid")]
+    rows = [judges.rows(f"{ADVERT}{more}")[0] for more in ("", " bea", " cid")]
     assert judges.asked == 3
     assert [row["reused_from"] for row in rows] == [None] * 3
     assert rows[1]["checked_against"] == rows[0]["decision_id"]
@@ -116,10 +116,9 @@ def test_a_bundle_that_is_tried_again_draws_the_same_checks():
 
 def test_a_verdict_that_was_taken_is_taken_by_nobody():
     judges = Judge().trust()
-    text = ADVERT.format("ann").replace("until sunday", "until sunday at noon sharp")
-    judges.rows(text)
-    (copy,) = judges.rows(text.replace("half", "great"))
-    (farther,) = judges.rows(text.replace("half", "great").replace("dear", "poor"))
+    judges.rows(ADVERT)
+    (copy,) = judges.rows(f"{ADVERT} at noon")
+    (farther,) = judges.rows(f"{ADVERT} at noon sharp for everybody")
     assert copy["reused_from"]
     assert farther["reused_from"] is None
 
@@ -127,9 +126,9 @@ def test_a_verdict_that_was_taken_is_taken_by_nobody():
 @pytest.mark.parametrize("route", ["audit", "lesson", "deferred"])
 def test_what_is_drawn_at_random_neither_gives_nor_takes_a_verdict(route):
     judges = Judge().trust()
-    judges.rows(ADVERT.format("ann"), route=route)
-    assert judges.rows(ADVERT.format("bea"))[0]["reused_from"] is None
-    (drawn,) = judges.rows(ADVERT.format("cid"), route=route)
+    judges.rows(ADVERT, route=route)
+    assert judges.rows(f"{ADVERT} bea")[0]["reused_from"] is None
+    (drawn,) = judges.rows(f"{ADVERT} cid", route=route)
     assert (drawn["reused_from"], drawn["checked_against"]) == (None, None)
 
 
@@ -146,18 +145,18 @@ def test_an_indeterminate_verdict_is_taken_by_nobody(word):
 )
 def test_a_verdict_is_taken_under_one_version_of_one_policy_only(other):
     judges = Judge().trust().trust(policy=other)
-    judges.rows(ADVERT.format("ann"))
-    (copy,) = judges.rows(ADVERT.format("bea"), policy=other)
+    judges.rows(ADVERT)
+    (copy,) = judges.rows(f"{ADVERT} bea", policy=other)
     assert (copy["reused_from"], copy["checked_against"]) == (None, None)
 
 
 def test_disagreement_has_near_copies_judged_again_until_they_agree(caplog):
     judges = Judge(replace(REUSE, check_share=1.0)).trust()
-    judges.rows(ADVERT.format("ann"))
+    judges.rows(ADVERT)
     trusted = judges.shared.reuse.trusted
     with caplog.at_level(logging.WARNING):
         for _ in range(6):
-            (row,) = judges.rows(ADVERT.format("ann").replace("violates", "prose"))
+            (row,) = judges.rows(f"prose {ADVERT}")
             assert row["checked_verdict"] == "violates"
     assert (trusted, judges.shared.reuse.trusted) == (1, 0)
     assert "all judged under policy spam" in caplog.text
@@ -166,24 +165,24 @@ def test_disagreement_has_near_copies_judged_again_until_they_agree(caplog):
 
 def test_what_a_near_copy_takes_costs_nothing_of_the_budget():
     judges = Judge(budget=Budget(requests_per_second=1e-9, burst_seconds=9e9)).trust()
-    (source,) = judges.rows(ADVERT.format("ann"))
-    copies = judges.rows(*(ADVERT.format(name) for name in ("bea", "cid", "dan")))
+    (source,) = judges.rows(ADVERT)
+    copies = judges.rows(*(f"{ADVERT} {name}" for name in ("bea", "cid", "dan")))
     assert [copy["reused_from"] for copy in copies] == [source["decision_id"]] * 3
     assert judges.rows("safe one", "safe two") == ["Deferred", "Deferred"]
 
 
 def test_a_near_copy_answers_the_provisional_flag_that_went_out_for_it():
     judges = Judge().trust()
-    (source,) = judges.rows(ADVERT.format("ann"), provisional_id="flag-1")
-    (copy,) = judges.rows(ADVERT.format("bea"), provisional_id="flag-2")
+    (source,) = judges.rows(ADVERT, provisional_id="flag-1")
+    (copy,) = judges.rows(f"{ADVERT} bea", provisional_id="flag-2")
     assert (source["decision_id"], copy["decision_id"]) == ("flag-1", "flag-2")
     assert copy["reused_from"] == "flag-1"
 
 
 def test_an_equal_post_is_answered_from_the_cache_first():
     judges = Judge(cache_bytes=1 << 20).trust()
-    judges.rows(ADVERT.format("ann"))
-    (equal,) = judges.rows(ADVERT.format("ann"))
+    judges.rows(ADVERT)
+    (equal,) = judges.rows(ADVERT)
     assert (equal["cached"], equal["reused_from"]) == (True, None)
 
 
