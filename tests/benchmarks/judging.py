@@ -23,7 +23,7 @@ from tests.benchmarks.batching_model import Fleet
 from tests.benchmarks.corpus import messages
 from tests.benchmarks.simulated_gpu import Simulation
 from weir.pipelines.job.moderate import IN_PROCESS
-from weir.policies.policy import PolicySet
+from weir.policies.policy import Policy, PolicySet
 from weir.transforms import coders
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.judge import JudgeContent, JudgeSettings
@@ -226,17 +226,22 @@ def in_bundles(
 
 def _row(number: int, value: bytes, policies: PolicySet) -> dict[str, Any]:
     post = json.loads(value)
-    policy = policies.policies[number % len(policies.policies)]
+    text = f"{post['text']} {number}"  # no two alike, or a cache would answer
+    return escalation(number, text, policies.policies[number % len(policies.policies)])
+
+
+def escalation(number: int, text: str, policy: Policy) -> dict[str, Any]:
+    """Return a row of ESCALATION: the post of that offset under a policy."""
     return {
-        "content_id": post["id"],
-        "text": f"{post['text']} {number}",  # no two alike, or a cache would answer
+        "content_id": f"p{number:07d}",
+        "text": text,
         "created_at": 0,
         "language": "en",
         "topic": "bench",
         "partition": 0,
         "offset": number,
         "timestamp": 0,
-        "value": value,
+        "value": json.dumps({"text": text}).encode(),
         "headers": [],
         "policy_id": policy.policy_id,
         "policy_version": policy.version,

@@ -21,7 +21,7 @@ from weir.transforms.records import Outcome
 CHARACTERS_PER_TOKEN = 4  # assumption, usual for English
 SYSTEM_TOKENS = 60  # assumption: what stands before the policy, and what frames the post
 IN_DOUBT = 0.5  # the probability of an answer in doubt; the others are sure
-VIOLATING_SHARE = 0.2  # of what is escalated; decides nothing but the size of the flagged output
+VIOLATING_SHARE = 0.2  # of what is escalated; drawn by the first words, so near-copies are alike
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Simulation:
     high_times: float = 4.0
     member_tokens: int = 24
     doubtful_share: float = 0.15
+    violating_share: float = VIOLATING_SHARE
     time_scale: float = 1.0  # simulated seconds in one second; what the host costs weighs as much
 
     def __call__(self) -> "SimulatedGpu":
@@ -88,8 +89,9 @@ class Simulation:
         """Return the answer to a request: a post's under a policy is in doubt, or never is."""
         job, policy = done.job, request.policy
         members = policy.members if isinstance(policy, Group) else (policy,)
+        begins = " ".join(request.text.split(maxsplit=2)[:2])
         violates = {
-            member.policy_id: _drawn(f"verdict {job.number} {member.policy_id}") < VIOLATING_SHARE
+            member.policy_id: _drawn(f"{member.policy_id} {begins}") < self.violating_share
             for member in members
         }
         likely = {
