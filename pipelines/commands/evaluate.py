@@ -2,26 +2,29 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from weir.pipelines.commands.evaluate_view import print_evaluation, print_versus
+from weir.pipelines.commands.evaluate_view import print_evaluation, print_versus, print_ways
 from weir.pipelines.commands.judging_progress import show_progress
 from weir.pipelines.commands.terminal import AsJson, Policies, find_policy
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.evaluate.against import other_version
-from weir.pipelines.evaluate.as_json import describe
+from weir.pipelines.evaluate.as_json import describe, describe_ways
 from weir.pipelines.evaluate.evaluation import Evaluation, Versus
 from weir.pipelines.evaluate.judging import Patience, held_out, judge_cases
 from weir.pipelines.evaluate.labels import Labels, golden_labels, labels_of_file
+from weir.pipelines.evaluate.ways import Ways
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.engines import engine_factory
+from weir.policies.group import Group, groups_of
 from weir.policies.loading import LIBRARY, load_policies
-from weir.policies.policy import Policy, PolicySet
+from weir.policies.policy import Effort, Policy, PolicySet
 
 _EXEMPLAR = "exemplar"
 
@@ -45,6 +48,22 @@ def evaluate(
             help="Another version: a folder of policies, or a version (with --bigquery-project)."
         ),
     ] = None,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together",
+            help="Ask beside the other policies of its status and effort as well, as "
+            "--judge-together does, and compare.",
+        ),
+    ] = False,
+    agreement: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Ask at two efforts, and choose the effort_band that decides this share of the "
+            "posts as the second effort does, such as 0.98.",
+        ),
+    ] = None,
     repeat: Annotated[int, typer.Option(help="Judge every post so often.")] = 1,
     min_f1: Annotated[
         float | None, typer.Option("--min-f1", help="Exit 1 where F1 is below this.")
@@ -59,11 +78,17 @@ def evaluate(
     """
     with report_errors():
         _check(judge.engine, against, repeat, min_f1, show)
+        _check_ways(judge.engine, together, agreement, against)
         loaded = load_policies(policies)
         policy = find_policy(loaded, policy_id)
         cases = golden_labels(policy) if labels is None else labels_of_file(labels, policy)
         recorded = bigquery_settings(bigquery) if bigquery.project else None
         other = other_version(against, policy, recorded) if against else None
+        if together or agreement is not None:
+            group = _group(loaded, policy) if together else None
+            ways = _ways(judge, endpoint, loaded, policy, group, cases)
+            _print_ways(ways, agreement, as_json=as_json)
+            raise typer.Exit(_exit_code(ways.evaluations, min_f1))
         evaluations = _evaluated(
             judge, endpoint, loaded, [policy, *([other] if other else [])], cases, repeat
         )
@@ -96,6 +121,73 @@ def _check(
             "--against needs a judge that reads policies, and the exemplar judge reads none; give "
             "--engine endpoint or vllm"
         )
+
+
+def _check_ways(engine: str, together: bool, agreement: float | None, against: str | None) -> None:
+    if agreement is not None and not 0 < agreement <= 1:
+        raise OptionError(f"--agreement is {agreement}; it is a share, above 0 and up to 1")
+    given = [
+        name
+        for name, said in (
+            ("--together", together),
+            ("--agreement", agreement is not None),
+            ("--against", bool(against)),
+        )
+        if said
+    ]
+    if len(given) > 1:
+        raise OptionError(f"{' and '.join(given)} are compared one at a time; give one of them")
+    if given and engine == _EXEMPLAR:
+        raise OptionError(
+            f"{given[0]} needs a judge that reads policies, and the exemplar judge reads none; "
+            "give --engine endpoint or vllm"
+        )
+
+
+def _group(loaded: PolicySet, policy: Policy) -> Group:
+    group = groups_of(loaded.policies).get(policy.version)
+    if group is None:
+        raise OptionError(
+            f"--together: no other policy has the status {policy.status} and the effort "
+            f"{policy.effort}, so {policy.policy_id} is asked alone in any case"
+        )
+    return group
+
+
+def _ways(
+    judge: JudgeOptions,
+    endpoint: EndpointOptions,
+    loaded: PolicySet,
+    policy: Policy,
+    group: Group | None,
+    labels: Labels,
+) -> Ways:
+    """Return the policy asked alone and in its group; without one, at its two efforts."""
+    two = policy if policy.second_effort else replace(policy, second_effort=Effort.HIGH)
+    if two.effort == Effort.HIGH:
+        two = replace(two, effort=Effort.LOW)
+    asked = [policy, policy] if group else list(two.rungs)
+    names = ("alone", "together") if group else (str(two.effort), str(two.second_effort))
+    factory = engine_factory(judge, endpoint, loaded)
+    patience = Patience(judge.max_in_flight, judge.judge_timeout)
+    with show_progress(len(labels.cases) * 2) as heard:
+        first, second = (
+            Evaluation(
+                each,
+                labels,
+                judge_cases(factory, each, labels.cases, 1, patience, heard, beside),
+                held_out=False,
+            )
+            for each, beside in zip(asked, (None, group), strict=True)
+        )
+    return Ways(names, (first, second))
+
+
+def _print_ways(ways: Ways, agreement: float | None, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(describe_ways(ways, agreement), indent=2, ensure_ascii=False))
+    else:
+        print_ways(ways, agreement)
 
 
 def _evaluated(

@@ -5,6 +5,7 @@ from rich.text import Text
 from weir.pipelines.commands.terminal import console, plain, print_table
 from weir.pipelines.evaluate.evaluation import Evaluation, Misjudged, Versus
 from weir.pipelines.evaluate.measures import Interval
+from weir.pipelines.evaluate.ways import Band, Ways
 from weir.transforms.judge.exemplar.engine import STAND_IN
 from weir.transforms.statistics import Share
 
@@ -56,6 +57,46 @@ def print_versus(versus: Versus) -> None:
     if grown.value is not None:
         _say(f"F1 changes by {grown.value:+.3f} ({grown.low:+.3f} to {grown.high:+.3f}).")
     _say(versus.words)
+
+
+def print_ways(ways: Ways, agreement: float | None) -> None:
+    """Print two ways to ask side by side, and the band of efforts where a target is given."""
+    print_table(
+        f"{ways.names[0]} and {ways.names[1]}",
+        ["", *ways.names],
+        [
+            *(
+                [name, *(_cell(getattr(e.measures, name)) for e in ways.evaluations)]
+                for name in ("precision", "recall", "f1", "indeterminate")
+            ),
+            ["requests", *(f"{each.requests:,.1f}" for each in ways.evaluations)],
+            *(
+                [
+                    f"tokens {name}",
+                    *(f"{e.tokens[n]:,}" if e.tokens else "" for e in ways.evaluations),
+                ]
+                for n, name in enumerate(("in", "out"))
+            ),
+        ],
+    )
+    _say(f"They agree on {_cell(ways.agreement)} of the posts.")
+    if agreement is not None:
+        _print_band(ways.band(agreement), agreement)
+
+
+def _print_band(band: Band | None, agreement: float) -> None:
+    if band is None:
+        _say(
+            "This engine gives no probabilities, so no band can be chosen: what the model is not "
+            "highly confident of is asked again."
+        )
+        return
+    _say(
+        f"To agree with the second effort on {agreement:g} of the posts, paste:\n"
+        f"effort_band: {band.low:g}, {band.high:g}\n"
+        f"{_cell(band.asked_again)} of these posts are then asked again, and "
+        f"{_cell(band.agreement)} decided as at the second effort."
+    )
 
 
 def _print_figures(evaluation: Evaluation) -> None:

@@ -4,7 +4,27 @@ from dataclasses import asdict
 from typing import Any
 
 from weir.pipelines.evaluate.evaluation import Evaluation, Misjudged, Stability, Versus
+from weir.pipelines.evaluate.ways import Ways
 from weir.transforms.statistics import Share
+
+
+def describe_ways(ways: Ways, agreement: float | None = None) -> dict[str, Any]:
+    """Return both evaluations and how often they agree; with a target, the band for it."""
+    first, second = ways.evaluations
+    band = None if agreement is None else ways.band(agreement)
+    described = describe(first) | {
+        "other": describe(second),
+        "ways": list(ways.names),
+        "agreement": _share(ways.agreement),
+    }
+    if band is not None:
+        described["effort_band"] = {
+            "low": band.low,
+            "high": band.high,
+            "agreement": _share(band.agreement),
+            "asked_again": _share(band.asked_again),
+        }
+    return described
 
 
 def describe(evaluation: Evaluation, versus: Versus | None = None) -> dict[str, Any]:
@@ -46,6 +66,7 @@ def describe(evaluation: Evaluation, versus: Versus | None = None) -> dict[str, 
             {"row": u.case.row, "reason": u.failed.reason, "error": u.failed.error}
             for u in evaluation.unanswered
         ],
+        "requests": evaluation.requests,
         "tokens": {"in": tokens[0], "out": tokens[1]} if tokens else None,
         "against": _against(versus) if versus else None,
     }

@@ -164,6 +164,11 @@ class Evaluation:
             sum(each.tokens_out or 0 for each in completions),
         )
 
+    @property
+    def requests(self) -> float:
+        """Return the requests of all rounds; of one about several policies, this one's part."""
+        return sum(a.requests for of_round in self.judgements.answers for a in of_round)
+
     def decisions_beside(self, other: "Evaluation") -> tuple[list[Decision], list[Decision]]:
         """Return both policies' decisions on the cases that both answered."""
         mine, others = ({c.row: d for c, d in each._decided(0)} for each in (self, other))

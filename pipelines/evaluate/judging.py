@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from weir.pipelines.evaluate.labels import Case
+from weir.policies.group import Group
 from weir.policies.policy import Policy, PolicySet
 from weir.transforms.judge.bundle import Bundle, Escalated
 from weir.transforms.judge.engine import Completion, Engine
@@ -28,6 +29,7 @@ class Answer:
     said: Verdict | Failed
     completion: Completion | None = None
     latency_ms: float | None = None
+    requests: float = 0.0  # a part of one that asked about several policies
 
 
 _NOT_JUDGED = Answer(Failed("stopped", "nobody waited for an answer"))
@@ -58,9 +60,12 @@ def judge_cases(
     repeats: int,
     patience: Patience,
     heard: Callable[[Answer], None] = lambda _: None,
+    group: Group | None = None,
 ) -> Judgements:
     """Ask the engine about every case, ``repeats`` times; nothing is answered from a cache.
 
+    With a group every case is asked about under all of its policies at once, and what is said of
+    ``policy`` is kept.
     ``heard`` is called with each answer. Ctrl-C keeps those that are there. Raises what the engine
     raises where it cannot start.
     """
@@ -72,13 +77,19 @@ def judge_cases(
 
         def keep(ended: object) -> None:
             assert isinstance(ended, Judged | Dead)  # without a budget nothing is deferred
+            if ended.row.batch["policy_id"][ended.row.number].as_py() != policy.policy_id:
+                return
             answer = _answer(ended)
             found[ended.row.batch["offset"][ended.row.number].as_py()] = answer
             heard(answer)
 
         try:
-            for batch in _batches(policy, cases, repeats):
-                rows = [Escalated(Row(batch, number), policy) for number in range(batch.num_rows)]
+            members = group.members if group else (policy,)
+            for batch in _batches(members, cases, repeats):
+                rows = [
+                    Escalated(Row(batch, number), members[number % len(members)], group)
+                    for number in range(batch.num_rows)
+                ]
                 for ended in bundle.take(batch, rows):
                     keep(ended)
             for ended in bundle.finish():
@@ -131,11 +142,16 @@ def held_out(
 def _answer(ended: Judged | Dead) -> Answer:
     if isinstance(ended, Dead):
         return Answer(ended.failed)
-    return Answer(ended.verdict, ended.completion, ended.latency_ms)
+    return Answer(ended.verdict, ended.completion, ended.latency_ms, ended.requests)
 
 
-def _batches(policy: Policy, cases: Sequence[Case], repeats: int) -> list[pa.RecordBatch]:
-    """Return the cases as escalations; the offset is repeat * len(cases) + case."""
+def _batches(
+    policies: Sequence[Policy], cases: Sequence[Case], repeats: int
+) -> list[pa.RecordBatch]:
+    """Return the cases as escalations under each policy, case by case.
+
+    The offset is repeat * len(cases) + case.
+    """
     now = datetime.now(UTC)
     texts = [case.text for _ in range(repeats) for case in cases]
     return [
@@ -155,6 +171,7 @@ def _batches(policy: Policy, cases: Sequence[Case], repeats: int) -> list[pa.Rec
                     "inclusion_probability": 1.0,
                 }
                 for offset, text in enumerate(texts[start : start + _ROWS], start=start)
+                for policy in policies
             ],
             ESCALATION,
         )
