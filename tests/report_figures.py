@@ -13,6 +13,7 @@ from weir.pipelines.report.figures import (
     PolicyRow,
     Version,
 )
+from weir.pipelines.report.stages import Stages
 from weir.pipelines.screening.recall import Audited
 from weir.transforms.screen.live_recall import Sample
 
@@ -38,6 +39,10 @@ def figures(text="buy now", **changes):
         categories=(
             Category("spam", text, 812, WAVE),
             Category("hate", "slurs", 91, WAVE[::-1]),
+        ),
+        stages=(
+            Stages("spam", 48.2, 900.0, 51.8, 12_400.0, 250_000.0, 3.4),
+            Stages("hate", None, None, None, 900.0, None, None),
         ),
         costs=(
             _cost("spam", "openai/gpt-oss-safeguard-20b"),

@@ -11,7 +11,7 @@ from weir.pipelines.bigquery.rows import insert, insert_once
 from weir.pipelines.settings import ModerationSettings
 from weir.policies.policy import Policy, PolicySet
 from weir.transforms.counts import Counts
-from weir.transforms.screen import ScreenSource
+from weir.transforms.screen import ScreenSource, selectivity
 from weir.transforms.screen.loaded import LoadedScreen
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -84,10 +84,21 @@ def _record_screen(bigquery: BigQuerySettings, screen: ScreenSource) -> None:
         "screen_version",
         {
             "screen_version": screen.version,
-            "card": screen.card(),
+            "card": _card(screen),
             "recorded_at": datetime.now(UTC),
         },
     )
+
+
+def _card(screen: ScreenSource) -> str:
+    """Return the card with what the screen's file knows of how its heads select."""
+    try:
+        known = json.loads(screen.card())
+    except ValueError:
+        known = {}
+    heads = json.loads(selectivity.to_bytes(screen.screen().selectivity))
+    told = known if isinstance(known, dict) else {}
+    return json.dumps(told | {"selectivity": heads}, ensure_ascii=False)
 
 
 _DRAWS = "draws"

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import open_dataset
+from weir.pipelines.report.stages import Stages, stages
 from weir.pipelines.screening.recall import Audited, added_up, audit_days, of_run
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
@@ -125,6 +126,7 @@ class Figures:
     policies: tuple[PolicyRow, ...]
     recall: tuple[Audited, ...]
     categories: tuple[Category, ...]
+    stages: tuple[Stages, ...]
     costs: tuple[Cost, ...]
     changes: tuple[tuple[str, tuple[Version, ...]], ...]  # of policies with several versions
     causes: tuple[Cause, ...]
@@ -177,6 +179,7 @@ def figures(
             policies=_policies(ask(_POLICIES), calendar),
             recall=tuple(added_up(audit_days(settings, run, since=since))),
             categories=_categories(ask(_CATEGORIES), calendar),
+            stages=stages(ask),
             costs=tuple(Cost(**row) for row in ask(_COSTS)),
             changes=_changes(ask(_CHANGES)),
             causes=tuple(Cause(**row) for row in ask(_CAUSES)),

@@ -51,6 +51,13 @@ def count(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
+def rate(number: float | None) -> str:
+    """Return a number for 1,000 posts, and a dash where it is not known."""
+    if number is None:
+        return "–"
+    return f"{number:,.0f}" if number >= 10 or number == 0 else f"{number:.2g}"
+
+
 def share(part: float, whole: float) -> str:
     """Return a part as a percentage; a dash of nothing."""
     if not whole:
@@ -105,6 +112,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "latency": latency,
     "line": line,
     "moment": moment,
+    "rate": rate,
     "share": share,
     "shown": excerpt,
     "why": why,

@@ -228,7 +228,9 @@ def test_a_second_screen_beside_the_first_changes_nothing_but_the_comparison(job
     assert sum(row["sent_by_live_alone"] for row in compared) == alone.escalations - alone.audits
     (screen,) = {row["shadow_version"] for row in compared}
     card = "SELECT card FROM `{dataset}.screens` WHERE screen_version = @run"
-    assert "clears all" in query(job.bigquery, card, screen)[0]["card"]
+    recorded = query(job.bigquery, card, screen)[0]["card"]
+    assert "clears all" in recorded
+    assert '"selectivity": [' in recorded  # what a share of a stream finds, for the report
 
 
 def test_a_wrong_text_field_fails_and_the_fields_that_hold_text_are_named(job, capsys):

@@ -1,5 +1,6 @@
 """``weir report``: the figures against a count in Python, and the page in a real browser."""
 
+import json
 import shutil
 import socketserver
 import subprocess
@@ -7,7 +8,7 @@ import threading
 import uuid
 from collections import defaultdict
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -16,9 +17,12 @@ from tests.integration.analyst_views.cases import drawn, store
 from tests.integration.stored import put, service
 from tests.report_figures import figures as made_up
 from tests.rows import dead_letter, screening, verdict
+from weir.pipelines.bigquery.rows import insert
 from weir.pipelines.commands.cli import app
+from weir.pipelines.replay.forecast import PUBLISHED_RATE
 from weir.pipelines.report.figures import figures
 from weir.pipelines.report.page import page
+from weir.transforms.screen.selectivity import SHARES
 
 MADE = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -83,6 +87,38 @@ def test_a_post_counts_once_for_all_policies_and_a_shadow_policy_not_at_all(bigq
     assert {row.policy_id for row in figures(bigquery, run, None).policies} == {"spam", "fraud"}
     (shadow,) = figures(bigquery, run, None, "shadow").policies
     assert (shadow.policy_id, shadow.violating) == ("hate", 1)
+
+
+def test_what_each_stage_saved_and_what_a_point_of_recall_costs_is_said_by_policy(bigquery, run):
+    spam, hate = ({"policy_id": name, "languages": ["en"]} for name in ("spam", "hate"))
+    card = {"selectivity": [spam | {"recall": SHARES}, hate | {"recall": None}]}
+    insert(bigquery, "screens", {"screen_version": run, "card": json.dumps(card)})
+    rows = [
+        screening(run, n, screen_version=run, stored={"stages": stages}, spam=route, hate="clear")
+        for n, (stages, route) in enumerate(
+            [(1, "clear"), (2, "clear"), (2, "escalate"), (2, "audit")]
+        )
+    ]
+    put(bigquery, "screenings", rows)
+    found = {row.policy_id: row for row in figures(bigquery, run, None).stages}
+    said = found["spam"]
+    assert said.requests_per_1000 == 500
+    assert (said.saved_by_first_per_1000, said.saved_by_second_per_1000) == (250, 250)
+    assert said.gpu_seconds == said.gpu_seconds_saved == pytest.approx(2 / PUBLISHED_RATE)
+    assert said.point == pytest.approx(10)  # the curve is that of chance
+    assert found["hate"].point is None
+
+
+def test_where_a_day_has_no_row_of_what_was_cleared_nothing_is_said_of_1000_posts(bigquery, run):
+    rows = [
+        screening(run, n, stored={"record_cleared": share}, spam="escalate")
+        | {"created_at": MADE - timedelta(days=n)}
+        for n, share in enumerate((0.0, 1.0))
+    ]
+    put(bigquery, "screenings", rows)
+    (said,) = figures(bigquery, run, None).stages
+    assert (said.requests_per_1000, said.gpu_seconds_saved, said.point) == (None, None, None)
+    assert said.gpu_seconds == pytest.approx(2 / PUBLISHED_RATE)
 
 
 def weir_report(settings, *more):

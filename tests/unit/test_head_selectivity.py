@@ -23,6 +23,22 @@ def screen() -> Screen:
     )
 
 
+def test_a_point_of_recall_more_takes_what_the_curve_says() -> None:
+    line = Selectivity("a", ("en",), tuple(0.9 * share for share in SHARES))
+    assert line.share_of_a_point(0.3) == pytest.approx(0.01 / 0.9)
+    assert line.share_of_a_point(0.0) == pytest.approx(0.01 / 0.9)
+
+
+def test_a_point_beyond_a_flat_part_of_the_curve_takes_all_of_it() -> None:
+    flat = Selectivity("a", ("en",), (*[0.5] * 7, 0.5, 0.7, 0.7))
+    assert flat.share_of_a_point(0.01) == pytest.approx(0.19 + 0.3 / 20)
+
+
+def test_what_a_point_takes_is_not_known_of_an_unmeasured_head_nor_where_none_is_left() -> None:
+    assert Selectivity("a", ("en",)).share_of_a_point(0.1) is None
+    assert KNOWN.share_of_a_point(1.0) is None
+
+
 def test_what_is_known_comes_back_from_the_file(screen: Screen) -> None:
     saved = Screen.parse(screen.with_selectivity([KNOWN]).file)
     assert saved.selectivity == (KNOWN,)

@@ -15,6 +15,8 @@ import numpy as np
 # The shares of a stream at which recall is measured, ascending.
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
+_POINT = 0.01  # of recall
+
 
 @dataclass(frozen=True)
 class Selectivity:
@@ -40,6 +42,22 @@ class Selectivity:
     def found(self, shares: Sequence[float]) -> list[float]:
         """Return the recall at each of ``shares``, between the measured ones on a straight line."""
         return [float(each) for each in np.interp(shares, SHARES, self.recall or ())]
+
+    def share_of_a_point(self, share: float) -> float | None:
+        """Return what share of a stream more finds a hundredth more than ``share`` in [0, 1] does.
+
+        None where nobody measured it, and where nothing finds so much.
+        """
+        if self.recall is None:
+            return None
+        shares, found = (0.0, *SHARES), np.maximum.accumulate((0.0, *self.recall))
+        wanted = float(np.interp(share, shares, found)) + _POINT
+        place = int(np.searchsorted(found, wanted))
+        if place == len(found):
+            return None
+        low, high = place - 1, place
+        part = (wanted - found[low]) / (found[high] - found[low])
+        return float(shares[low] + part * (shares[high] - shares[low]) - share)
 
 
 def to_bytes(heads: Sequence[Selectivity]) -> bytes:
