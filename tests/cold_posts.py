@@ -1,6 +1,7 @@
 """A policy on selling cheats, posts of a stream about gardens, and an encoder that knows both."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,3 +46,8 @@ class KeywordEncoder:
             vectors[row, 0] = "selling" in text
             vectors[row, 1 + len(text) % 300] = 0.3
         return vectors
+
+
+def keyword_encoder() -> Any:
+    """Return one, in an encoder's place."""
+    return KeywordEncoder()

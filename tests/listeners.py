@@ -45,7 +45,8 @@ def listening(
     process: subprocess.Popen, enough: Callable[[set[Listener]], bool], seconds=800
 ) -> set[Listener]:
     """Return what was listened on from now on until enough of it was, and for a second more."""
-    seen, deadline = set(), time.monotonic() + seconds
+    seen: set[Listener] = set()
+    deadline = time.monotonic() + seconds
     while not enough(seen):
         assert process.poll() is None, f"it ended with {process.returncode}"
         assert time.monotonic() < deadline, sorted(seen)

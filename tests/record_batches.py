@@ -17,7 +17,7 @@ _LAST_DELTA, _FIRST_TIME, _MAX_TIME, _COUNT = 6, 7, 8, 12
 class BytesKey(str):
     """A header key that is not text: what kafka-python would never write, but others do."""
 
-    __slots__ = ("raw",)
+    raw: bytes
 
     def __new__(cls, raw):
         key = super().__new__(cls)

@@ -122,7 +122,7 @@ def random_splits(corpus: Corpus, head: int, splits: int, confidence: float) -> 
 
     None where no split can.
     """
-    rows = []
+    rows: list[tuple[float, ...]] = []
     for salt in range(MOST_TRIES * splits):
         if len(rows) == splits:
             break
@@ -148,10 +148,21 @@ def random_splits(corpus: Corpus, head: int, splits: int, confidence: float) -> 
     if not rows:
         print(f"{corpus.policy_ids[head]}: too few posts for {confidence}", file=sys.stderr)
         return None
-    n, k, m, expected, recall, gone = (float(mean) for mean in np.mean(rows, axis=0))
+    means = (float(mean) for mean in np.mean(rows, axis=0))
+    calibrating, misses, tested, expected, mean_recall, escalated = means
     observed = sum(bool(row[4] >= RECALL) for row in rows)
-    head_id = corpus.policy_ids[head]
-    return Splits(head_id, confidence, len(rows), n, k, m, observed, expected, recall, gone)
+    return Splits(
+        corpus.policy_ids[head],
+        confidence,
+        len(rows),
+        positives=calibrating,
+        misses_allowed=misses,
+        test_positives=tested,
+        observed=observed,
+        expected=expected,
+        mean_recall=mean_recall,
+        mean_escalation=escalated,
+    )
 
 
 def expected_to_hold(calibration: int, order: int, test: int) -> float:

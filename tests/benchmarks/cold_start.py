@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -47,12 +48,12 @@ class Posts:
 
     texts: list
     labels: dict
-    counts: object = field(repr=False, default=None)
+    counts: Any = field(repr=False, default=None)
 
 
 def openai(folder: Path) -> Posts:
     path = folder / "openai_moderation_2022" / "samples-1680.jsonl.gz"
-    rows = {}
+    rows: dict = {}
     for line in gzip.decompress(path.read_bytes()).splitlines():
         row = json.loads(line)
         rows.setdefault(row["prompt"], row)
@@ -74,7 +75,7 @@ def openai(folder: Path) -> Posts:
 
 
 def of_csv(path: Path, column: str, task: str, violates) -> Posts:
-    rows = {}
+    rows: dict = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             rows.setdefault(row[column], int(violates(row)))
@@ -95,7 +96,8 @@ def sets(folder: Path) -> dict[str, Posts]:
 def scale_of(others: list[Posts]) -> np.ndarray:
     """Return the squared inverse document frequencies that a screen of these sets would have."""
     count = sum(len(posts.texts) for posts in others)
-    found = sum(np.bincount(p.counts.indices, minlength=features.BUCKETS) for p in others)
+    counts = [np.bincount(p.counts.indices, minlength=features.BUCKETS) for p in others]
+    found = np.sum(counts, axis=0)
     inverse = np.where(found < 2, 0, np.log((1 + count) / (1 + found)) + 1)
     return (inverse**2).astype(np.float32)
 
@@ -185,7 +187,8 @@ def few_examples(data: dict[str, Posts], encoder, seeds: int, counts=EXAMPLES) -
 
 def loop(data: dict[str, Posts], encoder, seeds: int, verdicts=VERDICTS) -> dict:
     """Return {way: {verdicts: recall}} on Davidson's hate speech, and the promotion's decisions."""
-    posts, found = data["davidson"], {}
+    found: dict = {}
+    posts = data["davidson"]
     labels = posts.labels["davidson"]
     scale = scale_of([data["openai"], data["surge"]])
     for seed in range(seeds):

@@ -143,7 +143,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     sets = public_sets(options.data)
     policy_ids = [policy.policy_id for policy in policies.policies]
     tested = test_texts(sets)
-    posts, learned = [], []
+    posts: list = []
+    learned = []
     for labelled in sets:
         of_set = normalise(pa.array([post.text for post in labelled.posts], pa.string()))
         kept = [text in tested for text in of_set.to_pylist()]

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, cast
@@ -111,12 +112,12 @@ def _shapes(
         "direct": lambda: directly(watched, batches, policies),
     }
     for rows in (SOURCE_ROWS // 5, SOURCE_ROWS, LONG_ROWS):
-        ways[f"in process, bundles of {rows:,}"] = lambda rows=rows: in_beam(
-            watched, batches, policies, rows
+        ways[f"in process, bundles of {rows:,}"] = partial(
+            in_beam, watched, batches, policies, rows
         )
     for rows in (ROWS, 128, 256, SOURCE_ROWS):
-        ways[f"{BUNDLES_AT_ONCE} threads, bundles of {rows:,}"] = lambda rows=rows: in_bundles(
-            watched, batches, policies, BUNDLES_AT_ONCE, rows
+        ways[f"{BUNDLES_AT_ONCE} threads, bundles of {rows:,}"] = partial(
+            in_bundles, watched, batches, policies, BUNDLES_AT_ONCE, rows
         )
     if prism is not None:
         on_prism = [

@@ -22,7 +22,7 @@ from tests.benchmarks.arriving import Arriving
 from tests.benchmarks.batching_model import Fleet
 from tests.benchmarks.corpus import messages
 from tests.benchmarks.simulated_gpu import Simulation
-from weir.pipelines.job.moderate import IN_PROCESS
+from weir.pipelines.runners import IN_PROCESS
 from weir.policies.policy import Policy, PolicySet
 from weir.transforms import coders
 from weir.transforms.decode import DecodeSettings

@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not options.first:
         texts = [text for each in sets for text in _normalised(each.posts)]
         encoder = Remembering(Encoder.load(), list(dict.fromkeys(texts)), options.cache)
-    found = []
+    found: list = []
     for labelled in sets:
         for salt in range(options.halves):
             one, two = halved(labelled, salt)

@@ -29,7 +29,10 @@ _REFUSAL_S = 0.05
 class Limit(Protocol):
     """What a server allows; ``per_minute`` in the long run."""
 
-    per_minute: float
+    @property
+    def per_minute(self) -> float:
+        """Return how many requests a minute it allows."""
+        ...
 
     def wait_s(self, now: float) -> float:
         """Take a request, and return 0; or refuse it, and return when there is room again."""

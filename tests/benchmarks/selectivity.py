@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from tests.benchmarks.selectivity_ways import WAYS, Floats, Posts, Shipped, Way
+from tests.benchmarks.selectivity_ways import WAYS, Posts, Shipped, Way
 from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.arrays import Floats
 from weir.transforms.screen.model import CARD_FILE, Screen
 from weir.transforms.screen.reading.reader import Reader
 from weir.transforms.screen.selectivity import SHARES

@@ -244,7 +244,7 @@ class BothStages:
         ordinary = posts.rows(posts.streams)
         both = sum_stages(first, second, train & ordinary)
         gates = np.quantile(first[train & ordinary], 1 - self.read_share, axis=0)
-        read = (first >= gates).any(axis=1)
+        read = np.any(first >= gates, axis=1)
         self.read.append(float(read[ordinary & ~train].mean()))
         return np.where(read[:, None], 2 + expit(both), expit(first))
 
@@ -253,7 +253,8 @@ class Kept:
     """A way that remembers its scores: others are made of them."""
 
     def __init__(self, way: Way) -> None:
-        self.name, self._way, self._found = way.name, way, {}
+        self.name, self._way = way.name, way
+        self._found: dict[tuple[int, bytes], Floats] = {}
 
     def scores(self, posts: Posts, train: Mask) -> Floats:
         """Return what the way scores, worked out once."""

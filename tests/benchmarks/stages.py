@@ -1,7 +1,7 @@
 """CPU time of each stage, measured around the functions that the job itself calls."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -10,12 +10,12 @@ from unittest.mock import patch
 
 
 @contextmanager
-def timed(functions: Iterable[tuple[Any, str, str]]) -> Iterator[Counter[str]]:
+def timed(functions: Iterable[tuple[Any, str, str]]) -> Iterator[defaultdict[str, float]]:
     """Give the CPU seconds of each stage, that functions add to until the end.
 
     Each is a module or class, the name of its function, and the stage.
     """
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     with ExitStack() as stack:
         for owner, name, stage in functions:
             measured = timing(getattr(owner, name), stage, seconds)
@@ -23,7 +23,9 @@ def timed(functions: Iterable[tuple[Any, str, str]]) -> Iterator[Counter[str]]:
         yield seconds
 
 
-def timing(function: Callable[..., Any], stage: str, seconds: Counter[str]) -> Callable[..., Any]:
+def timing(
+    function: Callable[..., Any], stage: str, seconds: defaultdict[str, float]
+) -> Callable[..., Any]:
     """Return the function with the calling thread's CPU time added to a stage.
 
     A generator is timed while it runs, not while it waits.
@@ -41,7 +43,7 @@ def timing(function: Callable[..., Any], stage: str, seconds: Counter[str]) -> C
     return call
 
 
-def _generated(items: Iterator[Any], stage: str, seconds: Counter[str]) -> Iterator[Any]:
+def _generated(items: Iterator[Any], stage: str, seconds: defaultdict[str, float]) -> Iterator[Any]:
     while True:
         started = time.thread_time()
         try:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -244,7 +245,7 @@ def _measure(stream: Stream, applied: Applied, read: Scored, rest: slice) -> _Me
     )
 
 
-def _certified(stream: Stream, went: _Went) -> dict[str, object]:
+def _certified(stream: Stream, went: _Went) -> dict[str, Any]:
     """Return whether the certificate of every policy holds of the posts gone by."""
     codes = np.concatenate(went.codes)
     first = round(HISTORY * len(stream.posts.texts))
@@ -253,7 +254,7 @@ def _certified(stream: Stream, went: _Went) -> dict[str, object]:
     for column, policy in enumerate(stream.policies.policies):
         sent, called = codes[:, column] == ESCALATE, calls[:, column]
         audits = [
-            (probability, *seen)
+            (probability, seen[0], seen[1])
             for (policy_id, probability), seen in went.audited.items()
             if policy_id == policy.policy_id
         ]
@@ -299,7 +300,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sets = {each.name: each for each in public_sets(options.data)}
     ordinary = {each.name: each for each in ordinary_streams(options.data, policy_ids)}
     examples = golden_examples(policies)
-    encoder = None if options.first else Remembering(Encoder.load())
+    encoder: Any = None if options.first else Remembering(Encoder.load())
     options.kept.mkdir(parents=True, exist_ok=True)
     if encoder:
         encoder.load(options.kept / "read.npz")

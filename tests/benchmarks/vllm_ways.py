@@ -16,7 +16,7 @@ from apache_beam.ml.inference.base import RunInference
 from apache_beam.ml.inference.vllm_inference import VLLMCompletionsModelHandler
 
 from tests.benchmarks.judging import Measured, measured, requests
-from weir.pipelines.job.moderate import IN_PROCESS
+from weir.pipelines.runners import IN_PROCESS
 from weir.policies.policy import PolicySet
 from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.harmony.prompt import render

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -30,7 +31,7 @@ JUDGED = POSTS * len(POLICIES.policies)
 class Lent:
     """The session's engine, which a job uses and does not close."""
 
-    engine: object
+    engine: Any
     answered: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -160,10 +161,12 @@ def test_a_bounded_job_judges_every_post_and_the_cache_serves_all_prompts_but_th
 def test_an_engine_killed_in_mid_run_costs_no_verdict_and_makes_none_twice(job, borrowed):
     enough = borrowed.answered + 20
     killed = borrowed.process_ids
-    killing = once(
-        lambda: borrowed.answered >= enough,
-        lambda: [os.kill(pid, signal.SIGKILL) for pid in killed],
-    )
+
+    def kill():
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+
+    killing = once(lambda: borrowed.answered >= enough, kill)
     counts = job.run()
     killing.join(1)
     assert set(borrowed.process_ids).isdisjoint(killed)

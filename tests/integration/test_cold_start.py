@@ -17,6 +17,7 @@ from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import Stack, query
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job import moderate
+from weir.pipelines.runners import IN_PROCESS
 from weir.pipelines.screening.stream_sample import posts_of_topics
 from weir.pipelines.screening.verdict_labels import posts_from_verdicts, verdicts_of
 from weir.policies.loading import load_policies
@@ -132,7 +133,7 @@ def store(bigquery, run: str, policy, count: int) -> None:
     rows += [dict(rows[0])]  # a retried write
     rows += [verdict(run, count, policy.policy_id, "indeterminate", policy_version=policy.version)]
     rows += [verdict(run, count + 1, policy.policy_id, "violates", policy_version="older")]
-    pipeline = beam.Pipeline(runner=moderate.IN_PROCESS)
+    pipeline = beam.Pipeline(runner=IN_PROCESS)
     batches = [pa.RecordBatch.from_pylist(rows, VERDICT)]
     _ = (
         pipeline

@@ -38,7 +38,7 @@ class Replay(Job):
         ]
 
     def replay(self, *more):
-        self.said = []
+        self.said: list[str] = []
         return replay([*self.arguments(), *more], self.said.append, lambda: True)
 
     def delete(self, table, where):
@@ -159,7 +159,8 @@ def test_an_engine_is_as_fast_as_in_its_busiest_two_minutes_in_a_row(bigquery):
 
 
 def test_who_declines_has_started_nothing(job):
-    assert replay(job.arguments(), [].append, lambda: False) is None
+    said: list[str] = []
+    assert replay(job.arguments(), said.append, lambda: False) is None
     assert job.rows(LABELS) == []
     assert job.replay("--sample=10%").imbalances() == []
 

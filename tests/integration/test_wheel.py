@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def weir(tmp_path_factory) -> Path:
     return python.with_name("weir")
 
 
-def run(*command: object, **options: object) -> str:
+def run(*command: object, **options: Any) -> str:
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, timeout=800, **options
     )

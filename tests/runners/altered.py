@@ -46,7 +46,7 @@ def main(step, file, *arguments):
         def expand(self, begin):
             return super().expand(begin) | "AddedStep" >> beam.ParDo(dofn)
 
-    graph.ReadFromKafka = ReadAndMore
+    vars(graph)["ReadFromKafka"] = ReadAndMore
     return moderate.main(arguments)
 
 

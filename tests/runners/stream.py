@@ -57,7 +57,8 @@ class Stream:
 
     def _send(self, posts, rate, stopped):
         producer = self.kafka.producer(delivery_timeout_ms=300_000)
-        waiting, began = [], time.monotonic()
+        waiting: list = []
+        began = time.monotonic()
         while not stopped.is_set() and (posts is None or len(waiting) < posts):
             due = began + len(waiting) / rate if rate else 0
             if due > time.monotonic():

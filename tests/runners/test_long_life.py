@@ -138,7 +138,7 @@ def test_what_was_aborted_is_not_read_and_what_is_open_waits(topic):
     for each in transactions:
         each.init_transactions()
     for number in range(20):
-        sent = {each: [] for each in transactions}
+        sent: dict = {each: [] for each in transactions}
         for each in transactions:
             each.begin_transaction()
         for row in range(draw.randint(3, 60)):
@@ -212,7 +212,8 @@ def test_a_message_larger_than_a_fetch_is_read(topic):
 
 def test_a_broker_that_is_killed_and_comes_back_costs_no_message(apache_kafka, topic):
     topic.make()
-    sent, stopped = [], threading.Event()
+    sent: list[bytes] = []
+    stopped = threading.Event()
 
     def produce() -> None:
         with closing(topic.settings.producer(delivery_timeout_ms=60_000)) as sender:
@@ -295,7 +296,7 @@ def test_partitions_that_are_added_are_found_from_their_first_message(topic):
         admin.create_partitions({topic.name: NewPartitions(total_count=3)})
     topic.send([b"b"], partition=2)
     deadline = time.monotonic() + _SECONDS
-    found = []
+    found: list = []
     while len(found) < 2 and time.monotonic() < deadline:
         found = discover._find(topic.name, 1)
     assert [each[1:3] for each in found] == [(1, 0), (2, 0)]

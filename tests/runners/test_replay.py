@@ -138,7 +138,7 @@ def another_dataset(bigquery):
     settings = replace(bigquery, dataset=f"weir_{uuid.uuid4().hex[:12]}")
     create_tables(settings, create_dataset=True)
     # Each dataset has a secret of its own, by which audits are drawn.
-    row = {"purpose": "draws", "salt": draw_salt(bigquery), "recorded_at": datetime.now(UTC)}
+    row: dict = {"purpose": "draws", "salt": draw_salt(bigquery), "recorded_at": datetime.now(UTC)}
     insert_once(settings, "salts", "purpose", row)
     return settings
 

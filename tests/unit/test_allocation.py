@@ -46,7 +46,7 @@ def test_heads_without_a_curve_have_equal_shares() -> None:
 def test_a_head_that_ranks_well_needs_less_than_one_that_does_not() -> None:
     good = np.array([0.5, 0.7, 0.9, 0.99, 1, 1, 1, 1, 1, 1.0])
     bad = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1])
-    of_good, of_bad, unknown = divide(0.3, [good, bad, None])
+    of_good, of_bad, unknown = divide(0.3, [good.tolist(), bad.tolist(), None])
     assert of_good < of_bad
     assert unknown == pytest.approx(0.1)
 

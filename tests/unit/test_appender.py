@@ -48,7 +48,8 @@ class Service:
 
 class Connection:
     def __init__(self, service):
-        self.service, self.sent, self.lost = service, deque(), False
+        self.service, self.lost = service, False
+        self.sent: deque = deque()
 
     def send(self, rows):
         self.sent.append(rows["offset"].to_pylist())
@@ -118,7 +119,7 @@ def test_a_transient_answer_is_tried_again(code):
 
 def test_pauses_grow_and_differ():
     service = Service(faults=[lost() for _ in range(6)])
-    pauses = []
+    pauses: list[float] = []
     appender = Appender(service.connect, "verdicts", clock=lambda: 0.0, sleep=pauses.append)
     appender.append(batch(1))
     appender.drain()

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,13 @@ DAY = date(2026, 3, 4)
 
 
 def audited(known, certified=0.95, **changes):
-    fields = {"screen_version": "s1", "first": DAY, "last": DAY, "days": 1, "forced": 0}
+    fields: dict[str, Any] = {
+        "screen_version": "s1",
+        "first": DAY,
+        "last": DAY,
+        "days": 1,
+        "forced": 0,
+    }
     return Audited(policy_id="spam", sample=known, certified=certified, **fields | changes)
 
 

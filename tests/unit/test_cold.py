@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from tests import cold_posts
-from tests.cold_posts import SAFE, VIOLATING, KeywordEncoder, stream
+from tests.cold_posts import SAFE, VIOLATING, keyword_encoder, stream
 from weir.policies.policy import Example, Policy
 from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.cold.extra_heads import with_heads
@@ -114,7 +114,7 @@ def test_a_taught_head_learns_from_the_encoder_what_the_examples_do_not_say(base
     posts = [
         f"selling {'zxq' * (n % 3 + 1)} {n}" if n % 20 == 0 else t for n, t in enumerate(stream())
     ]
-    starter = ColdStarter(base.scale, Stream.of(posts), KeywordEncoder())
+    starter = ColdStarter(base.scale, Stream.of(posts), keyword_encoder())
     head = starter.head("cheats", EXAMPLES, ColdSettings())
     scores = with_heads(base, [head]).score(pa.array(["selling zxq", "the roses need water"]))[
         :, -1

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError
@@ -37,6 +39,10 @@ class Kafka:
         self.closed = True
 
 
+def cluster(failures=0) -> Any:
+    return Kafka(failures)
+
+
 def committed(kafka, *offsets):
     """Return what a committer commits that finds these offsets, one at each look."""
     committer = Committer(kafka, "weir-live", DONE, lambda: {("posts", 0): found.pop(0)})
@@ -47,23 +53,23 @@ def committed(kafka, *offsets):
 
 
 def test_an_offset_is_committed_with_what_it_means():
-    kafka = Kafka()
+    kafka = cluster()
     assert committed(kafka, 7) == [{0: (7, "weir done id")}]
     assert kafka.group == "weir-live"
 
 
 def test_an_offset_that_has_not_moved_is_not_committed_again():
-    assert committed(Kafka(), 7, 7, 9) == [{0: (7, "weir done id")}, {0: (9, "weir done id")}]
+    assert committed(cluster(), 7, 7, 9) == [{0: (7, "weir done id")}, {0: (9, "weir done id")}]
 
 
 def test_a_commit_that_fails_is_tried_again_and_said_once(caplog):
-    kafka = Kafka(failures=2)
+    kafka = cluster(failures=2)
     assert committed(kafka, 7, 7, 7) == [{0: (7, "weir done id")}]
     assert len(caplog.records) == 1
 
 
 def test_the_last_offsets_are_committed_at_the_end():
-    kafka = Kafka()
+    kafka = cluster()
     with Committer(kafka, "g", DONE, lambda: {("posts", 0): Settled(7, None)}, 3600):
         pass
     assert kafka.commits == [{PARTITION: OffsetAndMetadata(7, "weir done -", -1)}]
@@ -99,7 +105,7 @@ def test_a_group_that_is_beyond_the_end_is_refused():
 
 
 def test_where_decisions_are_made_elsewhere_an_offset_says_only_how_far_was_read():
-    kafka, advice = Kafka(), Advice()
+    kafka, advice = cluster(), Advice()
     advice.at(kafka, "g", "posts", 0, Settled(7, "id"))
     advice.at(kafka, "g", "posts", 0, Settled(9, "id"))
     advice.close()

@@ -12,7 +12,12 @@ from weir.transforms.counts import Counts
 @pytest.mark.parametrize("flag", [["--json"], []])
 def test_a_run_prints_its_counts_as_json_where_that_is_asked_for(flag, monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr(moderate, "run", lambda argv: asked.append(argv) or Counts(messages=0))
+
+    def run(argv):
+        asked.append(argv)
+        return Counts(messages=0)
+
+    monkeypatch.setattr(moderate, "run", run)
     moderate.main(["--topics=posts", *flag])
     assert asked == [["--topics=posts"]]
     printed = capsys.readouterr().out

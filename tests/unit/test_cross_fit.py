@@ -67,13 +67,12 @@ def test_an_example_with_a_copy_in_a_fold_teaches_the_twin_of_that_fold_nothing(
         [labelled(*rows), labelled(*examples, calibrates=False, name="examples")], ["bad"]
     )
     taught = []
-    monkeypatch.setattr(
-        cross_fit,
-        "fit_first",
-        lambda corpus, heads, learned: (taught.append(learned), fit_first(corpus, heads, learned))[
-            1
-        ],
-    )
+
+    def noted(corpus, heads, learned):
+        taught.append(learned)
+        return fit_first(corpus, heads, learned)
+
+    monkeypatch.setattr(cross_fit, "fit_first", noted)
     cross_fitted(both, [0], None)
     fold = folds_of(both)
     for learned in taught:

@@ -49,11 +49,12 @@ def edited():
 @pytest.fixture
 def printed(monkeypatch):
     def of(made):
-        console = Console(file=io.StringIO(), width=80)
+        file = io.StringIO()
+        console = Console(file=file, width=80)
         for module in (demo_view, terminal):
             monkeypatch.setattr(module, "console", console)
         demo_view.print_screen(made, 637, stand_in=True)
-        return console.file.getvalue()
+        return file.getvalue()
 
     return of
 

@@ -118,7 +118,8 @@ def test_with_a_tenth_of_the_answers_flipped_the_figures_are_those_computed(serv
 )
 @pytest.mark.parametrize(("flipped", "f1"), [(0, 1.0), (4, 20 / 22)])
 def test_the_published_spam_policy_is_measured_on_its_own_golden_set(server, tmp_path, flipped, f1):
-    section, posts = "", {True: [], False: []}
+    section = ""
+    posts: dict[bool, list[str]] = {True: [], False: []}
     with (GOLDEN / "golden_dataset.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.reader(file):
             if row[0].startswith("SP"):
@@ -216,7 +217,7 @@ def test_repeating_shows_which_verdicts_are_stable(server, tmp_path):
     class Fickle(dict):
         """Says of one post what it did not say the last time."""
 
-        def get(self, post):
+        def get(self, post, default=None):
             if post == LOUD[2]:
                 self["turn"] = not self.setdefault("turn", False)
                 return chat("VALID" if self["turn"] else "INVALID")
@@ -251,7 +252,7 @@ def test_against_another_version_both_are_judged_and_compared_post_by_post(serve
     class ByVersion(dict):
         """The old version says that four loud posts are fine."""
 
-        def get(self, post):
+        def get(self, post, default=None):
             system = server.questions[-1].body["messages"][0]["content"]
             return chat("VALID") if "AIM" in system and post in LOUD[:4] else by_post.get(post)
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from tests import cold_posts
-from tests.cold_posts import KeywordEncoder, stream
+from tests.cold_posts import keyword_encoder, stream
 from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     Reranking,
@@ -59,7 +59,7 @@ def test_heads_survive_being_written_and_read() -> None:
 @pytest.fixture(scope="module")
 def reranking(base) -> RerankingScreen:
     heads = [extra(reranking=reader())]
-    return RerankingScreen.over(with_heads(base, heads), heads, KeywordEncoder())
+    return RerankingScreen.over(with_heads(base, heads), heads, keyword_encoder())
 
 
 def test_a_post_that_was_read_ranks_above_every_post_that_was_not(base, reranking) -> None:
@@ -90,5 +90,5 @@ def test_a_reranking_screen_has_a_version_of_its_own(base, reranking) -> None:
 
 def test_a_batch_in_which_nothing_is_read_costs_no_look_at_the_encoder(base) -> None:
     heads = [extra(reranking=reader(gate=1.1))]
-    screen = RerankingScreen.over(with_heads(base, heads), heads, None)  # type: ignore[arg-type]  # an encoder that is not there, and is not asked
+    screen = RerankingScreen.over(with_heads(base, heads), heads, None)
     assert screen.score(pa.array([""])).shape == (1, len(base.policy_ids) + 1)

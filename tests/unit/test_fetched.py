@@ -73,7 +73,7 @@ def test_a_batch_that_no_memory_holds_is_given_out_message_by_message():
     data = record_batch(rows, base_offset=5, codec="gzip")
     assert len(data) < 100_000
     reading = fetched(batch(4), data, batch(8), position=4, end=9)
-    given = []
+    given: list = []
     while reading:
         found, position = reading.take(10)
         given += [] if found is None else found.select(["offset", "value", "withheld"]).to_pylist()
@@ -87,7 +87,7 @@ def test_a_batch_that_no_memory_holds_is_given_out_message_by_message():
 def test_a_batch_that_is_taken_up_in_its_middle_goes_on_there():
     rows = [Row(0, value=b"x" * 34_000_000), Row(1, value=b"b")]
     reading = fetched(record_batch(rows, codec="gzip"), position=1, end=2)
-    given = []
+    given: list = []
     while reading:
         found, _ = reading.take(10)
         given += [] if found is None else found["offset"].to_pylist()

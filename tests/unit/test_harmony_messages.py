@@ -135,7 +135,7 @@ def test_a_final_that_holds_half_a_character_is_read_with_a_replacement():
     assert "\ufffd" in read([*ids("<|channel|>final<|message|>"), *half, RETURN]).final
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",))))
+@given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_text_comes_back_from_its_tokens_and_they_are_ordinary(text):
     assert decode(encode(text)) == text
     assert CONTROL_TOKENS.isdisjoint(encode(text))

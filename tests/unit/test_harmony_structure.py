@@ -49,7 +49,7 @@ def probability(policy, final, *chances):
     """Of a completion whose last tokens are ``final``, with chances of tokens at some of them."""
     tokens = [*BEFORE, *final]
     known = [{token: math.log(p) for token, p in each.items() if p} for each in chances]
-    places = [{} for _ in range(len(tokens) - len(known))]
+    places: list[dict] = [{} for _ in range(len(tokens) - len(known))]
     return violating_probability(policy, tokens, [*places, *known])
 
 
@@ -145,7 +145,7 @@ def test_a_policy_alone_has_no_members_whose_probability_is_known():
 def test_the_probability_is_that_of_the_digit_after_the_key_not_of_one_in_the_reasoning():
     zero, one = spelt("0"), spelt("1")
     final = [*spelt('{"violation":'), *one, *spelt("}")]
-    rest = [{}] * len(spelt("}"))
+    rest: list[dict] = [{}] * len(spelt("}"))
     found = probability(JSON, final, {one[0]: 0.6, zero[0]: 0.2}, *rest)
     assert found == pytest.approx(0.75)
 

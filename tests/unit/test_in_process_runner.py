@@ -11,7 +11,7 @@ from weir.pipelines.runners.in_process import add_up_at_once
 def test_the_counts_of_more_bundles_than_python_may_recurse_are_added_up():
     add_up_at_once()
     of_bundle = monitoring_infos.int64_user_counter("weir", "messages", 2)
-    total = []
+    total: list = []
     for _ in range(2_000):
         total = fn_runner.consolidate_monitoring_infos(itertools.chain([of_bundle], total))
     (only,) = total

@@ -31,7 +31,8 @@ def ended(batches, cache_bytes, share, third=POLICY, shadow_share=None):
     # Half of what is alike is checked, and the rest is trusted once a few checks agreed.
     reuse = ReuseSettings(1 << 20, check_share=0.5, agreement=0.5)
     shared = Engines().acquire("k", ScriptedEngine, 4, cache_bytes, *budgets, reuse)
-    bundle, results = Bundle(shared, 20, PROVENANCE), []
+    results: list = []
+    bundle = Bundle(shared, 20, PROVENANCE)
     for batch in batches:
         if batch.num_rows:
             rows = [

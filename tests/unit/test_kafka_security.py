@@ -1,6 +1,7 @@
 """A connection is as secure as was asked for, or there is none."""
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,9 @@ def refusal(**security):
     ],
 )
 def test_a_protocol_may_be_written_in_any_case(written, meant):
-    login = PASSWORD | {"sasl_mechanism": "scram-sha-512"} if "SASL" in meant else {}
+    login: dict[str, Any] = (
+        PASSWORD | {"sasl_mechanism": "scram-sha-512"} if "SASL" in meant else {}
+    )
     config = KafkaSettings("127.0.0.1:1", security_protocol=written, **login).client_config()
     assert config["security_protocol"] == meant
     assert ("ssl_context" in config) == meant.endswith("SSL")
@@ -123,7 +126,7 @@ def test_a_broker_whose_certificate_is_trusted_is_listened_to(tmp_path):
 def test_a_broker_that_signed_for_itself_is_refused_and_the_file_of_authorities_named(tmp_path):
     own, key = certificate(tmp_path, "broker")
     other, _ = certificate(tmp_path, "other")
-    settings = {"security_protocol": "SSL", "ssl_cafile": str(other)}
+    settings: dict[str, Any] = {"security_protocol": "SSL", "ssl_cafile": str(other)}
     with greeting_in_tls(own, key) as server, pytest.raises(SourceError) as refused:
         require_listener(KafkaSettings(server, **settings), 5)
     assert f"is not trusted by --ssl-cafile {other}: self" in str(refused.value)

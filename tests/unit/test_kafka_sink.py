@@ -10,7 +10,7 @@ from kafka.errors import TopicAuthorizationFailedError
 from tests.unit.test_dead_letters import letters, message
 from tests.unit.test_offset_ledger import rows
 from tests.unit.test_outbox import Broker, halved
-from weir.pipelines.job.moderate import IN_PROCESS
+from weir.pipelines.runners import IN_PROCESS
 from weir.transforms import coders
 from weir.transforms.accounts import account_for_dead_letters
 from weir.transforms.counts import counts_here, counts_of

@@ -64,7 +64,7 @@ def test_a_value_that_is_not_allowed_cannot_be_made():
     with pytest.raises(OptionError, match="--rain is 7"):
         Weather(rain=7)
     with pytest.raises(OptionError, match="it is one of endpoint, exemplar, vllm"):
-        JudgeOptions(engine="oracle")
+        JudgeOptions(engine="oracle")  # type: ignore[arg-type]  # what is tried
 
 
 def test_each_option_stands_in_the_help_once_with_dashes():

@@ -135,7 +135,8 @@ def test_a_record_that_cannot_be_shrunk_fails_the_bundle():
 
 
 def test_a_record_that_is_refused_for_good_is_handed_back_and_the_others_arrive():
-    broker, refused = Broker(max_bytes=10), []
+    refused: list = []
+    broker = Broker(max_bytes=10)
     box = outbox(broker, shrink=lambda record: None, refused=refused.append)
     for value in (b"a", b"x" * 15, b"b"):
         box.send(record(value))
@@ -144,7 +145,7 @@ def test_a_record_that_is_refused_for_good_is_handed_back_and_the_others_arrive(
 
 
 def test_a_topic_that_takes_nothing_from_this_user_costs_its_own_records_alone():
-    refused = []
+    refused: list = []
     box = outbox(Broker(failures=[TopicAuthorizationFailedError()] * 2), refused=refused.append)
     box.send(record(b"a"))
     box.flush()

@@ -23,7 +23,7 @@ def batch(*values, codec="gzip", base_offset=7):
 
 def read(found, limits=SMALL):
     """Return offset -> value, or why it was not read."""
-    known = {}
+    known: dict = {}
     for part in parts(found, limits):
         if isinstance(part, Unread):
             known |= dict.fromkeys(part.offsets, part.reason)

@@ -1,6 +1,7 @@
 """Authors are kept as pseudonyms, or not at all."""
 
 import json
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -13,7 +14,7 @@ from weir.transforms.decode.pseudonyms import pseudonym
 from weir.transforms.records import MESSAGE
 from weir.transforms.secret import PSEUDONYM_KEY
 
-KEY = "a key of more than 16 bytes"
+KEY: Any = "a key of more than 16 bytes"
 SETTINGS = DecodeSettings(author_field="user.name", pseudonym_key=KEY)
 
 

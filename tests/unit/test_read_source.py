@@ -1,5 +1,6 @@
 import itertools
 from collections import namedtuple
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -19,6 +20,10 @@ from weir.transforms.read.source import ReadToStop, SliceRestrictions
 
 Record = namedtuple("Record", "offset timestamp key value headers", defaults=(None, b"v", ()))
 KAFKA = KafkaSettings("broker:9")
+
+
+def connect(*_) -> Any:
+    return Reader()
 
 
 class Reader:
@@ -183,7 +188,7 @@ def test_loss_beyond_the_stop_ends_the_slice():
 
 
 def test_a_batch_that_the_runner_took_back_is_not_given():
-    reader = Reader(([0], 1), ([1], 2))
+    reader: Any = Reader(([0], 1), ([1], 2))
     provider = SliceRestrictions()
     tracker = provider.create_tracker(provider.initial_restriction(Slice("posts", 0, 0, 9)))
     reading = ReadToStop(
@@ -196,7 +201,7 @@ def test_a_batch_that_the_runner_took_back_is_not_given():
 
 
 def test_a_reader_waits_for_its_next_bundle():
-    readers = Readers(connect=lambda *_: Reader())
+    readers = Readers(connect=connect)
     partition = TopicPartition("posts", 0)
     first = readers.take(KAFKA, partition)
     readers.give(KAFKA, partition, first)
@@ -204,9 +209,10 @@ def test_a_reader_waits_for_its_next_bundle():
 
 
 def test_a_reader_is_never_shared():
-    readers = Readers(connect=lambda *_: Reader())
+    readers = Readers(connect=connect)
     partition = TopicPartition("posts", 0)
-    first, second = readers.take(KAFKA, partition), readers.take(KAFKA, partition)
+    first: Any = readers.take(KAFKA, partition)
+    second = readers.take(KAFKA, partition)
     assert first is not second
     readers.give(KAFKA, partition, first)
     readers.give(KAFKA, partition, second)
@@ -214,7 +220,7 @@ def test_a_reader_is_never_shared():
 
 
 def test_settings_that_differ_do_not_share_a_reader():
-    readers = Readers(connect=lambda *_: Reader())
+    readers = Readers(connect=connect)
     partition = TopicPartition("posts", 0)
     first = readers.take(KAFKA, partition)
     readers.give(KAFKA, partition, first)
@@ -223,17 +229,17 @@ def test_settings_that_differ_do_not_share_a_reader():
 
 def test_a_reader_that_waits_too_long_hangs_up():
     clock = itertools.chain([0.0], itertools.repeat(1000.0))
-    readers = Readers(connect=lambda *_: Reader(), now=lambda: next(clock))
-    readers._waiting[("x", TopicPartition("posts", 1))] = waiting = Reader()
+    readers = Readers(connect=connect, now=lambda: next(clock))
+    readers._waiting[("x", TopicPartition("posts", 1))] = waiting = connect()
     waiting.idle_since = -500.0
     readers.take(KAFKA, TopicPartition("posts", 0))
     assert waiting.closed
 
 
 def test_where_files_are_scarce_the_reader_that_waited_longest_hangs_up():
-    readers = Readers(connect=lambda *_: Reader(), most=lambda: 2)
+    readers = Readers(connect=connect, most=lambda: 2)
     partitions = [TopicPartition("posts", n) for n in range(3)]
-    taken = [readers.take(KAFKA, each) for each in partitions]
+    taken: list[Any] = [readers.take(KAFKA, each) for each in partitions]
     for partition, reader in zip(partitions, taken, strict=True):
         readers.give(KAFKA, partition, reader)
     assert taken[0].closed
@@ -241,10 +247,10 @@ def test_where_files_are_scarce_the_reader_that_waited_longest_hangs_up():
 
 
 def test_the_more_readers_wait_the_shorter_each_of_them_is_polled():
-    readers = Readers(connect=lambda *_: Reader(), most=lambda: 10_000)
+    readers = Readers(connect=connect, most=lambda: 10_000)
     assert readers.poll_ms() == 100
     for number in range(1000):
-        readers.give(KAFKA, TopicPartition("posts", number), Reader())
+        readers.give(KAFKA, TopicPartition("posts", number), connect())
     assert readers.poll_ms() == 5
 
 

@@ -54,4 +54,4 @@ def test_a_screen_without_one_is_no_news(tmp_path: Path, caplog: pytest.LogCaptu
 
 def test_another_word_is_refused(folder: str) -> None:
     with pytest.raises(OptionError, match="auto, on, off"):
-        screen_source(folder, ReadingOptions(reading="maybe"))
+        screen_source(folder, ReadingOptions(reading="maybe"))  # type: ignore[arg-type]  # what is tried

@@ -1,5 +1,7 @@
 """What is kept of a post's text where not all of it is to be."""
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -9,7 +11,7 @@ from weir.transforms.records import DEAD_LETTER, VERDICT
 from weir.transforms.write.dead_letter_topic import letter_records, withheld
 from weir.transforms.write.redaction import HASH_PREFIX, Redaction, StoreText
 
-KEY = "a key of more than 16 bytes"
+KEY: Any = "a key of more than 16 bytes"
 SECRET = "the secret of the post"
 QUOTING = {
     "text": SECRET,

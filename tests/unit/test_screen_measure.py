@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.language_posts import ORDINARY
 from weir.pipelines.commands.cli import app
@@ -139,7 +138,7 @@ def test_known_scores_ask_for_the_requests_that_were_asked_for(
     error = 3 * np.sqrt(2 * asked * 1000 / 1500)
     assert found["requests_per_1000"] == pytest.approx(asked, abs=error)
     # The first head is full with a fiftieth; the rest of the requests is for the second.
-    shares = divide(asked / 1000 - 0.02, [np.array(each) for each in _curves(folder)])
+    shares = divide(asked / 1000 - 0.02, _curves(folder))
     for policy, share in zip(found["policies"], shares.tolist(), strict=True):
         assert policy["requests_per_1000"] == pytest.approx(1000 * share + 10, abs=error)
 

@@ -8,6 +8,7 @@ import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -198,7 +199,7 @@ def rewritten(small: Screen, **arrays: object) -> bytes:
     return out.getvalue()
 
 
-def stored(*certificates: Certificate, **changes: object) -> np.ndarray:
+def stored(*certificates: Certificate, **changes: Any) -> np.ndarray:
     chosen = certificates or (replace(CERTIFICATE, **changes),)
     return np.frombuffer(to_bytes(chosen), np.uint8)
 

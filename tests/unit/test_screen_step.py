@@ -293,11 +293,11 @@ class Edited:
 
     def __init__(self, screen: ScreenSource, policies: PolicySet) -> None:
         self.policies, self.screen = Shelf(policies), Shelf(LoadedScreen(screen, screen.screen()))
-        sources = [Reloading(each, 3600.0) for each in (self.screen, self.policies)]
+        screens, decided = Reloading(self.screen, 3600.0), Reloading(self.policies, 3600.0)
         settings = ScreenSettings("run-1", "cluster-1", audit_rate=0)
-        self.step = ScreenContent(*sources, settings)._dofn
+        self.step = ScreenContent(screens, decided, settings)._dofn
         self.step.setup()
-        self._sources = sources
+        self._sources: list[Reloading] = [screens, decided]
 
     def look(self) -> None:
         for each in self._sources:

@@ -107,7 +107,7 @@ def test_what_is_left_holds_all_that_is_not_decided_and_no_offset_twice(made, st
     part, decided = Slice("posts", 0, start, start + size), Decided.of(made)
     left = decided.left_of(part)
     every = np.arange(part.start, part.stop)
-    read = np.concatenate([np.arange(each.start, each.stop) for each in left] or [[]])
+    read = np.concatenate([np.arange(each.start, each.stop) for each in left] or [every[:0]])
     assert len(np.unique(read)) == len(read)
     assert set(every[~decided.mask("posts", 0, every)]) <= set(read) <= set(every)
     assert decided.within(part) == decided.mask("posts", 0, every).sum()

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.selectivity import Measured, divided_recall, measure, requests_needed
-from tests.benchmarks.selectivity_ways import FirstStage, Floats, Mask, Posts, WordList
+from tests.benchmarks.selectivity_ways import FirstStage, Posts, WordList
 from tests.screen_posts import labelled, posts
+from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.training.labelled import LabelledPost
 
 POLICIES = ("bad",)

@@ -68,7 +68,7 @@ class Step:
     def give(self, texts: list[str]) -> dict[str, list[dict]]:
         """Return the rows of a batch by what they are."""
         *others, screenings = self.step.process(content(*texts))
-        found = {name: [] for name in ("escalations", "thresholds", "deferred")}
+        found: dict[str, list] = {name: [] for name in ("escalations", "thresholds", "deferred")}
         for each in others:
             found[each.tag] += each.value.to_pylist()
         return found | {"screenings": screenings.to_pylist()}

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from weir.pipelines.options.teaching import TeachingOptions
 from weir.pipelines.settings.teaching import state_folder
 
 
-def job(teaching, seconds: float):
+def job(teaching, seconds: float) -> Any:
     return SimpleNamespace(
         teaching=teaching, said=SimpleNamespace(teaching=SimpleNamespace(seconds=seconds))
     )

@@ -17,11 +17,12 @@ WORD = st.text("abcdef-0123456789[]/", min_size=1, max_size=60)
 @pytest.fixture(scope="module")
 def printed():
     def of(columns, rows, title=None):
-        console = Console(file=io.StringIO(), width=80)
+        file = io.StringIO()
+        console = Console(file=file, width=80)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(terminal, "console", console)
             print_table(title, columns, rows)
-        return console.file.getvalue()
+        return file.getvalue()
 
     return of
 

@@ -10,7 +10,11 @@ from weir.transforms.judge.trust import ERROR, Trust
 def after(bound, outcomes, **begun):
     """Return whether it is trusted after each outcome."""
     trust = Trust(bound, **begun)
-    return [(trust.record(agreed=agreed), trust.trusted)[1] for agreed in outcomes]
+    found = []
+    for agreed in outcomes:
+        trust.record(agreed=agreed)
+        found.append(trust.trusted)
+    return found
 
 
 def drawn(share, count, seed):

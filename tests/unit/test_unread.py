@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from weir.pipelines.job.unread import explain_end, text_fields
+from weir.pipelines.job.unread import explain_end
+from weir.pipelines.text_fields import text_fields
 from weir.transforms.counts import Counts
 from weir.transforms.read import Stop
 

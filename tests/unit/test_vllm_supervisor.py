@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from typing import Any
 
 import pytest
 
@@ -116,8 +117,8 @@ def test_requests_fail_where_the_engine_does_not_start_again_and_the_next_one_tr
         waiting = [asyncio.create_task(supervisor.answer("slow")) for _ in range(5)]
         await asyncio.sleep(0.01)
         engines[0].kill()
-        failed = await asyncio.gather(*waiting, return_exceptions=True)
-        assert {(error.reason, "no memory" in str(error)) for error in failed} == {("engine", True)}
+        failed: list[Any] = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {(each.reason, "no memory" in str(each)) for each in failed} == {("engine", True)}
         return await supervisor.answer("fine")
 
     answer, _ = supervised(body, failing_starts={1})

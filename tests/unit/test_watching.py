@@ -72,9 +72,10 @@ def test_numbers_that_are_not_written_any_more_are_said_to_be_old(
     (status.folder() / f"{os.getpid()}.json").write_text(json.dumps(job))
     (listed,) = local_jobs(now=lambda: 1000.0 + age)
     assert listed["stale_seconds"] == stale
-    console = Console(file=io.StringIO(), width=100)
+    file = io.StringIO()
+    console = Console(file=file, width=100)
     console.print(status_view([listed]))
-    assert ("OLD NUMBERS" in console.file.getvalue()) == bool(stale)
+    assert ("OLD NUMBERS" in file.getvalue()) == bool(stale)
 
 
 def test_what_a_killed_job_left_is_removed(tmp_path, monkeypatch):
@@ -86,17 +87,19 @@ def test_what_a_killed_job_left_is_removed(tmp_path, monkeypatch):
 
 
 def test_the_view_shows_counts_lag_and_latency(numbers):
-    console = Console(file=io.StringIO(), width=100)
+    file = io.StringIO()
+    console = Console(file=file, width=100)
     console.print(status_view([status_of(numbers, "[live]", 100.0, 160.0, VERSIONS).to_json()]))
-    shown = console.file.getvalue()
+    shown = file.getvalue()
     for what in ("[live]", "120", "2.0", "posts[0]", "50 ms / 1 s", "judge in flight"):
         assert what in shown
 
 
 def shown(status):
-    console = Console(file=io.StringIO(), width=80)
+    file = io.StringIO()
+    console = Console(file=file, width=80)
     console.print(status_view([status.to_json()]))
-    return console.file.getvalue()
+    return file.getvalue()
 
 
 def test_the_versions_in_force_are_listed_and_can_be_copied(numbers):

@@ -61,7 +61,7 @@ def read_one_by_one(*args, **named):
     records = fetch(Fetcher.PartitionRecords, *args, **named)
     polled = records.take(1_000_000)
     assert not any(isinstance(record.value, WholeBatch) for record in polled)
-    batch = message_batch(*POSTS, polled)
+    batch = message_batch(POSTS.topic, POSTS.partition, polled)
     return pa.Table.from_batches([batch]).combine_chunks(), records.next_fetch_offset
 
 
@@ -69,7 +69,7 @@ def read_one_by_one(*args, **named):
 def logs(draw):
     """A stretch of a partition's log: plain and transactional batches, markers, gaps."""
     data, aborted, offset = bytearray(), [], draw(st.integers(0, 5))
-    open_since = {}
+    open_since: dict = {}
     for _ in range(draw(st.integers(1, 8))):
         producer = draw(st.sampled_from([-1, 0, 1, 2]))
         if producer in open_since and draw(st.booleans()):

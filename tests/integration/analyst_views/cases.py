@@ -110,7 +110,12 @@ def answer(draw, version):
 
 def store(settings, run, pairs, share=0.5):
     """Write the rows of a run in no order, a third of them twice."""
-    tables = {"screenings": [], "verdicts": [], "deferrals": [], "human_labels": []}
+    tables: dict[str, list] = {
+        "screenings": [],
+        "verdicts": [],
+        "deferrals": [],
+        "human_labels": [],
+    }
     for offset in sorted({each.offset for each in pairs}):
         of_post = [each for each in pairs if each.offset == offset]
         stored = {

@@ -83,7 +83,7 @@ def test_daily_rates(bigquery, one):
 
 def test_live_recall_takes_the_reviewers_word_over_the_judges(bigquery, one):
     run, pairs = one
-    found = {}
+    found: dict = {}
     for row in rows_of(bigquery, "live_recall", run):
         counts = found.setdefault((row["mode"], row["day"], row["policy_id"]), Counter())
         counts.update({n: row[n] for n in ("cleared", "caught", "missed_seen", "audits_answered")})

@@ -57,7 +57,7 @@ def test_a_row_that_bigquery_refuses_is_a_dead_letter_alone(bigquery, run):
     texts[13] = b"\xff\xfe"  # not UTF-8, which the service checks and Arrow does not
     broken = pa.array(texts, pa.binary()).view(pa.string())
     batch = batch.set_column(batch.schema.get_field_index("text"), VERDICT.field("text"), broken)
-    letters = []
+    letters: list = []
 
     def one_letter(refused):
         def check(batches):

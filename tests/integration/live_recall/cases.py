@@ -2,7 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -27,7 +27,8 @@ class Decision(NamedTuple):
 
 def store(settings, run, decisions, version="s1", at=NOON):
     """Write the rows of a run, as a job would that processes them at this time."""
-    routes, verdicts, deferrals = {}, [], []
+    routes: dict = {}
+    verdicts, deferrals = [], []
     for d in decisions:
         screened = "audit" if d.route == "deferred" else d.route
         routes.setdefault((d.offset, d.at), {})[d.policy] = screened
@@ -69,6 +70,10 @@ def traffic(seed, posts=500):
     return decisions
 
 
+def about(value) -> Any:
+    return pytest.approx(value)
+
+
 def counted(decisions):
     """Return what is known of decisions, counted one by one."""
     answered = [d for d in decisions if d.outcome in ("violates", "safe")]
@@ -84,10 +89,10 @@ def counted(decisions):
         audits=routes.count("audit"),
         audits_answered=len(audits),
         missed_seen=len(missed),
-        audit_weight=pytest.approx(sum(1 / d.chance for d in audits)),
-        audit_squares=pytest.approx(sum(d.chance**-2 for d in audits)),
-        missed_weight=pytest.approx(sum(1 / d.chance for d in missed)),
-        missed_squares=pytest.approx(sum(d.chance**-2 for d in missed)),
+        audit_weight=about(sum(1 / d.chance for d in audits)),
+        audit_squares=about(sum(d.chance**-2 for d in audits)),
+        missed_weight=about(sum(1 / d.chance for d in missed)),
+        missed_squares=about(sum(d.chance**-2 for d in missed)),
     )
 
 

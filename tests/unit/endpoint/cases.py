@@ -1,5 +1,7 @@
 """What the tests of the endpoint engine ask, and of whom."""
 
+from typing import Any
+
 import pytest
 
 from tests.scripted_server import (
@@ -15,7 +17,7 @@ from weir.transforms.judge.endpoint.settings import (
 )
 from weir.transforms.judge.engine import EngineError, Request
 
-KEY = "sk-a-secret-key"
+KEY: Any = "sk-a-secret-key"
 
 
 POST = "the private words of a post"

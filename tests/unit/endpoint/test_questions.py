@@ -157,7 +157,8 @@ def test_an_answer_is_held_to_the_contract_of_its_policy(server, engine_of):
 def test_the_probability_is_read_where_the_label_was_written(server, engine_of):
     token_ids = ids(ANSWERED)
     one, zero = harmony.encode("1") + harmony.encode("0")
-    nowhere, there = {}, {f"token_id:{zero}": math.log(0.6), f"token_id:{one}": math.log(0.2)}
+    nowhere: dict = {}
+    there = {f"token_id:{zero}": math.log(0.6), f"token_id:{one}": math.log(0.2)}
     places = [there if token == zero else nowhere for token in token_ids]
     server.then = tokens(ANSWERED, logprobs={"top_logprobs": places})
     assert answer(engine_of(TOKENS)).probability == pytest.approx(0.25)

@@ -10,7 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tests.fakes import ScriptedEngine
 from weir.policies.policy import Policy, PolicySet
 from weir.transforms import coders
-from weir.transforms.counts import counts_of
+from weir.transforms.counts import Counts, counts_of
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.judge import JudgeContent, JudgeSettings
 from weir.transforms.process.reloading import Reloading
@@ -93,7 +93,7 @@ class Judged:
     violations: pa.Table
     deferred: pa.Table
     dead: pa.Table
-    counts: object
+    counts: Counts
     engine: ScriptedEngine
     batches: dict[str, list[pa.RecordBatch]]
 

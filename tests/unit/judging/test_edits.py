@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import apache_beam as beam
 import pytest
@@ -158,11 +159,12 @@ def test_a_process_has_one_engine_however_many_threads_ask_for_it():
 
 def test_an_engine_stays_while_it_is_idle_and_goes_when_another_takes_its_place():
     engines = Engines()
-    first = engines.acquire("a", ScriptedEngine, 8).engine
+    first: Any = engines.acquire("a", ScriptedEngine, 8).engine
     engines.release("a")
-    assert engines.acquire("a", ScriptedEngine, 8).engine is first
+    again: Any = engines.acquire("a", ScriptedEngine, 8).engine
+    assert again is first
     engines.release("a")
-    second = engines.acquire("b", ScriptedEngine, 8).engine
+    second: Any = engines.acquire("b", ScriptedEngine, 8).engine
     assert first.closed
     assert not second.closed
     engines.close()
@@ -171,7 +173,7 @@ def test_an_engine_stays_while_it_is_idle_and_goes_when_another_takes_its_place(
 
 def test_an_engine_in_use_is_not_closed_when_another_is_asked_for():
     engines = Engines()
-    first = engines.acquire("a", ScriptedEngine, 8).engine
+    first: Any = engines.acquire("a", ScriptedEngine, 8).engine
     engines.acquire("b", ScriptedEngine, 8)
     assert not first.closed
 

@@ -2,11 +2,13 @@
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.fakes import ScriptedEngine
 from tests.unit.judging.cases import FRAUD, POLICY, SETTINGS, escalations, judge
+from weir.policies.policy import Effort
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.judge.budget import Budget
 from weir.transforms.judge.bundle import Bundle, Escalated
@@ -60,7 +62,8 @@ class Judge:
 
     @property
     def asked(self):
-        return sum(self.shared.engine.calls)
+        engine: Any = self.shared.engine
+        return sum(engine.calls)
 
 
 def test_a_near_copy_takes_the_verdict_of_the_decision_that_it_names_at_no_cost():
@@ -141,7 +144,7 @@ def test_an_indeterminate_verdict_is_taken_by_nobody(word):
 
 
 @pytest.mark.parametrize(
-    "other", [FRAUD, replace(POLICY, text="No spam at all."), replace(POLICY, effort="high")]
+    "other", [FRAUD, replace(POLICY, text="No spam at all."), replace(POLICY, effort=Effort.HIGH)]
 )
 def test_a_verdict_is_taken_under_one_version_of_one_policy_only(other):
     judges = Judge().trust().trust(policy=other)

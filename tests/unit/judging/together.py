@@ -100,7 +100,8 @@ def judged(*texts, policies=POLICIES, asked_of=None, batches=1, **more):
     engine = Judge(content_tokens=more.pop("content_tokens", 4096))
     changes = more.pop("changes", {})
     shared = Engines().acquire("k", lambda: engine, 4, **more)
-    bundle, results = Bundle(shared, timeout_seconds=20), []
+    bundle = Bundle(shared, timeout_seconds=20)
+    results: list = []
     groups = groups_of(policies)
     ids = asked_of or [policy.policy_id for policy in policies]
     known = {policy.policy_id: policy for policy in policies}
