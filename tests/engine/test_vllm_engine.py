@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.policies import CODES, DIGITS, JSON
+from weir.policies.group import Group
+from weir.policies.policy import Contract
 from weir.transforms.judge.engine import EngineError, Request
+from weir.transforms.judge.together import said_of_each
 from weir.transforms.judge.verdict import Reason, parse
 from weir.transforms.records import Outcome
 
@@ -77,6 +80,35 @@ def test_95_percent_of_a_policy_are_served_from_the_prefix_cache_after_its_first
         held = [min(each.tokens_cached, each.tokens_policy) for each in completions[1:]]
         policy_tokens = sum(each.tokens_policy for each in completions[1:])
         assert sum(held) >= 0.95 * policy_tokens
+
+
+def test_a_group_is_answered_with_a_verdict_of_each_member_in_its_own_contract(engine):
+    rules = dict.fromkeys(("SP2", "SP4"), "as the text has it")
+    coded = replace(
+        DIGITS,
+        policy_id="engine-rules",
+        contract=Contract.LABEL_RULES,
+        labels={"VALID": "safe", "INVALID": "violates"},
+        rules=rules,
+    )
+    group = Group.of((JSON, DIGITS, coded))
+    for completion in answers(engine, requests(8, (group,))):
+        said = said_of_each(completion, group)
+        assert said is not None
+        verdicts = {p.policy_id: parse(said[p.policy_id], p) for p in group.members}
+        assert {verdict.reason for verdict in verdicts.values()} == {None}
+        assert verdicts[JSON.policy_id].probability == pytest.approx(0.5, abs=0.3)
+
+
+def test_a_policy_with_rules_behind_its_labels_is_answered_in_its_form(engine):
+    coded = replace(
+        CODES,
+        policy_id="engine-alone",
+        contract=Contract.LABEL_RULES,
+        labels={"VALID": "safe", "INVALID": "violates"},
+    )
+    found = [parse(each, coded) for each in answers(engine, requests(8, (coded,)))]
+    assert {verdict.reason for verdict in found} == {None}
 
 
 def test_requests_that_cannot_all_run_at_once_say_how_long_they_queued(engine, settings):

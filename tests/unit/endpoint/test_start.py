@@ -2,6 +2,7 @@
 
 import base64
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,10 @@ from tests.unit.endpoint.cases import (
     settings_of,
     tokens,
 )
+from tests.unit.judging.cases import POLICY
+from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
+from weir.pipelines.settings.engines import engine_factory
+from weir.policies.policy import Effort, PolicySet
 from weir.transforms.judge.endpoint.check import check_endpoint
 from weir.transforms.judge.endpoint.secrets import without_key
 from weir.transforms.judge.endpoint.settings import (
@@ -38,6 +43,21 @@ def test_the_only_model_of_a_server_needs_no_name(server):
     served = check_endpoint(settings_of(server))
     assert (served.model, served.form, served.owner) == (CHAT.model, Form.CHAT, "library")
     assert (served.context_tokens, served.concurrency) == (None, 8)
+
+
+TWO_EFFORTS = replace(POLICY, second_effort=Effort.HIGH)
+
+
+@pytest.mark.parametrize(
+    ("policy", "owner", "warned"),
+    [(TWO_EFFORTS, "library", True), (TWO_EFFORTS, "vllm", False), (POLICY, "library", False)],
+)
+def test_it_is_said_where_doubt_is_not_told_by_a_probability(server, caplog, policy, owner, warned):
+    server.models = models("gpt-oss-20b", owner=owner)
+    server.then = tokens(ANSWERED) if owner == "vllm" else server.then
+    said = EndpointOptions(endpoint_url=server.url)
+    engine_factory(JudgeOptions(engine="endpoint"), said, PolicySet((policy,)))
+    assert ("gives no probabilities, so a post under spam" in caplog.text) is warned
 
 
 def test_a_name_without_a_tag_means_the_latest_as_it_does_to_ollama(server):

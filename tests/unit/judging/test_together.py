@@ -11,6 +11,7 @@ from weir.pipelines.settings.engines import require_together
 from weir.policies.group import Group
 from weir.policies.policy import Contract, Effort, Status
 from weir.transforms.judge.budget import Budget
+from weir.transforms.judge.endpoint.schema import json_schema
 from weir.transforms.judge.engine import Completion
 from weir.transforms.judge.rows import Deferred, Judged
 from weir.transforms.judge.together import said_of_each
@@ -212,3 +213,15 @@ def test_one_effort_is_the_effort_of_a_group():
 def test_a_judge_that_reads_no_policy_is_not_asked_about_several():
     with pytest.raises(OptionError, match="--judge-together needs a judge that reads policies"):
         require_together(True, "exemplar")
+
+
+def test_a_server_is_asked_to_hold_each_member_to_its_own_form():
+    schema = json_schema(Group.of([HATE, LABELLED, CODED]))
+    assert schema["required"] == ["coded", "hate", "spam"]
+    safe, violating = schema["properties"]["hate"]["anyOf"]
+    assert safe["required"] == ["violation"]
+    assert safe["properties"]["violation"]["enum"] == [0]
+    assert violating["properties"]["violation"]["enum"] == [1]
+    assert violating["properties"]["rule_ids"]["items"]["enum"] == ["R1"]
+    assert schema["properties"]["spam"] == {"type": "string", "enum": ["VALID", "INVALID"]}
+    assert schema["properties"]["coded"] == {"type": "string"}
