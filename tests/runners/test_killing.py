@@ -158,7 +158,8 @@ def test_flink_goes_on_from_its_last_checkpoint_whenever_its_job_manager_is_kill
             with Command(arguments, tmp_path / "killed") as job:
                 wait_until_running(cluster, job)
                 stream.wait_until_screened(seconds=400)
-                time.sleep(random.uniform(2, 6))
+                wait_for_a_checkpoint(cluster)
+                time.sleep(random.uniform(0, 4))
                 killed.append(time.time())
                 cluster.job_manager.kill()
             cluster.job_manager.start()
@@ -173,6 +174,20 @@ def test_flink_goes_on_from_its_last_checkpoint_whenever_its_job_manager_is_kill
         gap = stream.longest_gap(since, until)
         print(f"job manager: {gap:.1f} s without a screening", flush=True)
     assert account.duplicates < first  # it did not begin anew
+
+
+def wait_for_a_checkpoint(cluster):
+    """Wait for one that begins after this, and has what was screened by now."""
+    jobs = cluster.get("/jobs")["jobs"]
+    (running,) = [each["id"] for each in jobs if each["status"] == "RUNNING"]
+
+    def completed():
+        return cluster.get(f"/jobs/{running}/checkpoints")["counts"]["completed"]
+
+    under_way, deadline = completed() + 1, time.monotonic() + 200
+    while completed() <= under_way:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def wait_until_running(cluster, job):
