@@ -228,6 +228,9 @@ def _advance(watermark: Any, event_time: Timestamp | None) -> Timestamp:
     return reached
 
 
+_WATERMARK = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider())
+
+
 class ReadToStop(_ReadSlice):
     """Reads slices that end."""
 
@@ -235,9 +238,7 @@ class ReadToStop(_ReadSlice):
         self,
         element: Slice,
         tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(
-            ManualWatermarkEstimator.default_provider()
-        ),
+        watermark: Any = _WATERMARK,
     ) -> Iterator[Any]:
         """Give the messages of a slice, one batch a poll."""
         return self._read(element, tracker, watermark)
@@ -250,9 +251,7 @@ class ReadParts(_ReadSlice):
         self,
         element: Slice,
         tracker: Any = beam.DoFn.RestrictionParam(PartRestrictions()),
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(
-            ManualWatermarkEstimator.default_provider()
-        ),
+        watermark: Any = _WATERMARK,
     ) -> Iterator[Any]:
         """Give the messages of a part, one batch a poll."""
         return self._read(element, tracker, watermark)
@@ -266,9 +265,7 @@ class ReadForEver(_ReadSlice):
         self,
         element: Slice,
         tracker: Any = beam.DoFn.RestrictionParam(SliceRestrictions()),
-        watermark: Any = beam.DoFn.WatermarkEstimatorParam(
-            ManualWatermarkEstimator.default_provider()
-        ),
+        watermark: Any = _WATERMARK,
     ) -> Iterator[Any]:
         """Give the messages of a slice, one batch a poll."""
         return self._read(element, tracker, watermark)
