@@ -138,6 +138,14 @@ def test_each_members_probability_is_that_of_its_own_label():
     assert found == {"spam": pytest.approx(0.75)}
 
 
+def test_a_place_that_holds_no_label_has_no_probability():
+    final = spelt('{"coded": "x", "spam": {"violation": 7}}')
+    one = spelt("1")[0]
+    tokens = [*BEFORE, *final, harmony.RETURN]
+    likely = [{one: math.log(0.6)}] * len(tokens)
+    assert member_probabilities(GROUP, tokens, likely) == {}
+
+
 def test_a_policy_alone_has_no_members_whose_probability_is_known():
     assert member_probabilities(JSON, [*BEFORE, *spelt("{}"), harmony.RETURN], []) == {}
 

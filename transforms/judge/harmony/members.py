@@ -6,7 +6,7 @@ from weir.policies.group import Group
 from weir.policies.policy import Contract, Policy
 from weir.policies.vocabulary import encoding
 from weir.transforms.judge.harmony import messages as harmony
-from weir.transforms.judge.harmony.structure import probability_from
+from weir.transforms.judge.harmony.structure import label_tokens, probability_from
 from weir.transforms.judge.json_values import Written, written_values
 
 _BEFORE_LABEL = '{"violation": '
@@ -32,7 +32,8 @@ def member_probabilities(
         value = values.get(member.policy_id)
         at = None if value is None else _label_at(member, value)
         place = None if at is None else places.get(len(text[:at].encode()))
-        if place is None:
+        # Bytes that are no UTF-8 shift what stands behind them: then it is no part of a label.
+        if place is None or body[place] not in label_tokens(member):
             continue
         positions = range(start + place, min(len(tokens), len(log_probabilities)))
         probability = probability_from(member, tokens, log_probabilities, positions)
