@@ -113,7 +113,7 @@ class Stream:
         )
         return rows[0]["n"]
 
-    def wait_until_labelled(self, seconds=240):
+    def wait_until_labelled(self, seconds=400):
         """Wait until every offset that was sent is screened, and judged where it must be."""
         deadline = time.monotonic() + seconds
         while True:
@@ -124,7 +124,7 @@ class Stream:
             assert time.monotonic() < deadline, self.account()
             time.sleep(2)
 
-    def wait_until_screened(self, seconds=240):
+    def wait_until_screened(self, seconds=400):
         """Wait until what was sent by now, and that is something, is screened."""
         deadline = time.monotonic() + seconds
         while not self.sent:
@@ -221,11 +221,11 @@ class Command:
             self.process.kill()
         self.process.wait()
 
-    def wait(self, seconds=300):
+    def wait(self, seconds=800):
         code = self.process.wait(seconds)
         return code, self.log.read_text("utf-8", "replace")
 
-    def terminate(self, seconds=120):
+    def terminate(self, seconds=400):
         self.process.send_signal(signal.SIGTERM)
         return self.wait(seconds)
 
