@@ -48,6 +48,21 @@ $(ENGINE_READY): tests/engine/requirements.txt | $(READY)
 test-engine: $(ENGINE_READY)  ## tests with the real vLLM, on the CPU; minutes
 	$(ENGINE_VENV)/bin/python -m pytest tests/engine
 
+SERVERS_VENV := .venv-servers
+SERVERS_READY := $(SERVERS_VENV)/.ready
+
+# The wheel of llama.cpp is compiled here.
+$(SERVERS_READY): tests/servers/requirements.txt | $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SERVERS_VENV)
+	@$(BIN)/uv pip install --quiet --python $(SERVERS_VENV)/bin/python --no-deps \
+		--requirements tests/servers/requirements.txt
+	@touch $@
+
+.PHONY: test-servers
+test-servers: $(SERVERS_READY) $(ENGINE_READY)  ## what a user of a llama.cpp or vLLM server meets; compiles one
+	$(ALONE) $(BIN)/python -m pytest tests/servers
+	$(ENGINE_VENV)/bin/python -m pytest tests/engine/test_endpoint_vllm.py
+
 check: $(READY)  ## formatter, linter, types
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
@@ -108,4 +123,4 @@ lock: $(READY)  ## pin the newest allowed versions
 		pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the virtual environment and every cache
-	rm -rf $(VENV) $(ENGINE_VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ENGINE_VENV) $(SERVERS_VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
