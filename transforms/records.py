@@ -260,6 +260,7 @@ VERDICT = pa.schema(
         pa.field("cached", pa.bool_(), nullable=False),
         pa.field("author_id", pa.string()),
         pa.field("tokens_policy", pa.int64()),  # of tokens_in: what stands before the post
+        pa.field("reproducible", pa.bool_()),  # asked again, the engine gives the same tokens
         # Near-copies: the decision whose verdict one took; of one that was judged all the same, the
         # decision that it would have taken it from, and that verdict.
         pa.field("reused_from", pa.string()),

@@ -79,6 +79,7 @@ app = typer.Typer(
         redrive=Later("redrive:redrive"),
         report=Later("report:report"),
         compare=Later("compare:compare"),
+        appeal=Later("appeal:appeal"),
         forget=Later("forget:forget"),
     ),
     **_PLAIN,

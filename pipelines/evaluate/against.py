@@ -32,7 +32,10 @@ def other_version(named: str, policy: Policy, recorded: BigQuerySettings | None)
             f"--against {named} is a version, and past versions are in BigQuery; give its "
             "--bigquery-project"
         )
-    return _checked(_recorded(named, recorded), policy)
+    try:
+        return _checked(recorded_policy(named, recorded), policy)
+    except PolicyError as error:
+        raise OptionError(f"--against {named}: {error}") from error
 
 
 def _checked(other: Policy, policy: Policy) -> Policy:
@@ -59,13 +62,12 @@ def _of_folder(folder: str, policy_id: str) -> Policy:
         ) from None
 
 
-def _recorded(version: str, settings: BigQuerySettings) -> Policy:
+def recorded_policy(version: str, settings: BigQuerySettings) -> Policy:
+    """Return the policy that a run has decided by, without examples; PolicyError, TablesError."""
     with open_dataset(settings) as dataset:
         rows = dataset.rows(_POLICY, version=version)
     if not rows:
-        raise OptionError(
-            f"--against {version}: no run in {settings.full_name} has used such a version"
-        )
+        raise PolicyError(f"no run in {settings.full_name} has used such a version of a policy")
     row = rows[0]
     policy = Policy(
         policy_id=row["policy_id"],
@@ -80,8 +82,8 @@ def _recorded(version: str, settings: BigQuerySettings) -> Policy:
         contract=Contract(row["contract"]),
     )
     if policy.version != version:
-        raise OptionError(
-            f"--against {version}: it was judged by another version of Weir, whose prompts cannot "
-            "be made again; give a folder with the old policy.md"
+        raise PolicyError(
+            "it was judged by another version of Weir, whose prompts cannot be made again; give a "
+            "folder with the old policy.md, or ask that version of Weir"
         )
     return policy

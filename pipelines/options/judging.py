@@ -62,6 +62,11 @@ class JudgeOptions(Concern, title="Judge"):
         help="vllm: settings that the card's own do not suit, such as max_num_seqs=32,"
         "max_model_len=12288; transforms/judge/vllm/settings.py lists them",
     )
+    judge_reproducible: bool = option(
+        False,
+        help="vllm: the same tokens for a post alone and among any others, which weir appeal "
+        "holds a verdict to; slower",
+    )
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,8 @@ OF_ENGINE: Mapping[str, tuple[Option, ...]] = {
     "vllm": tuple(
         each
         for each in JudgeOptions.options()
-        if each.field in ("model", "reasoning_tokens", "gpu_memory", "engine_settings")
+        if each.field
+        in ("model", "reasoning_tokens", "gpu_memory", "engine_settings", "judge_reproducible")
     ),
 }
 
@@ -140,7 +146,7 @@ def refuse_those_of_others(judge: JudgeOptions, endpoint: EndpointOptions) -> No
     for engine, options in OF_ENGINE.items():
         concern = endpoint if engine == "endpoint" else judge
         for each in options:
-            if judge.engine != engine and getattr(concern, each.field) is not None:
+            if judge.engine != engine and getattr(concern, each.field) not in (None, False):
                 raise OptionError(
                     f"{each.flag} is for --engine={engine}, and --engine is {judge.engine}"
                 )

@@ -96,6 +96,7 @@ def _vllm(judge: JudgeOptions) -> Callable[[], Engine]:
         "model": judge.model,
         "reasoning_tokens": judge.reasoning_tokens,
         "gpu_memory_gb": judge.gpu_memory,
+        "reproducible": judge.judge_reproducible or None,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
     try:

@@ -56,6 +56,7 @@ class Completion:
     finish_reason: str = Finish.STOP
     probabilities: Mapping[str, float] | None = None
     effort: str | None = None  # None: the policy's first
+    reproducible: bool | None = None  # whether the same question has the same answer, in any batch
 
 
 class EngineError(Exception):

@@ -131,6 +131,7 @@ def verdict_batch(
         "tokens_in": [completion.tokens_in for completion in completions],
         "tokens_cached": [completion.tokens_cached for completion in completions],
         "tokens_policy": [completion.tokens_policy for completion in completions],
+        "reproducible": [completion.reproducible for completion in completions],
         "tokens_out": [completion.tokens_out for completion in completions],
         "tokens_reasoning": [completion.tokens_reasoning for completion in completions],
         "tokens_cut": [completion.tokens_cut for completion in completions],

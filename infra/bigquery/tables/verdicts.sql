@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   cached BOOL NOT NULL OPTIONS (description = 'Taken from an earlier verdict on the same text, or on a near-copy of it: see reused_from'),
   author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author-field is given'),
   tokens_policy INT64 OPTIONS (description = 'Of tokens_in, those before the post: the policy, which the prefix cache can hold'),
+  reproducible BOOL OPTIONS (description = 'The engine promised the same tokens for the same question, alone and in any batch; null where it promises nothing'),
   reused_from STRING OPTIONS (description = 'Of a near-copy: the decision on another text whose verdict it took; null otherwise'),
   checked_against STRING OPTIONS (description = 'Of a near-copy that was judged all the same: the decision whose verdict it would have taken'),
   checked_verdict STRING OPTIONS (description = 'Of such a near-copy: the verdict of that decision, violates or safe'),

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -76,7 +76,9 @@ class VllmCore:
         before = set(multiprocessing.active_children())
         with tempfile.TemporaryDirectory(prefix="weir-") as folder:
             cause = Path(folder) / "cause"
-            os.environ[HOST], os.environ[CAUSE] = str(os.getpid()), str(cause)
+            environment = {HOST: str(os.getpid()), CAUSE: str(cause)} | _environment(settings)
+            before_start = {name: os.environ.get(name) for name in environment}
+            os.environ.update(environment)
             # A fork of a process with Beam's threads in it may never get a lock they held.
             os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
             try:
@@ -88,7 +90,7 @@ class VllmCore:
                 said = cause.read_text(encoding="utf-8") if cause.exists() else _said(error)
                 raise EngineStartError(_explained(said, settings)) from error
             finally:
-                del os.environ[HOST], os.environ[CAUSE]
+                _restore(before_start)
         core = cls(engine, _cores(before), settings)
         beats.append(core)
         del engine  # an error that vLLM met, and kept, as it was imported keeps this frame
@@ -209,11 +211,46 @@ def _arguments(model: str, settings: VllmSettings) -> dict[str, Any]:
     }
     if settings.enforce_eager:
         del arguments["max_cudagraph_capture_size"]
+    if settings.reproducible and _is_cpu():
+        # There is no such mode for it: a post is computed alone, and all of its prompt.
+        arguments |= {"max_num_seqs": 1, "enable_prefix_caching": False}
     if any(field.name == _RETENTION for field in dataclasses.fields(AsyncEngineArgs)):
         # Else a layer with a sliding window keeps of a prompt little but its end, and the policy,
         # which the prompts share, is found from the third post on.
         arguments[_RETENTION] = None
     return arguments
+
+
+def _environment(settings: VllmSettings) -> dict[str, str]:
+    """Return what vLLM's processes are to find in their environment for reproducible verdicts.
+
+    EngineStartError where there is a kind of card for which vLLM promises none.
+    """
+    from vllm.platforms import current_platform
+
+    if not settings.reproducible or _is_cpu():
+        return {}
+    if not current_platform.is_cuda():
+        raise EngineStartError(
+            "--judge-reproducible needs an NVIDIA card, or a CPU: vLLM computes a post in the same "
+            "way in any batch on no other"
+        )
+    # The sampler of FlashInfer let what is in the batch change an answer (vllm#51187).
+    return {"VLLM_BATCH_INVARIANT": "1", "VLLM_USE_FLASHINFER_SAMPLER": "0"}
+
+
+def _restore(environment: Mapping[str, str | None]) -> None:
+    for name, value in environment.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+
+
+def _is_cpu() -> bool:
+    from vllm.platforms import current_platform
+
+    return bool(current_platform.is_cpu())
 
 
 def _heartbeat(beats: "list[VllmCore]") -> Any:

@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,8 @@ class VllmEngine:
             )
         call = Call(f"weir-{next(self._numbers)}", prompt.tokens, policy)
         output = await self._supervisor.answer(call)
-        return _completion(output, policy, prompt, submitted)
+        completion = _completion(output, policy, prompt, submitted)
+        return replace(completion, reproducible=True) if settings.reproducible else completion
 
 
 def _completion(

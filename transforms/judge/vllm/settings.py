@@ -70,6 +70,7 @@ class VllmSettings:
     kv_cache_memory_bytes: int | None = None
     load_format: str = "auto"
     enforce_eager: bool = False
+    reproducible: bool = False  # a post alone, and among any others, is answered token for token
     whole_blocks: bool = True  # fill a policy's last block of the prefix cache with leader dots
 
     def __post_init__(self) -> None:
@@ -96,6 +97,11 @@ class VllmSettings:
             raise ValueError(f"hang_seconds is {self.hang_seconds}; give seconds above 0")
         if not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature is {self.temperature}; give a number from 0 to 2")
+        if self.reproducible and self.temperature:
+            raise ValueError(
+                f"temperature is {self.temperature}, which draws tokens by chance: reproducible "
+                "verdicts need 0"
+            )
         share = self.gpu_memory_utilization
         if share is not None and not 0 < share <= 1:
             raise ValueError(f"gpu_memory_utilization is {share}; give a share above 0, up to 1")

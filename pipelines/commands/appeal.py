@@ -1,0 +1,105 @@
+"""``weir appeal``: a verdict is judged again, as it was judged."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from weir.pipelines.commands.terminal import AsJson, Policies, console
+from weir.pipelines.errors import OptionError, report_errors
+from weir.pipelines.evaluate.against import recorded_policy
+from weir.pipelines.evaluate.judging import Patience, judge_cases
+from weir.pipelines.evaluate.labels import Case
+from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
+from weir.pipelines.options.sinks import BigQueryOptions
+from weir.pipelines.reviews.appeal import Compared, compare, recorded_verdict, require_same_judge
+from weir.pipelines.settings.bigquery import bigquery_settings
+from weir.pipelines.settings.engines import engine_factory
+from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.policy import Effort
+from weir.transforms.text.hidden import visible
+
+
+def appeal(
+    bigquery: BigQueryOptions,
+    judge: JudgeOptions,
+    endpoint: EndpointOptions,
+    decision_id: Annotated[
+        str, typer.Argument(metavar="DECISION_ID", help="As it stands on the flagged message.")
+    ],
+    day: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Day of the post: BigQuery then reads no other."),
+    ] = None,
+    policies: Policies = str(LIBRARY),
+    as_json: AsJson = False,
+) -> None:
+    """Judge a post again under the policy, model and effort of its verdict.
+
+    Exit 0 where the answer is the same, 1 where it differs, 2 where it cannot be judged again, and
+    why. Of a verdict that was made with --judge-reproducible every word has to be the same; of any
+    other the verdict, since a model that is asked twice may say it in other words. Which words
+    differ is printed. For example: weir appeal 9f2c... --bigquery-project P --engine vllm
+    """
+    with report_errors():
+        settings = bigquery_settings(bigquery)
+        row = recorded_verdict(decision_id, settings, _date(day))
+        # At the effort of the answer that decided: a policy may have two.
+        recorded = recorded_policy(row["policy_version"], settings)
+        policy = replace(recorded, effort=Effort(row["effort"]), second_effort=None)
+        if row["engine"] == judge.engine == "vllm" and row["reproducible"]:
+            judge = replace(judge, judge_reproducible=True)
+        case = Case(1, row["text"], violates=False)  # which of the two it is nobody says
+        factory = engine_factory(judge, endpoint, load_policies(policies))
+        found = judge_cases(factory, policy, [case], 1, Patience(1, judge.judge_timeout))
+        require_same_judge(row, found.engine, found.model)
+        ((answer,),) = found.answers
+        compared = compare(row, answer)
+    if as_json:
+        typer.echo(json.dumps(_described(row, compared), indent=2, ensure_ascii=False))
+    else:
+        _print(row, compared)
+    raise typer.Exit(0 if compared.same else 1)
+
+
+def _date(day: str | None) -> date | None:
+    try:
+        return date.fromisoformat(day) if day else None
+    except ValueError:
+        raise OptionError(f"--day {day!r}: give a date such as 2026-03-04") from None
+
+
+def _described(row: dict[str, Any], compared: Compared) -> dict[str, Any]:
+    return {
+        "decision_id": row["decision_id"],
+        "policy_id": row["policy_id"],
+        "policy_version": row["policy_version"],
+        "same": compared.same,
+        "reproducible": compared.reproducible,
+        "differing": list(compared.differing),
+        "reused_from": row["reused_from"],
+        "asked_together": row["asked_together"],
+        "recorded": dict(compared.recorded),
+        "now": dict(compared.now),
+    }
+
+
+def _print(row: dict[str, Any], compared: Compared) -> None:
+    held_to = "every word" if compared.reproducible else "the verdict"
+    lines = [
+        f"{'the same' if compared.same else 'another'} answer: {compared.recorded['verdict']} "
+        f"then, {compared.now['verdict']} now ({held_to} has to be the same)",
+        f"policy {row['policy_id']}, version {row['policy_version']}; {row['model']}",
+    ]
+    if row["reused_from"]:
+        lines.append(f"the verdict was that on a near-copy, {row['reused_from']}")
+    if row["asked_together"]:
+        lines.append("it was asked beside other policies then, and alone now")
+    for name in compared.differing:
+        lines += [f"{name}, then: {compared.recorded[name]}", f"{name}, now: {compared.now[name]}"]
+    for line in lines:  # whole, but for what could command a terminal: the post has provoked it
+        shown = "\n  ".join(visible(each) for each in line.splitlines())
+        console.print(escape(shown), highlight=False, soft_wrap=True)
