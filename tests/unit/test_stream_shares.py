@@ -155,6 +155,18 @@ def test_a_language_that_no_head_has_seen_is_open_for_its_share_of_its_own_ranki
             assert logit(least) >= logit(most) - 1 / 64
 
 
+def test_of_a_topic_of_six_posts_none_is_cleared_that_the_file_of_the_screen_would_send(
+    starter: Screen, tmp_path: Path
+) -> None:
+    abuse = [f"You {noun} of a person, I will hurt you" for noun in ("fool", "rat", "pig", "dog")]
+    posts = [*abuse, "The roses are in bloom this week", "Our train to the sea was late again"]
+    thresholds = starter.thresholds.copy()
+    head = starter.policy_ids.index("harassment")
+    thresholds[head] = starter.score(pa.array(abuse))[:, head].min()
+    rows = Step(starter.with_thresholds(thresholds), tmp_path).give(posts)["screenings"]
+    assert routes_of(rows, "harassment") == [*["escalate"] * 4, "clear", "clear"]
+
+
 def test_the_rows_of_thresholds_name_what_screenings_name(starter: Screen, tmp_path: Path) -> None:
     step = Step(starter, tmp_path)
     given = step.give([*ORDINARY["German"], *ORDINARY["Russian"], ""])

@@ -28,8 +28,11 @@ def drawn(posts: int, middle: float = -3.0, seed: int = 0) -> np.ndarray:
 class Stream:
     """A group that is given posts, a batch at a time, and what became of them."""
 
-    def __init__(self, shares: np.ndarray = SHARE, **kind: bool) -> None:
-        self.group, self.now = Group(shares, 0.0, **kind), 0.0
+    def __init__(
+        self, shares: np.ndarray = SHARE, careful: float = np.inf, *, follows: bool = True
+    ) -> None:
+        of_heads = np.full(len(shares), careful)
+        self.group, self.now = Group(shares, 0.0, careful=of_heads, follows=follows), 0.0
         self.moves: list[Move] = []
 
     def give(self, scores: np.ndarray, seconds: float = 0.0, fresh: bool = True) -> np.ndarray:
@@ -58,6 +61,31 @@ def test_of_a_few_posts_the_highest_are_escalated(posts: int, share: float, seed
     outcomes = Stream(np.array([share])).give(scores)
     assert (outcomes >= 1).sum() >= 0.95 * share * posts - 1
     assert outcomes[scores.argmax()] == 1
+
+
+def test_of_a_few_posts_none_is_cleared_that_the_file_of_the_screen_would_send() -> None:
+    stream = Stream(careful=1.0)
+    assert stream.give(expit(np.array([[-4.0], [2.0], [3.0], [-4.0], [1.5]]))).tolist() == [
+        [0], [1], [1], [0], [1],
+    ]  # fmt: skip
+    assert stream.give(expit(np.array([[-4.0], [2.0]]))).tolist() == [[0], [1]]
+
+
+def test_a_stream_of_harmless_posts_is_no_more_open_for_being_young() -> None:
+    few = drawn(150, middle=-9.0)
+    assert np.array_equal(Stream(careful=1.0).give(few), Stream().give(few))
+
+
+def test_once_enough_posts_were_seen_the_stream_decides_alone_and_calls_nothing_a_surge() -> None:
+    stream, unaided = Stream(careful=-4.0), Stream()
+    for seed in range(3 * YOUNG // 50):
+        batch = drawn(50, seed=seed)
+        stream.give(batch, seconds=1.0)
+        unaided.give(batch, seconds=1.0)
+        if stream.group.posts < YOUNG:
+            assert stream.group.cuts == [-4.0]
+    assert stream.group.cuts == unaided.group.cuts
+    assert {move.reason for move in stream.moves} == {Reason.START, Reason.FOLLOWS}
 
 
 def test_a_group_that_is_new_says_where_it_begins() -> None:

@@ -139,7 +139,10 @@ class Applied:
         self._fixed, self._policy_ids = screen.thresholds, screen.policy_ids
         self._state: StreamThresholds | None = None
         if shares is not None:
-            self._state = _state(screen, shares, run, shares.of_heads(screen, policies, audit_rate))
+            of_heads = shares.of_heads(screen, policies, audit_rate)
+            # In a language that a head has not seen the file's threshold means nothing.
+            careful = np.where(self._seen, screen.thresholds, np.inf)
+            self._state = _state(screen, shares, run, of_heads, careful)
 
     @property
     def surges(self) -> int:
@@ -233,13 +236,17 @@ _states: WeakValueDictionary[tuple[str, str, StreamShares], StreamThresholds] = 
 _lock = threading.Lock()
 
 
-def _state(screen: Screen, shares: StreamShares, run: str, of_heads: Floats) -> StreamThresholds:
+def _state(
+    screen: Screen, shares: StreamShares, run: str, of_heads: Floats, careful: Floats
+) -> StreamThresholds:
     """Return the thresholds of this process, begun where nothing of the screen was seen yet."""
     key = (run, screen.version, shares)
     with _lock:
         state = _states.get(key)
         if state is None:
-            state = StreamThresholds(screen.version, of_heads, follows=shares.follows)
+            state = StreamThresholds(
+                screen.version, of_heads, careful=careful, follows=shares.follows
+            )
             for start in shares.starts:
                 if start.screen_version == screen.version:
                     begin(state, start, screen)

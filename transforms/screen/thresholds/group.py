@@ -16,8 +16,10 @@ import numpy.typing as npt
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.thresholds.sketch import Sketch
 
-# Until a group has so many posts a threshold is where they say: after, SPEED bounds it. Two hundred
-# tell a twentieth of the stream to within a third of it.
+# Until a group has so many posts a threshold is where they say, or lower where the screen's file
+# says so: after, SPEED bounds it. Two hundred tell a twentieth of the stream to within a third of
+# it. Fewer tell of a share only that it is theirs: of six posts that all violate the worst one
+# would be judged, and five cleared.
 YOUNG = 200
 _GROWN = 1.1  # times the posts of the last time: a threshold for every post would be too many
 SPEED = 0.5 / 3600  # logits a second: odds that change by two thirds in an hour, a day's drift
@@ -61,13 +63,17 @@ def bounds(shares: Floats) -> Floats:
 class Group:
     """The thresholds of all heads for one language. Not for several threads.
 
-    ``shares`` is (heads,), what each is asked to be open for. With ``follows`` false thresholds
-    stay where the posts of the first call put them.
+    ``shares`` is (heads,), what each is asked to be open for, and ``careful`` the logits that no
+    threshold is above while the group is young; inf where nothing is known of that. With
+    ``follows`` false thresholds stay where the posts of the first call put them.
     """
 
-    def __init__(self, shares: Floats, now: float, *, follows: bool = True) -> None:
+    def __init__(
+        self, shares: Floats, now: float, *, careful: Floats | None = None, follows: bool = True
+    ) -> None:
         heads = len(shares)
         self.shares, self.follows = shares, follows
+        self._careful = np.full(heads, np.inf) if careful is None else careful
         self.cuts = np.full(heads, -np.inf)  # as they are applied
         self._cuts = self.cuts.copy()  # as they would be, if every small step were one
         self._sketch = Sketch(heads)
@@ -108,6 +114,9 @@ class Group:
         self._sketch.add(places, counted)
         if first or (self.posts < YOUNG and self.posts >= _GROWN * self._settled):
             moved = self._settle()
+        elif self._settled < YOUNG <= self.posts:
+            moved = self._settle()
+            self._recent, self._recent_above = 0.0, np.zeros(len(self.cuts))  # by lower thresholds
         elif self.posts >= YOUNG and now - self._looked >= MOVE_SECONDS:
             moved = self._step(now)
         else:
@@ -148,6 +157,8 @@ class Group:
         before = self.cuts
         self._settled = self.posts
         self._cuts = self._sketch.cuts(self.shares)
+        if self.posts < YOUNG:
+            self._cuts = np.minimum(self._cuts, self._careful)
         self.cuts = self._cuts.copy()
         return _differ(before, self.cuts)
 

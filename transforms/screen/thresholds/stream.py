@@ -53,11 +53,19 @@ class Known:
 class StreamThresholds:
     """The thresholds in one process; for all of its threads.
 
-    ``shares`` is (heads,). ``name`` is what versions are versions of: the screen.
+    ``shares`` is (heads,). ``name`` is what versions are versions of: the screen. ``careful`` is
+    (languages, heads): the scores in [0, 1] from which on a post is judged as long as few posts of
+    its language were seen, whatever these say; inf where nothing is known.
     """
 
-    def __init__(self, name: str, shares: Floats, *, follows: bool = True) -> None:
+    def __init__(
+        self, name: str, shares: Floats, *, careful: Floats | None = None, follows: bool = True
+    ) -> None:
         self._name, self._shares, self._follows = name, shares, follows
+        if careful is None:
+            careful = np.full((len(GROUPS), len(shares)), np.inf)
+        lowest = places(careful, np.zeros(len(careful)))  # whatever a post's lot
+        self._careful = np.where(np.isinf(careful), np.inf, lowest)
         self._groups: dict[int, Group] = {}
         self._standing: dict[int, Standing] = {}
         self._seen = np.zeros(1 << _KEY_BITS, np.uint64)
@@ -121,7 +129,12 @@ class StreamThresholds:
     def _group(self, code: int, now: float) -> Group:
         group = self._groups.get(code)
         if group is None:
-            group = self._groups[code] = Group(self._shares, now, follows=self._follows)
+            group = self._groups[code] = Group(
+                self._shares,
+                now,
+                careful=self._careful[code],
+                follows=self._follows,
+            )
         return group
 
     def _fresh(self, scores: Floats) -> tuple[Mask, Floats]:
