@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
+from weir.transforms.screen.reading.encoder import DIMENSIONS, PART, Encoder, Vectors
 from weir.transforms.screen.reading.reader import Reader, first_stage
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.text.features import BUCKETS
@@ -33,8 +33,8 @@ class Words:
     def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.intp]]:
         windows = [[t[i : i + WINDOW] for i in range(0, max(1, len(t)), WINDOW)] for t in texts]
         counts = np.array([len(of_text) for of_text in windows], np.intp)
-        vectors = self.embed([window for of_text in windows for window in of_text])
-        return vectors, np.cumsum(counts) - counts
+        last = self.embed([window for of_text in windows for window in of_text])
+        return np.hstack([last, np.zeros_like(last)]), np.cumsum(counts) - counts
 
 
 def encoder(version: str = "words") -> Encoder:
@@ -57,7 +57,7 @@ def screen(*policy_ids: str) -> Screen:
 def reader(*policy_ids: str, gate: float = 0.5, version: str = "words") -> Reader:
     """Return heads that take `bad` for violating, and read from ``gate`` on."""
     heads = len(policy_ids)
-    vectors = np.zeros((heads, DIMENSIONS), np.float32)
+    vectors = np.zeros((heads, PART), np.float32)
     vectors[:, 0], vectors[:, 1] = 4, -4
     return Reader.of(
         policy_ids,

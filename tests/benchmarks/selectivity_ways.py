@@ -17,7 +17,13 @@ from scipy.special import expit
 
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.model import STARTER, Screen
-from weir.transforms.screen.reading.encoder import Encoder, Vectors
+from weir.transforms.screen.reading.encoder import (
+    DIMENSIONS,
+    Encoder,
+    Vectors,
+    add_highest,
+    split_layers,
+)
 from weir.transforms.screen.training.fit import (
     WEAK_WEIGHT,
     fit_head,
@@ -27,7 +33,7 @@ from weir.transforms.screen.training.fit import (
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.reader_fit import (
     READ_SHARE,
-    fit_meaning,
+    fit_layers,
     read_once,
     sum_stages,
 )
@@ -199,7 +205,10 @@ class Embedding:
             model.fit(vectors, violates, sample_weight=weights)
             return model.coef_[0], float(model.intercept_[0])
 
-        return _meanings(posts, train, fit, posts.parts[0][posts.parts[1]])
+        parts, begins = posts.parts
+        vectors = parts[begins, :DIMENSIONS]
+        coefficients, biases = _fitted(posts, train, fit, vectors)
+        return np.asarray(vectors @ coefficients.T + biases)
 
 
 class SecondStage:
@@ -208,23 +217,24 @@ class SecondStage:
     name = "second stage alone"
 
     def scores(self, posts: Posts, train: Mask) -> Floats:
-        """Fit the heads, and score all parts before the logistic function."""
-        vectors, begins = posts.parts
-        return np.maximum.reduceat(_meanings(posts, train, fit_meaning, vectors), begins, axis=0)
+        """Fit the heads, and score before the logistic function."""
+        parts, begins = posts.parts
+        coefficients, _ = _fitted(posts, train, fit_layers, parts[begins])
+        layers = zip(split_layers(parts), split_layers(coefficients), strict=True)
+        return add_highest((of_layer @ own.T for of_layer, own in layers), begins)
 
 
-def _meanings(
+def _fitted(
     posts: Posts, train: Mask, fit: Callable[..., tuple[Floats, float]], vectors: Vectors
-) -> Floats:
-    """Return (vectors, heads) scores by regressions on the first 128 tokens of each post."""
-    whole = posts.parts[0][posts.parts[1]]
-    found = np.zeros((len(vectors), len(posts.policy_ids)))
+) -> tuple[Floats, Floats]:
+    """Return the coefficients and biases of all heads, by regressions on (posts, ...) vectors."""
+    coefficients = np.zeros((len(posts.policy_ids), vectors.shape[1]))
+    biases = np.zeros(len(posts.policy_ids))
     for head in range(len(posts.policy_ids)):
         used, violates, weights = posts.taught(head, train)
         if violates.any():
-            coefficients, bias = fit(whole[used], violates, weights)
-            found[:, head] = vectors @ coefficients + bias
-    return found
+            coefficients[head], biases[head] = fit(vectors[used], violates, weights)
+    return coefficients, biases
 
 
 class BothStages:

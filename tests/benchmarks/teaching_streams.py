@@ -11,7 +11,7 @@ import xxhash
 
 from weir.transforms.arrays import Mask
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.encoder import Encoder, Vectors
+from weir.transforms.screen.reading.encoder import DIMENSIONS, PART, Encoder, Vectors
 from weir.transforms.screen.reading.reader import READER_FILE, Reader
 from weir.transforms.screen.reading.screen import ReadingScreen
 from weir.transforms.screen.training.labelled import LabelledSet
@@ -37,16 +37,17 @@ class Remembering:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return what the encoder does."""
-        return np.array([self._vector(text) for text in texts], np.float32).reshape(len(texts), -1)
+        return self.embed_whole(texts)[0][:, :DIMENSIONS]
 
     def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.intp]]:
         """Return one window of each text, its first."""
-        return self.embed(texts), np.arange(len(texts))
+        parts = np.array([self._part(text) for text in texts], np.float32)
+        return parts.reshape(len(texts), PART), np.arange(len(texts))
 
-    def _vector(self, text: str) -> Vectors:
+    def _part(self, text: str) -> Vectors:
         key = xxhash.xxh3_64_intdigest(normalise(pa.array([text]))[0].as_py().encode())
         if key not in self.known:
-            self.known[key] = self.encoder.embed([text])[0]
+            self.known[key] = self.encoder.embed_whole([text])[0][0]
         return self.known[key]
 
     def load(self, file: Path) -> None:

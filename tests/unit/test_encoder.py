@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from weir.transforms.screen.archive import ScreenError
-from weir.transforms.screen.reading.encoder import PACKAGE, TOKENS, Encoder
+from weir.transforms.screen.reading.encoder import DIMENSIONS, PACKAGE, TOKENS, Encoder
 
 TEXTS = [
     "I despise those people",
@@ -47,13 +47,13 @@ def test_the_parts_of_a_post_are_bit_equal_alone_and_in_any_batch(encoder: Encod
 
 def test_the_first_part_of_a_post_is_what_it_means_as_a_whole(encoder: Encoder) -> None:
     parts, begins = encoder.embed_whole(TEXTS)
-    assert np.array_equal(parts[begins], encoder.embed(TEXTS))
+    assert np.array_equal(parts[begins, :DIMENSIONS], encoder.embed(TEXTS))
 
 
 def test_a_sentence_among_others_is_read_by_itself_too(encoder: Encoder) -> None:
     hate, nothing = "I hate those people and want them gone", "We had rain all day and stayed in. "
     parts, _ = encoder.embed_whole([nothing * 5 + hate + ". " + nothing * 3])
-    near = parts @ encoder.embed([hate])[0]
+    near = parts[:, :DIMENSIONS] @ encoder.embed([hate])[0]
     assert near[1:].max() > near[0] + 0.2
 
 

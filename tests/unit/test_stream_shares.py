@@ -17,7 +17,7 @@ from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.records import DEFERRED, THRESHOLD
 from weir.transforms.screen import STARTER, Screen, ScreenContent, ScreenSettings, ScreenSource
 from weir.transforms.screen.certificate import Certificate
-from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
+from weir.transforms.screen.reading.encoder import PART, Encoder, Vectors
 from weir.transforms.screen.reading.reader import Reader
 from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource
 from weir.transforms.screen.selectivity import Selectivity
@@ -44,8 +44,8 @@ class Meanings:
 
     def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, np.ndarray]:
         seeds = [zlib.crc32(text.encode()) for text in texts]
-        drawn = [np.random.default_rng(seed).normal(size=DIMENSIONS) for seed in seeds]
-        vectors = np.array(drawn, np.float32).reshape(len(texts), DIMENSIONS)
+        drawn = [np.random.default_rng(seed).normal(size=PART) for seed in seeds]
+        vectors = np.array(drawn, np.float32).reshape(len(texts), PART)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.arange(len(texts))
 
 

@@ -29,11 +29,18 @@ from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Screen, file_of, log_odds
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.promises import problem_of_heads, problem_of_promises
-from weir.transforms.screen.reading.encoder import CHARACTERS, DIMENSIONS, Encoder, Vectors
+from weir.transforms.screen.reading.encoder import (
+    CHARACTERS,
+    PART,
+    Encoder,
+    Vectors,
+    add_highest,
+    split_layers,
+)
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.text.normalise import normalise
 
-FORMAT = 2
+FORMAT = 3
 READER_FILE = "reading.npz"
 _MOST_FILE = 4 << 20
 _MOST_HEADS = 256
@@ -52,12 +59,13 @@ class Reader:
     """What the second stage makes of a post, for each head of a screen.
 
     A post is read where any head's first score reaches its gate. Its final score for a head is
-    then READ_FROM + expit(m + slopes * logit(first) + offsets) / 2, with m the highest of vectors .
-    embedding over the post's windows, and half of the first score where it was not read.
+    then READ_FROM + expit(m + slopes * logit(first) + offsets) / 2, with m the sum over layers of
+    the highest of vectors . embedding over the post's parts, and half of the first score where it
+    was not read.
     """
 
     policy_ids: tuple[str, ...]
-    vectors: Vectors  # (heads, DIMENSIONS)
+    vectors: Vectors  # (heads, PART)
     slopes: Floats  # (heads,)
     offsets: Floats  # (heads,)
     presumed: Floats  # (heads,), the least second score of a post too long to be read to its end
@@ -175,10 +183,13 @@ class Reader:
         return np.asarray((first >= self.gates).any(axis=1))
 
     def meanings(self, vectors: Vectors, begins: npt.NDArray[np.intp]) -> Floats:
-        """Return (rows, heads) second scores: the highest of the windows that begin with each."""
+        """Return (rows, heads) second scores, of what `Encoder.embed_whole` makes of posts."""
         # One by one: a product over many rows adds up in another order than over one.
-        of_windows = np.array([self.vectors @ vector for vector in vectors], np.float64)
-        return np.asarray(np.maximum.reduceat(of_windows, begins, axis=0), np.float64)
+        of_layers = [
+            np.array([own @ part for part in parts], np.float64)
+            for own, parts in zip(split_layers(self.vectors), split_layers(vectors), strict=True)
+        ]
+        return add_highest(of_layers, begins)
 
     def combine(self, first: Floats, meanings: Floats) -> Floats:
         """Return (rows, heads) final scores of posts that were read."""
@@ -249,7 +260,7 @@ def _check_arrays(arrays: Any, name: str) -> None:
     heads = arrays["policy_ids"].shape
     kinds = {
         "policy_ids": ("U", heads),
-        "vectors": ("f", (*heads, DIMENSIONS)),
+        "vectors": ("f", (*heads, PART)),
         "slopes": ("f", heads),
         "offsets": ("f", heads),
         "presumed": ("f", heads),

@@ -14,7 +14,14 @@ import numpy.typing as npt
 
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.model import Screen, Weights
-from weir.transforms.screen.reading.encoder import CHARACTERS, DIMENSIONS, Encoder, Vectors
+from weir.transforms.screen.reading.encoder import (
+    CHARACTERS,
+    PART,
+    Encoder,
+    Vectors,
+    add_highest,
+    split_layers,
+)
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.fit import (
     WEAK_WEIGHT,
@@ -23,7 +30,7 @@ from weir.transforms.screen.training.fit import (
     round_weights,
     scale_counts,
 )
-from weir.transforms.screen.training.reader_fit import fit_meaning, read_once
+from weir.transforms.screen.training.reader_fit import fit_layers, read_once
 from weir.transforms.text import features
 
 # With half as many, a certified recall escalates 3 to 4 % more safe posts where 80 posts violate:
@@ -37,8 +44,8 @@ class Readings:
     """What the encoder makes of some posts of a corpus, as live screening reads them."""
 
     rows: npt.NDArray[np.intp]  # of the posts, ascending
-    vectors: Vectors  # (windows, DIMENSIONS), those of a post one after another
-    begins: npt.NDArray[np.intp]  # (posts,), the first window of each
+    vectors: Vectors  # (parts, PART), those of a post one after another
+    begins: npt.NDArray[np.intp]  # (posts,), the first part of each
     beyond: Mask  # (posts,): longer than what is read of a post
 
     @classmethod
@@ -59,10 +66,9 @@ class Readings:
         return cls(np.arange(len(texts)), vectors, begins, beyond)
 
     def highest(self, coefficients: Floats) -> Floats:
-        """Return (posts, heads) products with (heads, DIMENSIONS), each post's highest window."""
-        return np.asarray(
-            np.maximum.reduceat(self.vectors @ coefficients.T, self.begins, axis=0), np.float64
-        )
+        """Return (posts, heads) second scores by (heads, PART) coefficients."""
+        layers = zip(split_layers(self.vectors), split_layers(coefficients), strict=True)
+        return add_highest((parts @ own.T for parts, own in layers), self.begins)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +84,7 @@ class CrossFitted:
     """
 
     screen: Screen  # to score with; it is not stored
-    coefficients: Floats | None  # (heads, DIMENSIONS) of the second stage
+    coefficients: Floats | None  # (heads, PART) of the second stage
     first: Floats
     meanings: Floats | None
 
@@ -90,7 +96,7 @@ def cross_fitted(corpus: Corpus, heads: Sequence[int], readings: Readings | None
     weights = np.zeros((features.BUCKETS, len(heads)))
     bias, twins = np.zeros((2, len(heads)))
     meanings = None if readings is None else np.full((len(readings.rows), len(heads)), np.nan)
-    coefficients = np.zeros((len(heads), DIMENSIONS))
+    coefficients = np.zeros((len(heads), PART))
     column: Any = corpus.texts
     for number in range(count_folds(corpus)):
         held, learned = fold == number, fold != number
@@ -163,15 +169,15 @@ def _scoring(
 
 
 def fit_second(corpus: Corpus, heads: Sequence[int], learned: Mask, readings: Readings) -> Floats:
-    """Return (heads, DIMENSIONS) coefficients fitted to those of the posts that were read."""
+    """Return (heads, PART) coefficients fitted to those of the posts that were read."""
     place = np.full(len(learned), -1)
     place[readings.rows] = readings.begins
-    coefficients = np.zeros((len(heads), DIMENSIONS))
+    coefficients = np.zeros((len(heads), PART))
     for row, head in enumerate(heads):
         used, violates, importance = _taught(corpus, head, learned & (place >= 0))
         if 0 < violates.sum() < len(violates):
             vectors = readings.vectors[place[used]]
-            coefficients[row], _ = fit_meaning(vectors, violates, importance)
+            coefficients[row], _ = fit_layers(vectors, violates, importance)
     return coefficients
 
 

@@ -27,7 +27,7 @@ from weir.transforms.screen.certificate import open_threshold
 from weir.transforms.screen.cold.extra_heads import norms
 from weir.transforms.screen.cold.fit import regression
 from weir.transforms.screen.model import Screen, Weights, log_odds
-from weir.transforms.screen.reading.encoder import DIMENSIONS, Vectors
+from weir.transforms.screen.reading.encoder import PART, Vectors
 from weir.transforms.screen.reading.reader import Reader, first_stage
 from weir.transforms.screen.reading.screen import ReadingScreen
 from weir.transforms.screen.selectivity import SHARES, Selectivity
@@ -248,7 +248,7 @@ def _second(
     live: Floats,
 ) -> _Second:
     """Return the second stage of a head whose first one gives ``live`` (posts,) scores."""
-    labels, old = posts.of_policy(policy_id), np.zeros(DIMENSIONS)
+    labels, old = posts.of_policy(policy_id), np.zeros(PART)
     if policy_id in reader.policy_ids:
         old = reader.vectors[reader.policy_ids.index(policy_id)].astype(np.float64)
     whole = readings.vectors[readings.begins]
