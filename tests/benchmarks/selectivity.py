@@ -213,11 +213,13 @@ def say(folder: Path, told: Mapping[str, Any]) -> None:
     screen = screen.with_thresholds(screen.thresholds).with_selectivity(
         [replace(each, recall=tuple(first[each.policy_id])) for each in screen.selectivity]
     )
-    reader = reader.with_recall(np.array([both[policy_id] for policy_id in reader.policy_ids]))
+    reader = reader.with_thresholds(reader.thresholds, (), ()).with_recall(
+        np.array([both[policy_id] for policy_id in reader.policy_ids])
+    )
     card = json.loads((folder / CARD_FILE).read_text("utf-8"))
     languages = {each.policy_id: list(each.languages) for each in screen.selectivity}
     heads = [
-        {key: value for key, value in head.items() if key != "certificate"}
+        _without_certificates(head)
         | {
             "languages": languages[head["policy_id"]],
             "recall_at_share": {
@@ -236,6 +238,15 @@ def say(folder: Path, told: Mapping[str, Any]) -> None:
     }
     screen.save(folder, card | changed)
     reader.save(folder)
+
+
+def _without_certificates(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a card tells of a head without what it would promise, in each stage."""
+    return {
+        key: _without_certificates(value) if isinstance(value, Mapping) else value
+        for key, value in told.items()
+        if key != "certificate"
+    }
 
 
 def _print_shipped(found: Mapping[str, float]) -> None:
