@@ -2,6 +2,7 @@
 
 import re
 import tracemalloc
+from dataclasses import replace
 from threading import Thread
 
 import pyarrow as pa
@@ -137,6 +138,16 @@ def test_who_puts_an_insult_into_a_popular_text_does_not_condemn_it(insult, plac
 @pytest.mark.parametrize("copy", [ADVERT, f"{ADVERT} now"])
 def test_a_verdict_answers_no_other_question(copy):
     assert kept(ADVERT, violates=True).find(post(copy), "another policy") is None
+
+
+def test_the_first_of_a_wave_is_found_whatever_was_added_to_the_others():
+    first, other = post(ADVERT), post(f"{ADVERT} bea")
+    copies = NearCopies(1 << 20)
+    copies.put(Source("first", True, first, COMPLETION), "q")
+    copies.put(Source("other", True, replace(other, bands=first.bands), COMPLETION), "q")
+    found = copies.find(replace(post(f"{ADVERT} cid"), bands=first.bands), "q")
+    assert found is not None
+    assert found.decision_id == "first"
 
 
 def test_the_newest_of_posts_alike_is_the_source():

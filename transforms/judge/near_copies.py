@@ -176,7 +176,8 @@ class NearCopies:
             self._sources[key] = source
             self._bytes += size
             for place in _places(source, question):
-                self._in_band[place] = key
+                # The first of a wave stays: what is added to the others is not in later copies.
+                self._in_band.setdefault(place, key)
             while self._bytes > self._max_bytes:
                 self._forget(next(iter(self._sources)))
 
