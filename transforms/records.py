@@ -161,6 +161,7 @@ THRESHOLD = pa.schema(
 
 # One row per post and policy to judge. Position and envelope are those of the post, wherever the
 # escalation has been since.
+POST_KEY = ("cluster", "run", "topic", "partition", "offset")  # what rows of one post share
 ESCALATION = pa.schema(
     [
         *CONTENT,
@@ -266,7 +267,7 @@ VERDICT = pa.schema(
         pa.field("reused_from", pa.string()),
         pa.field("checked_against", pa.string()),
         pa.field("checked_verdict", pa.string()),
-        pa.field("asked_together", pa.int64()),  # policies that one request answered; null: alone
+        pa.field("asked_together", pa.int64()),  # rows that one request answered; null: alone
         pa.field("requests", pa.float64()),  # that it took; a part of one asked together, 0 a copy
         # Of a policy with two efforts, where the second was asked: what the first one said, and
         # how many of the row's tokens are its.

@@ -15,7 +15,13 @@ from weir.pipelines.evaluate.judging import Patience, judge_cases
 from weir.pipelines.evaluate.labels import Case
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.options.sinks import BigQueryOptions
-from weir.pipelines.reviews.appeal import Compared, compare, recorded_verdict, require_same_judge
+from weir.pipelines.reviews.appeal import (
+    Compared,
+    compare,
+    recorded_verdict,
+    require_same_engine,
+    require_same_judge,
+)
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.engines import engine_factory
 from weir.policies.loading import LIBRARY, load_policies
@@ -52,6 +58,7 @@ def appeal(
         policy = replace(recorded, effort=Effort(row["effort"]), second_effort=None)
         if row["engine"] == judge.engine == "vllm" and row["reproducible"]:
             judge = replace(judge, judge_reproducible=True)
+        require_same_engine(row, judge.engine)
         case = Case(1, row["text"], violates=False)  # which of the two it is nobody says
         factory = engine_factory(judge, endpoint, load_policies(policies))
         found = judge_cases(factory, policy, [case], 1, Patience(1, judge.judge_timeout))

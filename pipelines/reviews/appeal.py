@@ -70,6 +70,15 @@ def recorded_verdict(
     return row
 
 
+def require_same_engine(row: Mapping[str, Any], engine: str) -> None:
+    """Raise AppealError, before the post goes anywhere, where another engine would be asked."""
+    if row["engine"] != engine:
+        raise AppealError(
+            f"it was decided by {row['model']}: give --engine={row['engine']}, for what {engine} "
+            "says is nothing about that"
+        )
+
+
 def require_same_judge(row: Mapping[str, Any], engine: str, model: str) -> None:
     """Raise AppealError where another one is asked than the one that decided."""
     if (row["engine"], row["model"]) != (engine, model):

@@ -85,6 +85,17 @@ def test_a_verdict_that_cannot_be_judged_as_it_was_exits_2_and_says_why(
     assert "Traceback" not in result.stderr
 
 
+def test_a_post_goes_to_no_other_engine_than_the_one_that_decided(recorded):
+    row = verdict("elsewhere", 1, "spam", "violates", policy_version=OLD.version, engine="vllm")
+    put(recorded, "verdicts", [row])
+    with closing(ScriptedServer()) as server:
+        asked = ["appeal", row["decision_id"], "--engine=endpoint", f"--endpoint-url={server.url}"]
+        result = CliRunner().invoke(app, [*asked, *service(recorded)])
+        assert server.questions == []
+    assert result.exit_code == 2
+    assert "give --engine=vllm" in result.stderr
+
+
 def test_a_decision_that_is_not_there_exits_2(recorded):
     asked = ["appeal", "none", "--engine=exemplar", *service(recorded)]
     result = CliRunner().invoke(app, asked)

@@ -88,6 +88,13 @@ def test_once_enough_posts_were_seen_the_stream_decides_alone_and_calls_nothing_
     assert {move.reason for move in stream.moves} == {Reason.START, Reason.FOLLOWS}
 
 
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_what_the_file_sends_of_a_few_posts_is_judged_whatever_the_share(share: float) -> None:
+    stream = Stream(np.array([share]), careful=-16.0)
+    outcomes = np.concatenate([stream.give(drawn(19, seed=seed)) for seed in range(9)])
+    assert (outcomes == 1).all()
+
+
 def test_a_group_that_is_new_says_where_it_begins() -> None:
     stream = Stream(np.array([0.1, 0.5]))
     stream.give(np.column_stack([drawn(500), drawn(500)]))

@@ -22,7 +22,7 @@ from weir.transforms.escalations.message import (
 from weir.transforms.kafka.outbox import MAX_RECORD_BYTES
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.sink import ProduceToKafka
-from weir.transforms.records import Stage, post_bytes
+from weir.transforms.records import POST_KEY, Stage, post_bytes
 from weir.transforms.screen.rows import ESCALATION_ROWS, cuts
 
 
@@ -103,12 +103,12 @@ def _batches(escalations: pa.RecordBatch, together: bool) -> Iterator[pa.RecordB
         order = pc.sort_indices(escalations, [("policy_id", "ascending")])
         yield from slices(escalations.take(order), ESCALATION_ROWS)
         return
-    position = ("topic", "partition", "offset")
-    order = pc.sort_indices(escalations, [(name, "ascending") for name in (*position, "policy_id")])
+    order = pc.sort_indices(escalations, [(name, "ascending") for name in (*POST_KEY, "policy_id")])
     ordered = escalations.take(order)
     begins = np.zeros(ordered.num_rows, bool)
-    for name in position:
+    for name in POST_KEY:
         values: Any = ordered[name]
+        values = values.fill_null("") if name in ("cluster", "run") else values
         begins[1:] |= np.asarray(pc.not_equal(values[1:], values[:-1]))
     for start, stop in cuts(post_bytes(ordered), np.cumsum(begins)):
         yield ordered.slice(start, stop - start)

@@ -91,7 +91,8 @@ def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
 def count_requests(bundle: Bundle) -> None:
     """Count the requests of a bundle that were answered: windows and second efforts, too.
 
-    ``asked_alone`` are posts that an answer about several policies came to nothing about.
+    ``asked_alone`` are posts whose request about several policies failed, or whose answer to it
+    could not be read.
     """
     requests, asked_alone = bundle.take_counts()
     judge_counter("requests").inc(requests)

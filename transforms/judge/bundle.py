@@ -26,6 +26,7 @@ from weir.transforms.judge.in_flight import Failed, InFlight, Result
 from weir.transforms.judge.ladder import climbs
 from weir.transforms.judge.long_posts import Read, read, with_costs
 from weir.transforms.judge.near_copies import Source
+from weir.transforms.judge.reuse import NearCopy
 from weir.transforms.judge.rows import Dead, Deferred, Judged, Provenance, judged_id
 from weir.transforms.judge.shared import SharedEngine
 from weir.transforms.judge.together import Escalated, of_one_post, said_of_each, shares
@@ -113,7 +114,8 @@ class Bundle:
     ) -> Iterator[Asked]:
         """Yield what is asked about the rows of one post: one question, or one for each of them."""
         group = rows[0].group
-        if group is not None and len(rows) > 1 and self._fits_beside(text_of(rows)):
+        several = len({each.policy.policy_id for each in rows}) > 1
+        if group is not None and several and self._fits_beside(text_of(rows)):
             audited = any(route_of(each.row) == Route.AUDIT for each in rows)
             post = None if audited or posts is None else posts[rows[0].row.number]
             yield Asked(rows, group, group.version, post)
@@ -143,15 +145,23 @@ class Bundle:
         """Ask about the rows that take no verdict of a post which they nearly copy."""
         left: list[Escalated] = []
         for each in asked.rows:
-            nearly = None
-            if self._reuse is not None and each.near is not None:
-                nearly = self._reuse.find(each.near, asked.name(each.policy), lot(each.row))
+            nearly = self._nearly(each, asked.name(each.policy))
             if nearly is not None and not nearly.check:
                 yield _reused(each, nearly.source)
             else:
                 left.append(replace(each, checks=nearly.source if nearly is not None else None))
         if left:
             self._begin(asked.of(left))
+
+    def _nearly(self, each: Escalated, name: str) -> NearCopy | None:
+        """Return what a post nearly copies: not itself, where its bundle is tried again."""
+        if self._reuse is None or self._provenance is None or each.near is None:
+            return None
+        found = self._reuse.find(each.near, name, lot(each.row))
+        if found is None:
+            return None
+        own = judged_id(each.row, each.policy, self._provenance)
+        return None if found.source.decision_id == own else found
 
     def _begin(self, asked: Asked) -> None:
         """Ask, or wait for what is said of an equal post that is asked about."""

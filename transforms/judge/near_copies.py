@@ -84,7 +84,8 @@ class Source:
 
 def sketches(texts: pa.StringArray) -> list[Sketch]:
     """Return the sketch of each post."""
-    masked = pc.replace_substring_regex(texts, _LONG_NUMBER, "#")
+    # A sign that a post holds itself is written twice, so that none can pass for a number.
+    masked = pc.replace_substring_regex(pc.replace_substring(texts, "#", "##"), _LONG_NUMBER, "#-")
     grams, ends = _grams(masked)
     found = RMinHash.digest_matrix_from_flat_token_hashes(
         grams.astype(np.uint64), ends, _BANDS * _HASHES, _SEED
@@ -176,10 +177,17 @@ class NearCopies:
             self._sources[key] = source
             self._bytes += size
             for place in _places(source, question):
-                # The first of a wave stays: what is added to the others is not in later copies.
-                self._in_band.setdefault(place, key)
+                if self._gives_way(self._in_band.get(place), source):
+                    self._in_band[place] = key
             while self._bytes > self._max_bytes:
                 self._forget(next(iter(self._sources)))
+
+    def _gives_way(self, place: tuple[str, bytes] | None, source: Source) -> bool:
+        """Return whether a source is looked for where another one is.
+
+        The least of a wave is: what the others add to it is not in later copies.
+        """
+        return place is None or holds(self._sources[place].sketch, source.sketch)
 
     def _forget(self, key: tuple[str, bytes]) -> None:
         source = self._sources.pop(key, None)

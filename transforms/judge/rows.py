@@ -48,7 +48,7 @@ class Judged:
     cached: bool = False
     kept: float = 1.0  # what the budget left of its chance to be judged
     requests: float = 1.0  # that it took: a share of one that asked about several policies
-    asked_together: int | None = None  # policies whose verdicts one request gave; None: alone
+    asked_together: int | None = None  # rows whose verdicts one request gave; None: alone
     first: Read | None = None  # at the first effort, where the verdict is of the second
     # What it nearly copies: the source of a cached verdict, else what the verdict is a check of.
     near: Source | None = None

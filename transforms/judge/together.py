@@ -13,6 +13,7 @@ from weir.transforms.judge.long_posts import TOKENS
 from weir.transforms.judge.near_copies import Sketch, Source
 from weir.transforms.judge.rows import Row
 from weir.transforms.judge.verdict import unfenced
+from weir.transforms.records import POST_KEY
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Escalated:
 
 
 def of_one_post(escalated: Sequence[Escalated]) -> list[tuple[Escalated, ...]]:
-    """Return the rows in the order given, those of one post and one group together.
+    """Return the rows in the order given, those of one post of one run and one group together.
 
     A row whose group holds it alone, or that has none, stands for itself.
     """
@@ -39,7 +40,7 @@ def of_one_post(escalated: Sequence[Escalated]) -> list[tuple[Escalated, ...]]:
 
 
 def _position(row: Row) -> tuple[object, ...]:
-    return tuple(row.batch[name][row.number].as_py() for name in ("topic", "partition", "offset"))
+    return tuple(row.batch[name][row.number].as_py() for name in POST_KEY)
 
 
 def said_of_each(answer: Completion, group: Group) -> Mapping[str, Completion] | None:
@@ -87,6 +88,6 @@ def _final(values: Sequence[str], contract: Contract) -> str | None:
     if not values:
         return None
     if len(values) == 1 and contract is not Contract.JSON:
-        label = json.loads(values[0])
-        return label if isinstance(label, str) else values[0]
+        # Nothing but a text is taken apart: what is nested deep could end the process.
+        return json.loads(values[0]) if values[0].startswith('"') else values[0]
     return "\n".join(values)

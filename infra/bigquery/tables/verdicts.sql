@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   reused_from STRING OPTIONS (description = 'Of a near-copy: the decision on another text whose verdict it took; null otherwise'),
   checked_against STRING OPTIONS (description = 'Of a near-copy that was judged all the same: the decision whose verdict it would have taken'),
   checked_verdict STRING OPTIONS (description = 'Of such a near-copy: the verdict of that decision, violates or safe'),
-  asked_together INT64 OPTIONS (description = 'Policies that one request answered; the tokens are shared out over their rows; null where it was asked alone'),
+  asked_together INT64 OPTIONS (description = 'Rows whose verdicts one request gave; the tokens are shared out over their rows; null where it was asked alone'),
   requests FLOAT64 OPTIONS (description = 'Requests that the verdict took: a part of one that answered several policies, more than 1 with windows or a second effort, 0 where it is a copy'),
   first_effort STRING OPTIONS (description = 'Effort of the first answer, where it was in doubt and effort is that of a second one'),
   first_verdict STRING OPTIONS (description = 'What the first answer said'),

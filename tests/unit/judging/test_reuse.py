@@ -117,6 +117,14 @@ def test_a_bundle_that_is_tried_again_draws_the_same_checks():
     assert any(first)
 
 
+def test_a_post_whose_bundle_is_tried_again_is_no_copy_of_itself():
+    judges = Judge().trust()
+    judges.rows(ADVERT)
+    judges.offset -= 1
+    (again,) = judges.rows(ADVERT)
+    assert (again["reused_from"], again["checked_against"], again["cached"]) == (None, None, False)
+
+
 def test_a_verdict_that_was_taken_is_taken_by_nobody():
     judges = Judge().trust()
     judges.rows(ADVERT)

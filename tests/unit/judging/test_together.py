@@ -2,19 +2,20 @@
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from tests.unit.judging.cases import FRAUD, POLICY, SETTINGS, Scripted, escalations, judge
 from tests.unit.judging.together import HATE, POLICIES, Judge, judged, of, verdicts
 from weir.pipelines.errors import OptionError
 from weir.pipelines.settings.engines import require_together
-from weir.policies.group import Group
+from weir.policies.group import Group, groups_of
 from weir.policies.policy import Contract, Effort, Status
 from weir.transforms.judge.budget import Budget
 from weir.transforms.judge.endpoint.schema import json_schema
 from weir.transforms.judge.engine import Completion
-from weir.transforms.judge.rows import Deferred, Judged
-from weir.transforms.judge.together import said_of_each
+from weir.transforms.judge.rows import Deferred, Judged, Row
+from weir.transforms.judge.together import Escalated, of_one_post, said_of_each
 from weir.transforms.judge.verdict import parse
 from weir.transforms.records import Route
 
@@ -171,6 +172,30 @@ def test_members_of_other_contracts_are_read_in_theirs(written, spam, coded):
 )
 def test_what_is_no_object_alone_says_nothing_of_any_member(text):
     assert said_of_each(Completion(text), Group.of(POLICIES)) is None
+
+
+@pytest.mark.parametrize("depth", range(900, 1000, 3))
+def test_a_label_that_is_nested_deep_is_no_label(depth):
+    written = "[" * depth + "]" * depth
+    said = said_of_each(Completion(f'{{"spam": {written}}}'), Group.of([LABELLED, CODED]))
+    assert said is None or said["spam"].final == written
+
+
+@pytest.mark.parametrize("of", ["run", "cluster"])
+def test_posts_of_two_runs_at_one_place_are_asked_about_apart(of):
+    rows = [
+        escalations(f"post of {own}", policy_ids=("fraud", "spam"), **{of: own})
+        for own in ("one", "other")
+    ]
+    batch = pa.Table.from_batches(rows).combine_chunks().to_batches()[0]
+    groups = groups_of(POLICIES)
+    found = of_one_post(
+        [
+            Escalated(Row(batch, number), policy, groups[policy.version])
+            for number, policy in enumerate([FRAUD, POLICY] * 2)
+        ]
+    )
+    assert [[each.row.number for each in together] for together in found] == [[0, 1], [2, 3]]
 
 
 def test_what_a_key_of_no_member_says_is_passed_over():

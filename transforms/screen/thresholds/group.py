@@ -138,6 +138,8 @@ class Group:
         if not self.follows:
             return np.zeros(places.shape, bool)
         asking = (places >= self.cuts) & fresh[:, None]
+        if self.posts < YOUNG:  # the file's thresholds decide on few posts, whatever the share
+            asking &= self._careful == np.inf
         wanted = asking.sum(axis=0)
         result = np.zeros(places.shape, bool)
         for head in np.flatnonzero(wanted > self._credit):
