@@ -1,5 +1,6 @@
 """Servers as child processes: on loopback, ready when they say so, gone when their parent is."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -37,6 +38,18 @@ def connects(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def answers(port: int, path: str, *, seconds: float = 5.0) -> bool:
+    """Return whether what listens on the loopback port answers 200 there, in so many seconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 @contextmanager

