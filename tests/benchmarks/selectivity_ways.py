@@ -219,7 +219,11 @@ class SecondStage:
     def scores(self, posts: Posts, train: Mask) -> Floats:
         """Fit the heads, and score before the logistic function."""
         parts, begins = posts.parts
-        coefficients, _ = _fitted(posts, train, fit_layers, parts[begins])
+
+        def fit(vectors: Vectors, violates: Mask, weights: Floats) -> tuple[Floats, float]:
+            return fit_layers(vectors, violates, weights), 0.0
+
+        coefficients, _ = _fitted(posts, train, fit, parts[begins])
         layers = zip(split_layers(parts), split_layers(coefficients), strict=True)
         return add_highest((of_layer @ own.T for of_layer, own in layers), begins)
 

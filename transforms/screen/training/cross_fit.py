@@ -177,7 +177,7 @@ def fit_second(corpus: Corpus, heads: Sequence[int], learned: Mask, readings: Re
         used, violates, importance = _taught(corpus, head, learned & (place >= 0))
         if 0 < violates.sum() < len(violates):
             vectors = readings.vectors[place[used]]
-            coefficients[row], _ = fit_layers(vectors, violates, importance)
+            coefficients[row] = fit_layers(vectors, violates, importance)
     return coefficients
 
 

@@ -39,20 +39,19 @@ def fit_meaning(
     return np.asarray(model.coef_[0], np.float64), float(model.intercept_[0])
 
 
-def fit_layers(parts: Vectors, violates: Mask, weights: Floats) -> tuple[Floats, float]:
-    """Return (PART,) coefficients and a bias of one head over (posts, PART) first parts.
+def fit_layers(parts: Vectors, violates: Mask, weights: Floats) -> Floats:
+    """Return (PART,) coefficients of one head, fitted to (posts, PART) first parts of posts.
 
     Each layer has a regression of its own: what is noise in one is not in the other, and so the sum
-    of two says more than one on both.
+    of two says more than one on both. Their biases are left to whatever sums up the stages.
     """
-    coefficients, sum_of_biases = [], 0.0
+    coefficients = []
     of_layers = zip(split_layers(parts), STRENGTHS, LAYER_WEIGHTS, strict=True)
     for layer, strength, weight in of_layers:
-        own, bias = fit_meaning(layer, violates, weights, strength)
+        own, _ = fit_meaning(layer, violates, weights, strength)
         spread = max(float((layer[~violates] @ own).std()), _LEAST_SPREAD)
         coefficients.append(own * (weight / spread))
-        sum_of_biases += bias * weight / spread
-    return np.concatenate(coefficients), sum_of_biases
+    return np.concatenate(coefficients)
 
 
 @dataclass(frozen=True, eq=False)
