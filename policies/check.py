@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from weir.policies.cases import check_golden, check_shown
 from weir.policies.contract import form_line, json_keys, mentions
+from weir.policies.example_checks import check_golden, check_shown
 from weir.policies.finding import Finding
 from weir.policies.parts import BULLET, PARTS, Part, bullets, parts_of
 from weir.policies.policy import Contract, Policy

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from weir.transforms.judge.loop import EngineLoop
+from weir.transforms.judge.engine_loop import EngineLoop
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from rich.markup import escape
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console
 from weir.pipelines.errors import OptionError, report_errors
-from weir.pipelines.evaluate.against import recorded_policy
 from weir.pipelines.evaluate.judging import Patience, judge_cases
 from weir.pipelines.evaluate.labels import Case
+from weir.pipelines.evaluate.other_version import recorded_policy
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.reviews.appeal import (

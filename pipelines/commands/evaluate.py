@@ -12,12 +12,12 @@ from weir.pipelines.commands.evaluate_view import print_evaluation, print_versus
 from weir.pipelines.commands.judging_progress import show_progress
 from weir.pipelines.commands.terminal import AsJson, Policies, find_policy
 from weir.pipelines.errors import OptionError, report_errors
-from weir.pipelines.evaluate.against import other_version
 from weir.pipelines.evaluate.as_json import describe, describe_ways
 from weir.pipelines.evaluate.evaluation import Evaluation, Versus
 from weir.pipelines.evaluate.judging import Patience, held_out, judge_cases
 from weir.pipelines.evaluate.labels import Labels, golden_labels, labels_of_file
-from weir.pipelines.evaluate.ways import Ways
+from weir.pipelines.evaluate.other_version import other_version
+from weir.pipelines.evaluate.two_ways import Ways
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.settings.bigquery import bigquery_settings

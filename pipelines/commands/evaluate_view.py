@@ -5,7 +5,7 @@ from rich.text import Text
 from weir.pipelines.commands.terminal import console, plain, print_table
 from weir.pipelines.evaluate.evaluation import Evaluation, Misjudged, Versus
 from weir.pipelines.evaluate.measures import Interval
-from weir.pipelines.evaluate.ways import Band, Ways
+from weir.pipelines.evaluate.two_ways import Band, Ways
 from weir.transforms.judge.exemplar.engine import STAND_IN
 from weir.transforms.statistics import Share
 

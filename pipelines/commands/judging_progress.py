@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from weir.pipelines.evaluate.judging import Answer
-from weir.transforms.judge.unreadable import Unreadable
+from weir.transforms.judge.unreadable_answers import Unreadable
 from weir.transforms.judge.verdict import Verdict
 
 _EVERY_S = 10.0  # a line, where nobody looks at a terminal

@@ -16,7 +16,7 @@ from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.settings.engines import engine_factory
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.judge.in_flight import Failed
-from weir.transforms.judge.unreadable import remedy
+from weir.transforms.judge.unreadable_answers import remedy
 from weir.transforms.judge.verdict import Verdict
 from weir.transforms.records import Outcome
 from weir.transforms.text.hidden import visible

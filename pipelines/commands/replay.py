@@ -14,21 +14,21 @@ from weir.pipelines.job.moderate import JSON, prepare, run_to_end
 from weir.pipelines.options.arguments import add_help
 from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.options.job import CONCERNS
-from weir.pipelines.replay.choosing import selection
 from weir.pipelines.replay.configuration import Configuration, find_replay, record
+from weir.pipelines.replay.content_ids import selection
 from weir.pipelines.replay.forecast import Forecast, forecast
 from weir.pipelines.replay.history import find_history, still_there
-from weir.pipelines.replay.measuring import judge_before, measure_sample
+from weir.pipelines.replay.measurements import judge_before, measure_sample
 from weir.pipelines.replay.options import NOT_OF_FILE, NOT_TAKEN, Request, own_parser
+from weir.pipelines.replay.progress_line import CountedThere, counted_here, show_progress
 from weir.pipelines.replay.resume import Before, before
-from weir.pipelines.replay.showing import CountedThere, counted_here, show_progress
 from weir.pipelines.runners import job_options
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts
 from weir.transforms.judge.budget import Budget
 from weir.transforms.kafka.settings import ensure_topics
 from weir.transforms.read import check_source
-from weir.transforms.read.partitions import Slice
+from weir.transforms.read.slices import Slice
 from weir.transforms.select import Replayed
 
 Confirm = Callable[[], bool]

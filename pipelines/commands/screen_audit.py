@@ -14,7 +14,7 @@ from rich.markup import escape
 from weir.pipelines.commands.terminal import AsJson, console, print_table
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
-from weir.pipelines.screening.missed import export_missed
+from weir.pipelines.screening.missed_violations import export_missed
 from weir.pipelines.screening.recall import Audited, added_up, audit_days
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.transforms.screen.live_recall import Estimate

@@ -6,8 +6,8 @@ from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset, open_dataset
 from weir.pipelines.compare.cells import Cell, Cost, Counted
-from weir.pipelines.compare.changes import Change, changes_between, versions_of
 from weir.pipelines.compare.pairs import CELLS, FLIPS, POSTS, Pairs, pairs_of
+from weir.pipelines.compare.policy_changes import Change, changes_between, versions_of
 from weir.pipelines.compare.sides import Side, Window, find_side, window_of
 from weir.pipelines.errors import OptionError
 from weir.transforms.write.bigquery.sink import BigQuerySettings

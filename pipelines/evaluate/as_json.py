@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from weir.pipelines.evaluate.evaluation import Evaluation, Misjudged, Stability, Versus
-from weir.pipelines.evaluate.ways import Ways
+from weir.pipelines.evaluate.two_ways import Ways
 from weir.transforms.statistics import Share
 
 

@@ -16,7 +16,7 @@ from weir.pipelines.evaluate.measures import (
 )
 from weir.policies.policy import Policy
 from weir.transforms.judge.in_flight import Failed
-from weir.transforms.judge.unreadable import Unreadable
+from weir.transforms.judge.unreadable_answers import Unreadable
 from weir.transforms.judge.verdict import Verdict
 from weir.transforms.statistics import Flips, Share, Words, mcnemar_in_words
 

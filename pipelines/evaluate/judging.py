@@ -14,7 +14,7 @@ from weir.transforms.judge.bundle import Bundle, Escalated
 from weir.transforms.judge.engine import Completion, Engine
 from weir.transforms.judge.in_flight import Failed
 from weir.transforms.judge.rows import Dead, Judged, Row
-from weir.transforms.judge.shared import Engines
+from weir.transforms.judge.shared_engine import Engines
 from weir.transforms.judge.verdict import Verdict
 from weir.transforms.records import ESCALATION, Route
 

@@ -14,10 +14,10 @@ from kafka.errors import KafkaError
 from weir.pipelines.posts import read_posts
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.decode.formats import decoder
-from weir.transforms.kafka.consumers import PartitionReader
+from weir.transforms.kafka.partition_reader import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Start, Stop
-from weir.transforms.read.partitions import Slice, find_slices
+from weir.transforms.read.slices import Slice, find_slices
 
 POSTS = 2_000
 _SECONDS = 10.0

@@ -25,7 +25,7 @@ from weir.transforms.dead_letters import dead_letters
 from weir.transforms.decode import DecodeSettings, attributes, decoder
 from weir.transforms.decode.oversized import MAX_POST_BYTES
 from weir.transforms.judge.harmony.prompt import render
-from weir.transforms.kafka.fetched import Fetched
+from weir.transforms.kafka.fetched_records import Fetched
 from weir.transforms.kafka.whole_batches import WholeBatch
 from weir.transforms.records import Stage
 from weir.transforms.screen import STARTER, Screen

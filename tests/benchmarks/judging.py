@@ -32,7 +32,7 @@ from weir.transforms.judge.bundle import Bundle, Ended, Escalated
 from weir.transforms.judge.cache import VerdictCache
 from weir.transforms.judge.engine import Completion, Engine, Request
 from weir.transforms.judge.rows import Judged, Provenance, Row, verdict_batch
-from weir.transforms.judge.shared import SharedEngine, Slots
+from weir.transforms.judge.shared_engine import SharedEngine, Slots
 from weir.transforms.records import ESCALATION, Mode
 
 coders.register()

@@ -25,11 +25,11 @@ from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.counts import counts_of
 from weir.transforms.decode import Decode, DecodeSettings
 from weir.transforms.decode import step as decode_step
-from weir.transforms.kafka.consumers import PartitionReader
 from weir.transforms.kafka.outbox import Outbox
+from weir.transforms.kafka.partition_reader import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import ReadFromKafka, Start, Stop
-from weir.transforms.read.partitions import find_slices
+from weir.transforms.read.slices import find_slices
 from weir.transforms.records import VIOLATION
 from weir.transforms.screen import ScreenContent, ScreenSettings, ScreenSource
 from weir.transforms.screen import step as screening_step

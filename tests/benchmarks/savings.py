@@ -35,7 +35,7 @@ from weir.transforms.judge.bundle import Bundle, Escalated
 from weir.transforms.judge.cache import DEFAULT_BYTES, VerdictCache
 from weir.transforms.judge.reuse import Reuse, ReuseSettings
 from weir.transforms.judge.rows import Judged, Provenance, Row, verdict_batch
-from weir.transforms.judge.shared import SharedEngine, Slots
+from weir.transforms.judge.shared_engine import SharedEngine, Slots
 from weir.transforms.records import ESCALATION, Mode
 
 SEVERAL_SHARE, SEVERAL = 0.3, 3  # of the posts, and the policies that they escalate to

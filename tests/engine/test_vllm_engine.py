@@ -11,7 +11,7 @@ from tests.engine.policies import CODES, DIGITS, JSON
 from weir.policies.group import Group
 from weir.policies.policy import Contract
 from weir.transforms.judge.engine import EngineError, Request
-from weir.transforms.judge.together import said_of_each
+from weir.transforms.judge.joint_questions import said_of_each
 from weir.transforms.judge.verdict import Reason, parse
 from weir.transforms.judge.vllm.engine import VllmEngine
 from weir.transforms.records import Outcome

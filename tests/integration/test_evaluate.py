@@ -12,7 +12,7 @@ from tests.integration.stored import service
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.commands.cli import app
 from weir.pipelines.errors import OptionError
-from weir.pipelines.evaluate.against import other_version
+from weir.pipelines.evaluate.other_version import other_version
 from weir.policies.loading import LIBRARY, load_policies
 
 SPAM = load_policies(LIBRARY)["spam"]

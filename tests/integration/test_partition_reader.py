@@ -10,7 +10,7 @@ from kafka import TopicPartition
 from kafka.admin import NewTopic
 from kafka.consumer.fetcher import Fetcher
 
-from weir.transforms.kafka.consumers import PartitionReader
+from weir.transforms.kafka.partition_reader import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 
 ROWS = 3000

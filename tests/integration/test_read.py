@@ -9,7 +9,7 @@ import pytest
 from kafka.admin import NewTopic
 
 from weir.transforms.counts import counts_of
-from weir.transforms.kafka.consumers import READERS
+from weir.transforms.kafka.partition_reader import READERS
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import ReadFromKafka, SourceError, Start, Stop, check_source
 from weir.transforms.records import MESSAGE

@@ -13,7 +13,7 @@ from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.commands.replay import replay
 from weir.pipelines.job import moderate
 from weir.pipelines.replay.forecast import Judge
-from weir.pipelines.replay.measuring import judge_before
+from weir.pipelines.replay.measurements import judge_before
 from weir.pipelines.replay.resume import before
 from weir.policies.loading import LIBRARY
 

@@ -15,13 +15,13 @@ from kafka import TopicPartition
 from kafka.admin import NewPartitions, NewTopic
 from kafka.errors import OffsetOutOfRangeError
 
-from weir.transforms.kafka.consumers import PartitionReader
 from weir.transforms.kafka.errors import TopicRecreatedError
 from weir.transforms.kafka.message_batch import message_batch
+from weir.transforms.kafka.partition_reader import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read.bounds import Start, Stop
 from weir.transforms.read.discovery import DiscoverPartitions
-from weir.transforms.read.partitions import find_slices, read_once
+from weir.transforms.read.slices import find_slices, read_once
 
 # kafka-python leaves the sockets of refused connections to the garbage collector; see topic().
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -17,7 +17,7 @@ from weir.pipelines.commands.cli import app
 from weir.policies.loading import LIBRARY
 from weir.transforms.judge.endpoint.check import check_endpoint
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Schema
-from weir.transforms.judge.unreadable import remedy
+from weir.transforms.judge.unreadable_answers import remedy
 from weir.transforms.judge.verdict import Reason
 
 PATIENT = ("--endpoint-timeout=600", "--endpoint-concurrency=1", "--judge-timeout=1200")

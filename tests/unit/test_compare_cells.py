@@ -6,8 +6,8 @@ import pytest
 
 from tests.rows import NOON
 from weir.pipelines.compare.cells import Cell, Cost, Counted
-from weir.pipelines.compare.changes import Version, changes_between
 from weir.pipelines.compare.page import page
+from weir.pipelines.compare.policy_changes import Version, changes_between
 from weir.pipelines.compare.rows import Compared, Decided, Flip, Posts
 from weir.pipelines.compare.sides import Side, Window, days_left_out, window_of
 from weir.pipelines.compare.wording import figures, slice_in_words

@@ -10,7 +10,7 @@ from tests.rows import NOON
 from tests.unit.test_compare_cells import BASE, found
 from weir.pipelines.commands import demo_view, terminal
 from weir.pipelines.compare.cells import Counted
-from weir.pipelines.compare.changes import Version, changes_between
+from weir.pipelines.compare.policy_changes import Version, changes_between
 from weir.pipelines.compare.rows import Decided, Flip
 from weir.pipelines.demo import DemoReport, Edited
 from weir.pipelines.policy_edit import ACCOUNTS_MAY_BE_SOLD

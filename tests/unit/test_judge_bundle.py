@@ -13,7 +13,7 @@ from weir.transforms.judge.budget import Budget
 from weir.transforms.judge.bundle import Bundle, Escalated
 from weir.transforms.judge.reuse import ReuseSettings
 from weir.transforms.judge.rows import Deferred, Judged, Provenance, Row
-from weir.transforms.judge.shared import Engines
+from weir.transforms.judge.shared_engine import Engines
 from weir.transforms.records import Mode
 
 TEXTS = st.sampled_from(["safe", "violates", "prose", "cut", "fail", "crash", "drop", "refuse"])

@@ -18,7 +18,7 @@ from weir.transforms.judge.harmony.prompt import render
 from weir.transforms.judge.harmony.windows import MOST_WINDOWS, windows
 from weir.transforms.judge.long_posts import read
 from weir.transforms.judge.rows import Judged, Row
-from weir.transforms.judge.shared import Engines
+from weir.transforms.judge.shared_engine import Engines
 from weir.transforms.judge.verdict import Reason, parse
 from weir.transforms.records import Outcome
 

@@ -10,12 +10,12 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 from kafka import TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
-from weir.transforms.kafka.consumers import Gap, Readers
 from weir.transforms.kafka.message_batch import message_batch
+from weir.transforms.kafka.partition_reader import Gap, Readers
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.read import LostMessagesError
-from weir.transforms.read.partitions import NEVER, Slice
+from weir.transforms.read.slices import NEVER, Slice
 from weir.transforms.read.source import ReadToStop, SliceRestrictions
 
 Record = namedtuple("Record", "offset timestamp key value headers", defaults=(None, b"v", ()))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from weir.pipelines.commands.replay import limit_budget
 from weir.pipelines.replay.forecast import Judge, Measured, forecast, points
-from weir.pipelines.replay.showing import done_of, line, time_left
+from weir.pipelines.replay.progress_line import done_of, line, time_left
 from weir.transforms.judge.budget import UNLIMITED, Allowance, Budget
 from weir.transforms.process.live_numbers import Name, Snapshot
 

@@ -7,7 +7,7 @@ import pytest
 from weir.pipelines.errors import OptionError
 from weir.pipelines.replay.configuration import Configuration, Recorded
 from weir.pipelines.replay.options import Request, share_of
-from weir.pipelines.replay.reading_query import reading
+from weir.pipelines.replay.select_query import reading
 from weir.transforms.read import Start, Stop
 
 NAMED = ["--topics=posts", "--from=2026-01-01", "--to=2026-01-02", "--run=second"]

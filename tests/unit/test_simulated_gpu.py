@@ -11,7 +11,7 @@ from tests.benchmarks.simulated_gpu import Lengths, Simulation
 from weir.policies.group import Group
 from weir.policies.policy import Contract, Effort, Policy
 from weir.transforms.judge.engine import EngineError, Request
-from weir.transforms.judge.together import said_of_each
+from weir.transforms.judge.joint_questions import said_of_each
 from weir.transforms.judge.verdict import parse
 from weir.transforms.records import Outcome
 

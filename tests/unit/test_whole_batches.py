@@ -15,7 +15,7 @@ from kafka.protocol.consumer import IsolationLevel
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
 from tests.record_batches import CODECS, Row, marker, record_batch
-from weir.transforms.kafka.fetched import Fetched
+from weir.transforms.kafka.fetched_records import Fetched
 from weir.transforms.kafka.message_batch import message_batch
 from weir.transforms.kafka.whole_batches import WholeBatch, hand_out_whole_batches
 from weir.transforms.records import MESSAGE

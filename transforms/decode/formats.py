@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from weir.transforms.decode import json_format, text_format
-from weir.transforms.decode.decoded import Decoded
+from weir.transforms.decode.outcome import Decoded
 from weir.transforms.decode.oversized import within
 from weir.transforms.decode.settings import DecodeSettings
 

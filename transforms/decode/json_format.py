@@ -9,9 +9,9 @@ import msgspec
 import pyarrow as pa
 
 from weir.transforms.decode.broken_json import every, members, string, utf8
-from weir.transforms.decode.decoded import Decoded, Failure, Posts, outcome
+from weir.transforms.decode.outcome import Decoded, Failure, Posts, outcome
 from weir.transforms.decode.pseudonyms import pseudonym
-from weir.transforms.decode.repeated import Repeated
+from weir.transforms.decode.repeated_names import Repeated
 from weir.transforms.decode.settings import DecodeSettings
 from weir.transforms.decode.written_times import Time
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weir.transforms.decode.decoded import Decoded, Failure
+from weir.transforms.decode.outcome import Decoded, Failure
 from weir.transforms.records import Withheld
 
 # What Kafka's brokers take unless told otherwise. What a post costs grows with its size, up to

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from weir.transforms.decode.decoded import Decoded, Failure, Posts, outcome
+from weir.transforms.decode.outcome import Decoded, Failure, Posts, outcome
 from weir.transforms.decode.settings import DecodeSettings
 
 

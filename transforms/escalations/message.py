@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pyarrow as pa
 
-from weir.transforms.decode.decoded import LONGEST_ID, LONGEST_LANGUAGE, Failure
+from weir.transforms.decode.outcome import LONGEST_ID, LONGEST_LANGUAGE, Failure
 from weir.transforms.decode.oversized import MAX_POST_BYTES, find_oversized
 from weir.transforms.identity import decision_id
 from weir.transforms.kafka.outbox import Record

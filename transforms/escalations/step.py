@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from weir.transforms.accounts import account_for_carried, account_for_dead_letters
 from weir.transforms.coders import slices
 from weir.transforms.dead_letters import dead_letters
-from weir.transforms.decode.decoded import drop_failures
+from weir.transforms.decode.outcome import drop_failures
 from weir.transforms.escalations.message import (
     Origin,
     decode_escalations,

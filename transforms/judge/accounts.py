@@ -16,8 +16,8 @@ from weir.transforms.counts import (
 )
 from weir.transforms.judge.bundle import Bundle
 from weir.transforms.judge.rows import Dead, Judged, Row
-from weir.transforms.judge.shared import SharedEngine
-from weir.transforms.judge.unreadable import is_unreadable
+from weir.transforms.judge.shared_engine import SharedEngine
+from weir.transforms.judge.unreadable_answers import is_unreadable
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.records import Outcome

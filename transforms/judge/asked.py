@@ -10,9 +10,9 @@ from weir.policies.policy import Policy
 from weir.transforms.judge.budget import Candidate
 from weir.transforms.judge.cache import Fingerprint
 from weir.transforms.judge.engine import Completion, Request
+from weir.transforms.judge.joint_questions import Escalated
 from weir.transforms.judge.long_posts import Read
 from weir.transforms.judge.rows import Row
-from weir.transforms.judge.together import Escalated
 from weir.transforms.records import Route
 
 _NOT_URGENT = (Route.AUDIT, Route.DEFERRED)

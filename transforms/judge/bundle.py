@@ -23,13 +23,13 @@ from weir.transforms.judge.cache import Fingerprint, fingerprints, without_cost
 from weir.transforms.judge.engine import Completion
 from weir.transforms.judge.harmony.windows import windows
 from weir.transforms.judge.in_flight import Failed, InFlight, Result
-from weir.transforms.judge.ladder import climbs
+from weir.transforms.judge.joint_questions import Escalated, of_one_post, said_of_each, shares
 from weir.transforms.judge.long_posts import Read, read, with_costs
 from weir.transforms.judge.near_copies import Source
 from weir.transforms.judge.reuse import NearCopy
 from weir.transforms.judge.rows import Dead, Deferred, Judged, Provenance, judged_id
-from weir.transforms.judge.shared import SharedEngine
-from weir.transforms.judge.together import Escalated, of_one_post, said_of_each, shares
+from weir.transforms.judge.second_effort import climbs
+from weir.transforms.judge.shared_engine import SharedEngine
 from weir.transforms.judge.verdict import Verdict, parse
 from weir.transforms.records import Outcome, Route
 

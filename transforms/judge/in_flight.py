@@ -10,7 +10,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from weir.transforms.judge.engine import Completion, Engine, EngineError, Request
-from weir.transforms.judge.shared import SharedEngine
+from weir.transforms.judge.shared_engine import SharedEngine
 
 _LOOK_UP_SECONDS = 0.05  # how often a full engine's deadlines are looked at
 

@@ -26,7 +26,7 @@ from weir.transforms.judge.budget import UNLIMITED, Budget
 from weir.transforms.judge.bundle import Bundle, Ended, Escalated
 from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.in_flight import Failed
-from weir.transforms.judge.known import KnownPolicies
+from weir.transforms.judge.known_policies import KnownPolicies
 from weir.transforms.judge.reuse import ReuseSettings
 from weir.transforms.judge.rows import (
     Dead,
@@ -40,7 +40,7 @@ from weir.transforms.judge.rows import (
     verdicts_of,
     violations_of,
 )
-from weir.transforms.judge.shared import ENGINES
+from weir.transforms.judge.shared_engine import ENGINES
 from weir.transforms.process.garbage import freeze_objects
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import Mode

@@ -24,8 +24,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.record.default_records import DefaultRecord
 from kafka.record.memory_records import MemoryRecordsBuilder
 
+from weir.transforms.kafka.batch_parts import Unread, parts, whole
 from weir.transforms.kafka.message_batch import message_batch
-from weir.transforms.kafka.parts import Unread, parts, whole
 from weir.transforms.kafka.record_batches import RawBatch, messages
 
 _LOG = logging.getLogger(__name__)

@@ -21,14 +21,14 @@ from weir.transforms import coders
 from weir.transforms.accounts import account_for_messages
 from weir.transforms.counts import counter, lag_gauge
 from weir.transforms.kafka.commits import ADVICE
-from weir.transforms.kafka.consumers import READERS, PartitionReader
+from weir.transforms.kafka.partition_reader import READERS, PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.draining import STOPPING
 from weir.transforms.process.offset_ledger import PROGRESS, Settled
 from weir.transforms.read.bounds import Start, Stop
 from weir.transforms.read.discovery import DiscoverPartitions
-from weir.transforms.read.partitions import NEVER, Slice, read_once
+from weir.transforms.read.slices import NEVER, Slice, read_once
 
 coders.register()
 

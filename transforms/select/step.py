@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from weir.transforms.accounts import account_for_left_out
-from weir.transforms.select.decided import Decided
+from weir.transforms.select.decided_offsets import Decided
 from weir.transforms.select.selection import Selection
 
 

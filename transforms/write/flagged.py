@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from weir.transforms.decode.decoded import LONGEST_ID
+from weir.transforms.decode.outcome import LONGEST_ID
 from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Record
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.sink import ProduceToKafka

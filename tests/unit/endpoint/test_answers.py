@@ -9,18 +9,19 @@ from hypothesis import strategies as st
 
 from tests.unit.endpoint import cases
 from weir.transforms.judge.endpoint.answers import completion_of
-from weir.transforms.judge.endpoint.bodies import GarbledError
+from weir.transforms.judge.endpoint.chat_message import read_message
 from weir.transforms.judge.endpoint.failures import ErrorAnsweredError
-from weir.transforms.judge.endpoint.message import read_message
+from weir.transforms.judge.endpoint.model_list import Model, models
+from weir.transforms.judge.endpoint.question import question_of
 from weir.transforms.judge.endpoint.settings import Form, Served
-from weir.transforms.judge.endpoint.wire import Model, models, question
+from weir.transforms.judge.endpoint.untrusted_json import GarbledError
 from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.verdict import parse
 from weir.transforms.records import Outcome
 
 POLICY = replace(cases.POLICY, rules={"SPAM1": "bulk"})
 CHAT = Served("m", Form.CHAT, "", None, concurrency=1)
-QUESTION = question(POLICY, "a post", CHAT, 100)
+QUESTION = question_of(POLICY, "a post", CHAT, 100)
 VIOLATES = '{"violation": 1, "rule_ids": ["SPAM1"]}'
 SAFE = '{"violation": 0}'
 HARMONY = "<|channel|>analysis<|message|>Bulk.<|end|><|start|>assistant<|channel|>final<|message|>"
@@ -155,7 +156,7 @@ def cut_at(tokens_in, post, served=CHAT, **cached):
     usage = {"prompt_tokens": tokens_in, "prompt_tokens_details": cached}
     choice = {"message": {"content": SAFE}, "finish_reason": "stop"}
     body = json.dumps({"choices": [choice], "usage": usage}).encode()
-    return parse(completion_of(body, question(POLICY, post, served, 100), 0.0), POLICY)
+    return parse(completion_of(body, question_of(POLICY, post, served, 100), 0.0), POLICY)
 
 
 LONG_POST = "word " * 4000  # and of each a token
@@ -188,7 +189,7 @@ def test_white_space_that_a_template_drops_is_not_cut():
 
 def test_token_ids_are_read_in_whole_or_they_were_cut():
     served = replace(GPT_OSS, form=Form.TOKENS)
-    asked = question(POLICY, "a post", served, 100)
+    asked = question_of(POLICY, "a post", served, 100)
     ids = [harmony.CHANNEL, *harmony.encode("final"), harmony.MESSAGE, *harmony.encode(SAFE)]
     choice = {"token_ids": [*ids, harmony.RETURN], "finish_reason": "stop"}
     sent = len(asked.body["prompt"])

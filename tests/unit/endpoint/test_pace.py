@@ -8,11 +8,11 @@ import pytest
 
 from tests.benchmarks.rate_limits import SlidingWindow, keep_limit, limits, main
 from tests.simulated_time import run
+from weir.transforms.judge.endpoint.concurrency_window import Window
 from weir.transforms.judge.endpoint.failures import Again, Failure
 from weir.transforms.judge.endpoint.gate import Gate
 from weir.transforms.judge.endpoint.pace import Pace
 from weir.transforms.judge.endpoint.settings import Backoff
-from weir.transforms.judge.endpoint.window import Window
 
 SLOW = Failure("timeout", "", Again.TRYING, overloaded=True)
 

@@ -28,7 +28,7 @@ from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.settings.engines import engine_factory
 from weir.policies.policy import Effort, PolicySet
 from weir.transforms.judge.endpoint.check import check_endpoint
-from weir.transforms.judge.endpoint.secrets import without_key
+from weir.transforms.judge.endpoint.key_masking import without_key
 from weir.transforms.judge.endpoint.settings import (
     Backoff,
     EndpointError,

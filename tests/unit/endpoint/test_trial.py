@@ -8,9 +8,10 @@ import pytest
 from tests.scripted_server import SAFE, Reply, ScriptedServer, chat, error, models
 from tests.unit.endpoint.cases import POLICY, QUICK
 from weir.policies.policy import Contract
+from weir.transforms.judge.endpoint.answer_schema import json_schema
 from weir.transforms.judge.endpoint.check import check_endpoint
 from weir.transforms.judge.endpoint.engine import EndpointEngine
-from weir.transforms.judge.endpoint.schema import json_schema
+from weir.transforms.judge.endpoint.question import question_of
 from weir.transforms.judge.endpoint.settings import (
     EndpointSettings,
     Form,
@@ -19,7 +20,6 @@ from weir.transforms.judge.endpoint.settings import (
     Served,
     fitting_timeout,
 )
-from weir.transforms.judge.endpoint.wire import question
 from weir.transforms.judge.engine import Request
 
 REASONED = chat(SAFE, "It says hello.")
@@ -125,7 +125,7 @@ def test_a_server_that_wants_the_newer_name_of_the_length_gets_it(serving):
     server = serving((lambda body: "max_tokens" in body, error(400, said)))
     served = found(server)
     assert served.manner == Manner(Schema.JSON_SCHEMA, "max_completion_tokens")
-    assert question(POLICY, "a", served, 9).body["max_completion_tokens"] == 9
+    assert question_of(POLICY, "a", served, 9).body["max_completion_tokens"] == 9
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_field_that_a_server_does_not_take_is_left_out(serving, field, manner)
     server = serving((lambda body: field in body, error(400, f"{field} is not supported")))
     served = found(server)
     assert served.manner == manner
-    assert field not in question(POLICY, "a", served, 9).body
+    assert field not in question_of(POLICY, "a", served, 9).body
 
 
 def test_a_server_that_takes_no_more_for_now_is_waited_for(serving):
@@ -188,8 +188,8 @@ def test_a_context_that_is_written_as_a_text_is_read(serving):
 def test_only_answers_in_json_are_held_to_a_schema():
     served = Served("m", Form.CHAT, "", None, 1, manner=Manner(Schema.JSON_SCHEMA))
     label = replace(POLICY, contract=Contract.LABEL)
-    assert "response_format" in question(POLICY, "a", served, 9).body
-    assert "response_format" not in question(label, "a", served, 9).body
+    assert "response_format" in question_of(POLICY, "a", served, 9).body
+    assert "response_format" not in question_of(label, "a", served, 9).body
 
 
 def test_the_schema_allows_what_the_policy_names_and_no_more():

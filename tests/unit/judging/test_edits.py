@@ -27,7 +27,7 @@ from weir.transforms.decode import DecodeSettings
 from weir.transforms.identity import decision_ids
 from weir.transforms.judge import JudgeContent
 from weir.transforms.judge.budget import Budget
-from weir.transforms.judge.shared import Engines, Slots
+from weir.transforms.judge.shared_engine import Engines, Slots
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.reloading import RELOADS, Reloading
 

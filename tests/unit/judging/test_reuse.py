@@ -14,7 +14,7 @@ from weir.transforms.judge.budget import Budget
 from weir.transforms.judge.bundle import Bundle, Escalated
 from weir.transforms.judge.reuse import ReuseSettings
 from weir.transforms.judge.rows import Dead, Deferred, Provenance, Row, verdict_batch
-from weir.transforms.judge.shared import Engines
+from weir.transforms.judge.shared_engine import Engines
 from weir.transforms.records import Mode
 
 BOUND = 0.5

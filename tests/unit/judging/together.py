@@ -10,7 +10,7 @@ from weir.policies.group import Group, groups_of
 from weir.transforms.judge.bundle import Bundle, Escalated
 from weir.transforms.judge.engine import Completion, EngineError, Request
 from weir.transforms.judge.rows import Dead, Deferred, Judged, Row
-from weir.transforms.judge.shared import Engines
+from weir.transforms.judge.shared_engine import Engines
 
 HATE = replace(POLICY, policy_id="hate")
 POLICIES = (FRAUD, HATE, POLICY)

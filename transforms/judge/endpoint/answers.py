@@ -13,11 +13,11 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from weir.policies.policy import Policy
-from weir.transforms.judge.endpoint.bodies import GarbledError, count, decode
+from weir.transforms.judge.endpoint.chat_message import Said, read_message
 from weir.transforms.judge.endpoint.failures import ErrorAnsweredError
-from weir.transforms.judge.endpoint.message import Said, read_message
+from weir.transforms.judge.endpoint.question import Question
 from weir.transforms.judge.endpoint.settings import Form
-from weir.transforms.judge.endpoint.wire import Question
+from weir.transforms.judge.endpoint.untrusted_json import GarbledError, count, decode
 from weir.transforms.judge.engine import Completion, Finish
 from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.harmony.members import member_probabilities

@@ -2,14 +2,14 @@
 
 import openai
 
-from weir.transforms.judge.endpoint import wire
+from weir.transforms.judge.endpoint.client import Client
 from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
-from weir.transforms.judge.endpoint.secrets import without_key
-from weir.transforms.judge.endpoint.server import Server
+from weir.transforms.judge.endpoint.key_masking import without_key
+from weir.transforms.judge.endpoint.model_list import VLLM, Model
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings, Form, Served
 from weir.transforms.judge.endpoint.trial import try_question
 from weir.transforms.judge.engine import EngineError
-from weir.transforms.judge.loop import EngineLoop
+from weir.transforms.judge.engine_loop import EngineLoop
 
 _AT_VLLM, _AT_OTHERS = 128, 8  # requests at once; Ollama and llama.cpp answer a few at a time
 _NAMED = 20  # models in a message
@@ -33,7 +33,7 @@ def check_endpoint(settings: EndpointSettings) -> Served:
 
 
 async def _checked(settings: EndpointSettings) -> Served:
-    server = Server(settings)
+    server = Client(settings)
     doubts = ""
     try:
         served = _served(settings, await _listed(server, settings))
@@ -50,7 +50,7 @@ async def _checked(settings: EndpointSettings) -> Served:
         await server.close()
 
 
-async def _listed(server: Server, settings: EndpointSettings) -> list[wire.Model] | None:
+async def _listed(server: Client, settings: EndpointSettings) -> list[Model] | None:
     """Return the models that the server lists; None where it lists none and one is named."""
     try:
         return await server.models()
@@ -68,10 +68,10 @@ def _words(error: Exception, settings: EndpointSettings) -> str:
     return f"; it says {words!a}"
 
 
-def _served(settings: EndpointSettings, models: list[wire.Model] | None) -> Served:
+def _served(settings: EndpointSettings, models: list[Model] | None) -> Served:
     model, doubts = _model(settings, models)
     owner = (model.owned_by or "").lower()
-    at_vllm = owner == wire.VLLM
+    at_vllm = owner == VLLM
     is_gpt_oss = any("gpt-oss" in (name or "").lower() for name in (model.id, model.root))
     form = settings.form
     if form is Form.AUTO:
@@ -88,9 +88,7 @@ def _served(settings: EndpointSettings, models: list[wire.Model] | None) -> Serv
     )
 
 
-def _model(
-    settings: EndpointSettings, models: list[wire.Model] | None
-) -> tuple[wire.Model, tuple[str, ...]]:
+def _model(settings: EndpointSettings, models: list[Model] | None) -> tuple[Model, tuple[str, ...]]:
     """Return the model to ask, and what speaks against it: the trial question decides."""
     if settings.model is None:
         if models is not None and len(models) == 1:
@@ -103,10 +101,10 @@ def _model(
                 return model, ()
     listed = "no models" if models is None else _names(settings, models)
     doubt = f"{settings.url} does not list --endpoint-model {settings.model!r}; it lists {listed}"
-    return wire.Model(settings.model), (doubt,)
+    return Model(settings.model), (doubt,)
 
 
-def _names(settings: EndpointSettings, models: list[wire.Model]) -> str:
+def _names(settings: EndpointSettings, models: list[Model]) -> str:
     listed = [without_key(model.id, settings.key, model.id) for model in models[:_NAMED]]
     names = ", ".join(map(ascii, listed)) or "nothing"
     return names if len(models) <= _NAMED else f"{names} and {len(models) - _NAMED} more"

@@ -7,9 +7,9 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from itertools import count
 
-from weir.transforms.judge.endpoint import wire
 from weir.transforms.judge.endpoint.answers import completion_of, filtered_completion
 from weir.transforms.judge.endpoint.breaker import Breaker
+from weir.transforms.judge.endpoint.client import Client
 from weir.transforms.judge.endpoint.failures import (
     CONTENT_FILTER,
     ERRORS,
@@ -18,11 +18,11 @@ from weir.transforms.judge.endpoint.failures import (
     failure_of,
 )
 from weir.transforms.judge.endpoint.gate import Gate
-from weir.transforms.judge.endpoint.server import Server
+from weir.transforms.judge.endpoint.question import question_of, without_form
 from weir.transforms.judge.endpoint.settings import EndpointSettings, Served
 from weir.transforms.judge.engine import Completion, EngineError, Request
+from weir.transforms.judge.engine_loop import EngineLoop
 from weir.transforms.judge.harmony.prompt import CONTENT_TOKENS
-from weir.transforms.judge.loop import EngineLoop
 
 _CLOSE_S = 10.0
 
@@ -44,7 +44,7 @@ class EndpointEngine:
         self.model = served.model
         self._settings = settings
         self._served = served
-        self._server = Server(settings, served.concurrency)
+        self._server = Client(settings, served.concurrency)
         self._breaker = Breaker(settings.failures_to_open, settings.backoff, self._server.answers)
         self._gate = Gate(served.concurrency, settings.backoff)
         self._answered = 0
@@ -74,7 +74,7 @@ class EndpointEngine:
         self._loop.close()
 
     async def _answer(self, request: Request, submitted: float) -> Completion:
-        question = wire.question(
+        question = question_of(
             request.policy, request.text, self._served, self._settings.answer_tokens
         )
         queue_ms: float | None = None
@@ -99,7 +99,7 @@ class EndpointEngine:
             if attempt == 0:
                 answered = self._answered
             if failure.reason == "bad_request" and "response_format" in question.body:
-                question = wire.without_form(question)  # of this policy it is too much to ask
+                question = without_form(question)  # of this policy it is too much to ask
                 continue
             waits = failure.again is Again.WAITING and self._answered == answered
             tried += not waits and failure.again is not Again.REFUSED

@@ -13,8 +13,8 @@ from enum import StrEnum
 
 import openai
 
-from weir.transforms.judge.endpoint.bodies import GarbledError, count, text
 from weir.transforms.judge.endpoint.settings import EndpointSettings
+from weir.transforms.judge.endpoint.untrusted_json import GarbledError, count, text
 
 _LONGEST_HOLD_S = 600.0  # of Retry-After; every caller's deadline ends before
 CONTENT_FILTER = "content_filter"

@@ -7,10 +7,10 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from weir.transforms.judge.endpoint.concurrency_window import Window
 from weir.transforms.judge.endpoint.failures import Again, Failure
 from weir.transforms.judge.endpoint.pace import Pace
 from weir.transforms.judge.endpoint.settings import Backoff
-from weir.transforms.judge.endpoint.window import Window
 
 _WAITING_S = 60.0  # of the server's pace: how much may wait here, in place of where it can be held
 

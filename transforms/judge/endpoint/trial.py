@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import openai
 
 from weir.policies.policy import Contract, Policy
-from weir.transforms.judge.endpoint import wire
 from weir.transforms.judge.endpoint.answers import completion_of
+from weir.transforms.judge.endpoint.client import Client
 from weir.transforms.judge.endpoint.failures import ERRORS, Again, failure_of
-from weir.transforms.judge.endpoint.server import Server
+from weir.transforms.judge.endpoint.question import question_of
 from weir.transforms.judge.endpoint.settings import EndpointSettings, Form, Manner, Schema, Served
 from weir.transforms.judge.engine import Completion
-from weir.transforms.judge.unreadable import remedy
+from weir.transforms.judge.unreadable_answers import remedy
 from weir.transforms.judge.verdict import Reason, parse
 
 TRIAL = Policy(
@@ -52,7 +52,7 @@ class _Answer:
         return tokens / max(self.seconds, 1e-3)
 
 
-async def try_question(server: Server, served: Served, settings: EndpointSettings) -> Served:
+async def try_question(server: Client, served: Served, settings: EndpointSettings) -> Served:
     """Ask the trial question, in each manner that the server may need, and return what was found.
 
     The answer's form is asked for where the server then keeps it, and reasons as without.
@@ -78,7 +78,7 @@ def _finding(served: Served, answer: _Answer) -> Served:
 
 
 async def _ask_as_taken(
-    server: Server, served: Served, settings: EndpointSettings
+    server: Client, served: Served, settings: EndpointSettings
 ) -> tuple[_Answer, Served]:
     """Return an answer, and the manner in which the server took the question."""
     while True:
@@ -110,9 +110,9 @@ def _without(manner: Manner, said: str) -> Manner | None:
             return None
 
 
-async def _ask(server: Server, served: Served, settings: EndpointSettings) -> _Answer:
+async def _ask(server: Client, served: Served, settings: EndpointSettings) -> _Answer:
     """Return an answer; a server that takes no more for now is waited for, as long as for one."""
-    question = wire.question(TRIAL, _POST, served, _TOKENS)
+    question = question_of(TRIAL, _POST, served, _TOKENS)
     give_up = time.monotonic() + settings.timeout
     while True:
         asked = time.monotonic()

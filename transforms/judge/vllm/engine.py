@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from weir.distribution import install_command
 from weir.policies.policy import Policy
 from weir.transforms.judge.engine import Completion, EngineError, EngineStartError, Finish, Request
+from weir.transforms.judge.engine_loop import EngineLoop
 from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.harmony.members import member_probabilities
 from weir.transforms.judge.harmony.prompt import Prompt, render
 from weir.transforms.judge.harmony.structure import FINAL_TOKENS, violating_probability
-from weir.transforms.judge.loop import EngineLoop
 from weir.transforms.judge.vllm.core import Call, VllmCore
 from weir.transforms.judge.vllm.settings import CARDS_20B, VllmSettings
 from weir.transforms.judge.vllm.supervisor import Supervisor

@@ -4,7 +4,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from weir.transforms.judge.loop import EngineLoop
+from weir.transforms.judge.engine_loop import EngineLoop
 
 
 @pytest.fixture

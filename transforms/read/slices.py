@@ -16,9 +16,9 @@ from kafka.errors import (
 )
 
 from weir.transforms.kafka.commits import committed_offsets
-from weir.transforms.kafka.consumers import OFFSETS_TIMEOUT_MS, POLL_MS
 from weir.transforms.kafka.errors import SourceError
 from weir.transforms.kafka.listener import require_listener
+from weir.transforms.kafka.partition_reader import OFFSETS_TIMEOUT_MS, POLL_MS
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.whole_batches import hand_out_whole_batches, topic_id
 from weir.transforms.read.bounds import Places, Start, Stop

@@ -12,10 +12,10 @@ from weir.pipelines.settings.engines import require_together
 from weir.policies.group import Group, groups_of
 from weir.policies.policy import Contract, Effort, Status
 from weir.transforms.judge.budget import Budget
-from weir.transforms.judge.endpoint.schema import json_schema
+from weir.transforms.judge.endpoint.answer_schema import json_schema
 from weir.transforms.judge.engine import Completion
+from weir.transforms.judge.joint_questions import Escalated, of_one_post, said_of_each
 from weir.transforms.judge.rows import Deferred, Judged, Row
-from weir.transforms.judge.together import Escalated, of_one_post, said_of_each
 from weir.transforms.judge.verdict import parse
 from weir.transforms.records import Route
 

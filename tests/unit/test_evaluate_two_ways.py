@@ -7,7 +7,7 @@ import pytest
 
 from tests.scripted_server import ScriptedServer, chat
 from tests.unit.test_evaluate_command import FRONT, LOUD, evaluated, measured, policies, weir
-from weir.pipelines.evaluate.ways import narrowest_band
+from weir.pipelines.evaluate.two_ways import narrowest_band
 from weir.transforms.judge.verdict import Reason, Verdict
 from weir.transforms.records import Outcome
 

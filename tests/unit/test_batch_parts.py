@@ -7,8 +7,8 @@ from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch
 
 from tests.record_batches import CODECS, Row, record_batch, with_records
+from weir.transforms.kafka.batch_parts import Limits, Unread, parts, whole
 from weir.transforms.kafka.inflate import InflationError, inflate
-from weir.transforms.kafka.parts import Limits, Unread, parts, whole
 from weir.transforms.kafka.record_batches import messages
 from weir.transforms.records import Withheld
 

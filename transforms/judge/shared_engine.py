@@ -12,7 +12,7 @@ from weir.transforms.judge.budget import UNLIMITED, Allowance, Budget
 from weir.transforms.judge.cache import VerdictCache
 from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.reuse import Reuse, ReuseSettings
-from weir.transforms.judge.unreadable import Unreadable
+from weir.transforms.judge.unreadable_answers import Unreadable
 
 
 class Slots:

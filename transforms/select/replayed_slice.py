@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from weir.transforms.read.partitions import Slice
-from weir.transforms.select.decided import Decided
+from weir.transforms.read.slices import Slice
+from weir.transforms.select.decided_offsets import Decided
 from weir.transforms.select.selection import Selection
 
 

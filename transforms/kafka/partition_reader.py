@@ -1,4 +1,4 @@
-"""The consumers of this process: one for each partition that it reads, kept between bundles.
+"""Readers of single partitions: one for each that this process reads, kept between bundles.
 
 A bundle lasts about a second, connecting takes a tenth of that, and a consumer that is kept has
 already fetched what comes next.
@@ -17,7 +17,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from weir.transforms.kafka.errors import LostMessagesError, TopicRecreatedError
-from weir.transforms.kafka.fetched import Fetched
+from weir.transforms.kafka.fetched_records import Fetched
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.whole_batches import hand_out_whole_batches, topic_id
 

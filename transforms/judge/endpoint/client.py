@@ -1,4 +1,4 @@
-"""The client library, pointed at one server."""
+"""The HTTP client of one server: sends a question, bounds what an answer may unpack to."""
 
 import asyncio
 import itertools
@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator
 import httpx2
 import openai
 
-from weir.transforms.judge.endpoint import wire
-from weir.transforms.judge.endpoint.bodies import GarbledError
 from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
+from weir.transforms.judge.endpoint.model_list import Model, models
+from weir.transforms.judge.endpoint.question import Question
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings
+from weir.transforms.judge.endpoint.untrusted_json import GarbledError
 from weir.transforms.loopback import is_loopback
 
 _CONNECT_S = 5.0
@@ -32,7 +33,7 @@ if _requests.level == logging.NOTSET:
     _requests.setLevel(logging.WARNING)  # or there is a line for every request that is sent
 
 
-class Server:
+class Client:
     """One attempt at a time; retries are the caller's.
 
     The library's own retries would go on while the breaker is open, and their waits are constants.
@@ -46,7 +47,7 @@ class Server:
         self._clients = [_client(settings, trust) for _ in range(pools)]
         self._turns = itertools.cycle(self._clients)
 
-    async def ask(self, question: wire.Question) -> bytes:
+    async def ask(self, question: Question) -> bytes:
         """Return the body of the answer. Raises one of ``failures.ERRORS``."""
         async with asyncio.timeout(self._settings.timeout):
             answer = await next(self._turns).post(
@@ -54,11 +55,11 @@ class Server:
             )
             return answer.content
 
-    async def models(self) -> list[wire.Model]:
+    async def models(self) -> list[Model]:
         """Return what it serves. Raises one of ``failures.ERRORS``."""
         async with asyncio.timeout(self._settings.timeout):
             answer = await self._clients[0].get("/models", cast_to=httpx2.Response)
-            return wire.models(answer.content)
+            return models(answer.content)
 
     async def answers(self) -> bool:
         """Return whether it is up: it answers, if only to say no."""

@@ -4,7 +4,7 @@ from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch
 
 from tests.record_batches import Row, record_batch, with_records
-from weir.transforms.kafka.fetched import Fetched
+from weir.transforms.kafka.fetched_records import Fetched
 from weir.transforms.kafka.whole_batches import WholeBatch
 
 POSTS = TopicPartition("posts", 3)

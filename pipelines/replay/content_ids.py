@@ -10,8 +10,8 @@ from weir.pipelines.bigquery.dataset import Dataset, open_dataset
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
 from weir.pipelines.errors import OptionError
 from weir.pipelines.replay.options import Choice
-from weir.pipelines.replay.reading_query import reading
-from weir.transforms.read.partitions import Slice
+from weir.pipelines.replay.select_query import reading
+from weir.transforms.read.slices import Slice
 from weir.transforms.select import Selection, fingerprints
 from weir.transforms.select.selection import Fingerprints
 from weir.transforms.write.bigquery.sink import BigQuerySettings

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from kafka import TopicPartition
 from kafka.errors import CorruptRecordError
 
+from weir.transforms.kafka.batch_parts import Unread
 from weir.transforms.kafka.message_batch import message_batch, unread_batch
-from weir.transforms.kafka.parts import Unread
 from weir.transforms.kafka.record_batches import RawBatch, messages
 from weir.transforms.kafka.whole_batches import WholeBatch
 

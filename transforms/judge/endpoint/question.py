@@ -1,12 +1,11 @@
-"""Questions and lists of models as the OpenAI API has them; pure."""
+"""The request that asks about a post, as the OpenAI API has it: a chat, or tokens; pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from weir.policies.policy import Contract, Policy
-from weir.transforms.judge.endpoint.bodies import NO_ANSWER, GarbledError, count, decode, text
-from weir.transforms.judge.endpoint.schema import response_format
+from weir.transforms.judge.endpoint.answer_schema import response_format
+from weir.transforms.judge.endpoint.model_list import LLAMA_CPP
 from weir.transforms.judge.endpoint.settings import Form, Schema, Served
 from weir.transforms.judge.engine import EngineError
 from weir.transforms.judge.harmony import messages as harmony
@@ -19,8 +18,6 @@ _STEP = 256
 _LEAST_OF_ITS_OWN, _LEAST_OF_ANOTHERS = 0.95, 0.5
 
 _OBJECTS = (Contract.JSON, Contract.GROUP)  # the contracts whose answers are JSON objects
-# vLLM names itself; llama.cpp too, and reads the effort only as a variable of the template.
-VLLM, LLAMA_CPP = "vllm", "llamacpp"
 
 
 @dataclass(frozen=True)
@@ -36,36 +33,7 @@ class Question:
     least_tokens: int  # that a server counts which reads all of the prompt
 
 
-@dataclass(frozen=True)
-class Model:
-    """An entry of /models; ``root`` and ``max_model_len`` are vLLM's."""
-
-    id: str
-    owned_by: str | None = None
-    root: str | None = None
-    max_model_len: int | None = None
-
-
-def models(body: bytes) -> list[Model]:
-    """Return what /models lists, below ``data`` or in a bare array. Raises GarbledError.
-
-    ``data`` is null, or not there at all, where nothing is loaded.
-    """
-    listed = decode(body, object)
-    if isinstance(listed, Mapping):
-        listed = listed.get("data") or []
-    if not isinstance(listed, list):
-        raise GarbledError(NO_ANSWER)
-    return [
-        Model(
-            name, text(each, "owned_by"), text(each, "root"), count(each, "max_model_len") or None
-        )
-        for each in listed
-        if (name := text(each, "id"))
-    ]
-
-
-def question(policy: Policy, post: str, served: Served, answer_tokens: int) -> Question:
+def question_of(policy: Policy, post: str, served: Served, answer_tokens: int) -> Question:
     """Return what to ask. Raises EngineError where an answer has no room in the context."""
     if served.context_tokens is not None:  # more is an error, even where the prompt is short
         answer_tokens = min(answer_tokens, served.context_tokens)
@@ -87,7 +55,7 @@ def question(policy: Policy, post: str, served: Served, answer_tokens: int) -> Q
         body["temperature"] = 0
     if manner.effort:
         body["reasoning_effort"] = messages.effort
-    if served.owner == LLAMA_CPP:
+    if served.owner == LLAMA_CPP:  # which reads the effort only as a variable of the template
         body["chat_template_kwargs"] = {"reasoning_effort": messages.effort}
     if manner.schema is not Schema.NONE and policy.contract in _OBJECTS:
         body["response_format"] = response_format(policy, manner.schema)

@@ -1,4 +1,4 @@
-"""The JSON of a server, which is trusted with nothing: what is odd in it is left out."""
+"""The JSON of a server, which is trusted with nothing: what is odd in it is left out; pure."""
 
 import re
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.judging.cases import POLICY, SETTINGS, Scripted, escalations, judge
 from tests.unit.judging.together import HATE, POLICIES, Judge, judged, of, verdicts
 from weir.policies.policy import Effort
-from weir.transforms.judge.ladder import climbs
+from weir.transforms.judge.second_effort import climbs
 from weir.transforms.judge.verdict import Reason, Verdict
 from weir.transforms.records import Outcome
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weir.transforms.judge.unreadable import ENOUGH, Unreadable, remedy
+from weir.transforms.judge.unreadable_answers import ENOUGH, Unreadable, remedy
 from weir.transforms.judge.verdict import Reason, Verdict
 from weir.transforms.records import Outcome
 
