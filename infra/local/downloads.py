@@ -42,7 +42,7 @@ def cache_folder() -> Path:
 
 def java() -> str:
     """Return the path of Java; StackError where there is none."""
-    return _tool("java", "Kafka and Flink", "openjdk-17-jre-headless")
+    return tool("java", "Kafka and Flink", "openjdk-17-jre-headless")
 
 
 def kafka_libraries() -> Path:
@@ -65,8 +65,8 @@ def fetch_kafka() -> Path:
     """Fetch the broker's jars from Maven Central where they are missing (43 MiB)."""
 
     def fill(folder: Path) -> None:
-        mvn = _tool("mvn", "Fetching Kafka", "maven")
-        _call(
+        mvn = tool("mvn", "Fetching Kafka", "maven")
+        call(
             "Maven",
             [
                 mvn,
@@ -78,30 +78,30 @@ def fetch_kafka() -> Path:
             ],
         )
 
-    return _fetch(_kafka(), fill)
+    return fetch_folder(_kafka(), fill)
 
 
 def fetch_flink() -> Path:
     """Fetch Flink with Beam's job server from Maven Central where it is missing (160 MB)."""
 
     def fill(folder: Path) -> None:
-        mvn = _tool("mvn", "Fetching Flink", "maven")
+        mvn = tool("mvn", "Fetching Flink", "maven")
         shutil.copy(_POMS / "flink.xml", folder / "pom.xml")
-        _call("Maven", [mvn, *_QUIET, f"--file={folder / 'pom.xml'}", "package"])
+        call("Maven", [mvn, *_QUIET, f"--file={folder / 'pom.xml'}", "package"])
         (folder / "target" / "flink-job-server.jar").rename(folder / "flink-job-server.jar")
         shutil.rmtree(folder / "target")
 
-    return _fetch(_flink(), fill) / "flink-job-server.jar"
+    return fetch_folder(_flink(), fill) / "flink-job-server.jar"
 
 
 def fetch_prism() -> Path:
     """Build Prism from its published source where it is missing (minutes, 66 MB)."""
 
     def fill(folder: Path) -> None:
-        go = _tool("go", "Building Prism", "golang-go")
-        _call("Go", [go, "install", _PRISM_SOURCE], {"GOBIN": str(folder)})
+        go = tool("go", "Building Prism", "golang-go")
+        call("Go", [go, "install", _PRISM_SOURCE], {"GOBIN": str(folder)})
 
-    return _fetch(_prism(), fill) / "prism"
+    return fetch_folder(_prism(), fill) / "prism"
 
 
 def main() -> int:
@@ -131,7 +131,7 @@ def _flink() -> Path:
     return cache_folder() / f"flink-{FLINK_VERSION}-beam-{FLINK_BEAM_VERSION}"
 
 
-def _fetch(folder: Path, fill: Callable[[Path], None]) -> Path:
+def fetch_folder(folder: Path, fill: Callable[[Path], None]) -> Path:
     """Return the folder, filled: all of it or nothing, whoever fetches it at the same time."""
     if folder.exists():
         return folder
@@ -154,14 +154,21 @@ def _fetched(path: Path, what: str) -> Path:
     return path
 
 
-def _tool(name: str, what: str, package: str) -> str:
+def tool(name: str, what: str, package: str) -> str:
+    """Return the path of a program; StackError names what needs it and Debian's package."""
     found = shutil.which(name)
     if found is None:
         raise StackError(f"{what} needs `{name}`, which is not on PATH; on Debian: {package}.")
     return found
 
 
-def _call(name: str, command: list[str], environment: Mapping[str, str] | None = None) -> None:
+def call(
+    name: str,
+    command: list[str],
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Run a program in a folder, with more in its environment; StackError where it fails."""
     try:
         done = subprocess.run(  # noqa: S603 - our own command, without a shell
             command,
@@ -169,6 +176,7 @@ def _call(name: str, command: list[str], environment: Mapping[str, str] | None =
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=dict(os.environ) | dict(environment or {}),
+            cwd=folder,
             timeout=_SECONDS,
             check=False,
         )

@@ -37,6 +37,12 @@ class RunnerOptions(
         help="flink: go on from the newest checkpoint or savepoint of this --run, below "
         "--checkpoints",
     )
+    supervised: bool = option(
+        False,
+        help="flink: for whatever starts the same command again each time that it ends, as a "
+        "cluster's scheduler does: what still runs of this --run is stopped, and its newest "
+        "checkpoint gone on from, where there is one. Needs --checkpoints",
+    )
     open_ports: bool = option(
         False,
         help="prism, flink: let Beam's servers listen on every interface, where this system "

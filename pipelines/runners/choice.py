@@ -74,7 +74,7 @@ def _require_class(path: str) -> None:
 
 
 def _refuse_flinks(arguments: Arguments) -> None:
-    for option in ("--resume", "--checkpoints"):
+    for option in ("--resume", "--supervised", "--checkpoints"):
         if arguments.has(option):
             raise OptionError(
                 f"{option} is for --runner=flink; elsewhere a job goes on where its --run was"

@@ -4,6 +4,7 @@ Each default was paid for; see the comment beside it.
 """
 
 import argparse
+import hashlib
 import os
 import shutil
 import sys
@@ -68,7 +69,7 @@ def flink_defaults(arguments: Arguments) -> list[str]:
     defaults = [
         "--streaming",
         f"--job-server-timeout={YEAR_SECONDS}",
-        f"--job-name=weir-{uuid.uuid4().hex[:12]}",
+        f"--job-name={_job_name(arguments)}",
         # Without it a checkpoint in the midst of a bundle that comes but once (the impulse, a
         # split) stalls the job for ever, while it shows as running.
         "--finish-bundle-before-checkpointing",
@@ -109,13 +110,15 @@ def _refuse_traps(arguments: Arguments) -> None:
 
 def _embedded(arguments: Arguments) -> list[str]:
     folder = _of_run(arguments, arguments.value("--checkpoints") or _state_folder().as_uri())
+    resumed = _resumed(arguments, folder)
+    version = FLINK_VERSION if not arguments.has("--flink-version") else None
     return [
         "--flink-master=[local]",
         "--environment-type=LOOPBACK",
         f"--parallelism={min(4, os.cpu_count() or 1)}",
         *_checkpoints_in(folder),
-        *_resumed(arguments, folder),
-        *_server(arguments, FLINK_VERSION if not arguments.has("--flink-version") else None),
+        *resumed,
+        *_server(arguments, version, begins=not resumed),
     ]
 
 
@@ -132,7 +135,9 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
     if minor not in supported:
         raise OptionError(f"{where} is Flink {version}; Beam has {', '.join(supported)}")
     parallelism = arguments.value("--parallelism")
-    if parallelism is not None and parallelism.isdecimal() and int(parallelism) > slots:
+    # Its adaptive scheduler runs a job on the slots that there are, and on more as they come.
+    waits = configuration.get("jobmanager.scheduler", "").lower() != "adaptive"
+    if waits and parallelism is not None and parallelism.isdecimal() and int(parallelism) > slots:
         raise OptionError(
             f"--parallelism is {parallelism}, but {flink.host}:{flink.port} has {slots} slots; "
             "the job would wait for more without end"
@@ -154,13 +159,33 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
             f"{where} keeps its checkpoints in memory, where they cannot outlive it: give "
             "--checkpoints=URI, or set execution.checkpointing.dir there"
         )
-    stored = []
+    stored: list[str] = []
+    resumed: list[str] = []
     if checkpoints:
         folder = _of_run(arguments, checkpoints)
-        stored = [*_checkpoints_in(folder), *_resumed(arguments, folder)]
-    elif arguments.has("--resume"):
-        raise OptionError("--resume needs the --checkpoints that the job was started with")
-    return [f"--flink-version={minor}", *stored, *_server(arguments, minor)]
+        if arguments.has("--supervised"):
+            _end_the_one_before(flink, _job_name(arguments))
+        stored, resumed = _checkpoints_in(folder), _resumed(arguments, folder)
+    elif arguments.has("--supervised") or arguments.has("--resume"):
+        option = "--supervised" if arguments.has("--supervised") else "--resume"
+        raise OptionError(f"{option} needs the --checkpoints that the job was started with")
+    server = _server(arguments, minor, begins=not resumed)
+    return [f"--flink-version={minor}", *stored, *resumed, *server]
+
+
+def _job_name(arguments: Arguments) -> str:
+    if not arguments.has("--supervised"):
+        return f"weir-{uuid.uuid4().hex[:12]}"
+    # By this the command that comes after one that was killed finds its job.
+    said = (arguments.value("--run") or "live", arguments.value("--stages") or "all")
+    return f"weir-{hashlib.sha256(repr(said).encode()).hexdigest()[:12]}"
+
+
+def _end_the_one_before(flink: FlinkAddress, job_name: str) -> None:
+    try:
+        flink.cancel(job_name)
+    except OSError as error:  # TimeoutError is one
+        raise OptionError(f"--supervised: the job before, {job_name}, runs on: {error}") from error
 
 
 def _of_run(arguments: Arguments, folder: str) -> str:
@@ -171,16 +196,19 @@ def _of_run(arguments: Arguments, folder: str) -> str:
 
 def _resumed(arguments: Arguments, folder: str) -> list[str]:
     """Return the option that goes on from the newest checkpoint or savepoint of the folder."""
-    if not arguments.has("--resume"):
+    supervised = arguments.has("--supervised")
+    if not (supervised or arguments.has("--resume")):
         return []
     path = folder.removeprefix("file://")
     try:
         (found,) = FileSystems.match([f"{path.rstrip('/')}/**/_metadata"])
     except (BeamIOError, ValueError) as error:
         raise OptionError(
-            f"--resume: {folder} cannot be read from here: {error}. Install what reads it "
+            f"{folder} cannot be read from here, to go on from: {error}. Install what reads it "
             "(apache-beam[aws] or [gcp]), or give --savepoint-path=URI of what to go on from"
         ) from error
+    if not found.metadata_list and supervised:
+        return []
     if not found.metadata_list:
         raise OptionError(f"--resume: no checkpoint is below {folder}; leave it out to begin anew")
     newest = max(found.metadata_list, key=lambda file: file.last_updated_in_seconds).path
@@ -193,8 +221,11 @@ def _checkpoints_in(folder: str) -> list[str]:
     return ["--state-backend=filesystem", f"--state-backend-storage-path={folder}"]
 
 
-def _server(arguments: Arguments, version: str | None) -> list[str]:
-    """Return the options of Beam's job server, which is a child of this process."""
+def _server(arguments: Arguments, version: str | None, *, begins: bool) -> list[str]:
+    """Return the options of Beam's job server, which is a child of this process.
+
+    ``begins`` says that the job does not go on from what Flink kept of an earlier one.
+    """
     java = arguments.value("--job-server-java-launcher") or shutil.which("java")
     if java is None:
         raise OptionError(
@@ -205,7 +236,7 @@ def _server(arguments: Arguments, version: str | None) -> list[str]:
     if arguments.value("--flink-job-server-jar") is None and version == FLINK_VERSION:
         try:
             options.append(f"--flink-job-server-jar={flink_jar()}")
-            options += _few_key_groups(arguments)
+            options += _few_key_groups(arguments) if begins else []
             if _endless(arguments):
                 sys.stderr.write(
                     f"weir: Beam's job server of {FLINK_BEAM_VERSION} keeps a few kB for every "
@@ -225,7 +256,7 @@ def _few_key_groups(arguments: Arguments) -> list[str]:
     group, of which Flink makes at least 128: a task manager of 512 MB ended after 19 minutes. Not
     by what the cluster has now, nor where a job resumes: Flink has its number from the checkpoint.
     """
-    if arguments.has("--max-parallelism") or arguments.has("--resume"):
+    if arguments.has("--max-parallelism"):
         return []
     parallelism = arguments.value("--parallelism") or ""
     groups = max(_FEW_GROUPS, int(parallelism) if parallelism.isdecimal() else 0)
