@@ -1,13 +1,17 @@
 """``weir config``: a job as a file, and what would run."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from weir.pipelines.commands.terminal import AsJson, quantity
 from weir.pipelines.errors import report_errors
+from weir.pipelines.options.command_line import CONFIG, Arguments
 from weir.pipelines.options.file import ConfigFile
+from weir.pipelines.options.job import read
+from weir.pipelines.options.runner_name import runner_class
 from weir.pipelines.options.schema import schema
 from weir.pipelines.options.shown import Shown, as_yaml
 
@@ -20,6 +24,7 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     """
     with report_errors():
         shown = Shown.of(context.args)
+        _require_known(context.args)
     typer.echo(json.dumps(shown.to_json(), indent=2) if as_json else as_yaml(shown), nl=as_json)
 
 
@@ -32,8 +37,21 @@ def check(
     """
     with report_errors():
         found = ConfigFile.read(file)
+        _require_known([f"{CONFIG}={file}"])
     options = quantity(len(found.texts) + len(found.beam), "option", "options")
     typer.echo(f"{file}: {options}, and nothing wrong")
+
+
+def _require_known(argv: Sequence[str]) -> None:
+    """Raise OptionError for a runner, or an option, that a run would refuse for its name."""
+    arguments = Arguments.of(argv).with_file()
+    runner = runner_class(arguments.value("--runner") or "")
+    _, others = read(arguments.argv)
+    if not others:
+        return
+    from weir.pipelines.runners import require_known  # imports Beam: seconds
+
+    require_known(others, runner)
 
 
 def print_schema() -> None:

@@ -3,8 +3,9 @@
 import argparse
 import textwrap
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
+from weir.pipelines.errors import OptionError
 from weir.pipelines.options.concern import Concern
 from weir.pipelines.options.option import Option, text_of
 
@@ -23,6 +24,14 @@ class Whole(argparse.HelpFormatter):
             subsequent_indent=indent,
             break_on_hyphens=False,
         )
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises OptionError, in a sentence, where argparse prints how everything is used."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise it."""
+        raise OptionError(f"{message.removeprefix('argument ')}: see weir run --help")
 
 
 def add_options(parser: Any, options: Iterable[Option]) -> None:

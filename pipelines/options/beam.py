@@ -4,8 +4,7 @@ import argparse
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from weir.pipelines.errors import OptionError, nearest
-from weir.pipelines.options.arguments import add_options, spellings, texts_of
+from weir.pipelines.options.arguments import add_options, texts_of
 from weir.pipelines.options.job import OPTIONS, JobOptions
 
 
@@ -25,21 +24,3 @@ def options_of(options: PipelineOptions) -> JobOptions:
     if runner := options.view_as(StandardOptions).runner:
         texts["runner"] = str(runner)
     return JobOptions.of(texts)
-
-
-def require_known(options: PipelineOptions, *, every_option: bool) -> None:
-    """Raise OptionError for an unknown option; Beam would leave it out without a word.
-
-    A cluster's runner may have options that only its job server knows, so there an unknown one is
-    refused only where it resembles one of Weir's.
-    """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for concern in {str(each): each for each in PipelineOptions.__subclasses__()}.values():
-        concern._add_argparse_args(parser)
-    _, unknown = parser.parse_known_args(options._flags)
-    ours = [spellings(each)[0] for each in OPTIONS.values()]
-    for flag in unknown:
-        name = flag.split("=")[0].replace("_", "-")
-        hint = nearest(name, ours, "see weir run --help" if every_option else "", alike=0.8)
-        if hint:
-            raise OptionError(f"{name} is not an option: {hint}")

@@ -1,12 +1,11 @@
 """All that a person says of a job, a value for each concern."""
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NoReturn, Self, get_type_hints
+from typing import Any, Self, get_type_hints
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.arguments import add_options, texts_of
+from weir.pipelines.options.arguments import Parser, add_options, texts_of
 from weir.pipelines.options.concern import Concern
 from weir.pipelines.options.content import DecodeOptions, StoringOptions
 from weir.pipelines.options.judging import (
@@ -100,12 +99,7 @@ def read(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
     OptionError where an option lacks its value.
     """
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = Parser(add_help=False, allow_abbrev=False)
     add_options(parser, OPTIONS.values())
     parsed, others = parser.parse_known_args(list(argv))
     return texts_of(vars(parsed), OPTIONS.values()), others
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise OptionError(f"{message.removeprefix('argument ')}: see weir run --help")

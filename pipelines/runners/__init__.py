@@ -1,8 +1,9 @@
 """Which engine runs the job, and the options that each of them needs and nobody should look up."""
 
+from weir.pipelines.options.runner_name import IN_PROCESS
 from weir.pipelines.runners.choice import (
-    IN_PROCESS,
     job_options,
+    require_known,
     restores,
     runs_in_process,
     runs_on_prism,
@@ -14,6 +15,7 @@ __all__ = [
     "IN_PROCESS",
     "cancel_of",
     "job_options",
+    "require_known",
     "restores",
     "runs_in_process",
     "runs_on_prism",

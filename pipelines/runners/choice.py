@@ -11,33 +11,25 @@ from apache_beam.options.pipeline_options import (
 )
 
 from weir.pipelines.errors import OptionError, nearest
+from weir.pipelines.options.arguments import Parser
 from weir.pipelines.options.command_line import Arguments
+from weir.pipelines.options.job import OPTIONS, read
+from weir.pipelines.options.runner_name import IN_PROCESS, runner_class
 from weir.pipelines.options.running import RunnerOptions
 from weir.pipelines.runners.dataflow import dataflow_defaults, require_dataflow
 from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults
 from weir.pipelines.runners.prism import prism_defaults
 
-# Beam's own default looks for a runner binary on the network before it falls back to this one.
-IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-
 Defaults = Callable[[Arguments], list[str]]
 
-_NAMES = {
-    "": IN_PROCESS,
-    "direct": IN_PROCESS,
-    "fnapi": IN_PROCESS,
-    "prism": "PrismRunner",
-    "flink": "FlinkRunner",
-    "dataflow": "DataflowRunner",
-    "portable": "PortableRunner",
-}
-# Beam has it, and would fetch a job server from the network before it fails.
-_NOT_SUPPORTED = ("spark",)
 _DEFAULTS: dict[str, Defaults] = {
     "PrismRunner": prism_defaults,
     "FlinkRunner": flink_defaults,
     "DataflowRunner": dataflow_defaults,
 }
+# How like a known name one is that is taken for it misspelt. Beam has hundreds, and a job server's
+# own are often a word longer than one of them.
+_OURS, _BEAMS = 0.8, 0.92
 _PROGRAMS = ("--prism-location", "--job-server-java-launcher")
 
 
@@ -50,6 +42,7 @@ def job_options(argv: Sequence[str]) -> PipelineOptions:
     runner = runner_class(arguments.value("--runner") or "")
     if "." in runner:
         _require_class(runner)
+    require_known(read(arguments.argv)[1], runner)
     if runner != "FlinkRunner":
         _refuse_flinks(arguments)
     defaults = _DEFAULTS[runner](arguments) if runner in _DEFAULTS else []
@@ -61,6 +54,27 @@ def job_options(argv: Sequence[str]) -> PipelineOptions:
         arguments = arguments.without(program)
     chosen = arguments.without("--runner").after([f"--runner={runner}", *defaults])
     return PipelineOptions(chosen.for_beam)
+
+
+def require_known(others: Sequence[str], runner: str) -> None:
+    """Raise OptionError where one of these is no option of Beam's either, or no value of one.
+
+    Beam would leave out the one without a word, and print two hundred lines for the other. A
+    cluster's runner may have options that only its job server knows, so there an unknown one is
+    refused only where it resembles one that is known.
+    """
+    parser = Parser(add_help=False, allow_abbrev=False)
+    for concern in {str(each): each for each in PipelineOptions.__subclasses__()}.values():
+        concern._add_argparse_args(parser)
+    _, unknown = parser.parse_known_args(Arguments.of(others).for_beam)
+    ours = [each.flag for each in OPTIONS.values()]
+    beams = [each.replace("_", "-") for each in parser._option_string_actions]
+    way_out = "see weir run --help" if runner in (IN_PROCESS, "PrismRunner") else ""
+    for flag in unknown:
+        name = flag.split("=")[0].replace("_", "-")
+        hint = nearest(name, ours, nearest(name, beams, way_out, alike=_BEAMS), alike=_OURS)
+        if hint:
+            raise OptionError(f"{name} is not an option: {hint}")
 
 
 def _require_class(path: str) -> None:
@@ -102,20 +116,3 @@ def restores(options: PipelineOptions, said: RunnerOptions) -> bool:
     """Return whether the runner itself keeps how far an earlier job had got, and goes on there."""
     flink, cloud = options.view_as(FlinkJobOptions), options.view_as(GoogleCloudOptions)
     return bool(said.resume or flink.savepoint_path or cloud.update)
-
-
-def runner_class(name: str) -> str:
-    """Return Beam's name of a runner; a path to one's own, which has dots, is left as it is."""
-    if "." in name and not name.startswith("apache_beam."):
-        return name
-    short = name.rpartition(".")[2].lower().removesuffix("runner")
-    if short in _NOT_SUPPORTED:
-        raise OptionError(
-            f"--runner={name} is not supported: Weir is run on prism, flink and dataflow, and in "
-            "process."
-        )
-    if short in _NAMES:
-        return _NAMES[short]
-    known = [each for each in _NAMES if each]
-    hint = nearest(short, known, f"there are {', '.join(known)}")
-    raise OptionError(f"--runner {name!r} is unknown: {hint}")

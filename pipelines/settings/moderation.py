@@ -8,7 +8,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.resources import parse_resource_hints
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.beam import options_of, require_known
+from weir.pipelines.options.beam import options_of
 from weir.pipelines.options.job import JobOptions
 from weir.pipelines.options.judging import SpendingOptions
 from weir.pipelines.runners import (
@@ -150,7 +150,6 @@ class ModerationSettings:
         An engine that asks a server is checked against it: EndpointError where it cannot serve.
         """
         in_process = runs_in_process(options)
-        require_known(options, every_option=in_process)
         said = options_of(options)
         kafka, shape = kafka_settings(said.kafka), Shape.of(said.shape, said.source.topics)
         if in_process and shape.stages.judges:

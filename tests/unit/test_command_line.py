@@ -17,6 +17,8 @@ from weir.pipelines.commands.cli import app
             "--brokrs is not an option of weir run: did you mean --brokers",
         ),
         ("run --brokrs h:1 --bigquery-project p", "--brokrs is not an option: did you mean --br"),
+        ("run --runner=flink --flink-mastr=h:1", "did you mean --flink-master?"),
+        ("run --parallelism few", "--parallelism: invalid int value: 'few': see weir run --help"),
         ("--versoin", "--versoin is not an option: did you mean --version?"),
         ("tabels", "tabels is not a command: did you mean tables?"),
         ("screen shw", "shw is not a command: did you mean show?"),

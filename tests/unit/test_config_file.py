@@ -16,6 +16,7 @@ from weir.pipelines.errors import OptionError
 from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.options.file import ConfigFile
 from weir.pipelines.options.job import OPTIONS, JobOptions, read
+from weir.pipelines.options.judging import OF_ENGINE
 from weir.pipelines.options.schema import schema
 
 FILE = """# what moderates our posts
@@ -199,9 +200,8 @@ VALIDATOR = jsonschema.Draft202012Validator(schema())
 @given(st.sampled_from(LONE).flatmap(lambda o: st.tuples(st.just(o.name), values(o))))
 def test_what_the_schema_takes_a_file_may_say(pair):
     document = dict([pair])
-    engines = {"endpoint": "endpoint-", "vllm": ("model", "reasoning-", "gpu-", "engine-s")}
-    for engine, names in engines.items():
-        if pair[0].startswith(names):
+    for engine, options in OF_ENGINE.items():
+        if pair[0] in [each.name for each in options]:
             document["engine"] = engine
     if pair[0] == "bigquery-grpc":
         document["bigquery-rest"] = "http://h:1"
@@ -256,6 +256,43 @@ def test_what_show_prints_is_a_file_that_says_the_same(job, tmp_path):
     again.write_text(weir("show", *argv).output, "utf-8")
     assert said("--config", str(again)) == said(*argv)
     assert ConfigFile.read(str(again)).beam == ConfigFile.read(job).beam
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--topicc x", "--topicc is not an option: did you mean --topics?"),
+        ("--paralelism 3", "--paralelism is not an option: did you mean --parallelism?"),
+        ("--runner flink --paralelism 3", "did you mean --parallelism?"),
+        ("--runner prism --colour red", "--colour is not an option: see weir run --help"),
+        ("--parallelism few", "--parallelism: invalid int value: 'few': see weir run --help"),
+        ("posts", "posts is not an option: see weir run --help"),
+        ("--runner flnik", "--runner 'flnik' is unknown: did you mean flink?"),
+    ],
+)
+def test_show_refuses_what_a_run_would_refuse(words, said):
+    ended = weir("show", *words.split())
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert said in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("beam:\n  audit-ratee: 1\n", "--audit-ratee is not an option: did you mean --audit-rate?"),
+        ("beam:\n  paralelism: 3\n", "did you mean --parallelism?"),
+        ("runner: flnik\n", "did you mean flink?"),
+    ],
+)
+def test_so_does_check(content, said, tmp_path):
+    (tmp_path / "job.yaml").write_text(content)
+    ended = weir("check", str(tmp_path / "job.yaml"))
+    assert ended.exit_code == 2
+    assert said in ended.stderr
+
+
+def test_show_leaves_options_to_a_runner_that_alone_knows_them():
+    assert "rocks-db: fast" in weir("show", "--runner=flink", "--rocks-db=fast").output
 
 
 def test_show_leaves_secrets_out(monkeypatch):
