@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -39,6 +39,7 @@ from weir.pipelines.screening.recall import Audited, added_up, audit_days
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.counts import Counts, counts_of
 from weir.transforms.decode import DecodeSettings
+from weir.transforms.judge.engine import Engine
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.read import ReadFromKafka, Start, Stop
 from weir.transforms.screen import Screen
@@ -96,6 +97,7 @@ class DemoReport:
     causes: tuple[dict[str, Any], ...]  # of the dead letters, most frequent first
     screen: Screen
     edited: Edited | None = None
+    unread: tuple[dict[str, Any], ...] = ()  # reasons of indeterminate verdicts, as the causes
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts, per policy too, and ``conservation``: "ok" or what does not add up."""
@@ -207,13 +209,18 @@ def _job_options(stack: Stack, arguments: Iterable[str], run: str) -> PipelineOp
 
 
 def moderate_once(
-    stack: Stack, arguments: Iterable[str], run: str = "demo", handed_over: int | None = None
+    stack: Stack,
+    arguments: Iterable[str],
+    run: str = "demo",
+    handed_over: int | None = None,
+    engine: Callable[[], Engine] | None = None,
 ) -> DemoReport:
     """Run the bounded job over what the topic holds, and check it against its results.
 
-    ``handed_over`` is how many posts are to be read, where that is known.
+    ``handed_over`` is how many posts are to be read, and ``engine`` what the arguments come to,
+    where that is known.
     """
-    settings, counts, seconds = _decide(stack, run, arguments)
+    settings, counts, seconds = _decide(stack, run, arguments, engine)
     run = settings.run
     return DemoReport(
         counts=counts,
@@ -228,14 +235,18 @@ def moderate_once(
         recall=tuple(added_up(audit_days(stack.bigquery, run))),
         causes=tuple(query(stack.bigquery, CAUSES, run)),
         screen=settings.screen.screen(),
+        unread=tuple(query(stack.bigquery, UNREAD, run)),
     )
 
 
 def _decide(
-    stack: Stack, run: str, arguments: Iterable[str]
+    stack: Stack,
+    run: str,
+    arguments: Iterable[str],
+    engine: Callable[[], Engine] | None = None,
 ) -> tuple[ModerationSettings, Counts, float]:
     options = _job_options(stack, arguments, run)
-    settings = ModerationSettings.from_options(options)
+    settings = ModerationSettings.from_options(options, engine)
     ensure_topics(stack.kafka, settings.topics_written)
     started = time.time()
     counts = run_to_end(options, prepare(settings))
@@ -281,6 +292,13 @@ SELECT stage, reason, COUNT(*) AS dead_letters, MIN(error) AS for_example
 FROM `{dataset}.dead_letters`
 WHERE run = @run
 GROUP BY stage, reason ORDER BY dead_letters DESC, reason
+"""
+
+UNREAD = """
+SELECT reason, COUNT(*) AS verdicts
+FROM `{dataset}.verdicts`
+WHERE run = @run AND verdict = 'indeterminate' AND reason IS NOT NULL
+GROUP BY reason ORDER BY verdicts DESC, reason
 """
 
 _STORED = """

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from weir.pipelines import demo as demo_job
 from weir.pipelines.commands.demo_view import print_details, print_screen
+from weir.pipelines.commands.judging_progress import show_job
 from weir.pipelines.commands.screen_show import certificates_json
 from weir.pipelines.commands.terminal import AsJson, console
 from weir.pipelines.errors import OptionError, report_errors
@@ -71,8 +72,10 @@ def demo(
     ):
         status.update("filling the topic")
         sent = demo_job.fill(stack, posts.messages)
-        status.update(f"moderating {sent:,} posts")
-        report = demo_job.moderate_once(stack, arguments, handed_over=sent)
+        with show_job(status, f"moderating {sent:,} posts"):
+            report = demo_job.moderate_once(
+                stack, arguments, handed_over=sent, engine=settings.engine
+            )
         if export:
             status.update("exporting the tables")
             demo_job.export(stack, export)

@@ -9,11 +9,14 @@ from weir.pipelines.commands.screen_show import print_certificates
 from weir.pipelines.commands.terminal import console, plain, print_table
 from weir.pipelines.compare.rows import Flip
 from weir.transforms.judge.exemplar.engine import STAND_IN
+from weir.transforms.judge.unreadable_answers import is_of_the_post, remedy
+from weir.transforms.judge.verdict import Reason
 from weir.transforms.text.hidden import visible
 
 # What nobody wants to meet on the first screen of a program; --details has them.
 _UNSHOWN = ("harassment", "hate", "self-harm", "sexual-content", "violence")
 _EXAMPLE, _FLIP = 38, 54  # cells of the terminal
+_CAUSE = 200  # characters
 
 
 def print_screen(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> None:
@@ -33,8 +36,14 @@ def print_screen(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> N
         _say(f"  deferred {counts.deferred:,} over the budget wait")
     if counts.undated:
         _say(f"  undated  {counts.undated:,} posts without a time that could be read")
+    why_dead = {(row["stage"], row["reason"]): row["for_example"] for row in report.causes}
     for stage, reason, count in counts.causes:
-        _say(f"  dead     {count:,} letters: {reason} ({stage})")
+        why = why_dead.get((stage, reason)) if stage == "judge" else None
+        said = f": {visible(why[:_CAUSE])}" if why else ""
+        _say(f"  dead     {count:,} letters: {reason} ({stage}){said}")
+    for row in report.unread:
+        if not is_of_the_post(reason := Reason(row["reason"])):
+            _say(f"  unread   {row['verdicts']:,} answers: {reason}: {remedy(reason)}")
     if report.rates:
         examples = {row["policy_id"]: row["text"] for row in report.flagged}
         print_table(

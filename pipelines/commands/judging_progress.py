@@ -1,18 +1,22 @@
 """How far a judge has got, on stderr, and what is wrong with its answers, as soon as it shows."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.status import Status
 
 from weir.pipelines.evaluate.judging import Answer
+from weir.transforms.counts import counts_here
 from weir.transforms.judge.unreadable_answers import Unreadable
 from weir.transforms.judge.verdict import Verdict
 
 _EVERY_S = 10.0  # a line, where nobody looks at a terminal
+_LOOKED_AT_S = 1.0
 
 
 @contextmanager
@@ -36,6 +40,36 @@ def show_progress(total: int) -> Iterator[Callable[[Answer], None]]:
                 _say(bar, f"judged {count:,} of {total:,}")
 
         yield heard
+
+
+@contextmanager
+def show_job(status: Status, doing: str) -> Iterator[None]:
+    """Show how far the judge of a job in this process has got, beside what the job is doing."""
+    before, ended = counts_here(), threading.Event()
+    in_pipe = not status.console.is_terminal
+
+    def show() -> None:
+        while not ended.wait(_EVERY_S if in_pipe else _LOOKED_AT_S):
+            now = counts_here()
+            verdicts, deferred = now.verdicts - before.verdicts, now.deferred - before.deferred
+            asked = now.escalations - before.escalations - deferred
+            if not asked:
+                continue
+            words = f"{doing}: judged {verdicts:,} of {asked:,}"
+            if in_pipe:
+                sys.stderr.write(f"weir: {words}\n")
+                sys.stderr.flush()
+            else:
+                status.update(words)
+
+    status.update(doing)
+    watching = threading.Thread(target=show, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()
 
 
 def _say(bar: Progress, words: str) -> None:

@@ -1,6 +1,9 @@
 """``--engine=endpoint``: the check that the server can serve the job, and what asks it."""
 
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,17 +11,20 @@ from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.judging import EndpointOptions
 from weir.transforms.judge.endpoint.settings import (
+    MOST_TIMEOUT_S,
     EndpointError,
     EndpointSettings,
     Form,
     Schema,
     Served,
+    fitting_concurrency,
     fitting_timeout,
 )
 from weir.transforms.judge.engine import Engine
 from weir.transforms.secret import ENDPOINT_KEY, SecretError, secret
 
 _LOG = logging.getLogger(__name__)
+_SAID_AFTER_S = 10.0
 
 
 def endpoint_factory(said: EndpointOptions) -> "EndpointFactory":
@@ -44,16 +50,41 @@ def endpoint_factory(said: EndpointOptions) -> "EndpointFactory":
         settings = EndpointSettings(**given, key=secret(ENDPOINT_KEY))
     except (EndpointError, SecretError) as error:
         raise OptionError(f"--engine=endpoint: {error}") from error
-    served = check_endpoint(settings)
-    _LOG.info("%s", _described(served))
-    for doubt in served.doubts:
-        _LOG.warning("%s", doubt)
+    # How fast it is nobody knows yet, and it may have a model to load.
+    patient = settings if "timeout" in given else replace(settings, timeout=MOST_TIMEOUT_S)
+    with _waiting_said(patient):
+        served = check_endpoint(patient)
+    if "concurrency" not in given:
+        served = replace(served, concurrency=fitting_concurrency(served))
     if "timeout" not in given:
         settings = replace(settings, timeout=fitting_timeout(served))
+    _LOG.info("%s", _described(served, settings.timeout))
+    for doubt in served.doubts:
+        _LOG.warning("%s", doubt)
     return EndpointFactory(settings, served)
 
 
-def _described(served: Served) -> str:
+@contextmanager
+def _waiting_said(settings: EndpointSettings) -> Iterator[None]:
+    """Say that a server is waited for, where it takes longer than people do."""
+    said = threading.Timer(
+        _SAID_AFTER_S,
+        _LOG.info,
+        (
+            "waiting for the trial answer of %s, up to %.0f s: it may be loading its model",
+            settings.url,
+            settings.timeout,
+        ),
+    )
+    said.daemon = True
+    said.start()
+    try:
+        yield
+    finally:
+        said.cancel()
+
+
+def _described(served: Served, timeout: float) -> str:
     """Return a line on how the server is asked."""
     if served.form is Form.TOKENS:
         form = "by token ids, the form of its answers enforced"
@@ -61,8 +92,11 @@ def _described(served: Served) -> str:
         form = "by chat, the form of its answers asked for and not enforced"
     else:
         form = f"by chat, the form of JSON answers enforced by {served.manner.schema}"
-    speed = f", about {served.tokens_per_s:,.0f} tokens a second" if served.tokens_per_s else ""
-    return f"{served.model} is asked {form}{speed}"
+    speed = f", about {served.tokens_per_s:.2g} tokens a second" if served.tokens_per_s else ""
+    return (
+        f"{served.model} is asked {form}{speed}; requests at once: {served.concurrency}, with "
+        f"{timeout:,.0f} s for each"
+    )
 
 
 @dataclass(frozen=True)

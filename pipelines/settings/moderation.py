@@ -144,10 +144,13 @@ class ModerationSettings:
         return tuple(written)
 
     @classmethod
-    def from_options(cls, options: PipelineOptions) -> "ModerationSettings":
+    def from_options(
+        cls, options: PipelineOptions, engine: Callable[[], Engine] | None = None
+    ) -> "ModerationSettings":
         """Check every option and return the settings; OptionError names the first wrong one.
 
         An engine that asks a server is checked against it: EndpointError where it cannot serve.
+        Not so one that is given, of the same options: it was.
         """
         in_process = runs_in_process(options)
         said = options_of(options)
@@ -185,9 +188,12 @@ class ModerationSettings:
             policies=policies,
             screen=screen,
             shadow_screen=shadow_screen,
-            engine=engine_factory(said.judge, said.endpoint, policies)
-            if shape.stages.judges
-            else no_engine,
+            engine=engine
+            or (
+                engine_factory(said.judge, said.endpoint, policies)
+                if shape.stages.judges
+                else no_engine
+            ),
             budget=Budget(
                 spending.budget_requests_per_second,
                 spending.budget_tokens_per_second,

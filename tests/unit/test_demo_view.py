@@ -82,6 +82,16 @@ def test_what_was_deferred_and_why_letters_died_are_on_the_screen(printed):
     assert "3 letters: missing_text (decode)" in said
 
 
+def test_what_the_judge_could_not_do_stands_with_what_to_change(printed):
+    died = {"stage": "judge", "reason": "engine_timeout", "for_example": "raise --judge-timeout"}
+    counts = replace(report().counts, dead_letters=3, reasons={"judge": {"engine_timeout": 3}})
+    unread = ({"reason": "cut_off", "verdicts": 2}, {"reason": "uncertain", "verdicts": 9})
+    said = " ".join(printed(report(counts=counts, causes=(died,), unread=unread)).split())
+    assert "3 letters: engine_timeout (judge): raise --judge-timeout" in said
+    assert "2 answers: cut_off: its answers are longer than --endpoint-answer-tokens" in said
+    assert "uncertain" not in said
+
+
 def test_posts_that_nobody_wants_to_meet_are_left_to_the_details(printed):
     said = printed(report())
     assert "[spam]" in said

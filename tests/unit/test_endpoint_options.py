@@ -1,4 +1,6 @@
+import logging
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -6,6 +8,8 @@ from tests.scripted_server import ScriptedServer, error
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.job import moderate
 from weir.pipelines.options.job import JobOptions, read
+from weir.pipelines.runners import job_options
+from weir.pipelines.settings import ModerationSettings
 from weir.pipelines.settings.engines import engine_factory
 from weir.policies.policy import PolicySet
 from weir.transforms.judge.endpoint.settings import EndpointError
@@ -42,6 +46,27 @@ def test_the_factory_travels_to_a_worker_and_makes_the_engine_that_the_check_fou
         assert engine.capacity == 3
     finally:
         engine.close()
+
+
+def test_a_slow_start_is_waited_for_longer_than_an_attempt_and_says_so(server, monkeypatch, caplog):
+    monkeypatch.setattr("weir.pipelines.settings.endpoint._SAID_AFTER_S", 0.01)
+    server.then = replace(server.then, delay=0.3)
+    caplog.set_level(logging.INFO)
+    assert endpoint(server).served.model == "gpt-oss-safeguard:20b"
+    assert f"waiting for the trial answer of {server.url}, up to 600 s" in caplog.text
+
+
+def test_an_engine_that_was_checked_is_not_checked_again(server):
+    made = endpoint(server)
+    asked = len(server.questions)
+    options = job_options(
+        [
+            *("--brokers=127.0.0.1:1", "--topics=posts", "--bigquery-project=p", "--stop=latest"),
+            *("--engine=endpoint", f"--endpoint-url={server.url}"),
+        ]
+    )
+    assert ModerationSettings.from_options(options, made).engine is made
+    assert len(server.questions) == asked
 
 
 def test_the_key_is_read_from_the_environment(server, monkeypatch):

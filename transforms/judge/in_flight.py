@@ -132,7 +132,10 @@ class InFlight(Generic[Origin]):
                 continue  # it ended this moment, and its result is in the queue
             del self._open[number]
             ticket.future.cancel()
-            error = f"the engine gave no answer within {self._timeout:g} s"
+            error = (
+                f"the engine gave no answer within {self._timeout:g} s: raise --judge-timeout, or "
+                "lower --max-in-flight"
+            )
             yield Result(ticket.origin, Failed("engine_timeout", error), self._timeout * 1000)
 
     def _result(self, number: int, ended: float) -> Result[Origin]:

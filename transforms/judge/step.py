@@ -46,7 +46,9 @@ from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import Mode
 
 _LOG = logging.getLogger(__name__)
-_EMIT_ROWS = 256  # results held back in a bundle until they make a batch worth writing
+# Results are held back in a bundle until they make a batch worth writing, or until people wait.
+_EMIT_ROWS = 256
+_EMIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ class _Judge(beam.DoFn):
             self._bundle.abandon()
         self._bundle = Bundle(self._shared, self._settings.timeout_seconds, self._provenance)
         self._ended: list[Ended] = []
+        self._emitted = time.monotonic()
         self._timestamp: Any = None
 
     def process(
@@ -190,11 +193,12 @@ class _Judge(beam.DoFn):
 
     def _kept(self, ended: Ended) -> Iterator[Any]:
         self._ended.append(ended)
-        if len(self._ended) >= _EMIT_ROWS:
+        if len(self._ended) >= _EMIT_ROWS or time.monotonic() - self._emitted >= _EMIT_SECONDS:
             yield from self._emit()
 
     def _emit(self) -> Iterator[Any]:
         ended, self._ended = self._ended, []
+        self._emitted = time.monotonic()
         now = time.time_ns() // 1000
         gauge_judge(self._shared)
         if self._bundle is not None:

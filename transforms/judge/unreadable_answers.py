@@ -30,7 +30,12 @@ _REMEDIES = {
 
 def is_unreadable(verdict: Verdict) -> bool:
     """Return whether what was said is no verdict, whatever the post is."""
-    return verdict.reason is not None and verdict.reason not in _OF_THE_POST
+    return verdict.reason is not None and not is_of_the_post(verdict.reason)
+
+
+def is_of_the_post(reason: Reason) -> bool:
+    """Return whether the reason lies in the post, and not in the form of what was said."""
+    return reason in _OF_THE_POST
 
 
 def remedy(reason: Reason | None) -> str:

@@ -18,6 +18,7 @@ from weir.transforms.judge.endpoint.settings import (
     Manner,
     Schema,
     Served,
+    fitting_concurrency,
     fitting_timeout,
 )
 from weir.transforms.judge.engine import Request
@@ -217,3 +218,23 @@ def test_a_policy_whose_schema_is_refused_is_asked_about_without(serving):
 def test_an_attempt_may_take_what_the_trial_answer_says(tokens_per_s, concurrency, seconds):
     served = Served("m", Form.CHAT, "", None, concurrency, tokens_per_s=tokens_per_s)
     assert fitting_timeout(served) == seconds
+
+
+@pytest.mark.parametrize(
+    ("tokens_per_s", "taken", "concurrency"),
+    [(None, 8, 8), (5000, 128, 128), (25, 8, 7), (5, 8, 1), (0.5, 8, 1)],
+)
+def test_a_slow_server_is_sent_as_many_at_once_as_it_answers_in_time(
+    tokens_per_s, taken, concurrency
+):
+    served = Served("m", Form.CHAT, "", None, taken, tokens_per_s=tokens_per_s)
+    assert fitting_concurrency(served) == concurrency
+
+
+def test_a_slow_server_that_keeps_the_form_writes_no_long_answer_to_be_compared(
+    serving, monkeypatch
+):
+    server = serving(otherwise=chat(SAFE, completion_tokens=1))
+    monkeypatch.setattr("weir.transforms.judge.endpoint.trial._COMPARED_S", 0.0)
+    assert found(server).manner.schema is Schema.JSON_SCHEMA
+    assert [asked.body["max_tokens"] for asked in server.questions] == [512, 1]

@@ -214,6 +214,12 @@ def test_no_more_slots_are_given_than_an_engine_bears_now():
     assert slots.taken == 1
 
 
+def test_verdicts_of_a_slow_judge_do_not_wait_for_a_batch_of_them(monkeypatch):
+    monkeypatch.setattr("weir.transforms.judge.step._EMIT_SECONDS", 0.0)
+    done = judge(escalations(*["safe"] * 12))
+    assert [batch.num_rows for batch in done.batches["verdicts"]] == [1] * 12
+
+
 def test_a_job_says_early_that_most_answers_cannot_be_read(caplog):
     done = judge(escalations(*["prose"] * 12, "safe"))
     assert done.counts.unreadable == 12

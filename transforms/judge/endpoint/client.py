@@ -21,6 +21,8 @@ _CONNECT_S = 5.0
 
 _PROBE_S = 10.0
 
+_LIST_S = 60.0  # however patient an attempt is: a list of models waits for no model
+
 # A pool looks at each of its connections whenever a request begins or ends: with 250 of them that
 # was two thirds of all that a job did, screening a thousand posts a second included.
 _POOL = 32
@@ -57,7 +59,7 @@ class Client:
 
     async def models(self) -> list[Model]:
         """Return what it serves. Raises one of ``failures.ERRORS``."""
-        async with asyncio.timeout(self._settings.timeout):
+        async with asyncio.timeout(min(self._settings.timeout, _LIST_S)):
             answer = await self._clients[0].get("/models", cast_to=httpx2.Response)
             return models(answer.content)
 

@@ -11,7 +11,7 @@ from weir.transforms.secret import Secret
 
 _FAILURES_TO_OPEN = 3
 _USUAL_ANSWER_TOKENS = 500  # at low effort, reasoning included
-_MOST_TIMEOUT_S = 600.0  # of --judge-timeout
+MOST_TIMEOUT_S = 600.0  # of --judge-timeout
 
 
 class Form(StrEnum):
@@ -122,6 +122,19 @@ class Served:
     doubts: tuple[str, ...] = ()  # what may be wrong with it, in sentences
 
 
+def fitting_concurrency(served: Served) -> int:
+    """Return how many requests a server is sent at once, at the speed of its trial answer.
+
+    So many that the last of them, at a server with one place, is answered in a quarter of what a
+    request may take: twice that is its time-out, so that another attempt fits. 1 at least, and no
+    more than a server of its kind takes.
+    """
+    if not served.tokens_per_s:
+        return served.concurrency
+    answers = MOST_TIMEOUT_S / 4 * served.tokens_per_s / _USUAL_ANSWER_TOKENS
+    return max(1, min(served.concurrency, int(answers)))
+
+
 def fitting_timeout(served: Served) -> float:
     """Return seconds for one attempt, at the speed of the trial answer: from 60 to 600.
 
@@ -131,7 +144,7 @@ def fitting_timeout(served: Served) -> float:
     if not served.tokens_per_s:
         return usual
     answers = served.concurrency * _USUAL_ANSWER_TOKENS / served.tokens_per_s
-    return min(max(usual, 2 * answers), _MOST_TIMEOUT_S)
+    return min(max(usual, 2 * answers), MOST_TIMEOUT_S)
 
 
 def _check_url(url: str) -> None:

@@ -27,6 +27,7 @@ TRIAL = Policy(
 )
 _POST = "Hello."
 _TOKENS = 512
+_COMPARED_S = 60.0  # for an answer that another one, which can be read, is compared with
 _REJECTED = (400, 422, 500, 501)  # what servers say to a field that they do not know
 _CHARACTERS_A_TOKEN = 4  # of an answer whose server counts nothing
 
@@ -51,6 +52,10 @@ class _Answer:
         tokens = self.completion.tokens_out or len(said) / _CHARACTERS_A_TOKEN
         return tokens / max(self.seconds, 1e-3)
 
+    def tokens_in(self, seconds: float) -> int:
+        """Return how many tokens that is at this answer's speed; what a trial takes at most."""
+        return max(1, min(_TOKENS, int(seconds * self.tokens_per_s)))
+
 
 async def try_question(server: Client, served: Served, settings: EndpointSettings) -> Served:
     """Ask the trial question, in each manner that the server may need, and return what was found.
@@ -64,7 +69,8 @@ async def try_question(server: Client, served: Served, settings: EndpointSetting
     answer, held = await _ask_as_taken(server, held, settings)
     if held.manner.schema is not Schema.NONE and (answer.reason or not answer.reasons):
         free = replace(held, manner=replace(held.manner, schema=Schema.NONE))
-        freely, free = await _ask_as_taken(server, free, settings)
+        tokens = _TOKENS if answer.reason else answer.tokens_in(_COMPARED_S)
+        freely, free = await _ask_as_taken(server, free, settings, tokens)
         if not freely.reason and (answer.reason or freely.reasons):
             answer, held = freely, free
     return _finding(held, answer)
@@ -78,12 +84,12 @@ def _finding(served: Served, answer: _Answer) -> Served:
 
 
 async def _ask_as_taken(
-    server: Client, served: Served, settings: EndpointSettings
+    server: Client, served: Served, settings: EndpointSettings, tokens: int = _TOKENS
 ) -> tuple[_Answer, Served]:
     """Return an answer, and the manner in which the server took the question."""
     while True:
         try:
-            return await _ask(server, served, settings), served
+            return await _ask(server, served, settings, tokens), served
         except openai.APIStatusError as error:
             if error.status_code not in _REJECTED:
                 raise
@@ -110,9 +116,11 @@ def _without(manner: Manner, said: str) -> Manner | None:
             return None
 
 
-async def _ask(server: Client, served: Served, settings: EndpointSettings) -> _Answer:
+async def _ask(
+    server: Client, served: Served, settings: EndpointSettings, tokens: int = _TOKENS
+) -> _Answer:
     """Return an answer; a server that takes no more for now is waited for, as long as for one."""
-    question = question_of(TRIAL, _POST, served, _TOKENS)
+    question = question_of(TRIAL, _POST, served, tokens)
     give_up = time.monotonic() + settings.timeout
     while True:
         asked = time.monotonic()
