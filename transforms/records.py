@@ -25,6 +25,9 @@ class Route(StrEnum):
     AUDIT = "audit"  # below the threshold, judged because the random sample took it
     FORCED = "forced"  # the screen has no head for this policy, so nothing can be cleared
     LESSON = "lesson"  # below the threshold, drawn at random to teach a screen, not to measure one
+    # Below the threshold, and a post that the judge is asked about under several other policies at
+    # once: it says of this one as well, so the pair is an audit with probability 1.
+    BESIDE = "beside"
     EMPTY = "empty"  # nothing to read, once what is not shown is taken away: cleared, never judged
     # An audit that the judge's budget took out of the sample: judged late, and no part of an
     # estimate. Whatever else is deferred keeps its route.

@@ -15,7 +15,7 @@ _MISSED = """
 WITH missed AS (
   SELECT DISTINCT created_at, topic, `partition`, `offset`
   FROM `{dataset}.labels`
-  WHERE run = @run AND label = 'violates' AND route IN ('audit', 'deferred')
+  WHERE run = @run AND label = 'violates' AND route IN ('audit', 'beside', 'deferred')
     AND DATE(created_at) >= @since AND @policy IN ('', policy_id)
 )
 SELECT l.topic, l.`partition`, l.`offset`, l.policy_id, l.label, v.text

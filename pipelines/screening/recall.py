@@ -111,6 +111,8 @@ def _judged(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[object, ...], Judge
     for row in rows:
         if row["route"] == Route.ESCALATE:
             more = Judged(caught=row["violating"])
+        elif row["route"] == Route.BESIDE:
+            more = Judged(beside=row["posts"] - row["answered"] + row["violating"])
         else:
             audits = ((row["probability"], row["answered"], row["violating"]),)
             more = Judged(0, audits if row["answered"] else (), row["posts"] - row["answered"])
@@ -156,7 +158,7 @@ WITH pairs AS (
   LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
     USING (run)
   WHERE run = @run AND DATE(created_at) >= @since AND @policy IN ('', policy_id)
-    AND route IN ('escalate', 'audit')
+    AND route IN ('escalate', 'audit', 'beside')
 )
 SELECT
   mode, policy_id, screen_version, day, route, probability,

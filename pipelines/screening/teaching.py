@@ -282,8 +282,10 @@ def _since() -> date:
 _DIFFERENCES = """
 SELECT
   policy_id, inclusion_probability AS probability,
-  SUM(IF(shadow_sent AND route = 'audit' AND violates, 1, 0)) AS gained,
-  SUM(IF(shadow_sent AND route = 'audit' AND verdict IS NOT NULL, 1, 0)) AS audits,
+  SUM(IF(shadow_sent AND route IN ('audit', 'beside') AND violates, 1, 0)) AS gained,
+  SUM(
+    IF(shadow_sent AND route IN ('audit', 'beside') AND verdict IS NOT NULL, 1, 0)
+  ) AS audits,
   SUM(IF(sent AND NOT shadow_sent AND violates, 1, 0)) AS lost,
   SUM(IF(sent AND NOT shadow_sent AND verdict IS NULL, 1, 0)) AS waiting
 FROM `{dataset}.shadow_pairs`

@@ -16,13 +16,14 @@ from weir.transforms.write.bigquery.sink import BigQuerySettings
 MOST = 20_000  # of one policy, the latest
 
 # Of another version of the policy a verdict answered another question. Late audits, whose route is
-# deferred, are no part of an estimate but labels like the others.
+# deferred, are no part of an estimate but labels like the others. What was judged beside others is
+# an audit that neither chance nor the policy's own score sent: it teaches nothing.
 _VERDICTS = """
 SELECT
   text, verdict, route, score, inclusion_probability, DATE(judged_at) AS day
 FROM `{dataset}.verdicts`
 WHERE policy_id = @policy AND policy_version = @version AND verdict IN ('violates', 'safe')
-  AND @run IN ('', run) AND DATE(created_at) >= @since
+  AND route != 'beside' AND @run IN ('', run) AND DATE(created_at) >= @since
 QUALIFY ROW_NUMBER() OVER (PARTITION BY run, created_at, decision_id ORDER BY judged_at) = 1
 ORDER BY judged_at DESC, decision_id
 LIMIT {most}

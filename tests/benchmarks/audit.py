@@ -26,11 +26,15 @@ class Stream:
     rates: tuple[float, ...]
     prevalence: float = 0.02
     unanswered: float = 0.0  # share of the judged posts without a usable verdict
+    # Share of the missed violations that is judged beside other policies; of the safe posts that
+    # are cleared it is a quarter of that: what other policies suspect violates more often.
+    beside: float = 0.0
 
     @property
     def seen(self) -> float:
         """Return how many missed violations the audit draws on average."""
-        return self.violations * (1 - self.recall) * float(np.mean(self.rates))
+        drawn = (1 - self.beside) * float(np.mean(self.rates))
+        return self.violations * (1 - self.recall) * drawn
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,10 @@ COVERED = (
     Stream(500, 0.9, (0.01,)),
     Stream(1_000, 0.9, (0.01,)),
     Stream(3_000, 0.9, (0.01,)),
+    *(Stream(20_000, 0.9, (0.01,), beside=share) for share in (0.02, 0.3, 0.9)),
+    Stream(2_000, 0.8, (0.01,), beside=0.3),
+    Stream(500, 0.8, (0.1,), beside=0.5),
+    Stream(20_000, 0.9, (0.01,), unanswered=0.1, beside=0.3),
 )
 WATCHED = tuple(
     (certified, rate)
@@ -110,10 +118,14 @@ def _part(
         random.binomial(safe, _ESCALATED_SAFE),
     )
     missed, cleared = violating - caught, violating - caught + safe - alarms
-    drawn, drawn_safe = random.binomial(missed, rate), random.binomial(safe - alarms, rate)
+    counted = random.binomial(missed, stream.beside) if stream.beside else 0
+    counted_safe = random.binomial(safe - alarms, stream.beside / 4) if stream.beside else 0
+    drawn = random.binomial(missed - counted, rate)
+    drawn_safe = random.binomial(safe - alarms - counted_safe, rate)
     answered = 1 - stream.unanswered
     caught_known, alarms_known = random.binomial([caught, alarms], answered)
     seen, seen_safe = random.binomial([drawn, drawn_safe], answered)
+    beside, beside_safe = random.binomial([counted, counted_safe], answered)
     sample = Sample(
         escalated=int(caught + alarms),
         escalated_answered=int(caught_known + alarms_known),
@@ -126,6 +138,9 @@ def _part(
         audit_squares=float(seen + seen_safe) / rate**2,
         missed_weight=float(seen) / rate,
         missed_squares=float(seen) / rate**2,
+        beside=int(counted + counted_safe),
+        beside_answered=int(beside + beside_safe),
+        beside_missed=int(beside),
     )
     return sample, (int(missed), violating)
 
@@ -147,11 +162,16 @@ def coverage(stream: Stream, streams: int, seed: int = 1) -> Coverage:
 
 
 def alarms(
-    certified: float, rate: float, streams: int, violations: int | None = None, seed: int = 1
+    certified: float,
+    rate: float,
+    streams: int,
+    violations: int | None = None,
+    seed: int = 1,
+    beside: float = 0.0,
 ) -> Alarms:
     """Return how often drift is found, by default with as many posts as the audit asks for."""
     size = violations or violations_needed(certified, rate)
-    before = Stream(size, certified, (rate,))
+    before = Stream(size, certified, (rate,), beside=beside)
     after = replace(before, recall=certified - FALL)
     found = []
     for stream in (before, after):
@@ -170,12 +190,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     covered = [coverage(stream, options.streams) for stream in COVERED]
     watched = [alarms(certified, rate, options.streams) for certified, rate in WATCHED]
     print(f"95 % intervals that hold the truth, of {options.streams:,} streams each")
-    print("violations  recall  audited          unanswered  seen   recall  in posts  missed")
+    print(
+        "violations  recall  audited          unanswered  beside  seen   recall  in posts  missed"
+    )
     for c in covered:
         s = c.stream
         rates = ", ".join(f"{rate:g}" for rate in s.rates)
         print(
-            f"{s.violations:>10,}  {s.recall:6.2f}  {rates:16} {s.unanswered:10.2f} {s.seen:6.1f}"
+            f"{s.violations:>10,}  {s.recall:6.2f}  {rates:16} {s.unanswered:10.2f}"
+            f"  {s.beside:6.2f} {s.seen:5.1f}"
             f"  {c.recall:7.3f}  {c.recall_of_posts:8.3f}  {c.missed:6.3f}"
         )
     print("\ndrift found: recall as certified, and ten points below")

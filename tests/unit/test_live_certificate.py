@@ -56,6 +56,17 @@ def test_where_all_that_is_cleared_is_audited_the_recall_is_counted():
     assert certify(Judged(90, ((1.0, 500, 10),))) == LiveCertificate(0.9, 10, 0.95)
 
 
+def test_what_is_judged_beside_other_policies_is_counted_whatever_the_audit_sees():
+    audited = certify(Judged(900, ((0.1, 400, 5),)))
+    both = certify(Judged(900, ((0.1, 400, 5),), beside=7))
+    assert both.missed == audited.missed + 7
+    assert both.recall == pytest.approx(900 / (900 + both.missed))
+
+
+def test_what_is_judged_beside_others_certifies_nothing_without_an_audit():
+    assert certify(Judged(900, beside=7)) is None
+
+
 def test_an_unanswered_audit_counts_against_the_screen():
     answered = certify(Judged(900, ((0.1, 400, 5),)))
     waiting = certify(Judged(900, ((0.1, 400, 5),), unanswered=1))

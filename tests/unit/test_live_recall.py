@@ -1,12 +1,14 @@
 """What the audit says of the screen: estimates, intervals, and drift."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.benchmarks.audit import Stream, alarms, coverage
+from tests.benchmarks.audit import Stream, alarms, coverage, draw
 from weir.transforms.screen.live_recall import Sample, drift, estimate, limits, violations_needed
 
 
@@ -84,14 +86,40 @@ def test_two_rates_widen_the_interval_beyond_that_of_either_count():
     assert estimate(two).missed.high - estimate(two).missed.low > width_one
 
 
+def test_what_is_judged_beside_other_policies_is_counted_and_not_estimated():
+    alone = estimate(sample(caught=80, missed=2, chance=0.1))
+    both = estimate(beside(sample(caught=80, missed=2, chance=0.1), 300, 15))
+    assert both.missed.value == pytest.approx(20 + 15)
+    assert both.missed.high - both.missed.low == pytest.approx(alone.missed.high - alone.missed.low)
+    assert both.recall.value == pytest.approx(80 / (80 + 35))
+
+
+def test_without_the_audit_what_is_judged_beside_others_says_nothing_of_the_rest():
+    said = estimate(Sample(9, 9, 3, cleared=500, beside=100, beside_answered=100, beside_missed=2))
+    assert (said.recall.value, said.missed.value) == (None, None)
+
+
+def test_what_waits_beside_others_is_taken_to_be_like_the_rest_and_bounds_the_recall():
+    said = replace(beside(sample(caught=80, missed=2), 300, 10), beside_answered=150)
+    assert estimate(said).missed.value == pytest.approx(20 + 20)
+    assert estimate(said).lowest == pytest.approx(80 / (80 + 20 + 10 + 150))
+    assert said.unanswered == 150
+
+
+def beside(known, posts, missed):
+    return replace(known, beside=posts, beside_answered=posts, beside_missed=missed)
+
+
 @given(
     caught=st.integers(0, 200),
     missed=st.integers(0, 50),
     unseen=st.integers(0, 200),
     chance=st.floats(0.001, 1),
+    counted=st.integers(0, 20),
 )
-def test_every_interval_holds_its_estimate(caught, missed, unseen, chance):
-    said = estimate(sample(caught, missed, audits=missed + unseen + 1, chance=chance))
+def test_every_interval_holds_its_estimate(caught, missed, unseen, chance, counted):
+    audited = sample(caught, missed, audits=missed + unseen + 1, chance=chance)
+    said = estimate(beside(audited, min(20, audited.cleared), counted))
     rounding = 1e-9
     assert said.missed.low - rounding <= said.missed.value * (1 + rounding)
     assert said.missed.value <= said.missed.high * (1 + rounding)
@@ -157,6 +185,9 @@ def test_a_certified_recall_that_is_no_share_is_refused(certified):
         Stream(2_000, 0.9, (0.1,)),
         Stream(20_000, 0.9, (0.01, 0.05)),
         Stream(20_000, 0.9, (0.01,), unanswered=0.1),
+        Stream(20_000, 0.9, (0.01,), beside=0.02),
+        Stream(2_000, 0.8, (0.01,), beside=0.3),
+        Stream(20_000, 0.9, (0.01,), unanswered=0.1, beside=0.9),
     ],
     ids=str,
 )
@@ -167,8 +198,18 @@ def test_the_intervals_hold_the_truth_of_about_19_in_20_streams(stream):
     assert 0.92 <= held.missed <= 0.985
 
 
+@pytest.mark.parametrize("beside", [0.1, 0.5])
+def test_the_missed_are_estimated_without_bias_though_what_is_beside_violates_more_often(beside):
+    random, errors = np.random.default_rng(3), []
+    for _ in range(400):
+        known, truth = draw(Stream(5_000, 0.8, (0.05,), beside=beside), random)
+        errors.append(estimate(known).missed.value - truth.missed)
+    assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(len(errors))
+
+
+@pytest.mark.parametrize("beside", [0.0, 0.3])
 @pytest.mark.parametrize("certified", [0.99, 0.95, 0.8])
-def test_a_fall_of_ten_points_is_found_and_no_fall_is_not(certified):
-    found = alarms(certified, 0.01, 300)
+def test_a_fall_of_ten_points_is_found_and_no_fall_is_not(certified, beside):
+    found = alarms(certified, 0.01, 300, beside=beside)
     assert found.unchanged <= 0.05
     assert found.fallen >= 0.87

@@ -59,7 +59,7 @@ class _Body(msgspec.Struct, frozen=True):
     policy_id: _Name
     policy_version: _Name
     screen_version: str
-    route: Literal["escalate", "audit", "forced", "lesson", "deferred"]
+    route: Literal["escalate", "audit", "forced", "lesson", "beside", "deferred"]
     score: float | None
     inclusion_probability: Annotated[float, msgspec.Meta(gt=0, le=1)]
     provisional_id: _Name | None = None

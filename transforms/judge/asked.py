@@ -15,7 +15,7 @@ from weir.transforms.judge.long_posts import Read
 from weir.transforms.judge.rows import Row
 from weir.transforms.records import Route
 
-_NOT_URGENT = (Route.AUDIT, Route.DEFERRED)
+_NOT_URGENT = (Route.AUDIT, Route.BESIDE, Route.DEFERRED)
 _LOTS = 0x6C6F7473  # another hash than the one that chose the audits
 
 

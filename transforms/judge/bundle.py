@@ -21,7 +21,7 @@ from weir.transforms.judge.asked import Asked, computed, lot, route_of, text_of
 from weir.transforms.judge.budget import Allowance, decide
 from weir.transforms.judge.cache import Fingerprint, fingerprints, without_cost
 from weir.transforms.judge.engine import Completion
-from weir.transforms.judge.harmony.windows import windows
+from weir.transforms.judge.harmony.windows import fits, windows
 from weir.transforms.judge.in_flight import Failed, InFlight, Result
 from weir.transforms.judge.joint_questions import Escalated, of_one_post, said_of_each, shares
 from weir.transforms.judge.long_posts import Read, read, with_costs
@@ -115,7 +115,8 @@ class Bundle:
         """Yield what is asked about the rows of one post: one question, or one for each of them."""
         group = rows[0].group
         several = len({each.policy.policy_id for each in rows}) > 1
-        if group is not None and several and self._fits_beside(text_of(rows)):
+        room = min(POST_TOKENS, self._content_tokens)  # that several policies leave in a prompt
+        if group is not None and several and fits(text_of(rows), room):
             audited = any(route_of(each.row) == Route.AUDIT for each in rows)
             post = None if audited or posts is None else posts[rows[0].row.number]
             yield Asked(rows, group, group.version, post)
@@ -124,10 +125,6 @@ class Bundle:
             audited = route_of(each.row) == Route.AUDIT
             post = None if audited or posts is None else posts[each.row.number]
             yield Asked((each,), each.policy.rungs[0], each.policy.version, post)
-
-    def _fits_beside(self, text: str) -> bool:
-        """Return whether a post leaves a prompt the room that several policies take."""
-        return len(windows(text, min(POST_TOKENS, self._content_tokens)).texts) == 1
 
     def _known(self, asked: Asked) -> list[Completion] | None:
         """Return what is kept of every row; None where one of them has to be asked about."""
@@ -142,7 +139,13 @@ class Bundle:
         return known
 
     def _begin_or_reuse(self, asked: Asked) -> Iterator[Ended]:
-        """Ask about the rows that take no verdict of a post which they nearly copy."""
+        """Ask about the rows that take no verdict of a post which they nearly copy.
+
+        None does of a post that is asked about in any case, for what is judged beside them.
+        """
+        if any(route_of(each.row) == Route.BESIDE for each in asked.rows):
+            self._begin(asked)
+            return
         left: list[Escalated] = []
         for each in asked.rows:
             nearly = self._nearly(each, asked.name(each.policy))

@@ -16,6 +16,8 @@ still below that, at every look at once. Such bets are those of Waudby-Smith and
 means of bounded random variables by betting" (JRSS B, 2024); the capital is spread over many rates,
 which is the mixture of Robbins (1970).
 
+What is judged beside other policies is judged whatever the coins say: it is counted, and added.
+
 What it takes for granted: an id that comes again has the coin it had before, so posts under one id
 are one draw; and where a budget takes audits out of the sample, the chance that is left to the
 others is what it turned out to be, which knows a little of the coins. The confidence is that of one
@@ -49,12 +51,14 @@ class Judged:
     """What the judge said of one policy over some posts; those of separate posts can be added up.
 
     ``audits`` has (inclusion probability, audits, of them violating). What waits or died is
-    ``unanswered``; an indeterminate verdict is an answer, and calls nothing violating.
+    ``unanswered``; an indeterminate verdict is an answer, and calls nothing violating. ``beside``
+    are the cleared posts judged beside other policies that violate, or have no answer yet.
     """
 
     caught: int = 0  # escalated posts that violate
     audits: tuple[tuple[float, int, int], ...] = ()
     unanswered: int = 0  # audits
+    beside: int = 0
 
     def __post_init__(self) -> None:
         for probability, audits, violating in self.audits:
@@ -66,6 +70,7 @@ class Judged:
             self.caught + other.caught,
             self.audits + other.audits,
             self.unanswered + other.unanswered,
+            self.beside + other.beside,
         )
 
 
@@ -79,7 +84,7 @@ class LiveCertificate:
 
 
 def certify(judged: Judged, confidence: float = CONFIDENCE) -> LiveCertificate | None:
-    """Return what is certain of the recall; None where no audit was answered.
+    """Return what is certain of the recall; None where no audit at random was answered.
 
     An unanswered audit counts as a violation of the smallest probability: the bound holds whatever
     it turns out to be.
@@ -90,7 +95,7 @@ def certify(judged: Judged, confidence: float = CONFIDENCE) -> LiveCertificate |
         np.array(each, float) for each in zip(*judged.audits, strict=True)
     )
     violating[np.argmin(probabilities)] += judged.unanswered
-    missed = math.floor(missed_at_most(violating, probabilities, confidence))
+    missed = math.floor(missed_at_most(violating, probabilities, confidence)) + judged.beside
     return LiveCertificate(judged.caught / max(1, judged.caught + missed), missed, confidence)
 
 

@@ -2,7 +2,10 @@
 
 All that escalates is judged; of what is cleared, each post with a known probability. So the
 violations that were caught are counted, and those that were missed are estimated, each audited one
-standing for 1 / probability of them (Horvitz and Thompson, 1952).
+standing for 1 / probability of them (Horvitz and Thompson, 1952). Posts that the judge is asked
+about under several policies at once are a stratum of their own: all of what was cleared of them is
+judged beside the rest, so what was missed there is counted too, and the audit is a sample of the
+other cleared posts alone.
 
 Three things are said of it here, at 95 % confidence:
 
@@ -22,7 +25,7 @@ The view ``live_recall`` has the same formulas in SQL.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -57,9 +60,14 @@ class Sample:
     audit_squares: float = 0.0  # and of the squared weights
     missed_weight: float = 0.0  # the same over the violating ones
     missed_squares: float = 0.0
+    beside: int = 0  # of the cleared, judged beside other policies; none of them is an audit
+    beside_answered: int = 0
+    beside_missed: int = 0  # of them, violating
 
     def __post_init__(self) -> None:
         if not 0 <= self.missed_seen <= self.audits_answered <= self.audits <= self.cleared:
+            raise ValueError(f"{self} has more of a part than of the whole")
+        if not 0 <= self.beside_missed <= self.beside_answered <= self.beside <= self.cleared:
             raise ValueError(f"{self} has more of a part than of the whole")
         if not 0 <= self.caught <= self.escalated_answered <= self.escalated:
             raise ValueError(f"{self} has more of a part than of the whole")
@@ -74,8 +82,14 @@ class Sample:
 
     @property
     def unanswered(self) -> int:
-        """Return how many escalated and audited posts have no verdict, or an indeterminate one."""
-        return self.escalated - self.escalated_answered + self.audits - self.audits_answered
+        """Return how many posts should have a verdict, and have none, or an indeterminate one."""
+        asked = self.escalated + self.audits + self.beside
+        return asked - self.escalated_answered - self.audits_answered - self.beside_answered
+
+    @property
+    def missed_beside(self) -> float:
+        """Return how many violations were cleared of what is judged beside other policies."""
+        return self.beside_missed * _answering(self.beside, self.beside_answered)
 
 
 @dataclass(frozen=True)
@@ -103,14 +117,14 @@ def estimate(sample: Sample) -> LiveRecall:
         return LiveRecall(Estimate(None, 0.0, math.inf), Estimate(None, 0.0, 1.0), None, None)
     unit, seen = _unit(sample), _effective(sample)
     answering = sample.audits / sample.audits_answered
-    missed = sample.missed_weight * answering
+    missed, counted = sample.missed_weight * answering, sample.missed_beside
     low, high = limits(seen, 1 - 1 / unit)
     number = Estimate(
-        missed,
-        max(low * unit * answering, float(sample.missed_seen)),
-        max(high * unit * answering, float(sample.missed_seen)),
+        missed + counted,
+        max(low * unit * answering, float(sample.missed_seen)) + counted,
+        max(high * unit * answering, float(sample.missed_seen)) + counted,
     )
-    return LiveRecall(number, _recall(sample, unit, seen), *_bounds(sample))
+    return LiveRecall(number, _recall(sample), *_bounds(sample))
 
 
 def limits(seen: float, spread: float) -> tuple[float, float]:
@@ -147,27 +161,47 @@ def _effective(sample: Sample) -> float:
     return sample.missed_weight / _unit(sample)
 
 
-def _recall(sample: Sample, unit: float, seen: float) -> Estimate:
-    """Return the recall from two counts, whose ratio is that of the missed to the caught.
+def _strata(sample: Sample) -> list[tuple[float, float]]:
+    """Return of each stratum the missed that are seen, and for how many of the caught each stands.
 
-    Given their sum, one of them is binomial, so the number of violations need not be known.
+    The audit's first; of what is judged beside other policies only where there is any.
     """
-    scale = unit * _scale(sample)
+    escalated = _answering(sample.escalated, sample.escalated_answered)
+    answering = _answering(sample.audits, sample.audits_answered)
+    strata = [(_effective(sample), _unit(sample) * answering / escalated)]
+    if sample.beside_answered:
+        answering = _answering(sample.beside, sample.beside_answered)
+        strata.append((float(sample.beside_missed), answering / escalated))
+    return strata
+
+
+def _recall(sample: Sample) -> Estimate:
+    """Return the recall from counts: of the caught, and of the missed in either stratum.
+
+    Without the second stratum it is the ratio of two counts: given their sum, one of them is
+    binomial, so the number of violations need not be known. With it the two numbers of missed are
+    added, and their distances from their limits in squares (Zou and Donner, 2008); the spread of
+    either has its part of what is not known of the caught.
+    """
     caught = float(sample.caught)
-    value = _share(caught, seen * scale) if caught or seen else None
     # Without one caught no finite ratio is too high; half of one stands in for the other limit.
-    few, many = limits(seen, 1 + seen / max(caught, 0.5))
-    return Estimate(
-        value,
-        _share(caught, many * scale),
-        _share(max(caught, 0.5), few * scale),
-    )
+    known = max(caught, 0.5)
+    strata = _strata(sample)
+    missed = sum(count * scale for count, scale in strata)
+    below = above = 0.0
+    for count, scale in strata:
+        few, many = limits(count, 1 + missed / scale / known)
+        below, above = (
+            math.hypot(below, (count - few) * scale),
+            math.hypot(above, (many - count) * scale),
+        )
+    value = _share(caught, missed) if caught or missed else None
+    return Estimate(value, _share(caught, missed + above), _share(known, max(0.0, missed - below)))
 
 
-def _scale(sample: Sample) -> float:
-    """Return what the unanswered add to the ratio of missed to caught."""
-    escalated = sample.escalated / sample.escalated_answered if sample.escalated_answered else 1.0
-    return sample.audits / sample.audits_answered / escalated
+def _answering(posts: int, answered: int) -> float:
+    """Return for how many posts an answered one stands, where the rest is like it."""
+    return posts / answered if answered else 1.0
 
 
 def _share(caught: float, missed: float) -> float:
@@ -178,12 +212,14 @@ def _bounds(sample: Sample) -> tuple[float | None, float | None]:
     """Return the recall if all that is unanswered had gone against the screen, and for it."""
     mean = sample.audit_weight / sample.audits_answered
     hidden = (sample.audits - sample.audits_answered) * mean
+    hidden += sample.beside - sample.beside_answered
     waiting = sample.escalated - sample.escalated_answered
-    if not sample.caught + waiting + sample.missed_weight + hidden:
+    missed = sample.missed_weight + sample.beside_missed
+    if not sample.caught + waiting + missed + hidden:
         return None, None
     return (
-        _share(sample.caught, sample.missed_weight + hidden),
-        _share(sample.caught + waiting, sample.missed_weight),
+        _share(sample.caught, missed + hidden),
+        _share(sample.caught + waiting, missed),
     )
 
 
@@ -219,10 +255,25 @@ def drift(sample: Sample, certified: float) -> Drift:
         raise ValueError(f"a certified recall is {certified}; it must lie between 0 and 1")
     if not sample.audits_answered:
         return Drift(certified, 1.0, None)
-    chance = 1 / (_unit(sample) * _scale(sample))
-    seen = _effective(sample)
+    strata = _strata(sample)
+    missed = sum(count * scale for count, scale in strata)
+    chance = 1 / _scale_of_all(strata)
+    seen = missed * chance
     p_value = float(_at_least(seen, seen + sample.caught, _missed_share(certified, chance)))
-    return Drift(certified, p_value, _more_audits(sample, certified, chance))
+    return Drift(certified, p_value, _more_audits(sample, certified, missed))
+
+
+def _scale_of_all(strata: Sequence[tuple[float, float]]) -> float:
+    """Return for how many of the missed one of them stands, that is seen, as variance has it.
+
+    Of the stratum that is sampled one more is reckoned with than was seen: few say little.
+    """
+    (seen, unit), *counted = strata
+    known = sum(count * scale for count, scale in counted)
+    if not known:
+        return unit
+    squares = sum(count * scale * scale for count, scale in counted)
+    return (squares + (seen + 1) * unit * unit) / (known + (seen + 1) * unit)
 
 
 def _missed_share(recall: float, chance: float) -> float:
@@ -238,11 +289,12 @@ def _at_least(count: npt.ArrayLike, size: npt.ArrayLike, share: float) -> npt.ND
     return np.where(count <= 0, 1.0, np.where(count > size, 0.0, tail))
 
 
-def _more_audits(sample: Sample, certified: float, chance: float) -> int | None:
-    violations = sample.caught + _effective(sample) / chance
+def _more_audits(sample: Sample, certified: float, missed: float) -> int | None:
+    violations = sample.caught + missed
     if not violations:
         return None
-    needed = violations_needed(round(certified, 4), float(f"{chance:.3g}"))
+    (_, scale), *_ = _strata(sample)
+    needed = violations_needed(round(certified, 4), float(f"{1 / scale:.3g}"))
     return max(0, math.ceil(sample.audits_answered * (needed / violations - 1)))
 
 

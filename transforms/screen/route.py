@@ -21,8 +21,9 @@ ROUTES = (
     Route.FORCED,
     Route.EMPTY,
     Route.LESSON,
+    Route.BESIDE,
 )
-CLEAR, ESCALATE, AUDIT, FORCED, EMPTY, LESSON = range(len(ROUTES))
+CLEAR, ESCALATE, AUDIT, FORCED, EMPTY, LESSON, BESIDE = range(len(ROUTES))
 
 Codes = npt.NDArray[np.int8]
 

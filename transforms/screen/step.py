@@ -23,6 +23,7 @@ from weir.transforms.counts import ages, counter, latency, surges
 from weir.transforms.process.garbage import freeze_objects
 from weir.transforms.process.reloading import RELOADS, Reloading
 from weir.transforms.records import Route
+from weir.transforms.screen.beside import Beside
 from weir.transforms.screen.loaded import LoadedScreen, ReloadedScreen
 from weir.transforms.screen.model import ScreenSource, score_all
 from weir.transforms.screen.provisional import (
@@ -110,6 +111,7 @@ class _Screen(beam.DoFn):
         self.applied = [
             Applied(each, self.policies, self.shares, run, rate) for each in self.screens
         ]
+        self.beside = Beside(self.policies) if self.settings.together else None
         if self.provisional is not None:
             self.precise = thresholds(self.screens[0], self.policies, self.provisional.mode)
 
@@ -123,6 +125,8 @@ class _Screen(beam.DoFn):
         (decided, *shadows), codes, shadow_codes = routed.decided, routed.codes, routed.shadow_codes
         scores, rates = decided.scores, routed.audit_rates
         over = decided.over & (codes == ESCALATE)
+        if self.beside is not None:
+            codes = self.beside.taken(texts, codes, over)
         self._count(codes)
         self._time(content, codes)
         ids = None

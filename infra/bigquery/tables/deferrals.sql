@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.deferrals` (
   policy_id STRING NOT NULL OPTIONS (description = 'The policy it waits to be judged by'),
   policy_version STRING NOT NULL OPTIONS (description = 'Key of the policies table, when it was screened'),
   screen_version STRING NOT NULL OPTIONS (description = 'Key of the screens table'),
-  route STRING NOT NULL OPTIONS (description = 'Why it is to be judged: escalate, audit, forced or lesson; deferred where it was an audit and has left the sample'),
+  route STRING NOT NULL OPTIONS (description = 'Why it is to be judged: escalate, audit, forced, beside (cleared, and asked about in the request on other policies) or lesson; deferred where it was an audit and has left the sample'),
   score FLOAT64 OPTIONS (description = 'Score of the screen; null where it has no head for the policy'),
   inclusion_probability FLOAT64 NOT NULL OPTIONS (description = 'Chance that a post like it was to be judged; below 1 for audits and lessons'),
   author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author-field is given')

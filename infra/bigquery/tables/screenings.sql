@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.screenings` (
   language STRING OPTIONS (description = 'As the post declares it'),
   screen_version STRING NOT NULL OPTIONS (description = 'Key of the screens table'),
   policy_set STRING NOT NULL OPTIONS (description = 'Version of all policies in force together'),
-  policies ARRAY<STRUCT<policy_id STRING, score FLOAT64, route STRING>> OPTIONS (description = 'What the screen decided for each policy; route is clear, escalate, audit, lesson, forced or empty (nothing to read)'),
+  policies ARRAY<STRUCT<policy_id STRING, score FLOAT64, route STRING>> OPTIONS (description = 'What the screen decided for each policy; route is clear, escalate, audit, lesson, forced, beside (judged with other policies, though cleared) or empty (nothing to read)'),
   mode STRING OPTIONS (description = 'Mode of the run: enforce, shadow or replay'),
   shadow_policies ARRAY<STRING> OPTIONS (description = 'The policies of the set that are in shadow, where the run enforces'),
   recorded_probability FLOAT64 OPTIONS (description = 'Chance that a post like it got a row; below 1 only for posts that every policy cleared; null: 1'),

@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.verdicts` (
   policy_id STRING NOT NULL OPTIONS (description = 'The policy it was judged by'),
   policy_version STRING NOT NULL OPTIONS (description = 'Key of the policies table'),
   screen_version STRING NOT NULL OPTIONS (description = 'Key of the screens table'),
-  route STRING NOT NULL OPTIONS (description = 'Why it was judged: escalate, audit, forced or lesson (drawn to teach a screen); deferred where it was an audit and the budget took it out of the sample'),
+  route STRING NOT NULL OPTIONS (description = 'Why it was judged: escalate, audit, forced, beside (cleared, and asked about in the request on other policies) or lesson (drawn to teach a screen); deferred where it was an audit and the budget took it out of the sample'),
   score FLOAT64 OPTIONS (description = 'Score of the screen; null where it has no head for the policy'),
   inclusion_probability FLOAT64 NOT NULL OPTIONS (description = 'Chance that a post like it was judged; below 1 for audits and lessons'),
   verdict STRING NOT NULL OPTIONS (description = 'violates, safe or indeterminate, which is never safe'),

@@ -2,7 +2,7 @@
 --
 -- A sample of each day's verdicts: at most 50 of every run, mode, day, policy and stratum, drawn by a
 -- hash, so that it is the same whenever it is asked for. The strata: missed (the screen cleared it
--- and the audit found it violating), indeterminate, borderline (a probability of 0.3 to 0.7), and
+-- and an audit found it violating), indeterminate, borderline (a probability of 0.3 to 0.7), and
 -- the other violates and safe. For n of each take place <= n: each stands for
 -- GREATEST(stratum_posts, n) / n verdicts of its stratum. Filter on day.
 CREATE OR REPLACE VIEW `{dataset}.appeals_sample` AS
@@ -10,7 +10,7 @@ WITH strata AS (
   SELECT
     run, mode, DATE(created_at) AS day, policy_id,
     CASE
-      WHEN verdict = 'violates' AND route = 'audit' THEN 'missed'
+      WHEN verdict = 'violates' AND route IN ('audit', 'beside') THEN 'missed'
       WHEN verdict = 'indeterminate' THEN 'indeterminate'
       WHEN probability BETWEEN 0.3 AND 0.7 THEN 'borderline'
       ELSE verdict

@@ -14,7 +14,7 @@ WITH counted AS (
     CAST(ROUND(SUM(weight)) AS INT64) AS posts,
     CAST(ROUND(SUM(IF(machine_label = 'cleared', weight, 0.0))) AS INT64) AS cleared,
     SUM(IF(verdict IS NOT NULL, 1, 0)) AS judged,
-    SUM(IF(verdict IS NOT NULL AND route = 'audit', 1, 0)) AS audited,
+    SUM(IF(verdict IS NOT NULL AND route IN ('audit', 'beside'), 1, 0)) AS audited,
     SUM(IF(decided_by = 'human', 1, 0)) AS reviewed,
     SUM(IF(label = 'violates', 1, 0)) AS violating,
     SUM(IF(label = 'safe', 1, 0)) AS safe,

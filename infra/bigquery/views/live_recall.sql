@@ -12,7 +12,11 @@
 -- reviewed a verdict, theirs counts. cleared is estimated where a run records a part of the cleared
 -- posts, and too low where it records none; nothing else here depends on it.
 --
--- Days can be added up by the columns from forced to missed_squares, not by the estimates.
+-- beside are cleared posts that were judged because other policies were asked about them in the same
+-- request (--judge-together): a stratum of which all is judged, so what was missed there is counted.
+-- The audit is a sample of the other cleared posts.
+--
+-- Days can be added up by the columns from forced to beside_missed, not by the estimates.
 -- transforms/screen/live_recall.py has the same formulas with their sources.
 CREATE OR REPLACE VIEW `{dataset}.live_recall` AS
 WITH pairs AS (
@@ -21,6 +25,7 @@ WITH pairs AS (
     route = 'forced' AS forced,
     route = 'escalate' AS escalated,
     route = 'audit' AS audit,
+    route = 'beside' AS beside,
     COALESCE(verdict IS NOT NULL AND label IN ('violates', 'safe'), FALSE) AS answered,
     COALESCE(verdict IS NOT NULL AND label = 'violates', FALSE) AS violates,
     -- Of a replay's sample: its own share is in every probability, and says nothing of the screen.
@@ -45,7 +50,10 @@ counted AS (
     SUM(IF(audit AND answered, weight, 0.0)) AS audit_weight,
     SUM(IF(audit AND answered, weight * weight, 0.0)) AS audit_squares,
     SUM(IF(audit AND violates, weight, 0.0)) AS missed_weight,
-    SUM(IF(audit AND violates, weight * weight, 0.0)) AS missed_squares
+    SUM(IF(audit AND violates, weight * weight, 0.0)) AS missed_squares,
+    SUM(IF(beside, 1, 0)) AS beside,
+    SUM(IF(beside AND answered, 1, 0)) AS beside_answered,
+    SUM(IF(beside AND violates, 1, 0)) AS beside_missed
   FROM pairs
   GROUP BY run, mode, day, policy_id, screen_version
 ),
@@ -60,25 +68,43 @@ weighed AS (
     ) AS unit,
     audits / NULLIF(audits_answered, 0) AS answering,
     COALESCE(escalated / NULLIF(escalated_answered, 0), 1.0) AS escalated_answering,
+    COALESCE(beside / NULLIF(beside_answered, 0), 1.0) AS beside_answering,
+    GREATEST(caught, 0.5) AS known,
     audit_weight / NULLIF(audits_answered, 0) AS mean_weight
   FROM counted
 ),
--- seen: as many audits of one weight, that violate, would say as much.
-spread AS (
+-- seen: as many audits of one weight, that violate, would say as much. scale and beside_scale: for how
+-- many of the missed one stands, for each of the caught that is seen.
+scaled AS (
   SELECT
     *,
     missed_weight / unit AS seen,
+    unit * answering / escalated_answering AS scale,
+    beside_answering / escalated_answering AS beside_scale,
+    beside_missed * beside_answering AS missed_beside
+  FROM weighed
+),
+spread AS (
+  SELECT
+    *,
+    seen * scale + beside_missed * beside_scale AS ratio,
     1 - 1 / unit AS spread,
-    1 + missed_weight / unit / GREATEST(caught, 0.5) AS spread_of_ratio,
-    CASE FLOOR(missed_weight / unit + 0.5)
+    1 + (seen * scale + beside_missed * beside_scale) / scale / known AS spread_of_ratio,
+    1 + (seen * scale + beside_missed * beside_scale) / beside_scale / known AS spread_beside,
+    CASE FLOOR(seen + 0.5)
       WHEN 1 THEN 0.0512933
       WHEN 2 THEN 0.3553615
       WHEN 3 THEN 0.8176914
-    END AS exact_low
-  FROM weighed
+    END AS exact_low,
+    CASE beside_missed
+      WHEN 1 THEN 0.0512933
+      WHEN 2 THEN 0.3553615
+      WHEN 3 THEN 0.8176914
+    END AS beside_exact_low
+  FROM scaled
 ),
 -- The score interval, and at 1 to 3 the exact lower limits: few .. many is for the number of missed,
--- ratio_few .. ratio_many for its ratio to the number of caught.
+-- ratio_few .. ratio_many and beside_few .. beside_many are for its ratio to the number of caught.
 bounded AS (
   SELECT
     *,
@@ -99,22 +125,42 @@ bounded AS (
       + 1.959963984540054
         * SQRT(spread_of_ratio * seen + 0.960364705173531 * spread_of_ratio * spread_of_ratio)
       AS ratio_many,
-    unit * answering / escalated_answering AS scale,
-    (audits - audits_answered) * mean_weight AS hidden,
+    GREATEST(0.0, LEAST(
+      beside_missed + spread_beside * 1.920729410347062
+        - 1.959963984540054
+          * SQRT(spread_beside * beside_missed + 0.960364705173531 * spread_beside * spread_beside),
+      COALESCE(beside_missed - SQRT(spread_beside) * (beside_missed - beside_exact_low), beside_missed)
+    )) AS beside_few,
+    beside_missed + spread_beside * 1.920729410347062
+      + 1.959963984540054
+        * SQRT(spread_beside * beside_missed + 0.960364705173531 * spread_beside * spread_beside)
+      AS beside_many,
+    (audits - audits_answered) * mean_weight + beside - beside_answered AS hidden,
     escalated - escalated_answered AS waiting
   FROM spread
+),
+-- The distances of the two strata from their limits are added in squares.
+added AS (
+  SELECT
+    *,
+    SQRT(POW((seen - ratio_few) * scale, 2)
+      + IF(beside_answered > 0, POW((beside_missed - beside_few) * beside_scale, 2), 0.0)) AS below,
+    SQRT(POW((ratio_many - seen) * scale, 2)
+      + IF(beside_answered > 0, POW((beside_many - beside_missed) * beside_scale, 2), 0.0)) AS above
+  FROM bounded
 )
 SELECT
   run, mode, day, policy_id, screen_version,
   forced, escalated, escalated_answered, caught, cleared, audits, audits_answered, missed_seen,
   audit_weight, audit_squares, missed_weight, missed_squares,
+  beside, beside_answered, beside_missed,
   -- Null where nothing was audited: then nothing is known of what was missed.
-  missed_weight * answering AS missed,
-  GREATEST(few * unit * answering, missed_seen) AS missed_low,
-  GREATEST(many * unit * answering, missed_seen) AS missed_high,
-  caught / NULLIF(caught + seen * scale, 0) AS recall,
-  COALESCE(caught / NULLIF(caught + ratio_many * scale, 0), 0.0) AS recall_low,
-  COALESCE(GREATEST(caught, 0.5) / (GREATEST(caught, 0.5) + ratio_few * scale), 1.0) AS recall_high,
-  caught / NULLIF(caught + missed_weight + hidden, 0) AS recall_lowest,
-  (caught + waiting) / NULLIF(caught + waiting + missed_weight, 0) AS recall_highest
-FROM bounded
+  missed_weight * answering + missed_beside AS missed,
+  GREATEST(few * unit * answering, missed_seen) + missed_beside AS missed_low,
+  GREATEST(many * unit * answering, missed_seen) + missed_beside AS missed_high,
+  caught / NULLIF(caught + ratio, 0) AS recall,
+  COALESCE(caught / NULLIF(caught + ratio + above, 0), 0.0) AS recall_low,
+  COALESCE(known / (known + GREATEST(0.0, ratio - below)), 1.0) AS recall_high,
+  caught / NULLIF(caught + missed_weight + beside_missed + hidden, 0) AS recall_lowest,
+  (caught + waiting) / NULLIF(caught + waiting + missed_weight + beside_missed, 0) AS recall_highest
+FROM added

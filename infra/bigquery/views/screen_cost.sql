@@ -2,7 +2,7 @@
 -- language as the screen tells it (a script stands for all of its languages).
 --
 -- requests are the posts that went to the judge: escalated, audited, drawn to teach a screen, or of a
--- policy without a head.
+-- policy without a head. What was judged beside other policies was in their request: the screen saved it.
 -- What a stage cleared is what it saved: saved_by_first by the linear heads alone, saved_by_second
 -- after the sentence encoder had read the post, which it did of read_by_second posts. A score of the
 -- second stage is from .5 on. gpu_seconds are those of one H100 at the published 46.7 requests a second,
@@ -15,9 +15,10 @@ WITH pairs AS (
   SELECT
     run, mode, DATE(created_at) AS day, policy_id, detected_language AS language,
     route = 'audit' AS audit,
+    route = 'beside' AS beside,
     route = 'escalate' AS escalated,
     route IN ('escalate', 'forced', 'audit', 'lesson', 'deferred') AS asked,
-    route = 'clear' AS cleared,
+    route IN ('clear', 'beside') AS cleared,
     COALESCE(stages = 2, FALSE) AS read,
     COALESCE(stages = 2 AND score >= 0.5, FALSE) AS by_second,
     deferred,
@@ -44,14 +45,18 @@ counted AS (
     SUM(IF(cleared AND by_second, weight, 0.0)) AS saved_by_second,
     SUM(IF(escalated AND violates, 1, 0)) AS caught,
     SUM(IF(audit AND answered, 1, 0)) AS audits_answered,
-    SUM(IF(audit AND violates, stands_for, 0.0)) AS missed_seen
+    SUM(IF(audit AND violates, stands_for, 0.0)) AS missed_seen,
+    SUM(IF(beside, 1, 0)) AS beside,
+    SUM(IF(beside AND answered, 1, 0)) AS beside_answered,
+    SUM(IF(beside AND violates, stands_for, 0.0)) AS beside_missed
   FROM pairs
   GROUP BY run, mode, day, policy_id, language
 ),
 estimated AS (
   SELECT
     * EXCEPT (posts, read, saved_by_first, saved_by_second),
-    missed_seen * audits / NULLIF(audits_answered, 0) AS missed,
+    missed_seen * audits / NULLIF(audits_answered, 0)
+      + COALESCE(beside_missed * beside / NULLIF(beside_answered, 0), 0.0) AS missed,
     IF(known, NULLIF(posts, 0), NULL) AS posts,
     IF(known, read, NULL) AS read_by_second,
     IF(known, saved_by_first, NULL) AS saved_by_first,

@@ -61,7 +61,8 @@ def traffic(seed, posts=500):
         at = NOON + timedelta(days=offset % 2)
         for policy in ("hate", "spam"):
             (route,) = draw.choices(
-                ["clear", "escalate", "audit", "deferred", "forced"], [60, 20, 15, 2, 3]
+                ["clear", "escalate", "audit", "beside", "deferred", "forced"],
+                [50, 20, 15, 10, 2, 3],
             )
             (outcome,) = draw.choices(["violates", "safe", "indeterminate", None], [2, 6, 1, 1])
             chance = draw.choice([0.1, 0.25]) if route in ("audit", "deferred") else 1.0
@@ -80,12 +81,13 @@ def counted(decisions):
     escalated = [d for d in answered if d.route == "escalate"]
     audits = [d for d in answered if d.route == "audit"]
     missed = [d for d in audits if d.outcome == "violates"]
+    beside = [d for d in answered if d.route == "beside"]
     routes = [d.route for d in decisions]
     return Sample(
         escalated=routes.count("escalate"),
         escalated_answered=len(escalated),
         caught=sum(d.outcome == "violates" for d in escalated),
-        cleared=sum(route in ("clear", "audit", "deferred") for route in routes),
+        cleared=sum(route in ("clear", "audit", "beside", "deferred") for route in routes),
         audits=routes.count("audit"),
         audits_answered=len(audits),
         missed_seen=len(missed),
@@ -93,6 +95,9 @@ def counted(decisions):
         audit_squares=about(sum(d.chance**-2 for d in audits)),
         missed_weight=about(sum(1 / d.chance for d in missed)),
         missed_squares=about(sum(d.chance**-2 for d in missed)),
+        beside=routes.count("beside"),
+        beside_answered=len(beside),
+        beside_missed=sum(d.outcome == "violates" for d in beside),
     )
 
 

@@ -58,16 +58,28 @@ def check_estimate(row):
 
 
 @pytest.mark.parametrize(
-    ("caught", "missed", "audits", "chance"),
-    [(0, 0, 50, 0.1), (0, 2, 50, 0.1), (9, 0, 50, 0.01), (9, 1, 50, 0.01), (5, 2, 9, 1.0)],
+    ("caught", "missed", "audits", "chance", "beside"),
+    [
+        (0, 0, 50, 0.1, 0),
+        (0, 2, 50, 0.1, 0),
+        (9, 0, 50, 0.01, 0),
+        (9, 1, 50, 0.01, 0),
+        (5, 2, 9, 1.0, 0),
+        (9, 0, 50, 0.01, 2),
+        (0, 1, 50, 0.1, 1),
+    ],
 )
-def test_the_view_and_python_agree_on_small_counts(bigquery, run, caught, missed, audits, chance):
+def test_the_view_and_python_agree_on_small_counts(
+    bigquery, run, caught, missed, audits, chance, beside
+):
     decisions = [Decision(n, "spam", NOON, "escalate", "violates") for n in range(caught)]
     outcomes = ["violates"] * missed + ["safe"] * (audits - missed)
     decisions += [
         Decision(100 + n, "spam", NOON, "audit", outcome, chance)
         for n, outcome in enumerate(outcomes)
     ]
+    decisions += [Decision(300 + n, "spam", NOON, "beside", "violates") for n in range(beside)]
+    decisions += [Decision(400, "spam", NOON, "beside", "safe")] if beside else []
     store(bigquery, run, decisions)
     (row,) = live_recall(bigquery, run)
     assert row["missed_seen"] == missed
@@ -122,7 +134,13 @@ def test_the_live_certificate_rests_on_the_judges_answers(bigquery, run):
         if (those := [d for d in audits if d.chance == chance and d.outcome])
     ]
     caught = sum((d.route, d.outcome) == ("escalate", "violates") for d in decisions)
-    expected = Judged(caught, tuple(counts), sum(d.outcome is None for d in audits))
+    beside = [d for d in decisions if d.route == "beside"]
+    expected = Judged(
+        caught,
+        tuple(counts),
+        sum(d.outcome is None for d in audits),
+        sum(d.outcome in ("violates", None) for d in beside),
+    )
     assert spam.live_certificate == certify(expected)
     (said,) = json.loads(weir_audit(bigquery, run, "--json").stdout)
     assert said["live_certificate"] == asdict(spam.live_certificate)

@@ -11,14 +11,19 @@ from weir.pipelines.errors import OptionError
 from weir.pipelines.settings.engines import require_together
 from weir.policies.group import Group, groups_of
 from weir.policies.policy import Contract, Effort, Status
+from weir.transforms.judge.asked import Asked
 from weir.transforms.judge.budget import Budget
+from weir.transforms.judge.bundle import Bundle
 from weir.transforms.judge.endpoint.answer_schema import json_schema
 from weir.transforms.judge.engine import Completion
 from weir.transforms.judge.joint_questions import Escalated, of_one_post, said_of_each
-from weir.transforms.judge.rows import Deferred, Judged, Row
+from weir.transforms.judge.reuse import ReuseSettings
+from weir.transforms.judge.rows import Dead, Deferred, Judged, Provenance, Row
+from weir.transforms.judge.shared_engine import Engines
 from weir.transforms.judge.verdict import parse
-from weir.transforms.records import Route
+from weir.transforms.records import Mode, Route
 
+GROUP = groups_of(POLICIES)[POLICY.version]
 SAFE, VIOLATES = ("safe", None), ("violates", None)
 
 
@@ -144,6 +149,67 @@ def test_audits_over_budget_leave_the_sample_post_by_post():
     kept = {each.kept for each in results if isinstance(each, Judged)}
     assert kept == {0.5}
     assert {each.route for each in results if isinstance(each, Deferred)} == {Route.DEFERRED}
+
+
+def beside_of(text, score=0.6, first="beside", offset=0):
+    """Return the rows of a post of which fraud is beside hate and spam, which have this score."""
+    batch = escalations(text, policy_ids=("fraud", "hate", "spam"), first=offset)
+    rows = batch.to_pylist()
+    for row, (route, at) in zip(rows, ((first, 0.99), *(("escalate", score),) * 2), strict=True):
+        row |= {"route": route, "score": at}
+    batch = pa.RecordBatch.from_pylist(rows, schema=batch.schema)
+    return tuple(
+        Escalated(Row(batch, number), policy, GROUP) for number, policy in enumerate(POLICIES)
+    )
+
+
+def test_a_post_is_as_urgent_as_what_escalates_of_it_whatever_is_beside_that():
+    asked = [Asked(beside_of("hello", score), GROUP, GROUP.version, None) for score in (0.6, 0.7)]
+    assert [each.candidate.score for each in asked] == [0.6, 0.7]
+    assert {each.route for each in asked} == {Route.ESCALATE}
+
+
+@pytest.mark.parametrize("whole", ["cut", "fail"])
+def test_what_is_beside_is_asked_about_alone_where_the_answer_to_all_came_to_nothing(whole):
+    rows = beside_of(f"together:{whole} fraud:violates")
+    results, engine = judged_rows(rows)
+    assert verdicts(results)["p0", "fraud"] == VIOLATES
+    assert engine.names == ["together", "fraud", "hate", "spam"]
+
+
+def test_what_is_beside_comes_from_the_cache_with_its_post():
+    rows = [beside_of("fraud:violates"), beside_of("fraud:violates")]
+    results, engine = judged_rows(*rows, cache_bytes=1 << 20)
+    assert engine.names == ["together"]
+    assert [each.cached for each in results if of(each, "policy_id") == "fraud"] == [False, True]
+
+
+def test_what_is_beside_and_fails_alone_as_well_is_a_dead_letter():
+    results, _ = judged_rows(beside_of("together:fail fraud:fail"))
+    (dead,) = [each for each in results if isinstance(each, Dead)]
+    assert (of(dead, "policy_id"), of(dead, "route")) == ("fraud", "beside")
+
+
+def test_a_near_copy_with_policies_beside_is_asked_about_as_that_costs_no_more():
+    text = "the order of all these fine watches has the number {}"
+    posts = [beside_of(text.format(1_000_000 + n), first="escalate", offset=n) for n in range(9)]
+    reuse = ReuseSettings(1 << 20, 1e-9, 0.5)
+    _, engine = judged_rows(*posts, reuse=reuse)
+    assert len(engine.asked) == 8
+    *first, _ = posts
+    _, engine = judged_rows(*first, beside_of(text.format(9_999_999), offset=9), reuse=reuse)
+    assert len(engine.asked) == 9
+
+
+def judged_rows(*posts, **more):
+    engine = Judge()
+    shared = Engines().acquire("k", lambda: engine, 4, **more)
+    bundle = Bundle(shared, 20, Provenance("r", "c", Mode.ENFORCE, "scripted", "1"))
+    results: list = []
+    for rows in posts:
+        results += bundle.take(rows[0].row.batch, rows)
+        results += bundle.finish()
+    return results, engine
 
 
 LABELS = {"VALID": "safe", "INVALID": "violates"}

@@ -41,6 +41,11 @@ def windows(text: str, content_tokens: int = CONTENT_TOKENS) -> Windows:
     return _windows(text, content_tokens)
 
 
+def fits(text: str, content_tokens: int) -> bool:
+    """Return whether a post is read whole in one prompt with so much room for it."""
+    return len(windows(text, content_tokens).texts) == 1
+
+
 @lru_cache(maxsize=16)  # a post is judged under policy after policy
 def _windows(text: str, content_tokens: int) -> Windows:
     budget = content_tokens - _MARKERS_TOKENS
