@@ -83,6 +83,19 @@ rig: $(READY)  ## fetch Kafka, Prism and Flink once, for test-integration; needs
 test-integration: rig  ## the job on Prism and Flink with a real Kafka, killed and stopped; minutes
 	$(ALONE) $(BIN)/python -m pytest -n 2 -p no:unraisableexception tests/runners
 
+.PHONY: check-infra
+check-infra: $(READY)  ## charts, images, rules and templates, without a cluster; needs Go, and apt-get or promtool
+	$(BIN)/python -m weir.infra.checks.tools
+	$(ALONE) $(BIN)/pytest tests/infra
+
+.PHONY: artefacts
+artefacts: $(READY)  ## write anew what is made of options and numbers below infra/
+	$(BIN)/python -m weir.pipelines.artefacts
+
+.PHONY: images
+images: $(READY)  ## pin what the images are made of by digest, and build them; needs docker
+	$(BIN)/python -m weir.infra.images
+
 bench: $(READY)  ## ratios against the usual choice, as a table and JSON
 	$(BIN)/python -m tests.benchmarks.throughput
 

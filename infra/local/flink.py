@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,17 +89,21 @@ class FlinkCluster:
 
 
 @contextmanager
-def flink_cluster(folder: Path | None = None) -> Iterator[FlinkCluster]:
+def flink_cluster(
+    folder: Path | None = None, pool: Callable[[int], list[str]] | None = None
+) -> Iterator[FlinkCluster]:
     """Run a cluster of one machine on free loopback ports; give its addresses and its parts.
 
-    Logs, checkpoints and savepoints are kept only where a ``folder`` is named. Raises StackError
-    where Java is missing or Flink was not fetched.
+    ``pool`` gives the command of another pool of workers, by its port. Logs, checkpoints and
+    savepoints are kept only where a ``folder`` is named. Raises StackError where Java is missing or
+    Flink was not fetched.
     """
     with ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-flink-")))
         (folder / "tmp").mkdir(parents=True, exist_ok=True)
-        rpc, port, blob, pool = free_ports(4)
+        rpc, port, blob, workers = free_ports(4)
+        command = (pool or _pool)(workers)
         rest = f"127.0.0.1:{port}"
         configuration = _CONFIGURATION.format(
             rpc=rpc, rest=port, blob=blob, slots=_SLOTS, folder=folder
@@ -107,11 +111,11 @@ def flink_cluster(folder: Path | None = None) -> Iterator[FlinkCluster]:
         (folder / "config.yaml").write_text(configuration, "utf-8")
         cluster = FlinkCluster(
             rest=rest,
-            workers=f"127.0.0.1:{pool}",
+            workers=f"127.0.0.1:{workers}",
             folder=folder,
             job_manager=Server(lambda: _job_manager(folder, rest)),
             task_manager=Server(lambda: _task_manager(folder, rest)),
-            worker_pool=Server(lambda: _worker_pool(folder, pool)),
+            worker_pool=Server(lambda: _worker_pool(folder, workers, command)),
         )
         for server in (cluster.job_manager, cluster.task_manager, cluster.worker_pool):
             stack.enter_context(server)
@@ -143,11 +147,17 @@ def _task_manager(folder: Path, rest: str) -> AbstractContextManager[subprocess.
     )
 
 
-def _worker_pool(folder: Path, port: int) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def _pool(port: int) -> list[str]:
     module = "apache_beam.runners.worker.worker_pool_main"
+    return kept_on_loopback([sys.executable, "-m", module, f"--service_port={port}"])
+
+
+def _worker_pool(
+    folder: Path, port: int, command: list[str]
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
     return child(
         "Beam's worker pool",
-        kept_on_loopback([sys.executable, "-m", module, f"--service_port={port}"]),
+        command,
         lambda: connects(port),
         seconds=_SECONDS,
         # It starts workers by the name of Python alone.

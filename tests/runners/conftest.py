@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.runners.images import as_in_an_image
 from weir.infra.local import (
     Emulator,
     KafkaBroker,
@@ -102,7 +103,12 @@ def prism():
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     require(java, flink_jar)
-    with flink_cluster(tmp_path_factory.mktemp("flink")) as running:
+    # As the images start it: every test on Flink has its workers of the entry point.
+    home = tmp_path_factory.mktemp("home")
+    with flink_cluster(
+        tmp_path_factory.mktemp("flink"),
+        pool=lambda port: as_in_an_image(home, ["worker-pool", f"--port={port}"]),
+    ) as running:
         yield running
 
 

@@ -207,9 +207,11 @@ class _Sending(threading.Thread):
 class Command:
     """``weir run``, or another job, in a process of its own."""
 
-    def __init__(self, arguments, log: Path, module=("weir.pipelines.job.moderate",)):
+    def __init__(
+        self, arguments, log: Path, module=("weir.pipelines.job.moderate",), *, command=None
+    ):
         self.log = log
-        command = [sys.executable, "-m", *module, *arguments]
+        command = command or [sys.executable, "-m", *module, *arguments]
         with log.open("ab") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
 

@@ -1,11 +1,22 @@
 import time
 
+import yaml
+
+from tests.runners.images import ADDRESSES, BEAM_IN_THE_CHART, IN_THE_CHART, as_in_an_image
 from tests.runners.stream import POLICIES, Command, count
 
 
-def test_bounded_work_ends_with_exact_counts(stream, flink, tmp_path):
+def test_bounded_work_ends_with_exact_counts_as_the_images_run_it(stream, flink, cluster, tmp_path):
     stream.send(2000)
-    with Command([*stream.arguments(), *flink, "--stop=latest"], tmp_path / "log") as job:
+    own = dict(each.removeprefix("--").split("=", 1) for each in stream.arguments())
+    of_flink = dict(each.removeprefix("--").split("=", 1) for each in flink)
+    beam = {name: of_flink[name] for name in ADDRESSES} | BEAM_IN_THE_CHART
+    beam["job-server-jvm-properties"] = [e.split("=", 1)[1] for e in flink if "jvm" in e]
+    kept = (tmp_path / "kept").as_uri()
+    said = own | IN_THE_CHART | {"beam": beam, "checkpoints": kept, "stop": "latest"}
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump(said), "utf-8")
+    run = as_in_an_image(tmp_path, ["weir", "run", f"--config={tmp_path / 'job.yaml'}"])
+    with Command([], tmp_path / "log", command=run) as job:
         code, output = job.wait()
     assert code == 0, output[-3000:]
     assert count(output, "messages") == count(output, "screenings") == 2000

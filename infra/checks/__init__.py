@@ -1,0 +1,1 @@
+"""What is checked of the files that take Weir to a cluster, without a cluster."""

@@ -1,0 +1,1 @@
+"""What is written below infra/ from what the job itself has: its options and its numbers."""
