@@ -76,6 +76,15 @@ FAULTS = {
         checkers.manifests,
         "podSel",
     ),
+    "a rule that is no expression": Fault(
+        "prometheus/rules.yaml", "deriv(sum", "deriv((sum", checkers.rules, "parse error"
+    ),
+    "a threshold that was moved": Fault(
+        "prometheus/rules.yaml", "> 0.25", "> 0.75", checkers.rules, "WeirIndeterminateShare"
+    ),
+    "a rule that says nothing": Fault(
+        "prometheus/rules.yaml", "weir_lost_messages_total", "weir_lost", checkers.rules, "Lost"
+    ),
     "a scaling without a trigger": Fault(
         f"{TEMPLATES}/scaling.yaml", "  triggers:", "  triggered:", checkers.manifests, "triggered"
     ),
