@@ -44,7 +44,7 @@ ENTRYPOINT ["/usr/local/bin/entrypoint"]
 
 FROM cpu AS template
 COPY --from=launcher /opt/google/dataflow/python_template_launcher /opt/google/dataflow/python_template_launcher
-COPY infra/dataflow/launch.py /opt/weir/launch.py
+COPY pipelines/artefacts/launch.py /opt/weir/launch.py
 ENV FLEX_TEMPLATE_PYTHON_PY_FILE=/opt/weir/launch.py
 
 FROM cpu

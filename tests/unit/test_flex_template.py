@@ -101,11 +101,16 @@ def test_a_switch_has_no_value_and_a_secret_is_named_by_its_file():
 
 def test_the_launcher_starts_the_job_with_the_parameters(monkeypatch):
     started = []
-    monkeypatch.setattr("weir.pipelines.job.moderate.main", lambda argv: started.append(argv) or 0)
+
+    def main(argv):
+        started.append(argv)
+        return 0
+
+    monkeypatch.setattr("weir.pipelines.job.moderate.main", main)
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.setattr(sys, "argv", ["launch.py", "--topics=posts", "--provisional=true"])
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(ROOT / "infra/dataflow/launch.py"), run_name="__main__")
+        runpy.run_path(str(ROOT / "pipelines/artefacts/launch.py"), run_name="__main__")
     assert ended.value.code == 0
     assert started == [["--topics=posts", "--provisional"]]
 
