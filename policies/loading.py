@@ -26,6 +26,7 @@ from weir.policies.policy import (
 )
 
 LIBRARY = Path(__file__).parent / "library"
+POLICIES_OF_SETS = Path(__file__).parent / "published_sets"  # a folder of policies for each set
 
 _REQUIRED = ("id", "title", "owner", "labels")
 _OPTIONAL = ("status", "effort", "effort_band", "contract", "rules")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from weir.pipelines.commands.evaluate_set import evaluate_set, print_set, published_set
 from weir.pipelines.commands.evaluate_view import print_evaluation, print_versus, print_ways
 from weir.pipelines.commands.judging_progress import show_progress
 from weir.pipelines.commands.terminal import AsJson, Policies, find_policy
@@ -33,13 +34,24 @@ def evaluate(
     judge: JudgeOptions,
     endpoint: EndpointOptions,
     bigquery: BigQueryOptions,
-    policy_id: Annotated[str, typer.Argument(metavar="ID", help="The policy to test.")],
+    policy_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="The policy to test.", show_default=False)
+    ] = None,
     policies: Policies = str(LIBRARY),
     labels: Annotated[
         Path | None,
         typer.Option(
             help="CSV with the columns text and label (violates, safe or the policy's own), or a "
             "file as weir screen train takes it. Default: the policy's golden examples."
+        ),
+    ] = None,
+    of_set: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            metavar="NAME",
+            help="A public set, openai-moderation-2022 or toxicchat, under policies that Weir has "
+            "for it: --labels is its file, as it was published.",
         ),
     ] = None,
     against: Annotated[
@@ -79,6 +91,16 @@ def evaluate(
     with report_errors():
         _check(judge.engine, against, repeat, min_f1, show)
         _check_ways(judge.engine, together, agreement, against)
+        if of_set is not None:
+            _check_set(judge.engine, policy_id, labels, together or bool(agreement or against))
+            assert labels is not None
+            chosen = published_set(of_set)
+            folder = chosen.folder if policies == str(LIBRARY) else policies
+            found = evaluate_set(chosen, labels, folder, judge, endpoint)
+            print_set(found, as_json=as_json)
+            raise typer.Exit(_exit_code(found.evaluations, found.posts_f1.value, min_f1))
+        if policy_id is None:
+            raise OptionError("name the policy to test, such as weir policy evaluate spam")
         loaded = load_policies(policies)
         policy = find_policy(loaded, policy_id)
         cases = golden_labels(policy) if labels is None else labels_of_file(labels, policy)
@@ -88,7 +110,7 @@ def evaluate(
             group = _group(loaded, policy) if together else None
             ways = _ways(judge, endpoint, loaded, policy, group, cases)
             _print_ways(ways, agreement, as_json=as_json)
-            raise typer.Exit(_exit_code(ways.evaluations, min_f1))
+            raise typer.Exit(_exit_code(ways.evaluations, _f1(ways.evaluations), min_f1))
         evaluations = _evaluated(
             judge, endpoint, loaded, [policy, *([other] if other else [])], cases, repeat
         )
@@ -100,7 +122,7 @@ def evaluate(
         print_evaluation(evaluation, show)
         if versus:
             print_versus(versus)
-    raise typer.Exit(_exit_code(evaluations, min_f1))
+    raise typer.Exit(_exit_code(evaluations, _f1(evaluations), min_f1))
 
 
 def _check(
@@ -224,9 +246,26 @@ def _evaluated(
         return evaluations
 
 
-def _exit_code(evaluations: Sequence[Evaluation], min_f1: float | None) -> int:
+def _check_set(engine: str, policy_id: str | None, labels: Path | None, compared: bool) -> None:
+    if policy_id is not None:
+        raise OptionError(f"--set judges under its own policies, so leave {policy_id} out")
+    if labels is None:
+        raise OptionError("--set needs --labels: the file of the set, as it was published")
+    if compared:
+        raise OptionError("--set goes with none of --together, --agreement and --against")
+    if engine == _EXEMPLAR:
+        raise OptionError(
+            "--set needs a judge that reads policies, and the exemplar judge reads none; give "
+            "--engine endpoint or vllm"
+        )
+
+
+def _f1(evaluations: Sequence[Evaluation]) -> float | None:
+    return evaluations[0].measures.f1.value
+
+
+def _exit_code(evaluations: Sequence[Evaluation], value: float | None, min_f1: float | None) -> int:
     """Return 2 where posts have no answer or most cannot be read, 1 below the F1, and else 0."""
     if any(each.unanswered or each.unreadable.warning for each in evaluations):
         return 2
-    value = evaluations[0].measures.f1.value
     return 1 if min_f1 is not None and (value is None or value < min_f1) else 0

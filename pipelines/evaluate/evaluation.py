@@ -76,7 +76,7 @@ class Evaluation:
     @cached_property
     def measures(self) -> Measures:
         """Return the figures of the first round."""
-        return measure([decision for _, decision in self._decided(0)])
+        return measure([decision for _, decision in self.decided(0)])
 
     @property
     def misjudged(self) -> list[Misjudged]:
@@ -93,7 +93,7 @@ class Evaluation:
         """Return each rule that cases name, with the share of its cases that was flagged."""
         seen: Counter[str] = Counter()
         flagged: Counter[str] = Counter()
-        for case, decision in self._decided(0):
+        for case, decision in self.decided(0):
             if case.violates and case.rule_id:
                 seen[case.rule_id] += 1
                 flagged[case.rule_id] += decision.flagged
@@ -116,7 +116,7 @@ class Evaluation:
         figures = [
             value
             for number in range(len(rounds))
-            if (value := measure([d for _, d in self._decided(number)]).f1.value) is not None
+            if (value := measure([d for _, d in self.decided(number)]).f1.value) is not None
         ]
         return Stability(
             rounds=len(rounds),
@@ -171,11 +171,12 @@ class Evaluation:
 
     def decisions_beside(self, other: "Evaluation") -> tuple[list[Decision], list[Decision]]:
         """Return both policies' decisions on the cases that both answered."""
-        mine, others = ({c.row: d for c, d in each._decided(0)} for each in (self, other))
+        mine, others = ({c.row: d for c, d in each.decided(0)} for each in (self, other))
         rows = [row for row in mine if row in others]
         return [mine[row] for row in rows], [others[row] for row in rows]
 
-    def _decided(self, number: int) -> list[tuple[Case, Decision]]:
+    def decided(self, number: int) -> list[tuple[Case, Decision]]:
+        """Return the cases that were answered in a round, counted from 0, and the decisions."""
         return [
             (case, _decision(case, answer.said))
             for case, answer in zip(self.labels.cases, self.judgements.answers[number], strict=True)

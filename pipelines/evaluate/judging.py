@@ -1,6 +1,5 @@
 """Labelled posts on their way through the judge, as a job's escalations go."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from weir.transforms.records import ESCALATION, Route
 
 FOLDS = 5
 _ROWS = 256  # of a batch
+_KEY = "evaluate"  # all share one engine
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,19 @@ def judge_cases(
     patience: Patience,
     heard: Callable[[Answer], None] = lambda _: None,
     group: Group | None = None,
+    engines: Engines | None = None,
 ) -> Judgements:
     """Ask the engine about every case, ``repeats`` times; nothing is answered from a cache.
 
+    The engine is one of ``engines``, and started there where it is not yet, or else of this call.
     With a group every case is asked about under all of its policies at once, and what is said of
     ``policy`` is kept.
     ``heard`` is called with each answer. Ctrl-C keeps those that are there. Raises what the engine
     raises where it cannot start.
     """
-    engines, key, stopped = Engines(), uuid.uuid4().hex, False
+    own, stopped = Engines() if engines is None else engines, False
     try:
-        shared = engines.acquire(key, factory, patience.max_in_flight)
+        shared = own.acquire(_KEY, factory, patience.max_in_flight)
         bundle = Bundle(shared, patience.timeout_seconds)
         found: list[Answer | None] = [None] * (len(cases) * repeats)
 
@@ -99,7 +101,8 @@ def judge_cases(
             bundle.abandon()
         name, model = shared.engine.name, shared.engine.model
     finally:
-        engines.close()
+        if engines is None:
+            own.close()
     answers = [answer or _NOT_JUDGED for answer in found]
     count = len(cases)
     rounds = tuple(tuple(answers[n * count : (n + 1) * count]) for n in range(repeats))

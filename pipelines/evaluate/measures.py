@@ -5,7 +5,7 @@ nor safe, so they lower recall where they should have been flagged.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -144,6 +144,32 @@ def f1(decisions: Sequence[Decision]) -> Interval:
     return Interval(
         None if share.value is None else _f1_of(share.value), _f1_of(share.low), _f1_of(share.high)
     )
+
+
+def f1_over_posts(posts: Sequence[Sequence[Decision]]) -> Interval:
+    """Return F1 of all decisions together, whichever policy each is of.
+
+    The interval is the percentile bootstrap over posts: what is decided of one post under several
+    policies is no independent evidence.
+    """
+    if not posts:
+        return Interval(None, 0.0, 1.0)
+    counts = np.array([np.sum([_parts(d) for d in of_post], axis=0) for of_post in posts])
+
+    def pooled(chosen: Floats) -> float:
+        caught, either = chosen.sum(axis=0)
+        return _f1_of(caught / max(1, either))
+
+    found = _bootstrapped(counts.astype(np.float64), pooled)
+    return found if counts[:, 1].any() else replace(found, value=None, low=0.0, high=1.0)
+
+
+def any_violation(of_post: Sequence[Decision]) -> Decision:
+    """Return one decision of a post under several policies: violating where one of them is."""
+    outcomes = {each.outcome for each in of_post}
+    order = (Outcome.VIOLATES, Outcome.INDETERMINATE, Outcome.SAFE)
+    outcome = next(each for each in order if each in outcomes)
+    return Decision(any(each.violates for each in of_post), outcome)
 
 
 def f1_difference(before: Sequence[Decision], after: Sequence[Decision]) -> Interval:
