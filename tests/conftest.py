@@ -12,12 +12,6 @@ settings.register_profile("weir", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("weir")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # kafka-python reads its own message schemas by a deprecated call as it is imported.
-    quiet = "ignore:(read|open)_text is deprecated:DeprecationWarning"
-    config.addinivalue_line("filterwarnings", quiet)
-
-
 @pytest.fixture(autouse=True)
 def _nobody_asks_the_network(request):
     """In a network of its own, as make runs them, a test fails that looked beyond loopback."""

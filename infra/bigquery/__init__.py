@@ -22,6 +22,7 @@ TABLES = (
 # Not to be handed out with the others.
 PRIVATE = ("salts",)
 VIEWS = (  # each after what it reads
+    "distinct_verdicts",
     "labels",
     "daily_rates",
     "live_recall",
@@ -37,6 +38,16 @@ VIEWS = (  # each after what it reads
     "shadow_pairs",
     "screen_comparison",
 )
+
+# What a view may name beside ``{dataset}``, as doubles, whatever is multiplied: the quantile of the
+# normal distribution for intervals at 95 %, and the exact lower limits of 1, 2 and 3 counts, to the
+# digit those of ``transforms.statistics``, which is not imported here.
+CONSTANTS = {
+    "{z}": "1.959963984540054e0",
+    "{low_of_1}": "0.05129329438755053e0",
+    "{low_of_2}": "0.35536151069866195e0",
+    "{low_of_3}": "0.8176914471639534e0",
+}
 
 # Stricter than BigQuery, which also allows Unicode: nothing that passes can end its quotes.
 _NAME = re.compile(r"(?:[a-z0-9.-]+:)?[a-z0-9][a-z0-9-]*\.[A-Za-z0-9_]{1,1024}")
@@ -58,7 +69,10 @@ def statement(name: str, dataset: str) -> str:
     """
     if not _NAME.fullmatch(dataset):
         raise ValueError(f"{dataset!r} is not the name of a BigQuery dataset (project.dataset)")
-    return _text(name).replace("{dataset}", dataset)
+    text = _text(name)
+    for placeholder, value in {"{dataset}": dataset, **CONSTANTS}.items():
+        text = text.replace(placeholder, value)
+    return text
 
 
 def statements(dataset: str) -> list[str]:

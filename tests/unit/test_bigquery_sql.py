@@ -1,10 +1,13 @@
 """The DDL as a BigQuery parser reads it: valid, documented, and with days that reach the tables."""
 
+import re
+
 import pytest
 import sqlglot
 from sqlglot import exp
 
-from weir.infra.bigquery import TABLES, VIEWS, statement
+from weir.infra.bigquery import CONSTANTS, TABLES, VIEWS, statement
+from weir.transforms.statistics import LOW_LIMITS, Z
 
 # What a filter on a day can be pushed below: the column that the tables are partitioned by.
 _DAYS = {"created_at", "other_created_at", "died_at", "day", "shadow_day"}
@@ -74,3 +77,16 @@ def test_a_table_of_posts_is_partitioned_by_the_day_of_the_post(name):
 def test_the_live_figures_can_be_told_from_replays_and_shadow():
     for view in ("labels", "daily_rates", "live_recall", "judge_cost", "disagreements"):
         assert {"run", "mode"} <= set(parsed(view).expression.named_selects), view
+
+
+def test_the_limits_in_views_are_those_of_the_commands():
+    assert [float(each) for each in CONSTANTS.values()] == [Z, *LOW_LIMITS.values()]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_leaves_no_placeholder_and_no_limit_of_its_own(name):
+    text = statement(name, "p.d")
+    assert "{" not in text
+    for value in CONSTANTS.values():
+        text = text.replace(value, "")
+    assert not re.search(r"\d\.\d{3}", text)

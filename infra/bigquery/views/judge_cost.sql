@@ -9,18 +9,10 @@
 -- (asked_together of them), a second effort (asked_twice) is one more. Sums are null where the engine
 -- does not count tokens. day is that of the post.
 CREATE OR REPLACE VIEW `{dataset}.judge_cost` AS
-WITH judged AS (
-  SELECT *
-  FROM `{dataset}.verdicts`
-  WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY run, created_at, decision_id ORDER BY judged_at, verdict, rationale
-  ) = 1
-)
 SELECT
   run,
   mode,
-  DATE(created_at) AS day,
+  day,
   policy_id,
   policy_version,
   engine,
@@ -46,5 +38,5 @@ SELECT
     / NULLIF(SUM(IF(verdict = 'violates', 1, 0)), 0) AS tokens_per_violation,
   APPROX_QUANTILES(IF(cached, NULL, latency_ms), 100)[SAFE_OFFSET(50)] AS median_latency_ms,
   APPROX_QUANTILES(IF(cached, NULL, latency_ms), 100)[SAFE_OFFSET(95)] AS p95_latency_ms
-FROM judged
+FROM `{dataset}.distinct_verdicts`
 GROUP BY run, mode, day, policy_id, policy_version, engine, model, effort

@@ -92,14 +92,14 @@ spread AS (
     1 + (seen * scale + beside_missed * beside_scale) / scale / known AS spread_of_ratio,
     1 + (seen * scale + beside_missed * beside_scale) / beside_scale / known AS spread_beside,
     CASE FLOOR(seen + 0.5)
-      WHEN 1 THEN 0.0512933
-      WHEN 2 THEN 0.3553615
-      WHEN 3 THEN 0.8176914
+      WHEN 1 THEN {low_of_1}
+      WHEN 2 THEN {low_of_2}
+      WHEN 3 THEN {low_of_3}
     END AS exact_low,
     CASE beside_missed
-      WHEN 1 THEN 0.0512933
-      WHEN 2 THEN 0.3553615
-      WHEN 3 THEN 0.8176914
+      WHEN 1 THEN {low_of_1}
+      WHEN 2 THEN {low_of_2}
+      WHEN 3 THEN {low_of_3}
     END AS beside_exact_low
   FROM scaled
 ),
@@ -109,31 +109,27 @@ bounded AS (
   SELECT
     *,
     GREATEST(0.0, LEAST(
-      seen + spread * 1.920729410347062
-        - 1.959963984540054 * SQRT(spread * seen + 0.960364705173531 * spread * spread),
+      seen + spread * {z} * {z} / 2
+        - {z} * SQRT(spread * seen + {z} * {z} / 4 * spread * spread),
       COALESCE(seen - SQRT(spread) * (seen - exact_low), seen)
     )) AS few,
-    seen + spread * 1.920729410347062
-      + 1.959963984540054 * SQRT(spread * seen + 0.960364705173531 * spread * spread) AS many,
+    seen + spread * {z} * {z} / 2
+      + {z} * SQRT(spread * seen + {z} * {z} / 4 * spread * spread) AS many,
     GREATEST(0.0, LEAST(
-      seen + spread_of_ratio * 1.920729410347062
-        - 1.959963984540054
-          * SQRT(spread_of_ratio * seen + 0.960364705173531 * spread_of_ratio * spread_of_ratio),
+      seen + spread_of_ratio * {z} * {z} / 2
+        - {z} * SQRT(spread_of_ratio * seen + {z} * {z} / 4 * spread_of_ratio * spread_of_ratio),
       COALESCE(seen - SQRT(spread_of_ratio) * (seen - exact_low), seen)
     )) AS ratio_few,
-    seen + spread_of_ratio * 1.920729410347062
-      + 1.959963984540054
-        * SQRT(spread_of_ratio * seen + 0.960364705173531 * spread_of_ratio * spread_of_ratio)
+    seen + spread_of_ratio * {z} * {z} / 2
+      + {z} * SQRT(spread_of_ratio * seen + {z} * {z} / 4 * spread_of_ratio * spread_of_ratio)
       AS ratio_many,
     GREATEST(0.0, LEAST(
-      beside_missed + spread_beside * 1.920729410347062
-        - 1.959963984540054
-          * SQRT(spread_beside * beside_missed + 0.960364705173531 * spread_beside * spread_beside),
+      beside_missed + spread_beside * {z} * {z} / 2
+        - {z} * SQRT(spread_beside * beside_missed + {z} * {z} / 4 * spread_beside * spread_beside),
       COALESCE(beside_missed - SQRT(spread_beside) * (beside_missed - beside_exact_low), beside_missed)
     )) AS beside_few,
-    beside_missed + spread_beside * 1.920729410347062
-      + 1.959963984540054
-        * SQRT(spread_beside * beside_missed + 0.960364705173531 * spread_beside * spread_beside)
+    beside_missed + spread_beside * {z} * {z} / 2
+      + {z} * SQRT(spread_beside * beside_missed + {z} * {z} / 4 * spread_beside * spread_beside)
       AS beside_many,
     (audits - audits_answered) * mean_weight + beside - beside_answered AS hidden,
     escalated - escalated_answered AS waiting

@@ -5,19 +5,11 @@
 -- is the version that judged before this one, on posts of the same day, and change is how much more
 -- of what it judged violates. recorded_at is when the version was first used at all.
 CREATE OR REPLACE VIEW `{dataset}.policy_changes` AS
-WITH judged AS (
-  SELECT *
-  FROM `{dataset}.verdicts`
-  WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY run, created_at, decision_id ORDER BY judged_at, verdict, rationale
-  ) = 1
-),
-counted AS (
+WITH counted AS (
   SELECT
     run,
     mode,
-    DATE(created_at) AS day,
+    day,
     policy_id,
     policy_version,
     COUNT(*) AS judged,
@@ -27,7 +19,7 @@ counted AS (
     SUM(IF(verdict = 'violates', 1, 0)) / COUNT(*) AS violating_share,
     MIN(judged_at) AS first_judged_at,
     MAX(judged_at) AS last_judged_at
-  FROM judged
+  FROM `{dataset}.distinct_verdicts`
   WHERE route IN ('escalate', 'forced')
   GROUP BY run, mode, day, policy_id, policy_version
 ),

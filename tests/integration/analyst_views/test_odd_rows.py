@@ -149,3 +149,14 @@ def test_what_near_copies_took_and_whether_the_judge_agrees_is_told_by_the_verdi
     )
     (cost,) = rows_of(bigquery, "judge_cost", run)
     assert (cost["asked"], cost["from_cache"], cost["reused"]) == (10, 1, 4)
+
+
+def test_of_a_verdict_that_was_delivered_twice_the_first_counts_everywhere(bigquery):
+    run = f"run-{uuid.uuid4().hex[:8]}"
+    said = verdict(run, 1, "spam", "violates")
+    later = said | {"verdict": "safe", "judged_at": said["judged_at"] + timedelta(seconds=1)}
+    put(bigquery, "verdicts", [later, said, said])
+    (row,) = rows_of(bigquery, "distinct_verdicts", run)
+    assert (row["verdict"], row["day"]) == ("violates", said["created_at"].date())
+    (change,) = rows_of(bigquery, "policy_changes", run)
+    assert (change["judged"], change["violating"]) == (1, 1)
