@@ -1,6 +1,7 @@
 """What the chart makes, and what it refuses to make."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -164,3 +165,19 @@ def test_values_that_cannot_work_are_refused_in_a_sentence(name):
 
 def test_the_schema_of_values_has_the_options_of_today():
     assert FILE.read_text("utf-8") == values_schema(FILE.read_text("utf-8"))
+
+
+def test_the_values_that_the_page_shows_are_taken(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/deployment.md").read_text("utf-8")
+    (shown,) = re.findall(r"```yaml\n(# my.yaml\n.*?)```", page, re.DOTALL)
+    (tmp_path / "my.yaml").write_text(shown, "utf-8")
+    made = rendered(INFRA, "gpu", f"--values={tmp_path / 'my.yaml'}")
+    judge = next(yaml.safe_load(text) for text in configs(made) if "stages: judge" in text)
+    assert judge["model"] == "gs://my-bucket/gpt-oss-safeguard-20b"
+
+
+def test_a_rotated_secret_restarts_whatever_reads_it():
+    before, after = (rendered(INFRA, "gpu", f"--set=secrets.rotated={t}") for t in ("a", "b"))
+    readers = [e["metadata"]["name"] for e in before if "secretRef" in yaml.safe_dump(e)]
+    changed = [a["metadata"]["name"] for a, b in zip(before, after, strict=True) if a != b]
+    assert set(readers) - set(changed) == {"weir-weir-audit"}  # which starts anew each time

@@ -85,3 +85,8 @@ securityContext:
     allowPrivilegeEscalation: false
     capabilities: {drop: [ALL]}
 {{- end }}
+
+{{- /* What reads a Secret starts again where this changes. */}}
+{{- define "weir.secrets" -}}
+{{ printf "%s %s" .Values.secrets.name .Values.secrets.rotated | sha256sum }}
+{{- end }}
