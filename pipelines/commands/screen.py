@@ -89,7 +89,7 @@ def train_screen(
 
     Each head gets the highest threshold whose recall is certified on labelled posts that it has
     not learned from; one with too few violating posts is open as far as the budget allows. No
-    certificate rests on verdicts. With the sentence encoder, which reads some 50 posts a second,
+    certificate rests on verdicts. With the sentence encoder, which reads some 100 posts a second,
     both stages are trained and certified together, and the first for runs without the second.
     """
     with report_errors():

@@ -68,7 +68,7 @@ class ReadingOptions(
     Concern,
     title="The second stage of the screen",
     about="Linear heads clear what they can in microseconds; what they cannot is read by a small "
-    "sentence encoder, at about 20 ms of a core for a post of 200 bytes, so that the judge "
+    "sentence encoder, at about 10 ms of a core for a post of 200 bytes, so that the judge "
     "gets far less. docs/screen.md has the figures.",
 ):
     """Whether the screen's second stage reads what the first does not clear."""

@@ -24,6 +24,7 @@ ALONE = {
     "near_copies": "--data {few} --posts 40 --json {out}",
     "own_labels": "--data {few} --halves 1 --set davidson --first --json {out}",
     "rate_limits": "--posts 20 --seeds 1 --answer-seconds 0.5",
+    "reading": "--posts 2 --rounds 1 --json {out}",
     "replaying": "--messages 200 --processes 1",
     "savings": "--posts 60 --warming 20 --json {out}",
     "screening": "--posts 50 --rounds 1 --longest 2000 --json {out}",

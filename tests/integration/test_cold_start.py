@@ -25,7 +25,7 @@ from weir.transforms.decode import DecodeSettings
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.records import VERDICT
 from weir.transforms.screen import Screen, ScreenError
-from weir.transforms.screen.reading.encoder import PACKAGE
+from weir.transforms.screen.reading.encoder import MODULES, PACKAGE
 from weir.transforms.write.bigquery.sink import WriteToBigQuery
 
 
@@ -83,7 +83,7 @@ def test_a_run_ranks_the_traffic_of_a_policy_that_has_no_head(
 def test_a_run_lets_the_sentence_encoder_teach_or_rerank(
     kafka, bigquery, topic, tmp_path, encoder: str
 ) -> None:
-    for module in (PACKAGE, "tokenizers", "safetensors"):
+    for module in MODULES:
         pytest.importorskip(module, reason="needs `make encoder`")
     counts = run(kafka, bigquery, topic, f"--policies={library(tmp_path)}", f"--encoder={encoder}")
     assert 0 < counts.escalations <= 160

@@ -17,7 +17,7 @@ from weir.distribution import (
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # Readers of the encoder's files: `make encoder` installs them, see requirements-encoder.txt.
-ENCODER = {"safetensors", "tokenizers"}
+ENCODER = {"numkong", "safetensors", "tokenizers"}
 
 
 def canonical(requirement: str) -> str:

@@ -1,5 +1,6 @@
 """The sentence encoder, where ``make encoder`` has installed it."""
 
+import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -7,7 +8,14 @@ import numpy as np
 import pytest
 
 from weir.transforms.screen.archive import ScreenError
-from weir.transforms.screen.reading.encoder import DIMENSIONS, PACKAGE, TOKENS, Encoder
+from weir.transforms.screen.reading.encoder import (
+    DIMENSIONS,
+    MODULES,
+    PACKAGE,
+    TOKENS,
+    Dense,
+    Encoder,
+)
 
 TEXTS = [
     "I despise those people",
@@ -21,7 +29,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    for module in (PACKAGE, "tokenizers", "safetensors"):
+    for module in MODULES:
         pytest.importorskip(module, reason="needs `make encoder`")
     return Encoder.load()
 
@@ -73,6 +81,30 @@ def test_a_long_post_is_read_to_a_fixed_number_of_tokens(encoder: Encoder) -> No
 
 def test_lone_surrogates_and_control_characters_are_read(encoder: Encoder) -> None:
     assert np.isfinite(encoder.embed(["\ud800", "\x00\x01", "a\u0300" * 5000])).all()
+
+
+def test_a_product_in_small_integers_is_close_to_the_exact_one(encoder: Encoder) -> None:
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(8, 384)).astype(np.float32)
+    x = random.normal(size=(3, 384)).astype(np.float32)
+    bias = np.arange(8, dtype=np.float32)
+    assert Dense.of(weights, bias)(x) == pytest.approx(x @ weights.T + bias, abs=1)
+
+
+def test_what_is_in_a_row_changes_no_other(encoder: Encoder) -> None:
+    weights, bias = np.eye(2, 64, dtype=np.float32), np.zeros(2, np.float32)
+    small, huge, nothing = np.ones(64), np.full(64, 1e30), np.zeros(64)
+    rows = np.array([small, huge, nothing], np.float32)
+    assert Dense.of(weights, bias)(rows)[[0, 2]] == pytest.approx(np.array([[1, 1], [0, 0]]))
+
+
+def test_what_was_fitted_to_another_arithmetic_is_not_read_with_this_one(encoder: Encoder) -> None:
+    found = find_spec(PACKAGE)
+    assert found is not None
+    assert found.origin is not None
+    folder = Path(found.origin).parent / "model"
+    files = [(folder / name).read_bytes() for name in ("model.safetensors", "vocab.txt")]
+    assert encoder.version != hashlib.sha256(b"".join(files)).hexdigest()[:16]
 
 
 def test_a_folder_without_the_model_is_refused(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.certificate import Certificate, open_gates
 from weir.transforms.screen.model import Screen, ScreenSource, file_of, open_thresholds
 from weir.transforms.screen.precision import PrecisionCertificate
-from weir.transforms.screen.reading.encoder import PACKAGE, Encoder
+from weir.transforms.screen.reading.encoder import MODULES, Encoder
 from weir.transforms.screen.reading.reader import (
     READ_FROM,
     READER_FILE,
@@ -59,7 +59,8 @@ class ReadingScreen(Screen):
             raise ScreenError(
                 f"The second stage was fitted to the sentence encoder {reader.encoder_version}, "
                 f"and {encoder.version} is installed. {install_encoder_command()} adds that "
-                "of the starter; or run without the second stage: --reading=off."
+                "of the starter; or train the screen again, or run without the second stage: "
+                "--reading=off."
             )
         columns = np.array([screen.policy_ids.index(p) for p in reader.policy_ids], np.intp)
         thresholds = screen.thresholds.copy()
@@ -165,8 +166,7 @@ def has_reader(path: str | Path) -> bool:
 
 def encoder_missing() -> str | None:
     """Return which module of the second stage is not installed, None where all are."""
-    modules = (PACKAGE, "safetensors", "tokenizers")
-    return next((module for module in modules if find_spec(module) is None), None)
+    return next((module for module in MODULES if find_spec(module) is None), None)
 
 
 def _folder(path: str | Path) -> tuple[str, str]:
