@@ -12,6 +12,7 @@ from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.options.screening import ReadingOptions, ShareOptions
 from weir.pipelines.posts import read_posts
+from weir.pipelines.replay.forecast import PUBLISHED_RATE
 from weir.pipelines.screening.measure import Part, measure_requests, sample
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.screens import screen_source
@@ -37,7 +38,7 @@ def measure_screen(
         int,
         typer.Option(
             help="Posts to measure, drawn at random from all of the file; the second stage takes "
-            "20 ms each."
+            "10 ms each."
         ),
     ] = 2000,
     as_json: AsJson = False,
@@ -74,12 +75,28 @@ def measure_screen(
     if found.nothing_to_read:
         console.print(f"{found.nothing_to_read:,} have nothing to read and are never judged")
     columns = ["requests per 1,000 posts", "posts untouched"]
-    print_table(None, ["policy", *columns], [_cells(part) for part in found.policies])
+    print_table(
+        None,
+        ["policy", *columns, "a point of recall more"],
+        [[*_cells(part), _price(part.point)] for part in found.policies],
+    )
+    if found.point is not None:
+        console.print(
+            f"A point of recall more in each of these policies: {found.point:,.0f} requests per "
+            f"1,000 posts, {found.point_gpu_seconds:,.1f} seconds of an H100 at the published "
+            f"{PUBLISHED_RATE} requests a second.",
+            markup=False,
+            highlight=False,
+        )
     print_table(
         None,
         ["language", "posts", *columns],
         [[name, part.posts, *rest] for part in found.languages for name, *rest in [_cells(part)]],
     )
+
+
+def _price(point: float | None) -> str:
+    return "not known" if point is None else f"+{point:,.1f}"
 
 
 def _cells(part: Part) -> list[str]:

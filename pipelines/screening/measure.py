@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from weir.pipelines.replay.forecast import PUBLISHED_RATE
 from weir.policies.policy import PolicySet
 from weir.transforms.screen.model import Scored, Screen, score_all
 from weir.transforms.screen.route import goes_to_judge, routes
@@ -26,7 +27,7 @@ from weir.transforms.screen.thresholds.applied import (
 from weir.transforms.text.languages import GROUPS
 
 Rates = npt.NDArray[np.float64]
-_AT_ONCE = 200  # posts, between two signs of life: both stages take 20 ms a post
+_AT_ONCE = 200  # posts, between two signs of life: both stages take 10 ms a post
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Part:
     posts: int
     requests_per_1000: float  # audits included
     untouched: float  # share of the posts that is not escalated, audits left aside
+    # Requests more for 1,000 posts that find a hundredth more of the violations, by what the
+    # screen's file knows of the policy's head; None where it knows nothing, or nothing finds more.
+    point: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,17 @@ class Measured:
     policies: tuple[Part, ...]
     languages: tuple[Part, ...]  # those with most posts first
 
+    @property
+    def point(self) -> float | None:
+        """Return what a point of recall more costs in every policy whose head says so."""
+        known = [part.point for part in self.policies if part.point is not None]
+        return round(sum(known), 1) if known else None
+
+    @property
+    def point_gpu_seconds(self) -> float | None:
+        """Return ``point`` in seconds of one H100, at the published rate."""
+        return None if self.point is None else round(self.point / PUBLISHED_RATE, 2)
+
     def __str__(self) -> str:
         """Return the two figures in a sentence."""
         return (
@@ -59,7 +74,7 @@ class Measured:
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON's types."""
-        return asdict(self)
+        return asdict(self) | {"point": self.point, "point_gpu_seconds": self.point_gpu_seconds}
 
 
 def measure_requests(
@@ -95,7 +110,13 @@ def measure_requests(
         nothing_to_read=empty,
         requests_per_1000=whole.requests_per_1000,
         untouched=whole.untouched,
-        policies=tuple(_part(name, requests[:, [n]], sent[:, [n]]) for n, name in enumerate(names)),
+        policies=tuple(
+            replace(
+                _part(name, requests[:, [n]], sent[:, [n]]),
+                point=_point(screen, name, float(sent[:, n].mean())),
+            )
+            for n, name in enumerate(names)
+        ),
         languages=tuple(_by_language(group, requests, sent)),
     )
 
@@ -129,6 +150,12 @@ def _audits(decided: Decided, rate: float, empty: npt.NDArray[np.bool_]) -> Rate
     """Return each pair's chance to be audited where it is cleared."""
     rates = np.minimum(1.0, rate * np.where(decided.unseen, UNSEEN_AUDITS, 1.0))
     return np.where(empty[:, None], 0.0, rates)
+
+
+def _point(screen: Screen, policy_id: str, escalated: float) -> float | None:
+    known = (each for each in screen.selectivity if each.policy_id == policy_id)
+    more = next((each.share_of_a_point(escalated) for each in known), None)
+    return None if more is None else round(1000 * more, 1)
 
 
 def _by_language(

@@ -67,6 +67,20 @@ def test_what_has_nothing_to_read_is_counted(measured: dict) -> None:
     assert measured["nothing_to_read"] == 1
 
 
+def test_a_point_of_recall_more_has_a_price_in_requests_and_seconds(measured: dict) -> None:
+    prices = [each["point"] for each in measured["policies"] if each["point"] is not None]
+    assert prices
+    assert min(prices) > 0
+    assert measured["point"] == pytest.approx(sum(prices), abs=0.1)
+    assert measured["point_gpu_seconds"] == pytest.approx(measured["point"] / 46.7, abs=0.01)
+
+
+def test_a_person_reads_what_a_point_of_recall_more_takes(posts: Path) -> None:
+    said = " ".join(measure("--posts", posts, "--reading", "off").output.split())
+    assert "A point of recall more in each of these policies: " in said
+    assert "seconds of an H100 at the published 46.7 requests a second" in said
+
+
 def test_a_person_reads_it_in_a_sentence(posts: Path) -> None:
     result = measure("--posts", posts, "--reading", "off")
     assert result.exit_code == 0
