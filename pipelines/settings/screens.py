@@ -1,6 +1,7 @@
 """The screen, with its second stage where there is one, and what is lost without it."""
 
 import logging
+from functools import cache
 
 from weir.distribution import install_encoder_command
 from weir.pipelines.errors import OptionError
@@ -23,7 +24,7 @@ def screen_source(path: str, said: ReadingOptions) -> ScreenSource:
         if said.reading == "on":
             raise OptionError(f"--reading=on is not possible: {why}")
         if has_reader(path):
-            _LOG.warning("%s", why)
+            _warn(why)
         return ScreenSource.of(path)
     return ReadingSource.of(path)
 
@@ -46,6 +47,12 @@ def encoder_for(said: ReadingOptions) -> Encoder | None:
         *(module, install_encoder_command()),
     )
     return None
+
+
+@cache
+def _warn(why: str) -> None:
+    """Log it, once a process: the demo alone makes three jobs of the same screen."""
+    _LOG.warning("%s", why)
 
 
 def _without(path: str) -> str | None:
