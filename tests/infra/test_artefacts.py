@@ -7,7 +7,14 @@ from weir.infra.checks import checkers
 
 @pytest.mark.parametrize(
     "check",
-    [checkers.dockerfiles, checkers.workflows, checkers.chart, checkers.manifests, checkers.rules],
+    [
+        checkers.dockerfiles,
+        checkers.workflows,
+        checkers.chart,
+        checkers.manifests,
+        checkers.rules,
+        checkers.terraform_format,
+    ],
     ids=lambda check: check.__name__,
 )
 def test_a_checker_has_nothing_to_say(check):

@@ -85,6 +85,16 @@ FAULTS = {
     "a rule that says nothing": Fault(
         "prometheus/rules.yaml", "weir_lost_messages_total", "weir_lost", checkers.rules, "Lost"
     ),
+    "a module that is badly laid out": Fault(
+        "terraform/storage.tf",
+        "  uniform_bucket_level_access = true",
+        "  uniform_bucket_level_access=true",
+        checkers.terraform_format,
+        "storage.tf",
+    ),
+    "a module that is no HCL": Fault(
+        "terraform/budget.tf", "  amount {", "  amount [", checkers.terraform, "Unexpected"
+    ),
     "a scaling without a trigger": Fault(
         f"{TEMPLATES}/scaling.yaml", "  triggers:", "  triggered:", checkers.manifests, "triggered"
     ),

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ OTHERS = {
     "helm": {"template", "upgrade", "history", "rollback"},
     "gcloud": {"dataflow"},
     "docker": {"push", "run"},
+    "tofu": {"init", "apply"},
     "kafka-topics.sh": {"--bootstrap-server"},
     "python": {"-m"},
 }
@@ -68,7 +70,12 @@ def test_a_command_and_its_options_exist(page, line):
         assert re.search(rf"^{rest[0]}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     else:
         first = [each for each in rest if not each.startswith("--") or program == "kafka-topics.sh"]
+        first = [each for each in first if not each.startswith("-chdir")]
         assert set(first[:2] if program == "kubectl" else first[:1]) & OTHERS[program], line
+        if program == "tofu":
+            declared = (ROOT / "infra/terraform/variables.tf").read_text("utf-8")
+            given = [v.partition("=")[0] for f, v in pairwise(rest) if f == "-var"]
+            assert all(f'variable "{name}"' in declared for name in given)
 
 
 @pytest.mark.parametrize("page", PAGES)
