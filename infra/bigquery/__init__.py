@@ -1,7 +1,11 @@
 """The tables and views of Weir in BigQuery, as the ``.sql`` files below this folder."""
 
+import hashlib
+import itertools
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date, timedelta
 from importlib.resources import files
 
 TABLES = (
@@ -12,6 +16,8 @@ TABLES = (
     "thresholds",
     "dead_letters",
     "human_labels",
+    "folded_labels",
+    "folds",
     "runs",
     "replays",
     "policies",
@@ -62,17 +68,66 @@ class Column:
     type: str
 
 
-def statement(name: str, dataset: str) -> str:
+def statement(name: str, dataset: str, folded: Collection[date] = ()) -> str:
     """Return the DDL of one table or view; ``dataset`` is ``project.dataset``.
 
-    Raises ValueError for a dataset that is not a plain name.
+    ``folded`` are the days that labels reads from folded_labels. Raises ValueError for a dataset
+    that is not a plain name.
     """
-    if not _NAME.fullmatch(dataset):
-        raise ValueError(f"{dataset!r} is not the name of a BigQuery dataset (project.dataset)")
-    text = _text(name)
-    for placeholder, value in {"{dataset}": dataset, **CONSTANTS}.items():
-        text = text.replace(placeholder, value)
-    return text
+    return _filled(_text(name), dataset, among(folded), apart_from(folded))
+
+
+def fold_statement(dataset: str, day: date) -> str:
+    """Return the statement that makes the rows of a day in folded_labels anew, at one stroke."""
+    names, of_day = _names("folded_labels"), among([day])
+    query = _filled(_text("labels").partition(" AS\n")[2], dataset, "FALSE", of_day)
+    return (
+        f"MERGE `{dataset}.folded_labels` AS held\nUSING (\n{query}) AS made\nON FALSE\n"  # noqa: S608 - our names
+        f"WHEN NOT MATCHED BY SOURCE AND {of_day.replace('created_at', 'held.created_at')}\n"
+        f"THEN DELETE\nWHEN NOT MATCHED THEN INSERT ({names}) VALUES ({names})"
+    )
+
+
+def fold_shape() -> str:
+    """Return a hash of what makes folded_labels: rows that another one made are to be made anew."""
+    return hashlib.sha256((_text("labels") + _text("folded_labels")).encode()).hexdigest()[:16]
+
+
+def among(days: Collection[date]) -> str:
+    """Return the condition that created_at is on one of the days, by constants alone.
+
+    Constants are what BigQuery leaves out partitions by before it reads anything.
+    """
+    spans = [
+        f"(created_at >= {_at(first)} AND created_at < {_at(end)})" for first, end in _spans(days)
+    ]
+    return f"({' OR '.join(spans)})" if spans else "FALSE"
+
+
+def apart_from(days: Collection[date]) -> str:
+    """Return the condition that created_at is on none of the days, by constants alone."""
+    spans = _spans(days)
+    if not spans:
+        return "TRUE"
+    gaps = [
+        f"(created_at >= {_at(end)} AND created_at < {_at(first)})"
+        for (_, end), (first, _) in itertools.pairwise(spans)
+    ]
+    ends = (f"created_at < {_at(spans[0][0])}", *gaps, f"created_at >= {_at(spans[-1][1])}")
+    return f"({' OR '.join(ends)})"
+
+
+def _spans(days: Collection[date]) -> list[tuple[date, date]]:
+    """Return days as the fewest spans: the first day, and the one after the last."""
+    spans: list[tuple[date, date]] = []
+    for day in sorted(set(days)):
+        begun = spans.pop()[0] if spans and spans[-1][1] == day else day
+        spans.append((begun, day + timedelta(days=1)))
+    return spans
+
+
+def _at(day: date) -> str:
+    return f"TIMESTAMP '{day.isoformat()} 00:00:00+00'"
 
 
 def statements(dataset: str) -> list[str]:
@@ -84,6 +139,25 @@ def columns(table: str) -> list[Column]:
     """Return the columns of a table in their order."""
     matches = map(_COLUMN.match, _text(table).splitlines())
     return [Column(match["name"], match["type"]) for match in matches if match]
+
+
+def _names(table: str) -> str:
+    return ", ".join(f"`{column.name}`" for column in columns(table))
+
+
+def _filled(text: str, dataset: str, folded: str, unfolded: str) -> str:
+    if not _NAME.fullmatch(dataset):
+        raise ValueError(f"{dataset!r} is not the name of a BigQuery dataset (project.dataset)")
+    known = {
+        "{dataset}": dataset,
+        "{folded}": folded,
+        "{open}": unfolded,
+        "{folded_columns}": _names("folded_labels"),
+        **CONSTANTS,
+    }
+    for placeholder, value in known.items():
+        text = text.replace(placeholder, value)
+    return text
 
 
 def _text(name: str) -> str:

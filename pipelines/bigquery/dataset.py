@@ -9,7 +9,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.errors import explain_errors
-from weir.pipelines.bigquery.queries import Parameter, delete, execute
+from weir.pipelines.bigquery.queries import Parameter, change, execute
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 Value = str | int | float | bool | date | datetime
@@ -40,9 +40,9 @@ class Dataset:
         named = self._named(sql)
         return execute(self.client, named, parameters(values), max_bytes=self.max_bytes)
 
-    def delete(self, sql: str, *, seconds: float, **values: Value | list[str]) -> int:
-        """Return how many rows a DELETE took; see ``queries.delete``."""
-        return delete(self.client, self._named(sql), parameters(values), seconds=seconds)
+    def change(self, sql: str, *, seconds: float, **values: Value | list[str]) -> int:
+        """Return how many rows a DELETE or MERGE changed; see ``queries.change``."""
+        return change(self.client, self._named(sql), parameters(values), seconds=seconds)
 
     def _named(self, sql: str) -> str:
         return sql.replace("{dataset}", self.name)

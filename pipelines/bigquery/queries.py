@@ -43,15 +43,18 @@ def execute(
     return rows
 
 
-def delete(
+def change(
     client: bigquery.Client, sql: str, parameters: Iterable[Parameter], *, seconds: float
 ) -> int:
-    """Run a DELETE, for so many seconds at most, and return how many rows went. As ``execute``."""
+    """Run a DELETE or MERGE, for so many seconds at most; return how many rows changed, or went.
+
+    As ``execute``.
+    """
     config = bigquery.QueryJobConfig(query_parameters=list(parameters))
     job, _ = _run(client, sql, config, seconds)
     rows = _within(_SUBMIT_SECONDS, lambda: job.num_dml_affected_rows)
     if rows is None:
-        raise AnswerError("It did not say how many rows were deleted")
+        raise AnswerError("It did not say how many rows changed")
     return int(rows)
 
 

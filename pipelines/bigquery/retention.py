@@ -6,6 +6,7 @@ from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 # The tables with a row for a post, and the column by whose day each is partitioned.
 DAYS = {
+    "folded_labels": "created_at",  # made of the others: the last that an author is taken out of
     "screenings": "created_at",
     "shadow_screenings": "created_at",
     "verdicts": "created_at",

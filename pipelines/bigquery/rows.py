@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from weir.pipelines.bigquery.dataset import Value, connect
+from weir.pipelines.bigquery.dataset import Dataset, Value, connect
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 
@@ -20,8 +20,12 @@ def insert_once(settings: BigQuerySettings, table: str, key: str, row: dict[str,
 
 def insert(settings: BigQuerySettings, table: str, row: Mapping[str, Value | None]) -> None:
     """Store a row; what is None is left out."""
+    with connect(settings) as dataset:
+        insert_into(dataset, table, row)
+
+
+def insert_into(dataset: Dataset, table: str, row: Mapping[str, Value | None]) -> None:
+    """Store a row in a dataset that is open; what is None is left out."""
     known = {column: value for column, value in row.items() if value is not None}
     columns, values = ", ".join(known), ", ".join(f"@{column}" for column in known)
-    name = f"`{settings.full_name}.{table}`"
-    with connect(settings) as dataset:
-        dataset.rows(f"INSERT INTO {name} ({columns}) VALUES ({values})", **known)  # noqa: S608 - our names
+    dataset.rows(f"INSERT INTO `{{dataset}}.{table}` ({columns}) VALUES ({values})", **known)  # noqa: S608 - our names

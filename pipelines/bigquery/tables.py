@@ -7,6 +7,7 @@ from google.cloud import bigquery
 from weir.infra.bigquery import PRIVATE, TABLES, VIEWS, columns, statement, statements
 from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.bigquery.errors import TablesError, command, explain_errors
+from weir.pipelines.bigquery.folding import days_in_use
 from weir.pipelines.bigquery.migration import conflict, missing_columns
 from weir.pipelines.bigquery.queries import NO_RETRY, execute
 from weir.transforms.write.bigquery.sink import BigQuerySettings
@@ -32,8 +33,11 @@ def create_tables(settings: BigQuerySettings, create_dataset: bool = False) -> N
             client.get_dataset(dataset, retry=NO_RETRY, timeout=_CONNECT_SECONDS)
         for addition in _additions(client, dataset):
             execute(client, addition)
-        for name in (*TABLES, *VIEWS):
+        for name in TABLES:
             execute(client, statement(name, dataset))
+        folded = days_in_use(there)
+        for name in VIEWS:
+            execute(client, statement(name, dataset, folded))
 
 
 def check_tables(settings: BigQuerySettings) -> None:

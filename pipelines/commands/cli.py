@@ -76,6 +76,7 @@ app = typer.Typer(
         ),
         status=Later("status:status"),
         tables=Later("tables:tables"),
+        fold=Later("fold:fold"),
         redrive=Later("redrive:redrive"),
         report=Later("report:report"),
         compare=Later("compare:compare"),

@@ -68,4 +68,4 @@ def _rows(dataset: Dataset, table: str, author_id: str, *, dry_run: bool) -> int
     if dry_run:
         (counted,) = dataset.rows(f"SELECT COUNT(*) AS n {rows}", author=author_id)
         return int(counted["n"])
-    return dataset.delete(f"DELETE {rows}", seconds=_SECONDS, author=author_id)
+    return dataset.change(f"DELETE {rows}", seconds=_SECONDS, author=author_id)

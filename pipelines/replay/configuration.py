@@ -9,6 +9,7 @@ from typing import Any
 
 from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.bigquery.errors import explain_errors
+from weir.pipelines.bigquery.folding import open_days
 from weir.pipelines.bigquery.rows import insert_once
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.job import JobOptions
@@ -133,6 +134,7 @@ def record(
     }
     with explain_errors(settings):
         insert_once(settings, "replays", "run", row)
+    open_days(settings)  # of which days its posts are is not known
     found = find_replay(settings, run)
     if found is not None:
         found.require(run, configuration)

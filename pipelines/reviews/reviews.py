@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.bigquery.errors import TablesError
+from weir.pipelines.bigquery.folding import open_days
 from weir.transforms.files import FileError, Records
 from weir.transforms.records import HUMAN_LABEL
 from weir.transforms.write.bigquery.appender import Appender
@@ -141,7 +142,9 @@ def store_reviews(
             bad.append(Bad(review.line, f"the run {run!r} has no such decision on that day"))
         else:
             rows.append(_row(run, review, found, reviewed_at))
-    _append(settings, rows)
+    if rows:
+        open_days(settings, {row["created_at"].date() for row in rows})
+        _append(settings, rows)
     return Imported(len(rows), tuple(bad))
 
 
@@ -188,8 +191,6 @@ def _decisions(
 
 
 def _append(settings: BigQuerySettings, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
     table = "human_labels"
     appender = Appender(
         lambda: AppendConnection(settings.write_client(), settings.stream(table)), table

@@ -1,6 +1,9 @@
+from datetime import date
+
+import duckdb
 import pytest
 
-from weir.infra.bigquery import TABLES, VIEWS, columns, statement, statements
+from weir.infra.bigquery import TABLES, VIEWS, among, apart_from, columns, statement, statements
 from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, THRESHOLD, VERDICT
 
 
@@ -40,3 +43,20 @@ def test_tables_come_before_the_views_that_read_them():
 def test_a_dataset_that_is_not_a_plain_name_is_refused(dataset):
     with pytest.raises(ValueError, match="not the name of a BigQuery dataset"):
         statements(dataset)
+
+
+@pytest.mark.parametrize("condition", [among, apart_from])
+def test_folded_days_stand_in_a_view_as_spans_that_constants_alone_bound(condition):
+    days = [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 5)]
+    where = condition(days)
+    assert where.count(" OR ") == (1 if condition is among else 2)
+    for day in (date(2026, 2, 28), *days, date(2026, 3, 3), date(2026, 3, 6)):
+        for time in ("00:00:00+00", "23:59:59.999999+00"):
+            (met,) = duckdb.execute(
+                f"SELECT {where} FROM (SELECT TIMESTAMPTZ '{day} {time}' AS created_at)"
+            ).fetchall()[0]
+            assert met == ((day in days) == (condition is among))
+
+
+def test_where_no_day_is_folded_the_tables_are_asked_alone():
+    assert (among([]), apart_from([])) == ("FALSE", "TRUE")

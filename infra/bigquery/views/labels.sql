@@ -8,7 +8,9 @@
 -- recorded a part of the cleared posts, 0 where a review is all that is known of the post. Of a
 -- replay's sample it is how many posts of the sample: its share (replays.sample) is in no weight.
 --
--- created_at is part of every key so that a filter on it reads only the partitions it names.
+-- created_at is part of every key so that a filter on it reads only the partitions it names. A day that
+-- weir fold has folded is read from folded_labels, which holds what this view says of it, and the
+-- tables are not looked at.
 CREATE OR REPLACE VIEW `{dataset}.labels` AS
 WITH screened AS (
   SELECT
@@ -18,7 +20,7 @@ WITH screened AS (
       ORDER BY screened_at DESC, decision_id
     ) AS latest_id
   FROM `{dataset}.screenings`
-  WHERE TRUE
+  WHERE {open}
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY run, created_at, decision_id ORDER BY screened_at
   ) = 1
@@ -26,7 +28,7 @@ WITH screened AS (
 judged AS (
   SELECT *
   FROM `{dataset}.verdicts`
-  WHERE TRUE
+  WHERE {open}
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY run, created_at, decision_id ORDER BY judged_at, verdict, rationale
   ) = 1
@@ -34,7 +36,7 @@ judged AS (
 set_aside AS (
   SELECT *
   FROM `{dataset}.deferrals`
-  WHERE TRUE
+  WHERE {open}
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY run, created_at, decision_id ORDER BY deferred_at
   ) = 1
@@ -42,7 +44,7 @@ set_aside AS (
 reviewed AS (
   SELECT *
   FROM `{dataset}.human_labels`
-  WHERE TRUE
+  WHERE {open}
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY run, created_at, topic, `partition`, `offset`, policy_id
     ORDER BY reviewed_at DESC, review_id, human_verdict
@@ -131,6 +133,11 @@ standing AS (
     END AS machine_label
   FROM current_ones
 )
+SELECT
+  {folded_columns}
+FROM `{dataset}.folded_labels`
+WHERE {folded}
+UNION ALL
 SELECT
   run, topic, `partition`, `offset`, content_id, created_at, language, policy_id,
   -- cleared by the screen is a weaker claim than judged safe; undecided waits for the judge.

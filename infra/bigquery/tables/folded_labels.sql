@@ -1,0 +1,42 @@
+-- What the view labels says of the days that weir fold has folded, once each; labels reads it.
+CREATE TABLE IF NOT EXISTS `{dataset}.folded_labels` (
+  run STRING OPTIONS (description = 'live, or the name given to a replay'),
+  topic STRING OPTIONS (description = 'Kafka topic the post was read from'),
+  `partition` INT64 OPTIONS (description = 'Kafka partition'),
+  `offset` INT64 OPTIONS (description = 'Kafka offset'),
+  content_id STRING OPTIONS (description = 'Id of the post'),
+  created_at TIMESTAMP OPTIONS (description = 'When the post was written'),
+  language STRING OPTIONS (description = 'As the post declares it'),
+  policy_id STRING OPTIONS (description = 'The policy'),
+  label STRING OPTIONS (description = 'violates, safe, indeterminate, cleared or undecided'),
+  decided_by STRING OPTIONS (description = 'human, judge or screen; null where nobody has'),
+  deferred BOOL OPTIONS (description = 'It waits on the deferred topic'),
+  verdict STRING OPTIONS (description = 'What the judge said, where it was asked'),
+  route STRING OPTIONS (description = 'Why it was judged, or that it was cleared'),
+  score FLOAT64 OPTIONS (description = 'Score of the screen'),
+  probability FLOAT64 OPTIONS (description = 'Probability of a violation, as the judge has it'),
+  inclusion_probability FLOAT64 OPTIONS (description = 'Chance that a post like it was judged'),
+  rationale STRING OPTIONS (description = 'The explanation; provoked by the post, so escape it'),
+  reason STRING OPTIONS (description = 'Why it is indeterminate'),
+  mode STRING OPTIONS (description = 'enforce, shadow or replay'),
+  policy_version STRING OPTIONS (description = 'Key of the policies table'),
+  screen_version STRING OPTIONS (description = 'Key of the screens table'),
+  decided_at TIMESTAMP OPTIONS (description = 'When the row that decides was made'),
+  decision_id STRING OPTIONS (description = 'Of the row that decides'),
+  machine_label STRING OPTIONS (description = 'The label without reviews'),
+  human_verdict STRING OPTIONS (description = 'What a reviewer said of the version that judged'),
+  reviewer STRING OPTIONS (description = 'Who reviewed it'),
+  reviewed_at TIMESTAMP OPTIONS (description = 'When'),
+  weight FLOAT64 OPTIONS (description = 'How many posts the row stands for'),
+  record_cleared FLOAT64 OPTIONS (description = 'Share of the cleared posts that the run records'),
+  categories ARRAY<STRING> OPTIONS (description = 'As the judge named them'),
+  rule_ids ARRAY<STRING> OPTIONS (description = 'Rules of the policy that decided'),
+  model STRING OPTIONS (description = 'The model that judged'),
+  text STRING OPTIONS (description = 'The post, where it was judged; hostile input, escape it'),
+  author_id STRING OPTIONS (description = 'Pseudonym of the author'),
+  detected_language STRING OPTIONS (description = 'Language or script as the screen tells it'),
+  stages INT64 OPTIONS (description = 'Stages of the screen that read the post')
+)
+PARTITION BY DATE(created_at)
+CLUSTER BY run, policy_id, label
+OPTIONS (description = 'Labels of folded days: read them by the view labels, which knows which days count')
