@@ -18,9 +18,7 @@ SLOW = Failure("timeout", "", Again.TRYING, overloaded=True)
 
 
 @pytest.mark.parametrize("says_when", [True, False])
-@pytest.mark.parametrize(
-    "limit", [limit for limit in limits(seed=1) if not getattr(limit, "strict", False)], ids=repr
-)
+@pytest.mark.parametrize("limit", list(limits(seed=1)), ids=repr)
 def test_a_limit_is_kept_within_a_tenth_and_no_post_is_lost(limit, says_when):
     found = keep_limit(replace(limit), posts=200, answer_s=2, says_when=says_when, seed=1)
     assert found.dead == 0
@@ -28,9 +26,24 @@ def test_a_limit_is_kept_within_a_tenth_and_no_post_is_lost(limit, says_when):
     assert found.refused < 100
 
 
-def test_a_server_that_counts_what_it_refuses_is_not_starved_for_ever():
-    found = keep_limit(SlidingWindow(5, 60.0, strict=True), 40, 2, says_when=False, seed=1)
-    assert found.dead == 0
+def test_a_limit_that_is_known_is_refused_more_and_more_seldom():
+    found = [
+        keep_limit(SlidingWindow(2, 6.0), posts, 2, says_when=True, seed=1) for posts in (200, 400)
+    ]
+    assert found[1].refused - found[0].refused < found[0].refused
+
+
+def test_a_refusal_at_a_known_pace_leaves_a_slot_free_for_what_was_refused():
+    pace = Pace(Backoff(), draw=lambda: 0.0)
+    pace.record_sent(0.0)
+    pace.record_sent(0.1)
+    pace.record_refusal(0.1, 0.2, retry_after=10)
+    pace.record_sent(pace.free_at(10.2))
+    pace.record_taken(10.2, 10.3)
+    at = pace.free_at(10.3)
+    pace.record_sent(at)
+    pace.record_refusal(at, at + 0.1, retry_after=1)
+    assert pace.free_at(at) - at > pace.gap
 
 
 def test_the_benchmark_prints_a_line_for_each_limit(capsys):
