@@ -46,11 +46,9 @@ def _make_room(rows: Iterable[Row]) -> None:
 
 
 def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
-    """Count verdicts by outcome and policy, and the tokens and milliseconds that they took.
+    """Count verdicts by outcome and policy.
 
-    ``latency_ms`` and ``queue_ms`` of the judge are those of requests: a verdict from the cache
-    or of a near-copy has none. The latency by route is from the post's Kafka timestamp up to
-    ``now_us``.
+    The latency by route is from the post's Kafka timestamp up to ``now_us``.
     """
     outcomes = Counter(each.verdict.outcome for each in judged)
     counter("verdicts").inc(len(judged))
@@ -67,20 +65,6 @@ def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
     checks = [each.verdict.outcome == each.checks.outcome for each in judged if each.checks]
     counter("reuse_checks").inc(len(checks))
     counter("reuse_disagreements").inc(checks.count(False))
-    for name in _TOKENS:
-        judge_counter(name).inc(sum(getattr(each.completion, name) or 0 for each in asked))
-    judge_counter("tokens_policy_cached").inc(
-        sum(
-            min(each.completion.tokens_policy or 0, each.completion.tokens_cached or 0)
-            for each in asked
-        )
-    )
-    answering, queueing = judge_distribution("latency_ms"), judge_distribution("queue_ms")
-    for each in asked:
-        answering.update(each.latency_ms)
-        if each.completion.queue_ms is not None:
-            queueing.update(each.completion.queue_ms)
-
     for each in judged:
         posted = each.row.batch["timestamp"][each.row.number].value
         if posted is not None:
@@ -89,14 +73,26 @@ def _count_verdicts(judged: Sequence[Judged], now_us: int) -> None:
 
 
 def count_requests(bundle: Bundle) -> None:
-    """Count the requests of a bundle that were answered: windows and second efforts, too.
+    """Count the requests of a bundle that were answered, and the tokens and time that each took.
 
-    ``asked_alone`` are posts whose request about several policies failed, or whose answer to it
-    could not be read.
+    Windows and second efforts are requests too, also where the post is then deferred or dead; a
+    verdict from the cache or of a near-copy is none. ``asked_alone`` are posts whose request about
+    several policies failed, or whose answer to it could not be read.
     """
-    requests, asked_alone = bundle.take_counts()
-    judge_counter("requests").inc(requests)
+    answers, asked_alone = bundle.take_answers()
+    said = [answer for answer, _ in answers]
+    judge_counter("requests").inc(len(answers))
     judge_counter("asked_alone").inc(asked_alone)
+    for name in _TOKENS:
+        judge_counter(name).inc(sum(getattr(answer, name) or 0 for answer in said))
+    judge_counter("tokens_policy_cached").inc(
+        sum(min(each.tokens_policy or 0, each.tokens_cached or 0) for each in said)
+    )
+    answering, queueing = judge_distribution("latency_ms"), judge_distribution("queue_ms")
+    for answer, latency_ms in answers:
+        answering.update(latency_ms)
+        if answer.queue_ms is not None:
+            queueing.update(answer.queue_ms)
 
 
 def gauge_judge(shared: SharedEngine) -> None:

@@ -63,7 +63,8 @@ class Bundle:
         self._in_flight: InFlight[Asked] = InFlight(shared, timeout_seconds)
         self._equal: dict[tuple[bytes, str], list[Asked]] = {}  # to one that is asked about
         self._content_tokens = shared.engine.content_tokens
-        self._requests = self._asked_alone = 0
+        self._answers: list[tuple[Completion, float]] = []
+        self._asked_alone = 0
 
     def take(self, batch: pa.RecordBatch, escalated: Sequence[Escalated]) -> Iterator[Ended]:
         """Start on rows of the batch, and yield what has ended meanwhile.
@@ -100,14 +101,15 @@ class Bundle:
         """Give up what is outstanding: the bundle failed and will be tried again."""
         self._in_flight.abandon()
 
-    def take_counts(self) -> tuple[int, int]:
-        """Return, since the last time, the requests answered and the posts then asked about alone.
+    def take_answers(self) -> tuple[list[tuple[Completion, float]], int]:
+        """Return, since the last time, all answers, and the posts then asked about alone.
 
-        The latter are those about which an answer for several policies came to nothing.
+        Each answer with the milliseconds that it took, whatever became of the rows that asked for
+        it. The posts are those about which an answer for several policies came to nothing.
         """
-        counts = self._requests, self._asked_alone
-        self._requests = self._asked_alone = 0
-        return counts
+        taken = self._answers, self._asked_alone
+        self._answers, self._asked_alone = [], 0
+        return taken
 
     def _questions(
         self, rows: tuple[Escalated, ...], posts: Sequence[Fingerprint] | None
@@ -224,7 +226,7 @@ class Bundle:
             self._wait(self._equals_of(asked))
             yield Dead(asked.rows[0].row, answer)
             return
-        self._requests += 1
+        self._answers.append((answer, result.latency_ms))
         allowance.spend(computed(answer))
         if isinstance(asked.asks, Group):
             yield from self._ended_together(asked, asked.asks, answer, result.latency_ms)

@@ -22,13 +22,12 @@ class KnownPolicies:
 
     def policy(self, policy_id: str, version: str) -> Policy | None:
         """Return the policy of that version, else the one in force; None where there is neither."""
-        if self._reloaded.now is not self._seen:
-            self._take(self._reloaded.now)
+        self._refresh()
         wanted = policy_id, version
         if wanted not in self._versions and wanted not in self._missed:
             # Perhaps it was written a moment ago, and another worker has read it already.
             self._reloaded.look()
-            self._take(self._reloaded.now)
+            self._refresh()
             if wanted not in self._versions and len(self._missed) < _MOST_MISSED:
                 self._missed.add(wanted)
         return self._versions.get(wanted) or self._in_force.get(policy_id)
@@ -36,6 +35,10 @@ class KnownPolicies:
     def group(self, policy: Policy) -> Group | None:
         """Return the policies in force that one is asked beside; None where it is asked alone."""
         return self._groups.get(policy.version)
+
+    def _refresh(self) -> None:
+        if self._reloaded.now is not self._seen:
+            self._take(self._reloaded.now)
 
     def _take(self, seen: InForce[PolicySet]) -> None:
         self._seen = seen

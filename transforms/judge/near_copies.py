@@ -62,7 +62,8 @@ class Sketch:
     are what posts that resemble it probably share one of, none where it is too short or too long.
     """
 
-    alike: bytes  # the hash of the text, long numbers as one sign
+    exact: bytes  # the hash of the text
+    alike: bytes  # the same, long numbers as one sign
     grams: Grams
     bands: tuple[bytes, ...]
 
@@ -93,9 +94,16 @@ def sketches(texts: pa.StringArray) -> list[Sketch]:
     minima = np.array(found.to_rows(), np.uint32).reshape(len(texts), _BANDS, _HASHES)
     own = (grams[start:stop].copy() for start, stop in pairwise(ends.tolist()))
     return [
-        Sketch(xxhash.xxh3_128_digest(text, _SEED), of, _bands(of, bands))
-        for text, of, bands in zip(masked.cast(pa.binary()).to_pylist(), own, minima, strict=True)
+        Sketch(exact, alike, of, _bands(of, bands))
+        for exact, alike, of, bands in zip(
+            _digests(texts), _digests(masked), own, minima, strict=True
+        )
     ]
+
+
+def _digests(texts: pa.StringArray) -> Iterator[bytes]:
+    column: list[Any] = texts.cast(pa.binary()).to_pylist()
+    return (xxhash.xxh3_128_digest(text, _SEED) for text in column)
 
 
 def _bands(grams: Grams, minima: npt.NDArray[np.uint32]) -> tuple[bytes, ...]:
@@ -167,7 +175,7 @@ class NearCopies:
     def put(self, source: Source, question: str) -> None:
         """Keep a source, the newest of those alike, and let go of what was not used for longest."""
         if not source.violates:  # nothing looks for it by what it resembles
-            source = replace(source, sketch=Sketch(source.sketch.alike, _NO_GRAMS, ()))
+            source = replace(source, sketch=replace(source.sketch, grams=_NO_GRAMS, bands=()))
         size = _size(source)
         if size > self._max_bytes:
             return

@@ -8,6 +8,7 @@ either verdict apart, so that agreement about what is safe says nothing of what 
 import logging
 import os
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from weir.transforms.records import Route
 _LOG = logging.getLogger(__name__)
 # Whatever is drawn at random to measure or teach with is judged by itself, and so is what it says.
 ROUTES = (Route.ESCALATE, Route.FORCED)
+MOST_KINDS = 1_000  # of a question and a verdict, those used last
 _DRAWS = int.from_bytes(os.urandom(8), "big")  # a poster must not know which copy is judged
 
 
@@ -54,7 +56,7 @@ class Reuse:
     def __init__(self, settings: ReuseSettings) -> None:
         self._settings = settings
         self._sources = NearCopies(settings.max_bytes)
-        self._trust: dict[tuple[str, bool], Trust] = {}
+        self._trust: OrderedDict[tuple[str, bool], Trust] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -79,7 +81,10 @@ class Reuse:
         drawn = xxhash.xxh3_64_intdigest(lot, _DRAWS) < self._settings.check_share * 2**64
         with self._lock:
             trusted = self._trust_in(source, question).trusted
-        return NearCopy(source, check=drawn or not trusted)
+        check = drawn or not trusted
+        if check and sketch.exact == source.sketch.exact:
+            return None  # that equal posts are judged alike says nothing of near-copies
+        return NearCopy(source, check=check)
 
     def put(self, source: Source, question: str) -> None:
         """Keep what the judge itself decided, completely, about a post."""
@@ -97,8 +102,12 @@ class Reuse:
             _LOG.warning(_ON if after else _OFF, of, policy_id, self._settings.agreement)
 
     def _trust_in(self, source: Source, question: str) -> Trust:
-        new = Trust(self._settings.agreement)
-        return self._trust.setdefault((question, source.violates), new)
+        kind = question, source.violates
+        trust = self._trust.setdefault(kind, Trust(self._settings.agreement))
+        self._trust.move_to_end(kind)
+        if len(self._trust) > MOST_KINDS:  # a version of a policy that is no longer asked about
+            self._trust.popitem(last=False)
+        return trust
 
 
 _ON = (

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 import pyarrow as pa
+from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from tests.fakes import ScriptedEngine
@@ -94,6 +95,7 @@ class Judged:
     deferred: pa.Table
     dead: pa.Table
     counts: Counts
+    metrics: dict[str, int]  # of the judge: a counter's value, a distribution's number of values
     engine: ScriptedEngine
     batches: dict[str, list[pa.RecordBatch]]
 
@@ -123,4 +125,13 @@ def judge(*batches, settings=SETTINGS, policies=(POLICY,), engine=Scripted()) ->
         "dead": DEAD_LETTER,
     }
     tables = {t: pa.Table.from_batches(SEEN.get(t, []), s) for t, s in schemas.items()}
-    return Judged(**tables, counts=counts_of(result), engine=ENGINES_MADE[0], batches=dict(SEEN))
+    found = result.metrics().query(MetricsFilter().with_namespace("weir.judge"))
+    metrics = {each.key.metric.name: each.committed for each in found["counters"]}
+    metrics |= {each.key.metric.name: each.committed.count for each in found["distributions"]}
+    return Judged(
+        **tables,
+        counts=counts_of(result),
+        metrics=metrics,
+        engine=ENGINES_MADE[0],
+        batches=dict(SEEN),
+    )

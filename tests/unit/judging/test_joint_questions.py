@@ -48,6 +48,18 @@ def test_the_tokens_and_the_request_are_shared_out_and_add_up():
     assert sum(each.requests for each in results) == pytest.approx(1)
 
 
+def test_a_request_about_several_policies_is_metered_as_one():
+    done = judge(
+        escalations("spam:violates", policy_ids=("fraud", "hate", "spam")),
+        policies=POLICIES,
+        settings=replace(SETTINGS, together=True),
+        engine=Scripted(kind=Judge),
+    )
+    assert done.verdicts.num_rows == 3
+    assert done.metrics["requests"] == done.metrics["latency_ms"] == 1
+    assert (done.metrics["tokens_in"], done.metrics["tokens_out"]) == (100, 10)
+
+
 def test_only_what_is_wanted_of_the_group_has_a_row():
     results, engine = judged("spam:violates hate:violates", asked_of=("fraud", "spam"))
     assert verdicts(results) == {("p0", "fraud"): SAFE, ("p0", "spam"): VIOLATES}

@@ -197,6 +197,33 @@ def test_an_equal_post_is_answered_from_the_cache_first():
     assert (equal["cached"], equal["reused_from"]) == (True, None)
 
 
+def test_an_equal_post_is_no_check_of_near_copies_where_the_cache_is_off():
+    judges = Judge()
+    rows = [judges.rows(ADVERT)[0] for _ in range(2)]
+    assert judges.asked == 2
+    assert [row["checked_against"] for row in rows] == [None, None]
+
+
+def test_trust_in_a_question_that_is_no_longer_asked_is_let_go(monkeypatch):
+    monkeypatch.setattr("weir.transforms.judge.reuse.MOST_KINDS", 3)
+    judges = Judge().trust()
+    reuse, source = judges.shared.reuse, source_of(judges)
+    for number in range(5):  # other versions, while this one is in use
+        reuse.record(source, f"version {number}", "spam", agreed=True)
+        reuse.record(source, POLICY.version, "spam", agreed=True)
+    assert reuse.trusted == 1
+    for number in range(3):
+        reuse.record(source, f"version {number}", "spam", agreed=True)
+    assert reuse.trusted == 0
+
+
+def source_of(judges):
+    """Return a source of the trial."""
+    batch = escalations("violates passing a trial is what this text is there for 9999999")
+    (sketch,) = judges.shared.reuse.sketches(batch)
+    return judges.shared.reuse.find(sketch, POLICY.version, b"").source
+
+
 def test_the_step_counts_what_near_copies_took_and_how_checks_ended():
     settings = replace(SETTINGS, reuse=replace(REUSE, check_share=1.0), max_in_flight=1)
     texts = ["violates order 1000001", "violates order 1000002", "prose"]

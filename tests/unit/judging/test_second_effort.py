@@ -7,7 +7,11 @@ import pytest
 from tests.unit.judging.cases import POLICY, SETTINGS, Scripted, escalations, judge
 from tests.unit.judging.together import HATE, POLICIES, Judge, judged, of, verdicts
 from weir.policies.policy import Effort
+from weir.transforms.judge.budget import Budget
+from weir.transforms.judge.bundle import Bundle, Escalated
+from weir.transforms.judge.rows import Deferred, Row
 from weir.transforms.judge.second_effort import climbs
+from weir.transforms.judge.shared_engine import Engines
 from weir.transforms.judge.verdict import Reason, Verdict
 from weir.transforms.records import Outcome
 
@@ -54,6 +58,18 @@ def test_a_post_in_doubt_is_asked_again_and_both_answers_are_on_the_record():
     assert (each.first.completion.tokens_in, each.completion.tokens_in) == (30, 60)
     assert (each.requests, each.completion.effort) == (2.0, "high")
     assert each.policy.version == BOTH.version
+
+
+@pytest.mark.parametrize(("text", "requests"), [("spam:0.5", 1), ("calm weather " * 2_000, 2)])
+def test_what_was_answered_before_a_deferral_is_counted(text, requests):
+    engine = Judge(content_tokens=1_000)
+    shared = Engines().acquire("k", lambda: engine, 4, budget=Budget(requests=requests))
+    bundle, batch = Bundle(shared, timeout_seconds=20), escalations(text)
+    ended = [*bundle.take(batch, [Escalated(Row(batch, 0), BOTH)]), *bundle.finish()]
+    assert [type(each) for each in ended] == [Deferred]
+    answers, _ = bundle.take_answers()
+    assert [answer.tokens_in for answer, _ in answers] == [30] * requests
+    assert bundle.take_answers() == ([], 0)
 
 
 def test_a_sure_answer_stands_at_the_first_effort():
