@@ -27,19 +27,36 @@ def test_bounded_work_ends_with_exact_counts_as_the_images_run_it(stream, flink,
     assert account.judged == count(output, "verdicts") == 100
 
 
-def test_a_job_without_an_end_labels_what_arrives_and_leaves_the_cluster_when_asked(
+def running(cluster):
+    jobs = cluster.get("/jobs/overview").get("jobs", [])
+    return [each["jid"] for each in jobs if each["state"] == "RUNNING"]
+
+
+def test_a_supervised_job_goes_on_after_its_command_was_killed_and_ends_when_asked(
     stream, flink, cluster, tmp_path
 ):
-    with Command([*stream.arguments(), *flink], tmp_path / "log") as job:
-        with stream.sending(rate=200):
+    kept = f"--checkpoints={(tmp_path / 'kept').as_uri()}"
+    arguments = [*stream.arguments(), *flink, kept, "--supervised"]
+    with stream.sending(rate=200) as sending:
+        with Command(arguments, tmp_path / "killed"):
             stream.wait_until_screened()
-            time.sleep(5)
-        account = stream.wait_until_labelled()
-        code, output = job.terminate()
+            time.sleep(3)
+        (first,) = running(cluster)  # the cluster does not know that nobody waits for it
+        before = len(stream.screened())
+        with Command(arguments, tmp_path / "again") as job:
+            while running(cluster) in ([], [first]):
+                assert job.process.poll() is None, job.log.read_text()[-3000:]
+                time.sleep(0.5)
+            stream.wait_until_screened()
+            sending.stop()
+            account = stream.wait_until_labelled()
+            assert len(running(cluster)) == 1
+            code, output = job.terminate()
     assert code == 0, output[-3000:]
     assert account.labels == len(stream.sent) * POLICIES
     assert account.twice_in_view == 0
-    assert cluster.get("/overview")["jobs-running"] == 0
+    assert account.duplicates < before  # it did not begin anew
+    assert running(cluster) == []
 
 
 def test_another_build_goes_on_from_the_savepoint_that_a_signal_leaves(stream, flink, tmp_path):

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,14 @@ def test_images_are_pinned_and_built_by_docker_alone(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].startswith("r.example/x/weir:")
     assert (tmp_path / "bases.lock").read_text("utf-8").count(DIGEST) == len(all_bases())
+
+
+def test_an_image_has_every_package_that_weir_needs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = {"cpu": ("screen", "endpoint", "metrics"), "judge": ("engine",)}
+    for image, more in wanted.items():
+        lock = (FOLDER / f"requirements-{image}.lock").read_text("utf-8")
+        needed = [*project["dependencies"], *(each for name in more for each in extras[name])]
+        names = {re.split(r"[^A-Za-z0-9-]", each)[0].lower() for each in needed}
+        assert {n for n in names if not re.search(rf"^{n}==", lock, re.MULTILINE)} == set()
