@@ -71,17 +71,18 @@ check: $(READY)  ## formatter, linter, types
 unit: $(READY)  ## tests without servers, seconds
 	$(ALONE) $(BIN)/pytest -n auto tests/unit
 
+# More at a time than two cores run, as the longest wait most of their time.
 integration: $(READY)  ## tests with a real broker and the BigQuery emulator
-	$(ALONE) $(BIN)/pytest -n auto --dist loadfile tests/integration
+	$(ALONE) $(BIN)/pytest -n 4 --no-loadscope-reorder tests/integration
 
 rig: $(READY)  ## fetch Kafka, Prism and Flink once, for test-integration; needs Java, Maven and Go
 	$(BIN)/python -m weir.infra.local.downloads
 
-# Two at a time, as most of them wait: each worker has a Kafka and an emulator of its own.
+# Three at a time, as most of them wait: each worker has a Kafka and an emulator of its own.
 # Kafka's client leaves the sockets of refused connections to the garbage collector, which is no
 # failure where brokers are killed.
 test-integration: rig  ## the job on Prism and Flink with a real Kafka, killed and stopped; minutes
-	$(ALONE) $(BIN)/python -m pytest -n 2 -p no:unraisableexception tests/runners
+	$(ALONE) $(BIN)/python -m pytest -n 3 --timeout 1800 -p no:unraisableexception tests/runners
 
 .PHONY: check-infra
 check-infra: $(READY)  ## charts, images, rules and templates, without a cluster; needs Go, and apt-get or promtool

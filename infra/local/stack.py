@@ -11,7 +11,7 @@ from weir.distribution import install_command
 from weir.infra.local.children import Server, StackError, answers, child, connects, free_ports
 
 _EMULATOR = Path(__file__).with_name("emulator.py")
-_BROKER_SECONDS = 30.0
+_BROKER_SECONDS = 120.0  # a second by itself
 _EMULATOR_SECONDS = 180.0  # 4-16 s by itself, several times that on a busy machine
 
 

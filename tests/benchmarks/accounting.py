@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None, stack: Stacks = local_stack) -> None
         ]
         producer.flush()
         for acknowledgement in acknowledgements:
-            acknowledgement.get(timeout=60)
+            acknowledgement.get(timeout=240)
         producer.close()
         runs = []
         for number in (1, 2):

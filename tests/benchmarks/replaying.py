@@ -69,7 +69,7 @@ def _fill(kafka: KafkaSettings, count: int) -> None:
     for _, value in messages(count):
         last = producer.send(TOPIC, value=value, partition=0)
     producer.flush()
-    last.get(timeout=60)
+    last.get(timeout=240)
     producer.close()
 
 

@@ -64,7 +64,8 @@ def test_a_repeated_run_decides_all_again_where_it_is_told_to(job):
 
 def test_a_run_in_several_processes_begins_where_the_last_one_came_to_its_end(job):
     job.send(POSTS[:30])
+    assert job.whole().messages == 30
+    job.send(POSTS[30:50])
     processes = ["--direct-num-workers=2", "--direct-running-mode=multi_processing"]
-    assert job.whole(*processes).messages == 30
+    assert job.whole(*processes).messages == 20
     assert job.committed(f"weir-{job.name}", job.name) == job.ends(job.name)
-    assert job.whole(*processes).messages == 0

@@ -36,7 +36,7 @@ def test_a_child_that_ends_at_once_is_an_error_with_what_it_said():
 
 
 def test_a_child_that_is_never_ready_is_an_error():
-    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
     with (
         pytest.raises(StackError, match="not ready after 1 second"),
         child("It", command, lambda: False, seconds=1),
@@ -49,17 +49,17 @@ def test_the_children_are_gone_when_their_parent_is_killed(tmp_path: Path):
     program = (
         "import sys, time, pathlib\n"
         "from weir.infra.local.children import child\n"
-        "with child('It', [sys.executable, '-c', 'import time; time.sleep(60)'],"
-        " lambda: True, seconds=5) as process:\n"
+        "with child('It', [sys.executable, '-c', 'import time; time.sleep(600)'],"
+        " lambda: True, seconds=240) as process:\n"
         f"    pathlib.Path({str(marker)!r}).write_text(str(process.pid))\n"
-        "    time.sleep(60)\n"
+        "    time.sleep(600)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program])
     grandchild = _wait_for_number(marker)
     time.sleep(0.5)  # the tether needs a moment to be in force
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 240
     while _runs(grandchild):
         assert time.monotonic() < deadline, "the child outlived its parent"
         time.sleep(0.05)
@@ -76,7 +76,7 @@ def test_free_ports_are_different():
 
 
 def _wait_for_number(path: Path) -> int:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         if path.exists() and path.read_text():
             return int(path.read_text())

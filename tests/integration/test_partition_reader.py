@@ -60,7 +60,7 @@ def read(reader, start, rows=400):
     """Return the messages from an offset to the end, having checked every position."""
     reader.seek(start)
     batches, position = [], start
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while position < ROWS and time.monotonic() < deadline:
         batch, after = reader.poll(rows)
         if batch is not None:

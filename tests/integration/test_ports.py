@@ -33,7 +33,7 @@ def started(log, *arguments):
 
 
 def ended_with_it(processes):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while left := {each for each in processes if is_running(each)}:
         assert time.monotonic() < deadline, left
         time.sleep(0.05)

@@ -97,6 +97,13 @@ class Stream:
         consumer.close()
         return found
 
+    def wait_until_committed(self, messages, seconds=400):
+        """Wait until the run's group holds that so many messages are decided."""
+        deadline = time.monotonic() + seconds
+        while sum(self.committed().values()) < messages:
+            assert time.monotonic() < deadline, self.committed()
+            time.sleep(1)
+
     def screened(self):
         """Return how often each offset stands in the base table."""
         rows = self.rows(

@@ -21,7 +21,7 @@ RATE = float(os.environ.get("WEIR_RATE", "200"))
 DOWN_SECONDS = 5
 
 pytestmark = [
-    pytest.mark.timeout(900 + 600 * KILLS),
+    pytest.mark.timeout(1800 + 600 * KILLS),
     # The client that sends leaves the sockets of refused connections to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -81,7 +81,7 @@ def judge():
     """An engine in a process of its own, and the arguments that point at it."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "tests.scripted_server", str(port)]
-    server = Server(lambda: child("The judge", command, lambda: connects(port), seconds=60))
+    server = Server(lambda: child("The judge", command, lambda: connects(port), seconds=240))
     with server:
         url = f"http://127.0.0.1:{port}/v1"
         # A minute in which it is down must be no reason to give a request up.

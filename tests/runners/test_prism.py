@@ -59,7 +59,7 @@ def test_a_job_that_is_killed_goes_on_from_its_group(stream, prism, tmp_path):
         for number in range(3):
             with Command(arguments, tmp_path / f"killed-{number}") as job:
                 stream.wait_until_screened()
-                time.sleep(7)  # in which its group learns of it
+                stream.wait_until_committed(sum(stream.committed().values()) + 1)
                 assert job.process.poll() is None, job.log.read_text()[-3000:]
                 job.process.kill()
         before = len(stream.screened())

@@ -176,7 +176,6 @@ def killed_on_the_way(replay, arguments, log, enough):
         job.process.wait()
 
 
-@pytest.mark.timeout(900)
 def test_a_replay_that_was_killed_ends_as_one_that_was_not(replays, prism, judge, tmp_path):
     killed, whole = replays
     arguments = [*prism, *asking(judge)]
@@ -204,7 +203,6 @@ def test_a_replay_that_was_killed_ends_as_one_that_was_not(replays, prism, judge
     print(f"killed with {before} of {requests} verdicts stored", flush=True)
 
 
-@pytest.mark.timeout(900)
 def test_in_process_too_and_a_third_start_has_nothing_to_do(replays, judge, tmp_path):
     killed, whole = replays
     with whole.command(tmp_path / "whole", *asking(judge)) as job:
@@ -229,7 +227,6 @@ def test_in_process_too_and_a_third_start_has_nothing_to_do(replays, judge, tmp_
     assert "is finished" in output
 
 
-@pytest.mark.timeout(900)
 def test_live_views_never_see_a_replay(replays, month, policies, tmp_path):
     replay, _ = replays
     live = f"live-{uuid.uuid4().hex[:8]}"
@@ -249,7 +246,6 @@ def test_live_views_never_see_a_replay(replays, month, policies, tmp_path):
     assert query(replay.bigquery, LABELS, live) == before
 
 
-@pytest.mark.timeout(900)
 def test_what_cannot_be_replayed_is_said_in_a_sentence(replays):
     replay, _ = replays
     assert main(replay.arguments("--sample=10%")) == 0
@@ -265,7 +261,6 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(replays):
             Plan.of(replay.arguments(*more))
 
 
-@pytest.mark.timeout(900)
 def test_what_retention_has_removed_is_replayed_only_in_part(replays, month):
     replay, _ = replays
     name, kafka = f"cut-{uuid.uuid4().hex[:8]}", replay.kafka

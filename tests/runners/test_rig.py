@@ -16,10 +16,10 @@ def test_what_a_broker_acknowledged_is_there_after_it_was_killed(apache_kafka):
     settings = KafkaSettings(apache_kafka.bootstrap)
     ensure_topics(settings, ["kept"], 1)
     producer = settings.producer()
-    producer.send("kept", b"before", partition=0).get(timeout=60)
+    producer.send("kept", b"before", partition=0).get(timeout=240)
     apache_kafka.server.kill()
     apache_kafka.server.start()
-    assert producer.send("kept", b"after", partition=0).get(timeout=60).offset == 1
+    assert producer.send("kept", b"after", partition=0).get(timeout=240).offset == 1
     producer.close()
 
 
@@ -34,8 +34,8 @@ def test_a_tethered_program_is_gone_with_whoever_started_it(monkeypatch, tmp_pat
     monkeypatch.setenv("WEIR_CACHE", str(tmp_path))
     program = (
         "import subprocess, sys, time\n"
-        "print(subprocess.Popen([sys.argv[1], '60']).pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "print(subprocess.Popen([sys.argv[1], '600']).pid, flush=True)\n"
+        "time.sleep(600)\n"
     )
     command = [sys.executable, "-c", program, str(tethered("/bin/sleep"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
@@ -63,7 +63,7 @@ def _is_zombie(pid):
 
 
 def _wait_until(true):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -146,13 +146,13 @@ from weir.pipelines.runners import wait
 
 class Result:
     def wait_until_finish(self):
-        time.sleep(100)
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        time.sleep(600)
 
 def cancel(result):
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(10)
+    time.sleep(600)
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
 wait(Result(), cancel)
 """
