@@ -45,8 +45,9 @@ $(ENGINE_READY): tests/engine/requirements.txt | $(READY)
 		--requirements tests/engine/requirements.txt
 	@touch $@
 
+# Two files at a time, as an engine starts for half a minute on one core.
 test-engine: $(ENGINE_READY)  ## tests with the real vLLM, on the CPU; minutes
-	$(ENGINE_VENV)/bin/python -m pytest tests/engine
+	$(ENGINE_VENV)/bin/python -m pytest -n 2 --dist loadfile tests/engine
 
 SERVERS_VENV := .venv-servers
 SERVERS_READY := $(SERVERS_VENV)/.ready
