@@ -29,6 +29,7 @@ from tests.benchmarks.judging import (
     ideally,
     in_beam,
     in_bundles,
+    requests,
     warming,
 )
 from tests.benchmarks.simulated_gpu import Simulation
@@ -187,7 +188,7 @@ def _real(
 
         vllm = cast("VllmEngine", engine)
         ways = {
-            "direct": lambda: all_at_once(vllm, batches, policies),
+            "direct": lambda: all_at_once(vllm, requests(batches, policies)),
             "direct, by the engine": ways["direct"],
             "beam": ways["beam"],
         }

@@ -119,13 +119,14 @@ def taken(way: Way, simulation: Simulation, warming: Posts, measured: Posts) -> 
             Allowance(UNLIMITED),
             reuse=Reuse(ReuseSettings(DEFAULT_BYTES)) if way.reuse else None,
         )
-        _verdicts(shared, way, warming)
-        return _sum(_verdicts(shared, way, measured), simulation.gpu)
+        verdicts(shared, way, warming)
+        return _sum(verdicts(shared, way, measured), simulation.gpu)
     finally:
         engine.close()
 
 
-def _verdicts(shared: SharedEngine, way: Way, of: Posts) -> pa.Table:
+def verdicts(shared: SharedEngine, way: Way, of: Posts) -> pa.Table:
+    """Return a VERDICT row of each post under each of its policies."""
     provenance = Provenance("bench", "bench", Mode.ENFORCE, shared.engine.name, shared.engine.model)
     bundle = Bundle(shared, _PATIENCE_SECONDS, provenance=provenance)
     groups = groups_of(way.policies.policies) if way.together else {}

@@ -18,6 +18,7 @@ from apache_beam.ml.inference.vllm_inference import VLLMCompletionsModelHandler
 from tests.benchmarks.judging import Measured, measured, requests
 from weir.pipelines.runners import IN_PROCESS
 from weir.policies.policy import PolicySet
+from weir.transforms.judge.engine import Request
 from weir.transforms.judge.harmony import messages as harmony
 from weir.transforms.judge.harmony.prompt import render
 from weir.transforms.judge.harmony.structure import FINAL_TOKENS, structural_tag
@@ -27,15 +28,13 @@ from weir.transforms.judge.vllm.engine import VllmEngine
 _NUMBERS = count()  # an engine never sees a request id twice
 
 
-def all_at_once(
-    engine: VllmEngine, batches: Sequence[pa.RecordBatch], policies: PolicySet
-) -> Measured:
+def all_at_once(engine: VllmEngine, asked: Sequence[Request]) -> Measured:
     """Drive the engine's own AsyncLLM, with every prompt rendered before the clock starts."""
     core = engine._core
     assert core is not None, "it has started"
     prompts = [
         (list(render(each.policy, each.text).tokens), core._sampling_of(each.policy))
-        for each in requests(batches, policies)
+        for each in asked
     ]
     ended: list[float] = []
 

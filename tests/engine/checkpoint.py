@@ -61,8 +61,36 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-def build(folder: Path) -> Path:
-    """Write the checkpoint to the folder, unless it is there, and return the folder."""
+# Of gpt-oss-20b, as its own config.json has them. Its experts are in MXFP4.
+FULL_SIZE: dict[str, Any] = {
+    "hidden_size": 2880,
+    "intermediate_size": 2880,
+    "num_hidden_layers": 24,
+    "layer_types": ["sliding_attention", "full_attention"] * 12,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "num_local_experts": 32,
+    "num_experts_per_tok": 4,
+    "experts_per_token": 4,
+    "initial_context_length": 4096,
+    "swiglu_limit": 7.0,
+    "quantization_config": {
+        "quant_method": "mxfp4",
+        "modules_to_not_convert": [
+            "model.layers.*.self_attn",
+            "model.layers.*.mlp.router",
+            "model.embed_tokens",
+            "lm_head",
+        ],
+    },
+}
+
+
+def build(folder: Path, **changes: Any) -> Path:
+    """Write the checkpoint to the folder, unless it is there, and return the folder.
+
+    ``changes`` are those of its configuration.
+    """
     finished = folder / "config.json"
     if finished.exists():
         return folder
@@ -83,7 +111,7 @@ def build(folder: Path) -> Path:
         folder / "generation_config.json",
         {"bos_token_id": 199998, "eos_token_id": [200002, 199999, 200012], "pad_token_id": 199999},
     )
-    _write(finished, _CONFIG)
+    _write(finished, _CONFIG | changes)
     return folder
 
 

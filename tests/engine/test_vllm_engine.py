@@ -13,7 +13,6 @@ from weir.policies.policy import Contract
 from weir.transforms.judge.engine import EngineError, Request
 from weir.transforms.judge.joint_questions import said_of_each
 from weir.transforms.judge.verdict import Reason, parse
-from weir.transforms.judge.vllm.engine import VllmEngine
 from weir.transforms.records import Outcome
 
 PATIENCE = 600.0  # seconds
@@ -163,20 +162,3 @@ def test_an_engine_that_hangs_is_replaced_and_its_requests_are_answered(engine):
         os.kill(pid, signal.SIGSTOP)
     assert all(future.result(PATIENCE).final for future in futures)
     assert set(engine.process_ids).isdisjoint(pids)
-
-
-def test_a_verdict_is_equal_token_for_token_alone_and_among_others(settings):
-    settings = replace(settings, temperature=0.0, reproducible=True)
-    engine = VllmEngine(settings)
-    try:
-        asked = requests(30, text="a lovely day in the garden, with posts of other lengths" * 3)
-        contested = asked[::10]
-        alone = [answers(engine, [request])[0] for request in contested]
-        among = answers(engine, asked)[::10]
-    finally:
-        engine.close()
-    assert len({completion.probability for completion in alone}) > 1
-    for one, other in zip(alone, among, strict=True):
-        assert one.reproducible
-        # But for how long it waited: the text of both channels, the counts and the probability.
-        assert replace(one, queue_ms=None) == replace(other, queue_ms=None)

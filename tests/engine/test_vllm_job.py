@@ -13,25 +13,33 @@ from typing import Any
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from typer.testing import CliRunner
 
-from tests.engine.policies import CODES, POLICIES
+from tests.engine.conftest import REASONING_TOKENS, SETTINGS
+from tests.engine.policies import CODES, DIGITS, JSON, POLICIES
+from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import Stack, query
 from weir.pipelines.job.moderate import launch
+from weir.pipelines.job.provenance import record_decider
 from weir.pipelines.settings import ModerationSettings
 from weir.policies.policy import PolicySet
 from weir.transforms.counts import Counts, counts_of
 from weir.transforms.judge.engine import Completion, Request
+from weir.transforms.judge.vllm.engine import VllmEngine
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 
 POSTS = 67  # of 3 policies that have no head in the screen, so that every post is judged: 201
 JUDGED = POSTS * len(POLICIES.policies)
+# Of so many with short answers: the engine that is reproducible answers one at a time.
+SHORT = PolicySet((CODES, DIGITS, replace(DIGITS, policy_id="engine-more")))
 
 
 @dataclass
 class Lent:
-    """The session's engine, which a job uses and does not close."""
+    """An engine that a job uses and does not close; it notes what was asked."""
 
     engine: Any
+    asked: "list[tuple[Request, Future[Completion]]]" = field(default_factory=list)
     answered: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -40,6 +48,7 @@ class Lent:
 
     def submit(self, requests: Sequence[Request]) -> "list[Future[Completion]]":
         futures = self.engine.submit(requests)
+        self.asked += zip(requests, futures, strict=True)
         for future in futures:
             future.add_done_callback(self._count)
         return futures
@@ -67,6 +76,15 @@ def borrowed(engine) -> Iterator[Lent]:
     LENT.clear()
 
 
+@pytest.fixture
+def reproducible(settings, borrowed) -> Iterator[Lent]:
+    """Another engine, which the jobs of a test borrow in place of the session's."""
+    engine = VllmEngine(replace(settings, temperature=0.0, reproducible=True))
+    LENT.append(Lent(engine))
+    yield LENT[-1]
+    LENT.pop().engine.close()
+
+
 @dataclass(frozen=True)
 class Job:
     """A topic of posts, and what a run over it left."""
@@ -74,8 +92,8 @@ class Job:
     stack: Stack
     name: str
 
-    def run(self) -> Counts:
-        policies = fresh(self.name)
+    def run(self, of: PolicySet = POLICIES) -> Counts:
+        policies = fresh(self.name, of)
         options = PipelineOptions(
             [
                 *self.stack.arguments(),
@@ -88,6 +106,7 @@ class Job:
         )
         settings = ModerationSettings.from_options(options)
         settings = replace(settings, policies=policies, engine=lent)
+        record_decider(settings)
         result = launch(options, settings)
         result.wait_until_finish()
         return counts_of(result)
@@ -96,12 +115,11 @@ class Job:
         return query(self.stack.bigquery, sql, self.name)
 
 
-def fresh(name: str) -> PolicySet:
-    """The three policies with texts that begin as no other, so that nothing has warmed them."""
+def fresh(name: str, of: PolicySet) -> PolicySet:
+    """The policies with texts that begin as no other, so that nothing has warmed them."""
     return PolicySet(
         tuple(
-            replace(each, text=f"{name}, {each.policy_id}\n\n{each.text}")
-            for each in POLICIES.policies
+            replace(each, text=f"{name}, {each.policy_id}\n\n{each.text}") for each in of.policies
         )
     )
 
@@ -114,7 +132,10 @@ def job(kafka, bigquery, borrowed) -> Job:
     ensure_topics(settings, [f"{name}-flagged", f"{name}-dead"], 1)
     producer = settings.producer()
     for number in range(POSTS):
-        post = {"id": f"p{number}", "text": f"buy fresh tomatoes, offer number {number}"}
+        post = {
+            "id": f"p{number}",
+            "text": f"buy tomatoes, offer {number}" + " today" * (number % 9),
+        }
         producer.send(name, value=json.dumps(post).encode())
     producer.flush()
     producer.close()
@@ -182,3 +203,42 @@ def test_an_engine_killed_in_mid_run_costs_no_verdict_and_makes_none_twice(job, 
         "SELECT COUNT(*) AS n FROM `{dataset}.labels` WHERE run = @run AND decided_by = 'judge'"
     )
     assert labels == {"n": JUDGED}
+
+
+def test_a_verdict_is_the_same_alone_and_among_200_others_and_an_appeal_says_so(
+    job, reproducible, checkpoint, monkeypatch
+):
+    assert job.run(SHORT).verdicts == JUDGED > 200
+    contested = reproducible.asked[:: JUDGED // 4]
+    # One with a long answer, and others beside it.
+    others = [Request(f"{number}", f"another {number}", DIGITS) for number in range(6)]
+    long = Request("long", "a lovely day in the garden", JSON)
+    contested.append((long, reproducible.submit([*others[:3], long, *others[3:]])[3]))
+    alone = [reproducible.submit([request])[0].result(600) for request, _ in contested]
+    assert len({completion.probability for completion in alone}) > 1
+    for completion, (_, among) in zip(alone, contested, strict=True):
+        # But for how long it waited: the text of both channels, the counts and the probability.
+        assert replace(completion, queue_ms=None) == replace(among.result(), queue_ms=None)
+
+    stored = job.rows(
+        "SELECT decision_id, policy_id, reproducible FROM `{dataset}.verdicts` WHERE run = @run "
+        "QUALIFY ROW_NUMBER() OVER (PARTITION BY policy_id ORDER BY content_id) = 1"
+    )
+    assert len(stored) == len(SHORT.policies)
+    # The engine that would be started for an appeal is the one that is there.
+    monkeypatch.setattr("weir.pipelines.settings.engines._Vllm.__call__", same_engine)
+    settings = SETTINGS.replace("temperature=1,", "")
+    asked = ["--engine=vllm", f"--model={checkpoint}", f"--engine-settings={settings}"]
+    asked += [f"--reasoning-tokens={REASONING_TOKENS}", "--json", *job.stack.arguments()[2:]]
+    for row in stored:
+        assert row["reproducible"]
+        appeal = CliRunner().invoke(app, ["appeal", row["decision_id"], *asked])
+        assert appeal.exit_code == 0, appeal.output
+        said = json.loads(appeal.stdout)
+        assert (said["same"], said["reproducible"], said["differing"]) == (True, True, [])
+
+
+def same_engine(factory) -> Lent:
+    """Stand for the start of an engine, where the one that is there has the same settings."""
+    assert factory.settings.for_card(16) == LENT[-1].engine._settings
+    return LENT[-1]
