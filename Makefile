@@ -90,10 +90,6 @@ check-infra: $(READY)  ## charts, images, rules and templates, without a cluster
 	$(BIN)/python -m weir.infra.checks.tools
 	$(ALONE) $(BIN)/pytest tests/infra
 
-.PHONY: artefacts
-artefacts: $(READY)  ## write anew what is made of options and numbers below infra/
-	$(BIN)/python -m weir.pipelines.artefacts
-
 .PHONY: images
 images: $(READY)  ## pin what the images are made of by digest, and build them; needs docker
 	$(BIN)/python -m weir.infra.images
@@ -125,8 +121,9 @@ bench-selectivity: $(READY)  ## what the screen asks of the judge on ordinary po
 	$(BIN)/python -m tests.benchmarks.selectivity --data $(DATA)
 
 .PHONY: help-texts
-help-texts: $(READY)  ## write anew what --help prints, the command reference and the schema of a job
+help-texts: $(READY)  ## write anew what is made of options and numbers: help, reference, schemas, dashboard
 	$(BIN)/python -m weir.pipelines.commands.help_texts
+	$(BIN)/python -m weir.pipelines.artefacts
 
 format: $(READY)  ## let ruff rewrite the code
 	$(BIN)/ruff format $(SOURCES)

@@ -1,4 +1,4 @@
-"""``make artefacts``: writes what is made of the options and the numbers anew."""
+"""``make help-texts``: writes what is made of the options and the numbers anew."""
 
 from weir.pipelines.artefacts import dashboard, flex_template, values_schema
 
