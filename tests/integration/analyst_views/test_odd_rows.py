@@ -87,6 +87,10 @@ def test_screen_cost_has_what_each_stage_saved_and_what_that_is_of_a_card(bigque
     assert (row["posts"], row["requests"], row["read_by_second"]) == (5, 1, 3)
     assert (row["saved_by_first"], row["saved_by_second"]) == (3, 1)
     assert (row["saved_by_first_per_1000"], row["saved_by_second_per_1000"]) == (600, 200)
+    put(bigquery, "verdicts", [verdict(run, 3, "spam", "safe")])
+    (cost,) = rows_of(bigquery, "judge_cost", run)
+    assert (cost["after_first_per_1000"], cost["after_second_per_1000"]) == (400, 200)
+    assert (cost["saved_by_first_per_1000"], cost["saved_by_second_per_1000"]) == (600, 200)
     seconds = [row["gpu_seconds"], row["gpu_seconds_saved_by_first"]]
     assert [*seconds, row["gpu_seconds_saved_by_second"]] == pytest.approx(
         [1 / PUBLISHED_RATE, 3 / PUBLISHED_RATE, 1 / PUBLISHED_RATE]
