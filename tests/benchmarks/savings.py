@@ -30,13 +30,14 @@ from weir.policies.group import groups_of
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import Effort, PolicySet
 from weir.transforms.decode import DecodeSettings
+from weir.transforms.judge.asked import route_of
 from weir.transforms.judge.budget import UNLIMITED, Allowance
 from weir.transforms.judge.bundle import Bundle, Escalated
 from weir.transforms.judge.cache import DEFAULT_BYTES, VerdictCache
 from weir.transforms.judge.reuse import Reuse, ReuseSettings
 from weir.transforms.judge.rows import Judged, Provenance, Row, verdict_batch
 from weir.transforms.judge.shared_engine import SharedEngine, Slots
-from weir.transforms.records import ESCALATION, Mode
+from weir.transforms.records import ESCALATION, Mode, Route
 
 SEVERAL_SHARE, SEVERAL = 0.3, 3  # of the posts, and the policies that they escalate to
 _BAND = (0.2, 0.8)  # between which an answer at low effort is in doubt
@@ -96,14 +97,19 @@ def edited(text: str, number: int, rng: random.Random) -> str:
     return " ".join([*words, last])
 
 
-def batches(of: Sequence[tuple[str, list[str]]], policies: PolicySet) -> list[pa.RecordBatch]:
-    """Return ESCALATION rows, those of a post beside each other."""
+def batches(of: Sequence[tuple[str, list[str]]], way: Way) -> list[pa.RecordBatch]:
+    """Return ESCALATION rows, those of a post beside each other.
+
+    Where several are asked about together, what was cleared of the post is judged beside them.
+    """
+    every = [policy.policy_id for policy in way.policies.policies]
     rows = [
-        escalation(number, text, policies[policy_id])
+        escalation(number, text, way.policies[policy_id])
+        | ({} if policy_id in under else {"route": str(Route.BESIDE)})
         for number, (text, under) in enumerate(of)
-        for policy_id in under
+        for policy_id in (every if way.together and len(under) > 1 else under)
     ]
-    size = ROWS * SEVERAL  # so many that few posts are cut in two
+    size = ROWS * (len(every) if way.together else SEVERAL)  # so that few posts are cut in two
     starts = range(0, len(rows), size)
     return [pa.RecordBatch.from_pylist(rows[n : n + size], ESCALATION) for n in starts]
 
@@ -131,7 +137,7 @@ def verdicts(shared: SharedEngine, way: Way, of: Posts) -> pa.Table:
     bundle = Bundle(shared, _PATIENCE_SECONDS, provenance=provenance)
     groups = groups_of(way.policies.policies) if way.together else {}
     rows: list[Judged] = []
-    for batch in batches(of, way.policies):
+    for batch in batches(of, way):
         named = enumerate(batch["policy_id"].to_pylist())
         escalated = [
             Escalated(Row(batch, number), policy := way.policies[name], groups.get(policy.version))
@@ -139,15 +145,16 @@ def verdicts(shared: SharedEngine, way: Way, of: Posts) -> pa.Table:
         ]
         rows += [each for each in bundle.take(batch, escalated) if isinstance(each, Judged)]
     rows += [each for each in bundle.finish() if isinstance(each, Judged)]
-    judged = sum(len(under) for _, under in of)
-    if len(rows) != judged:
-        raise SystemExit(f"{len(rows)} verdicts of {judged} escalations: nothing was measured")
+    judged = [each for each in rows if route_of(each.row) != Route.BESIDE]
+    if len(judged) != sum(len(under) for _, under in of):
+        raise SystemExit(f"{len(judged)} verdicts are too few: nothing was measured")
     return pa.Table.from_batches([verdict_batch(rows, provenance, DecodeSettings(), 0)])
 
 
 def _sum(verdicts: pa.Table, gpu: Gpu) -> Taken:
-    """Return what verdicts say that they took, for 1,000 of them."""
-    per_1000 = 1000 / verdicts.num_rows
+    """Return what verdicts say that they took, for 1,000 of what escalated."""
+    beside = pc.sum(pc.equal(verdicts["route"], pa.scalar(str(Route.BESIDE)))).as_py()
+    per_1000 = 1000 / (verdicts.num_rows - beside)
     read = pc.sum(pc.subtract(verdicts["tokens_in"], verdicts["tokens_cached"])).as_py()
     decoded = pc.sum(verdicts["tokens_out"]).as_py()
     decoding_s = gpu.step_full_s / gpu.max_num_seqs
@@ -185,8 +192,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, default=Path("bench-savings.json"))
     options = parser.parse_args(argv)
     policies = load_policies(LIBRARY)
-    simulation = Simulation(violating_share=options.violating, time_scale=_TIME_SCALE)
     stream = list(posts(options.warming + options.posts, policies, seed=7))
+    simulation = Simulation(
+        violating_share=options.violating, time_scale=_TIME_SCALE, suspected=dict(stream)
+    )
     warming, measured = stream[: options.warming], stream[options.warming :]
     found = {
         name: taken(way, simulation, warming, measured) for name, way in ways(policies).items()

@@ -64,6 +64,10 @@ class Simulation:
     high_times: float = 4.0
     member_tokens: int = 24
     doubtful_share: float = 0.15
+    # Of what a screen has cleared, and is judged beside other policies: ``suspected`` has the
+    # policies that each text was escalated to, where there is anything beside them.
+    cleared_doubtful_share: float = 0.03
+    suspected: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
     violating_share: float = VIOLATING_SHARE
     time_scale: float = 1.0  # simulated seconds in one second; what the host costs weighs as much
 
@@ -115,7 +119,9 @@ class Simulation:
         return {Effort.MEDIUM: self.medium_times, Effort.HIGH: self.high_times}.get(effort, 1.0)
 
     def _doubtful(self, policy: Policy, text: str) -> bool:
-        return _drawn(f"doubt {self.seed} {policy.policy_id} {text}") < self.doubtful_share
+        suspected = policy.policy_id in self.suspected.get(text, (policy.policy_id,))
+        share = self.doubtful_share if suspected else self.cleared_doubtful_share
+        return _drawn(f"doubt {self.seed} {policy.policy_id} {text}") < share
 
 
 class SimulatedGpu:
