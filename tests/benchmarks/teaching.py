@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tests.benchmarks.teaching_streams import Posts, Remembering, base_screen, stream_of
+from tests.benchmarks.teaching_streams import Posts, base_screen, stream_of
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import PolicySet
 from weir.transforms.arrays import Floats, Mask
@@ -44,6 +44,7 @@ from weir.transforms.screen.training.labelled import (
     ordinary_streams,
     public_sets,
 )
+from weir.transforms.screen.training.reader_fit import AlreadyRead
 from weir.transforms.screen.training.refit import refit
 
 # Stream, labelled set, and what else comes from the same places: none of it teaches the base.
@@ -300,7 +301,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sets = {each.name: each for each in public_sets(options.data)}
     ordinary = {each.name: each for each in ordinary_streams(options.data, policy_ids)}
     examples = golden_examples(policies)
-    encoder: Any = None if options.first else Remembering(Encoder.load())
+    encoder: Any = None if options.first else AlreadyRead(Encoder.load())
     options.kept.mkdir(parents=True, exist_ok=True)
     if encoder:
         encoder.load(options.kept / "read.npz")

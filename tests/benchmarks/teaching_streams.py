@@ -1,66 +1,23 @@
 """Streams with planted violations, and screens that they have taught nothing, to begin with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import xxhash
 
 from weir.transforms.arrays import Mask
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.encoder import DIMENSIONS, PART, Encoder, Vectors
+from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.reading.reader import READER_FILE, Reader
 from weir.transforms.screen.reading.screen import ReadingScreen
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train
-from weir.transforms.text.normalise import normalise
 
 PREVALENCE = 0.02
 _TEACHING = 3000  # posts of a set
-
-
-@dataclass(frozen=True, eq=False)
-class Remembering:
-    """The encoder, which reads a text once: ``file`` keeps what it has read."""
-
-    encoder: Encoder
-    known: dict[int, Vectors] = field(default_factory=dict)
-
-    @property
-    def version(self) -> str:
-        """Return the encoder's."""
-        return self.encoder.version
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return what the encoder does."""
-        return self.embed_whole(texts)[0][:, :DIMENSIONS]
-
-    def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.intp]]:
-        """Return one window of each text, its first."""
-        parts = np.array([self._part(text) for text in texts], np.float32)
-        return parts.reshape(len(texts), PART), np.arange(len(texts))
-
-    def _part(self, text: str) -> Vectors:
-        key = xxhash.xxh3_64_intdigest(normalise(pa.array([text]))[0].as_py().encode())
-        if key not in self.known:
-            self.known[key] = self.encoder.embed_whole([text])[0][0]
-        return self.known[key]
-
-    def load(self, file: Path) -> None:
-        """Take what an earlier run has read."""
-        if file.exists():
-            with np.load(file, allow_pickle=False) as kept:
-                if str(kept["encoder"]) == self.version:
-                    self.known.update(zip(kept["keys"].tolist(), kept["vectors"], strict=True))
-
-    def keep(self, file: Path) -> None:
-        """Keep what was read."""
-        keys, vectors = np.array(list(self.known), np.uint64), np.array(list(self.known.values()))
-        np.savez(file, keys=keys, vectors=vectors, encoder=np.array(self.version))
 
 
 @dataclass(frozen=True, eq=False)

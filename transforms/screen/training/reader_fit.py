@@ -84,34 +84,62 @@ def read_once(
 ) -> tuple[Vectors, npt.NDArray[np.intp]]:
     """Return what ``Encoder.embed_whole`` makes of texts; none in the file ``cache`` is read again.
 
-    The file is written anew with all of them.
+    The file keeps what it had of this encoder, and has them beside it.
     """
-    keys = [xxhash.xxh3_64_intdigest(text.encode()) for text in texts]
-    windows = {} if cache is None else _kept(cache, encoder.version)
-    missing = [row for row, key in enumerate(keys) if key not in windows]
-    if missing:
-        vectors, begins = encoder.embed_whole([texts[row] for row in missing])
-        split = np.split(vectors, begins[1:])
-        windows |= {keys[row]: found for row, found in zip(missing, split, strict=True)}
-    found = [windows[key] for key in keys]
-    counts = np.array([len(each) for each in found], np.intp)
-    vectors = np.concatenate([np.empty((0, PART), np.float32), *found])
+    read = AlreadyRead(encoder)
     if cache is not None:
+        read.load(cache)
+    found = read.embed_whole(texts)
+    if cache is not None:
+        read.keep(cache)
+    return found
+
+
+class AlreadyRead:
+    """An encoder that reads no text twice, and keeps in a file what it has read."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self._parts = encoder, dict[int, Vectors]()
+
+    @property
+    def version(self) -> str:
+        """Return the encoder's."""
+        return self._encoder.version
+
+    def embed_whole(self, texts: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.intp]]:
+        """Return what ``Encoder.embed_whole`` does."""
+        keys = _keys(texts)
+        missing = {
+            key: text for key, text in zip(keys, texts, strict=True) if key not in self._parts
+        }
+        if missing:
+            vectors, begins = self._encoder.embed_whole(list(missing.values()))
+            self._parts |= zip(missing, np.split(vectors, begins[1:]), strict=True)
+        found = [self._parts[key] for key in keys]
+        counts = np.array([len(each) for each in found], np.intp)
+        whole = np.concatenate([np.empty((0, PART), np.float32), *found])
+        return whole.astype(np.float32, copy=False), np.cumsum(counts) - counts
+
+    def load(self, file: Path) -> None:
+        """Take what ``keep`` wrote, where the file is there and of this encoder."""
+        if not file.exists():
+            return
+        with np.load(file, allow_pickle=False) as kept:
+            if str(kept["encoder"]) == self.version and "windows" in kept:
+                split = np.split(kept["vectors"], np.cumsum(kept["windows"])[:-1])
+                self._parts |= zip(kept["keys"].tolist(), split, strict=True)
+
+    def keep(self, file: Path) -> None:
+        """Keep all that was read, and loaded."""
+        parts = [np.empty((0, PART), np.float32), *self._parts.values()]
         np.savez(
-            cache,
-            keys=np.array(keys, np.uint64),
-            windows=counts,
-            vectors=vectors,
-            encoder=np.array(encoder.version),
+            file,
+            keys=np.array(list(self._parts), np.uint64),
+            windows=np.array([len(each) for each in parts[1:]], np.intp),
+            vectors=np.concatenate(parts),
+            encoder=np.array(self.version),
         )
-    return vectors, np.cumsum(counts) - counts
 
 
-def _kept(cache: Path, encoder_version: str) -> dict[int, Vectors]:
-    if not cache.exists():
-        return {}
-    with np.load(cache, allow_pickle=False) as kept:
-        if str(kept["encoder"]) != encoder_version or "windows" not in kept:
-            return {}
-        split = np.split(kept["vectors"], np.cumsum(kept["windows"])[:-1])
-        return dict(zip(kept["keys"].tolist(), split, strict=True))
+def _keys(texts: Sequence[str]) -> list[int]:
+    return [xxhash.xxh3_64_intdigest(text.encode()) for text in texts]
