@@ -24,6 +24,7 @@ from weir.transforms.screen import ScreenError
 from weir.transforms.screen.cold.fit import LEAST_STREAM
 from weir.transforms.screen.cold.source import extended_card
 from weir.transforms.screen.model import Screen
+from weir.transforms.screen.reading.screen import reading_heads
 from weir.transforms.screen.teaching.lessons import Lessons, choose_lessons
 from weir.transforms.screen.teaching.promotion import Differences, Step, decide, total
 
@@ -197,7 +198,8 @@ def _open(teaching: Teaching, ledger: _Ledger) -> None:
 
 def _learn(teaching: Teaching, past: _Past, ledger: _Ledger) -> None:
     """Put a candidate in shadow, where there are enough verdicts more than the last one had."""
-    heads = teaching.folder.live().screen().policy_ids
+    live = teaching.folder.live().screen()
+    heads, reading = live.policy_ids, reading_heads(live)
     judged = {
         policy.policy_id: verdicts_of(teaching.bigquery, policy, run=teaching.run, since=_since())
         for policy in load_policies(teaching.policies).policies
@@ -211,13 +213,13 @@ def _learn(teaching: Teaching, past: _Past, ledger: _Ledger) -> None:
         return
     lessons, left_out = choose_lessons(judged)
     ledger.said += left_out
-    ledger.said += lessons.lacking()
+    ledger.said += lessons.lacking(reading)
     candidate = fit_candidate(teaching, lessons)
     if candidate is None:
         ledger.said.append("no policy has enough verdicts of both kinds")
         return
     base = teaching.folder.live()
-    reports = [_report(lessons, policy_id) for policy_id in lessons.taught()]
+    reports = [_report(lessons, policy_id) for policy_id in lessons.taught(reading)]
     card = extended_card(base.card(), candidate.version, reports)
     teaching.folder.put_in_shadow(candidate, card)
     ledger.record(
@@ -227,7 +229,7 @@ def _learn(teaching: Teaching, past: _Past, ledger: _Ledger) -> None:
         other_version=base.version,
         attempt=past.attempts + 1,
         verdicts=count,
-        policies=",".join(lessons.taught()),
+        policies=",".join(lessons.taught(reading)),
     )
 
 
@@ -235,12 +237,13 @@ def fit_candidate(teaching: Teaching, lessons: Lessons) -> Screen | None:
     """Return the screen that decides with what it can learn; None where that is nothing."""
     from weir.transforms.screen.training.refit import refit  # scikit-learn takes seconds
 
-    if not lessons.taught():
+    live = teaching.folder.live().screen()
+    if not lessons.taught(reading_heads(live)):
         return None
     posts = posts_of_topics(teaching.kafka, teaching.topics, teaching.decode)
     if len(posts) < LEAST_STREAM:
         return None
-    return refit(teaching.folder.live().screen(), lessons, posts)
+    return refit(live, lessons, posts)
 
 
 def _report(lessons: Lessons, policy_id: str) -> dict[str, Any]:

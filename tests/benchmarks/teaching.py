@@ -76,7 +76,9 @@ class Result:
     recall: float  # of the violations that the judge confirms
     recall_of_calls: float  # of all that it calls violating, its false alarms among them
     recall_before: float  # of the screen that the run began with, at the same cost
-    recall_candidate: float | None
+    recall_candidate: float  # of what has learned, promoted or not
+    requests_candidate: float
+    untouched_candidate: float
     covered: bool  # the live certificates of all policies, over the whole run
     promised: float | None  # the lowest of them
 
@@ -86,25 +88,41 @@ class Result:
         return self.promoted and self.recall < self.recall_before - MARGIN
 
 
+@dataclass(frozen=True)
+class Requests:
+    """What is asked for 1,000 posts, while verdicts teach and after, and the shares of it."""
+
+    after: float = REQUESTS
+    teaching: float = REQUESTS
+    audits: float = AUDIT_RATE
+    lessons: float = LESSON_RATE
+    learn: float = 0.5  # of the verdicts; the others compare
+
+
 class Stream:
     """A stream as it goes by: what a worker decides of it, and what the judge says."""
 
     def __init__(
-        self, posts: Posts, policies: PolicySet, seed: int, requests: float, salt: str
+        self,
+        posts: Posts,
+        policies: PolicySet,
+        seed: int,
+        asked: "Requests",
+        salt: str,
     ) -> None:
-        self.posts, self.policies, self.requests = posts, policies, requests
+        self.posts, self.policies, self.asked = posts, policies, asked
         random = np.random.default_rng(seed)
         draws = random.random(posts.violates.shape)
         self.calls = np.where(posts.violates, draws >= MISSES, draws < FALSE_ALARMS)
         self.settings = ScreenSettings(
-            salt, "c", audit_rate=AUDIT_RATE, lesson_rate=LESSON_RATE, audit_salt=salt
+            salt, "c", audit_rate=asked.audits, lesson_rate=asked.lessons, audit_salt=salt
         )
         self.ids = pa.array([f"{salt}:{row}" for row in range(len(posts.texts))], pa.string())
 
-    def applied(self, screen: Screen, read: Scored, history: slice) -> Applied:
+    def applied(self, screen: Screen, read: Scored, history: slice, requests: float) -> Applied:
         """Return the thresholds of a screen that begin with what has gone by."""
         start = Start.of_read(screen, _part(read, history))
-        shares = StreamShares(Asked(per_1000=self.requests), (start,))
+        shares = StreamShares(Asked(per_1000=requests), (start,))
         rate = self.settings.audit_rate + self.settings.lesson_rate
         return Applied(screen, self.policies, shares, self.settings.run, rate)
 
@@ -133,14 +151,14 @@ class _Went:
     audited: dict[tuple[str, float], list[int]] = field(default_factory=dict)
 
 
-def run(
-    base: Screen, read: Scored, stream: Stream, verdicts: int = VERDICTS, *, teach: bool = True
-) -> Result:
+def run(base: Screen, read: Scored, stream: Stream, verdicts: int = VERDICTS) -> Result:
     """Let a stream go by; ``read`` is what the base makes of its posts."""
     count, went = len(stream.posts.texts), _Went()
     position, last = round(HISTORY * count), count - round(TEST * count)
     history = slice(0, position)
-    live, candidate, compared, decision = stream.applied(base, read, history), None, read, None
+    asked = stream.asked
+    live = stream.applied(base, read, history, asked.teaching)
+    candidate, compared, decision = None, read, None
     promoted = False
     for rows in stream.batches(slice(position, last)):
         if went.verdicts >= verdicts:
@@ -148,26 +166,21 @@ def run(
         applied = [live] if candidate is None or promoted else [live, candidate]
         _go(stream, applied, _part(compared, rows), rows, went)
         position = rows.stop
-        if not teach:
-            continue
-        if candidate is None and went.verdicts >= verdicts / 2:
-            lessons, _ = choose_lessons(went.judged)
-            screen = refit(base, lessons, stream.posts.texts[max(0, position - 2000) : position])
-            if screen.version == base.version:
-                continue
-            of_candidate = score_all([screen], pa.array(stream.posts.texts, pa.string()))
-            candidate = stream.applied(screen, of_candidate, slice(0, position))
+        if candidate is None and went.verdicts >= verdicts * asked.learn < verdicts:
+            screen, of_candidate = _taught(base, stream, went, position)
+            candidate = stream.applied(screen, of_candidate, slice(0, position), asked.teaching)
             compared = _both(read, of_candidate)
         elif candidate is not None and not promoted:
             decision = decide(total(went.differences), attempt=1)
             if decision.step == Step.PROMOTE:
                 promoted, live, compared = True, candidate, of_candidate
+    if candidate is None:
+        screen, of_candidate = _taught(base, stream, went, position)
     rest = slice(last, count)
-    before = stream.applied(base, read, slice(0, position))
-    measured = [_measure(stream, before, read, rest)]
-    if candidate is not None:
-        again = stream.applied(screen, of_candidate, slice(0, position))
-        measured.append(_measure(stream, again, of_candidate, rest))
+    measured = [
+        _measure(stream, stream.applied(*each, slice(0, position), asked.after), each[1], rest)
+        for each in ((base, read), (screen, of_candidate))
+    ]
     now = measured[-1] if promoted else measured[0]
     return Result(
         verdicts=went.verdicts,
@@ -178,9 +191,19 @@ def run(
         recall=now.recall,
         recall_of_calls=now.recall_of_calls,
         recall_before=measured[0].recall,
-        recall_candidate=measured[1].recall if len(measured) > 1 else None,
+        recall_candidate=measured[1].recall,
+        requests_candidate=measured[1].requests,
+        untouched_candidate=measured[1].untouched,
         **_certified(stream, went),
     )
+
+
+def _taught(base: Screen, stream: Stream, went: _Went, position: int) -> tuple[Screen, Scored]:
+    """Return what the verdicts make of a screen, and what that makes of the stream."""
+    lessons, _ = choose_lessons(went.judged)
+    latest = stream.posts.texts[max(0, position - 2000) : position]
+    screen = refit(base, lessons, latest)
+    return screen, score_all([screen], pa.array(stream.posts.texts, pa.string()))
 
 
 def _go(stream: Stream, applied: Sequence[Applied], read: Scored, rows: slice, went: _Went) -> None:
@@ -270,13 +293,15 @@ def _certified(stream: Stream, went: _Went) -> dict[str, Any]:
 
 def summary(results: Sequence[Result]) -> dict[str, float]:
     """Return means over runs, and the shares of runs with something."""
-    means = ("requests_per_1000", "untouched", "recall", "recall_of_calls", "recall_before")
-    candidates = [r.recall_candidate for r in results if r.recall_candidate is not None]
+    means = (
+        *("requests_per_1000", "untouched", "recall", "recall_of_calls", "recall_before"),
+        *("recall_candidate", "requests_candidate", "untouched_candidate"),
+    )
     return {
         "runs": len(results),
         "verdicts": float(np.mean([r.verdicts for r in results])),
         **{name: float(np.mean([getattr(r, name) for r in results])) for name in means},
-        "recall_candidate": float(np.mean(candidates)) if candidates else float("nan"),
+        "spread_candidate": float(np.std([r.recall_candidate for r in results])),
         "promoted": float(np.mean([r.promoted for r in results])),
         "harmed": float(np.mean([r.harmed for r in results])),
         "covered": float(np.mean([r.covered for r in results])),
@@ -290,6 +315,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--posts", type=int, default=10_000, help="of a stream, at most")
     parser.add_argument("--requests", type=float, default=REQUESTS)
+    parser.add_argument("--teaching", type=float, help="requests while verdicts teach")
+    parser.add_argument("--audit-rate", type=float, default=AUDIT_RATE)
+    parser.add_argument("--lesson-rate", type=float, default=LESSON_RATE)
+    parser.add_argument("--learn", type=float, default=0.5, help="share of the verdicts that teach")
     parser.add_argument("--verdicts", type=int, nargs="+", default=[VERDICTS])
     parser.add_argument("--stream", action="append", choices=[s[0] for s in STREAMS])
     parser.add_argument("--first", action="store_true", help="the linear heads alone")
@@ -305,6 +334,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.kept.mkdir(parents=True, exist_ok=True)
     if encoder:
         encoder.load(options.kept / "read.npz")
+    asked = Requests(
+        options.requests,
+        options.teaching or options.requests,
+        options.audit_rate,
+        options.lesson_rate,
+        options.learn,
+    )
     found: dict[str, dict[str, dict[str, float]]] = {}
     _print_heading()
     for name, of_violations, beside in STREAMS:
@@ -319,7 +355,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for seed in range(options.runs):
                 posts = stream_of(*whole, seed, options.posts)
                 read = score_all([base], pa.array(posts.texts, pa.string()))
-                stream = Stream(posts, policies, seed, options.requests, f"{name}{verdicts}{seed}")
+                stream = Stream(posts, policies, seed, asked, f"{name}{verdicts}{seed}")
                 results.append(run(base, read, stream, verdicts))
             found.setdefault(name, {})[str(verdicts)] = summary(results)
             _print(name, found[name][str(verdicts)])
@@ -331,13 +367,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _print_heading() -> None:
     print(f"{'':20}{'verdicts':>9}{'requests':>9}{'untouched':>10}{'recall':>8}{'of calls':>9}"
-          f"{'before':>8}{'candidate':>10}{'promoted':>9}{'harmed':>8}{'covered':>8}")  # fmt: skip
+          f"{'before':>8}{'candidate':>10}{'its requests':>13}{'untouched':>10}"
+          f"{'promoted':>9}{'harmed':>8}{'covered':>8}")  # fmt: skip
 
 
 def _print(name: str, row: Mapping[str, float]) -> None:
     print(f"{name:20}{row['verdicts']:9,.0f}{row['requests_per_1000']:9,.0f}"
           f"{row['untouched']:10.2f}{row['recall']:8.3f}{row['recall_of_calls']:9.3f}"
-          f"{row['recall_before']:8.3f}{row['recall_candidate']:10.3f}{row['promoted']:9.2f}"
+          f"{row['recall_before']:8.3f}{row['recall_candidate']:10.3f}"
+          f"{row['requests_candidate']:13,.0f}{row['untouched_candidate']:10.2f}{row['promoted']:9.2f}"
           f"{row['harmed']:8.2f}{row['covered']:8.2f}", flush=True)  # fmt: skip
 
 

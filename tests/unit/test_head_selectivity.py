@@ -7,7 +7,14 @@ import pytest
 
 from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.model import STARTER, Screen
-from weir.transforms.screen.selectivity import SHARES, Selectivity, from_bytes, to_bytes
+from weir.transforms.screen.selectivity import (
+    LEAST_WORTH,
+    SHARES,
+    Selectivity,
+    from_bytes,
+    to_bytes,
+    worth,
+)
 from weir.transforms.text.features import BUCKETS
 from weir.transforms.text.languages import GROUPS
 
@@ -82,3 +89,37 @@ def test_the_starter_promises_nothing_and_knows_english() -> None:
     assert set(known) == set(starter.policy_ids)
     assert all("en" in languages for languages in known.values())
     assert {name for languages in known.values() for name in languages} <= set(GROUPS)
+
+
+def of_stream(violating: float | None) -> Selectivity:
+    return Selectivity("a", ("en",), CURVE, violating)
+
+
+def test_a_share_that_verdicts_told_comes_back_from_the_file() -> None:
+    heads = (of_stream(0.02), of_stream(None))
+    assert from_bytes(to_bytes(heads)) == heads
+
+
+@pytest.mark.parametrize("violating", [-0.1, 1.5, float("nan")])
+def test_a_violating_share_that_is_none_is_refused(violating: float) -> None:
+    with pytest.raises(ValueError, match="violating share of a"):
+        of_stream(violating)
+
+
+def test_a_point_of_recall_is_worth_as_much_as_there_are_violations() -> None:
+    often, seldom = (found[-1] for found in worth([of_stream(0.03), of_stream(0.01)]) if found)
+    assert often == pytest.approx(3 * seldom)
+
+
+def test_a_head_that_no_verdict_speaks_of_is_worth_the_mean_of_the_others() -> None:
+    found = worth([of_stream(0.03), of_stream(0.01), of_stream(None)])
+    assert [each[-1] for each in found if each] == pytest.approx([0.03, 0.01, 0.02])
+
+
+def test_a_head_of_which_nothing_was_found_keeps_a_part() -> None:
+    found = worth([of_stream(0.03), of_stream(0.0)])
+    assert [each[-1] for each in found if each] == pytest.approx([0.03, 0.03 * LEAST_WORTH])
+
+
+def test_without_verdicts_a_curve_is_worth_itself() -> None:
+    assert worth([KNOWN, None, Selectivity("b", ("en",))]) == [CURVE, None, None]

@@ -6,7 +6,10 @@ import numpy as np
 
 from weir.transforms.records import Route
 from weir.transforms.screen.teaching.lessons import (
+    FEW,
+    LEAST,
     JudgedPost,
+    Lessons,
     choose_lessons,
     distinct,
     half_and_half,
@@ -126,3 +129,13 @@ def test_of_two_days_that_differ_nobody_knows_which_is_odd() -> None:
 def test_nothing_judged_is_no_lesson() -> None:
     lessons, said = choose_lessons({"spam": []})
     assert (lessons.texts, lessons.verdicts, said) == ((), 0, ())
+
+
+def test_a_head_of_the_second_stage_learns_from_fewer_verdicts() -> None:
+    posts = 2 * LEAST
+    labels = (np.arange(posts) < FEW).astype(float)[:, None]
+    lessons = Lessons(tuple(map(text, range(posts))), labels, ("spam",))
+    assert lessons.taught(["spam"]) == ("spam",)
+    assert lessons.taught() == ()
+    assert not lessons.lacking(["spam"])
+    assert "needs 10" in lessons.lacking()[0]

@@ -93,7 +93,7 @@ def share_above(screen: Screen, texts: list[str]) -> float:
 
 @cache
 def two_stages(*others: str) -> ReadingScreen:
-    heads = ("cheats", *others)
+    heads = others or ("cheats",)
     base = ReadingScreen.over(reading.screen(*heads), reading.reader(*heads), reading.encoder())
     found = refit(base, lessons(), long_stream(800, seed=6))
     assert isinstance(found, ReadingScreen)
@@ -128,3 +128,19 @@ def test_what_was_not_read_of_a_post_is_presumed_to_say_more_than_all_windows_of
 
 def test_the_only_head_of_a_screen_learns_in_both_stages() -> None:
     assert two_stages().reader.policy_ids == ("cheats",)
+
+
+def test_it_says_how_many_posts_of_the_stream_violate_each_policy() -> None:
+    labels = np.column_stack([VIOLATES, np.zeros(len(TEXTS))]).astype(float)
+    both = Lessons(TEXTS, labels, ("cheats", "other"))
+    screen = refit(two_stages("other"), both, [*TEXTS, *stream(400, seed=6)])
+    said = {each.policy_id: each.violating for each in screen.selectivity}
+    assert said["cheats"] == pytest.approx(VIOLATES.mean(), rel=0.5)
+    assert (said["other"] or 0) < 0.1 * VIOLATES.mean()
+
+
+def test_a_head_that_reads_leaves_its_first_stage_as_it_is() -> None:
+    again = refit(two_stages("other"), lessons(), long_stream(800, seed=6))
+    assert isinstance(again, ReadingScreen)
+    assert again.reader.first == two_stages("other").reader.first
+    assert again.reader.version != two_stages("other").reader.version

@@ -15,6 +15,7 @@ import numpy as np
 # The shares of a stream at which recall is measured, ascending.
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
+LEAST_WORTH = 0.02
 _POINT = 0.01  # of recall
 
 
@@ -23,15 +24,19 @@ class Selectivity:
     """Of one head: the ``languages`` (names of languages.GROUPS) that it has seen violations in.
 
     ``recall`` is what it finds when it is open for each of SHARES of ordinary posts, in [0, 1], of
-    posts of sets that taught it nothing; None where nobody measured it.
+    posts of sets that taught it nothing; None where nobody measured it. ``violating`` is the share
+    of the stream that violates the policy, as verdicts of the stream have it; None before any.
     """
 
     policy_id: str
     languages: tuple[str, ...]
     recall: tuple[float, ...] | None = None
+    violating: float | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a curve that is none."""
+        """Raise ValueError for a curve or a share that is none."""
+        if self.violating is not None and not 0 <= self.violating <= 1:
+            raise ValueError(f"The violating share of {self.policy_id} is none.")
         if self.recall is None:
             return
         if len(self.recall) != len(SHARES) or not all(
@@ -62,7 +67,34 @@ class Selectivity:
 
 def to_bytes(heads: Sequence[Selectivity]) -> bytes:
     """Return what is known of heads as JSON; equal ones give equal bytes."""
-    return json.dumps([asdict(each) for each in heads], ensure_ascii=False).encode()
+    return json.dumps([_row(each) for each in heads], ensure_ascii=False).encode()
+
+
+def worth(heads: Sequence[Selectivity | None]) -> list[tuple[float, ...] | None]:
+    """Return what each head finds at SHARES in a unit that all have in common, None as measured.
+
+    That is violations, where verdicts told how many there are: a point of recall is worth more
+    where more is violated. Of a head that no verdict speaks of there are as many as of the others
+    on average, and of none fewer than LEAST_WORTH of the most, or what begins would go unseen.
+    """
+    known = [each.violating for each in heads if each and each.violating is not None]
+    least = LEAST_WORTH * max(known, default=0.0)
+    mean = sum(known) / len(known) if known else 1.0
+    return [
+        None
+        if each is None or each.recall is None
+        else tuple(_weight(each.violating, mean, least) * found for found in each.recall)
+        for each in heads
+    ]
+
+
+def _weight(violating: float | None, mean: float, least: float) -> float:
+    return mean if violating is None else max(violating, least)
+
+
+def _row(head: Selectivity) -> dict[str, Any]:
+    """Return a head as a row, in which a share that nobody knows is left out."""
+    return {k: v for k, v in asdict(head).items() if k != "violating" or v is not None}
 
 
 def from_bytes(content: bytes) -> tuple[Selectivity, ...]:
@@ -78,8 +110,9 @@ def _selectivity(row: dict[str, Any]) -> Selectivity:
     names = [row["policy_id"], *languages]
     if not isinstance(languages, list) or not all(isinstance(name, str) for name in names):
         raise TypeError("languages are a list of names")
-    if recall is not None and not all(type(each) in (int, float) for each in recall):
-        raise TypeError("recalls are numbers")
-    return Selectivity(
-        row["policy_id"], tuple(languages), None if recall is None else tuple(map(float, recall))
-    )
+    violating = row.get("violating")
+    numbers = [*(recall or ()), *([] if violating is None else [violating])]
+    if not all(type(each) in (int, float) for each in numbers):
+        raise TypeError("recalls and shares are numbers")
+    found = None if recall is None else tuple(map(float, recall))
+    return Selectivity(row["policy_id"], tuple(languages), found, violating)

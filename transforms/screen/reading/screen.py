@@ -109,6 +109,11 @@ class ReadingScreen(Screen):
         return found
 
 
+def reading_heads(screen: Screen) -> tuple[str, ...]:
+    """Return the policies that have a head in the second stage of a screen."""
+    return screen.reader.policy_ids if isinstance(screen, ReadingScreen) else ()
+
+
 @dataclass(frozen=True)
 class ReadingSource(ScreenSource):
     """Where workers find both stages; ``version`` is that of the two together."""

@@ -4,7 +4,7 @@ Audits are left out, of whatever kind: what they say of a screen is worth someth
 screen has learned from it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import compress
@@ -23,6 +23,7 @@ from weir.transforms.text.normalise import normalise
 # Of one policy: an encoder reads some fifty posts a second.
 MOST = 2_000
 LEAST = 10  # of each kind, before a head learns: fewer are outweighed by a judge's errors
+FEW = 3  # the same, where what is learned is fitted with a judge's errors in mind
 # A judge that errs for a day says violating far more often, or more seldom, of what is sent to it:
 # the odds of that day differ by more than ODD times from the others', and not by chance.
 ODD = 4.0
@@ -69,23 +70,32 @@ class Lessons:
         """Return how many verdicts there are."""
         return int((~np.isnan(self.labels)).sum())
 
-    def taught(self) -> tuple[str, ...]:
-        """Return the policies with enough verdicts of both kinds."""
-        violating, safe = ((self.labels == kind).sum(axis=0) for kind in (1, 0))
-        enough = np.minimum(violating, safe) >= LEAST
-        return tuple(compress(self.policy_ids, enough))
+    def taught(self, reading: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the policies with enough verdicts of both kinds.
 
-    def lacking(self) -> tuple[str, ...]:
+        ``reading`` are those with a head in the second stage, which learns from FEW.
+        """
+        return tuple(p for p in self.policy_ids if min(self._kinds(p)) >= _least(p, reading))
+
+    def lacking(self, reading: Collection[str] = ()) -> tuple[str, ...]:
         """Return a sentence on each policy that has verdicts, and too few of a kind."""
         said = []
-        for column, policy_id in enumerate(self.policy_ids):
-            violating, safe = (int((self.labels[:, column] == kind).sum()) for kind in (1, 0))
-            if violating + safe and min(violating, safe) < LEAST:
+        for policy_id in self.policy_ids:
+            (violating, safe), least = self._kinds(policy_id), _least(policy_id, reading)
+            if violating + safe and min(violating, safe) < least:
                 said.append(
                     f"{policy_id} has {violating} violating and {safe} safe verdicts to learn "
-                    f"from, and needs {LEAST} of both kinds"
+                    f"from, and needs {least} of both kinds"
                 )
         return tuple(said)
+
+    def _kinds(self, policy_id: str) -> tuple[int, int]:
+        labels = self.labels[:, self.policy_ids.index(policy_id)]
+        return int((labels == 1).sum()), int((labels == 0).sum())
+
+
+def _least(policy_id: str, reading: Collection[str]) -> int:
+    return FEW if policy_id in reading else LEAST
 
 
 def choose_lessons(

@@ -22,6 +22,7 @@ from weir.transforms.screen.route import (
     draw_posts,
     routes,
 )
+from weir.transforms.screen.selectivity import worth
 from weir.transforms.screen.thresholds.allocation import Asked
 from weir.transforms.screen.thresholds.group import Move
 from weir.transforms.screen.thresholds.stream import Known, Standing, StreamThresholds
@@ -96,9 +97,9 @@ class StreamShares:
         """
         there = {policy.policy_id for policy in policies.policies}
         own = dict(self.own)
-        curves = {each.policy_id: each.recall for each in screen.selectivity}
+        known = {each.policy_id: each for each in screen.selectivity}
         asking = [p for p in screen.policy_ids if p in there and p not in own]
-        found = self.asked.shares([curves.get(p) for p in asking], audit_rate)
+        found = self.asked.shares(worth([known.get(p) for p in asking]), audit_rate)
         shares = dict(zip(asking, found.tolist(), strict=True)) | own
         return np.array([shares.get(p, 0.0) if p in there else 0.0 for p in screen.policy_ids])
 

@@ -1,18 +1,19 @@
 """Teach a screen from verdicts on the stream that it serves: both stages, from where they stand.
 
-What a head knows already is one more feature of each regression, so few verdicts change little and
-many change much; no public set is needed. Unjudged posts of the stream stand for ordinary traffic:
-half of the weight of what is safe. Others that taught nothing, as the screen itself scores them,
-set the shares that gates and thresholds are open for. What is said of a head, and what its second
-stage learns of the first, rests on scores of posts that the half of the posts which gave them did
-not hold. Nothing is certified.
+What a head knows already is where its regression begins, so few verdicts change little and many
+change much; no public set is needed. A head that has both stages learns in the second one, see
+``fit_verdicts``; the first stage of others is fitted, with what it said as one more feature.
+Unjudged posts of the stream stand for ordinary traffic. Others that taught nothing, as the screen
+itself scores them, set the shares that gates and thresholds are open for. What is expected of a
+head, and how many posts violate its policy, by which requests are divided among heads, rests on
+scores of posts that the half of the posts which gave them did not hold. Nothing is certified.
 
 A post teaches as a whole, by its first view, and is scored by the highest of its views, see
 ``features.matrix_of_views`` and ``Encoder.embed_whole``.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 import xxhash
+from scipy.special import expit
 
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.certificate import open_threshold
@@ -29,18 +31,21 @@ from weir.transforms.screen.cold.fit import regression
 from weir.transforms.screen.model import Screen, Weights, log_odds
 from weir.transforms.screen.reading.encoder import PART, Vectors
 from weir.transforms.screen.reading.reader import Reader, first_stage
-from weir.transforms.screen.reading.screen import ReadingScreen
+from weir.transforms.screen.reading.screen import ReadingScreen, reading_heads
 from weir.transforms.screen.selectivity import SHARES, Selectivity
 from weir.transforms.screen.teaching.lessons import Lessons
 from weir.transforms.screen.training.cross_fit import Readings
 from weir.transforms.screen.training.fit import inverse_frequencies, round_weights
 from weir.transforms.screen.training.reader_fit import PRESUMED, READ_SHARE, Spread
+from weir.transforms.screen.training.verdict_fit import fit_verdicts
 from weir.transforms.text import features
 from weir.transforms.text.languages import GROUPS
 from weir.transforms.text.normalise import normalise
 
 Places = npt.NDArray[np.intp]
 
+# Of a post that is presumed safe beside a judged one.
+PRESUMED_WEIGHT = 0.2
 WEAK = 600  # unjudged posts that a head learns from as presumably safe ones
 OPEN_SHARE = 0.1  # of unjudged posts, above each threshold until the stream sets its own
 # What a head said before, in spreads over ordinary posts, is a feature of this size beside n-grams
@@ -51,37 +56,46 @@ _SPREAD = 0.75
 
 
 def refit(base: Screen, lessons: Lessons, ordinary: Sequence[str]) -> Screen:
-    """Return the screen whose heads have learned, those of ``lessons.taught()``.
+    """Return the screen whose heads have learned, those of ``lessons.taught``.
 
     A ``ReadingScreen`` stays one. Other heads stay as they are, and so does one that is certified:
     its certificate holds for its own scores. A policy without a head gets one.
     """
     certified = {each.policy_id for each in base.certificates if each.certified}
-    taught = [policy_id for policy_id in lessons.taught() if policy_id not in certified]
+    taught = [p for p in lessons.taught(reading_heads(base)) if p not in certified]
     if not taught:
         return base
     posts = _Posts.of(base.scale, lessons, ordinary)
-    firsts = {policy_id: _first(base, posts, policy_id) for policy_id in taught}
-    if not isinstance(base, ReadingScreen):
-        return _with_heads(base, firsts, posts)
-    screen = _with_heads(base.first(), firsts, posts)
+    reads = isinstance(base, ReadingScreen)
+    fitted = [p for p in taught if not reads or p not in base.policy_ids]
+    firsts = {policy_id: _first(base, posts, policy_id) for policy_id in fitted}
+    screen = _with_heads(base.first() if isinstance(base, ReadingScreen) else base, firsts, posts)
     live = screen.score(pa.array(posts.texts, pa.string()))
+    unseen = {policy_id: each.unseen for policy_id, each in firsts.items()}
+    if not isinstance(base, ReadingScreen):
+        said = _by_policy(screen.policy_ids, log_odds(live)) | unseen
+        return _with_expected(screen, posts, said)
     readings = Readings.of_texts(posts.texts, base.encoder)
-    seconds = {
-        policy_id: _second(
-            base.reader,
-            posts,
-            readings,
-            policy_id,
-            firsts[policy_id],
-            live[:, screen.policy_ids.index(policy_id)],
-        )
-        for policy_id in taught
-    }
-    reader = _reader(base, screen, seconds)
-    return ReadingScreen.over(
-        screen, _opened(reader, screen, seconds, live, readings, posts), base.encoder
-    )
+    hashed = _by_policy(screen.policy_ids, log_odds(live)) | unseen
+    scores = _by_policy(screen.policy_ids, live)
+    seconds = {p: _second(base.reader, posts, readings, p, hashed[p], scores[p]) for p in taught}
+    reader = _opened(_reader(base, screen, seconds), screen, seconds, live, readings, posts)
+    final = reader.meanings(readings.vectors, readings.begins)
+    columns = [screen.policy_ids.index(policy_id) for policy_id in reader.policy_ids]
+    final += reader.slopes * log_odds(live[:, columns]) + reader.offsets
+    unseen = {policy_id: each.unseen for policy_id, each in seconds.items()}
+    said = hashed | _by_policy(reader.policy_ids, final) | unseen
+    told = _with_expected(screen, posts, said)
+    recalls = {each.policy_id: each.recall for each in told.selectivity}
+    recall = reader.recall.copy()
+    for row, policy_id in enumerate(reader.policy_ids):
+        if policy_id in posts.policy_ids:
+            recall[row] = recalls[policy_id]
+    return ReadingScreen.over(told, reader.with_recall(recall), base.encoder)
+
+
+def _by_policy(policy_ids: Sequence[str], scores: Floats) -> dict[str, Floats]:
+    return dict(zip(policy_ids, scores.T, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +112,7 @@ class _Posts:
     labels: Floats  # (posts, policies), NaN of those that nobody judged
     policy_ids: tuple[str, ...]
     unjudged: Mask
+    stream: Mask  # (posts,), of those that came as the stream does, judged or not
     background: Mask  # (posts,), unjudged ones that teach nothing
     half: Mask
 
@@ -111,6 +126,9 @@ class _Posts:
         texts = (*plain[:lessons_end], *filter(None, plain[lessons_end:]))
         labels = np.full((len(texts), len(lessons.policy_ids)), np.nan)
         labels[:lessons_end] = lessons.labels
+        latest = set(ordinary)
+        stream = np.ones(len(texts), bool)
+        stream[:lessons_end] = [text in latest for text in lessons.texts]
         draws = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], np.uint64)
         unjudged = np.arange(len(texts)) >= lessons_end
         views, begins = features.matrix_of_views(texts)
@@ -130,6 +148,7 @@ class _Posts:
             labels,
             lessons.policy_ids,
             unjudged,
+            stream,
             unjudged & (draws >> np.uint64(1) & np.uint64(1) == 1),
             draws % np.uint64(2) == 0,
         )
@@ -141,6 +160,11 @@ class _Posts:
     def of_policy(self, policy_id: str) -> Floats:
         """Return (posts,) labels."""
         return self.labels[:, self.policy_ids.index(policy_id)]
+
+    def presumed(self, said: Floats) -> Mask:
+        """Return the posts that may be presumed safe: unjudged ones that a head ranks low."""
+        low = said < np.quantile(said[self.stream], 1 - OPEN_SHARE)
+        return self.unjudged & ~self.background & low
 
     def halves(self, fit: Callable[[Mask], Floats]) -> Floats:
         """Return each post's score by what was fitted without its half."""
@@ -164,8 +188,6 @@ class _First:
     weights: Floats  # (BUCKETS,)
     bias: float
     unseen: Floats  # (posts,)
-    presumed: Mask  # (posts,), to be safe
-    selectivity: Selectivity
 
 
 def _first(base: Screen, posts: _Posts, policy_id: str) -> _First:
@@ -178,9 +200,10 @@ def _first(base: Screen, posts: _Posts, policy_id: str) -> _First:
     spread = Spread.of(of_views[posts.begins][posts.unjudged, None])
     trusted = TRUST * spread.standardise(of_views[:, None])
     # What the head ranks high and nobody has judged yet is not presumed to be safe.
-    presumed, said = posts.unjudged & ~posts.background, posts.highest(of_views)
     if policy_id in base.policy_ids:
-        presumed &= said < np.quantile(said[posts.unjudged], 1 - OPEN_SHARE)
+        presumed = posts.presumed(posts.highest(of_views))
+    else:
+        presumed = posts.unjudged & ~posts.background
     table = sp.csr_matrix(sp.hstack([posts.rows, trusted]))
     whole = table[posts.begins]
 
@@ -194,18 +217,13 @@ def _first(base: Screen, posts: _Posts, policy_id: str) -> _First:
     weights[posts.known] += coefficients[:-1] * inverse[posts.known]
     weights = round_weights(weights)
     bias += slope * (old_bias - float(spread.middle[0]))
-    unseen = posts.halves(scores)
-    known = next((each for each in base.selectivity if each.policy_id == policy_id), None)
-    selectivity = Selectivity(
-        policy_id,
-        known.languages if known else GROUPS,
-        tuple(_recall(unseen[labels == 1], unseen[posts.unjudged]).tolist()),
-    )
-    return _First(weights, bias, unseen, presumed, selectivity)
+    return _First(weights, bias, posts.halves(scores))
 
 
 def _with_heads(base: Screen, heads: Mapping[str, _First], posts: _Posts) -> Screen:
     """Return a screen with these first stages in place of its own, or beside them."""
+    if not heads:
+        return base
     kept = [n for n, policy_id in enumerate(base.policy_ids) if policy_id not in heads]
     policy_ids = (*(base.policy_ids[n] for n in kept), *heads)
     weights = np.column_stack([base.weights[:, kept], *(each.weights for each in heads.values())])
@@ -220,10 +238,7 @@ def _with_heads(base: Screen, heads: Mapping[str, _First], posts: _Posts) -> Scr
         np.append(base.thresholds[kept], [open_threshold(each, OPEN_SHARE) for each in live.T]),
         certificates=tuple(c for c in base.certificates if c.policy_id not in heads),
         provisional=tuple(c for c in base.provisional if c.policy_id not in heads),
-        selectivity_of=(
-            *(c for c in base.selectivity if c.policy_id not in heads),
-            *(each.selectivity for each in heads.values()),
-        ),
+        selectivity_of=base.selectivity,
     )
 
 
@@ -236,7 +251,7 @@ class _Second:
     offset: float
     presumed: float
     gate: float
-    recall: Floats  # (len(SHARES),)
+    unseen: Floats  # (posts,), by what did not learn of them
 
 
 def _second(
@@ -244,47 +259,88 @@ def _second(
     posts: _Posts,
     readings: Readings,
     policy_id: str,
-    first: _First,
+    hashed: Floats,
     live: Floats,
 ) -> _Second:
-    """Return the second stage of a head whose first one gives ``live`` (posts,) scores."""
-    labels, old = posts.of_policy(policy_id), np.zeros(PART)
-    if policy_id in reader.policy_ids:
-        old = reader.vectors[reader.policy_ids.index(policy_id)].astype(np.float64)
+    """Return the second stage of a head whose first one gives ``live`` (posts,) scores.
+
+    ``hashed`` are logits of what it gives posts that it did not learn from.
+    """
+    labels, (old, old_slope, old_offset) = posts.of_policy(policy_id), _head(reader, policy_id)
+    said = readings.highest(old[None])[:, 0] + old_slope * hashed + old_offset
+    spread = Spread.of(said[posts.stream, None])
+    standard = spread.standardise(said[:, None])[:, 0]
     whole = readings.vectors[readings.begins]
-    said = np.column_stack([whole @ old, first.unseen])
-    spread = Spread.of(said[posts.unjudged])
-    table = np.hstack([whole, TRUST * spread.standardise(said)])
+    middle = whole[posts.stream].mean(axis=0)
 
     def fit(among: Mask) -> tuple[Floats, float, float]:
-        coefficients, bias = _fitted(table, labels, first.presumed, among)
-        by = coefficients[-2:] * TRUST / spread.spread
-        offset = bias - float(by @ spread.middle)
-        return coefficients[:-2] + by[0] * old, max(0.0, float(by[1])), offset
+        rows, called, weights = _heard(labels, posts.presumed(said), among)
+        learned = fit_verdicts(standard[rows], whole[rows] - middle, called, weights)
+        by = learned.slope / float(spread.spread[0])
+        offset = learned.bias + by * (old_offset - float(spread.middle[0]))
+        vector = by * old + learned.direction
+        return vector, by * old_slope, offset - float(learned.direction @ middle)
 
     def scores(among: Mask) -> Floats:
         vector, slope, offset = fit(among)
-        return readings.highest(vector[None])[:, 0] + slope * first.unseen + offset
+        return readings.highest(vector[None])[:, 0] + slope * hashed + offset
 
     vector, slope, _ = fit(np.ones(len(labels), bool))
-    meanings = readings.highest(vector[None])[posts.background, 0]
-    summed = Spread.of((meanings + slope * log_odds(live[posts.background]))[:, None])
+    meanings = readings.highest(vector[None])[:, 0]
+    summed = Spread.of((meanings + slope * hashed)[posts.stream, None])
     unit = float(summed.spread[0]) / _SPREAD
-    unseen = posts.halves(scores)
     return _Second(
         (vector / unit).astype(np.float32),
         slope / unit,
         -float(summed.middle[0]) / unit,
-        float(np.quantile(meanings / unit, PRESUMED)),
-        open_threshold(live[posts.background], READ_SHARE),
-        _recall(unseen[labels == 1], unseen[posts.unjudged]),
+        float(np.quantile(meanings[posts.stream] / unit, PRESUMED)),
+        float(np.quantile(live[posts.background], 1 - READ_SHARE)),
+        posts.halves(scores),
     )
 
 
-def _recall(violating: Floats, ordinary: Floats) -> Floats:
-    """Return the share of violating scores at what each of SHARES of ordinary ones reaches."""
-    cuts = [open_threshold(ordinary, share) for share in SHARES]
-    return np.array([(violating >= each).mean() for each in cuts])
+def _head(reader: Reader, policy_id: str) -> tuple[Floats, float, float]:
+    """Return vector, slope and offset of a head; those of the first stage alone where none is."""
+    if policy_id not in reader.policy_ids:
+        return np.zeros(PART), 1.0, 0.0
+    row = reader.policy_ids.index(policy_id)
+    vector = reader.vectors[row].astype(np.float64)
+    return vector, float(reader.slopes[row]), float(reader.offsets[row])
+
+
+def _heard(labels: Floats, presumed: Mask, among: Mask) -> tuple[Places, Mask, Floats]:
+    """Return rows among some, judged and presumed ones, which a judge called, and their weights."""
+    judged = np.flatnonzero(among & ~np.isnan(labels))
+    weak = np.flatnonzero(among & presumed)
+    rows = np.concatenate([judged, weak])
+    return rows, labels[rows] == 1, np.repeat([1.0, PRESUMED_WEIGHT], [len(judged), len(weak)])
+
+
+def _expected(posts: _Posts, policy_id: str, said: Floats) -> tuple[float, Floats]:
+    """Return the share of the stream that violates a policy, and the share found at SHARES.
+
+    ``said`` are (posts,) logits by what had not learned of them. All of it rests on chances of
+    each post of the stream, and none on a count of verdicts, of which a part is false.
+    """
+    standard = Spread.of(said[posts.stream, None]).standardise(said[:, None])[:, 0]
+    every = np.ones(len(said), bool)
+    rows, called, weights = _heard(posts.of_policy(policy_id), posts.presumed(said), every)
+    nothing = np.zeros((len(rows), 0), np.float32)
+    learned = fit_verdicts(standard[rows], nothing, called, weights)
+    chances = expit(learned.bias + learned.slope * standard[posts.stream])
+    found = np.cumsum(np.sort(chances)[::-1])
+    places = np.ceil(np.array(SHARES) * len(found)).astype(int) - 1
+    return float(chances.mean()), found[places] / found[-1]
+
+
+def _with_expected(screen: Screen, posts: _Posts, said: Mapping[str, Floats]) -> Screen:
+    """Return a screen that says what is expected of those of its heads that verdicts speak of."""
+    known = {each.policy_id: each for each in screen.selectivity}
+    for policy_id in set(posts.policy_ids) & set(screen.policy_ids):
+        violating, recall = _expected(posts, policy_id, said[policy_id])
+        head = known.get(policy_id, Selectivity(policy_id, GROUPS))
+        known[policy_id] = replace(head, violating=violating, recall=tuple(recall.tolist()))
+    return screen.with_selectivity([known[p] for p in screen.policy_ids if p in known])
 
 
 def _reader(base: ReadingScreen, screen: Screen, heads: Mapping[str, _Second]) -> Reader:
@@ -302,7 +358,7 @@ def _reader(base: ReadingScreen, screen: Screen, heads: Mapping[str, _Second]) -
         np.append(own.presumed[kept], [each.presumed for each in new]),
         np.append(own.gates[kept], [each.gate for each in new]),
         np.append(own.thresholds[kept], np.zeros(len(new))),
-        np.vstack([own.recall[kept], *(each.recall for each in new)]),
+        np.vstack([own.recall[kept], np.full((len(new), len(SHARES)), np.nan)]),
         first_stage(screen),
         base.encoder.version,
         [each for each in own.certificates if each.policy_id not in heads],
