@@ -91,6 +91,7 @@ class DemoReport:
     counts: Counts
     problems: tuple[str, ...]
     seconds: float  # of the job, start-up of the stack not included
+    core_seconds: float  # of processors, that the job took of this process
     flagged: tuple[dict[str, Any], ...]
     rates: tuple[dict[str, Any], ...]
     recall: tuple[Audited, ...]
@@ -104,6 +105,7 @@ class DemoReport:
         return self.counts.to_json() | {
             "conservation": "; ".join(self.problems) or "ok",
             "seconds": round(self.seconds, 2),
+            "core_seconds": round(self.core_seconds, 2),
         }
 
 
@@ -220,7 +222,7 @@ def moderate_once(
     ``handed_over`` is how many posts are to be read, and ``engine`` what the arguments come to,
     where that is known.
     """
-    settings, counts, seconds = _decide(stack, run, arguments, engine)
+    settings, counts, seconds, core_seconds = _decide(stack, run, arguments, engine)
     run = settings.run
     return DemoReport(
         counts=counts,
@@ -230,6 +232,7 @@ def moderate_once(
             *_against_results(stack, settings, counts),
         ),
         seconds=seconds,
+        core_seconds=core_seconds,
         flagged=tuple(query(stack.bigquery, FLAGGED_EXAMPLES, run)),
         rates=tuple(query(stack.bigquery, VIOLATION_RATES, run)),
         recall=tuple(added_up(audit_days(stack.bigquery, run))),
@@ -244,13 +247,13 @@ def _decide(
     run: str,
     arguments: Iterable[str],
     engine: Callable[[], Engine] | None = None,
-) -> tuple[ModerationSettings, Counts, float]:
+) -> tuple[ModerationSettings, Counts, float, float]:
     options = _job_options(stack, arguments, run)
     settings = ModerationSettings.from_options(options, engine)
     ensure_topics(stack.kafka, settings.topics_written)
-    started = time.time()
+    started, spent = time.time(), time.process_time()
     counts = run_to_end(options, prepare(settings))
-    return settings, counts, time.time() - started
+    return settings, counts, time.time() - started, time.process_time() - spent
 
 
 def with_edit(
@@ -260,7 +263,7 @@ def with_edit(
     with tempfile.TemporaryDirectory() as folder:
         examples = edit.write(Path(folder))
         arguments = [f"--policies={folder}", "--mode=replay"]
-        _, _, seconds = _decide(stack, "demo-edited", arguments)
+        _, _, seconds, _ = _decide(stack, "demo-edited", arguments)
     found = compare_sides(
         stack.bigquery, "demo", "demo-edited", policy_id=edit.policy_id, most=_FLIPS_SHOWN
     )

@@ -77,6 +77,7 @@ app = typer.Typer(
         status=Later("status:status"),
         tables=Later("tables:tables"),
         fold=Later("fold:fold"),
+        plan=Later("plan:plan_stream"),
         redrive=Later("redrive:redrive"),
         report=Later("report:report"),
         compare=Later("compare:compare"),

@@ -35,6 +35,7 @@ ALONE = {
 LENT = {
     "accounting": "--messages 100 --out {out} --reading=off",
     "labelled": "--data {few} --set davidson --out {out} --reading=off",
+    "planned": "--posts 100 --times 1 --reading=off --out {out}",
     "throughput": "--messages 80 --repeats 1 --out {out}",
 }
 # With a real Kafka, Prism and Flink; with vLLM beside another: only their arguments are read.

@@ -32,7 +32,9 @@ def report(**changes):
     flagged = [
         {"policy_id": p, "text": f"[{p}] ＢＵＹ {'now ' * 30}", "rationale": ""} for p in POLICIES
     ]
-    made = DemoReport(counts, (), 7.0, tuple(flagged), tuple(rates), (), (), Screen.load(STARTER))
+    made = DemoReport(
+        counts, (), 7.0, 5.0, tuple(flagged), tuple(rates), (), (), Screen.load(STARTER)
+    )
     return replace(made, **changes)
 
 

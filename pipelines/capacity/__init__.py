@@ -1,0 +1,1 @@
+"""What a stream will take: cores, cards, partitions, memory, and what BigQuery costs."""
