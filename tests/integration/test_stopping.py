@@ -29,7 +29,7 @@ class Live(Job):
 
     def command(self, *more: str) -> list[str]:
         kept = [a for a in self.arguments() if not a.startswith("--stop")]
-        group = ["--start=group", "--audit-rate=0.2"]
+        group = ["--start=group", "--audit-rate=0.2", "--drain-seconds=300"]
         return [sys.executable, "-m", "weir.pipelines.job.moderate", *kept, *group, *more]
 
     @contextmanager

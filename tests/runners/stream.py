@@ -84,6 +84,7 @@ class Stream:
             "--budget-per-head=off",
             f"--policies={self.policies}",
             "--audit-rate=0",
+            "--drain-seconds=300",  # on a machine that does much else
         ]
 
     def rows(self, sql):
