@@ -83,7 +83,7 @@ rig: $(READY)  ## fetch Kafka, Prism and Flink once, for test-integration; needs
 # Kafka's client leaves the sockets of refused connections to the garbage collector, which is no
 # failure where brokers are killed.
 test-integration: rig  ## the job on Prism and Flink with a real Kafka, killed and stopped; minutes
-	$(ALONE) $(BIN)/python -m pytest -n 3 --timeout 1800 -p no:unraisableexception tests/runners
+	$(ALONE) $(BIN)/python -m pytest -n 3 --timeout 3600 -p no:unraisableexception tests/runners
 
 .PHONY: check-infra
 check-infra: $(READY)  ## charts, images, rules and templates, without a cluster; needs Go, and apt-get or promtool

@@ -98,7 +98,7 @@ class Stream:
         consumer.close()
         return found
 
-    def wait_until_committed(self, messages, seconds=400):
+    def wait_until_committed(self, messages, seconds=800):
         """Wait until the run's group holds that so many messages are decided."""
         deadline = time.monotonic() + seconds
         while sum(self.committed().values()) < messages:
@@ -121,7 +121,7 @@ class Stream:
         )
         return rows[0]["n"]
 
-    def wait_until_labelled(self, seconds=400):
+    def wait_until_labelled(self, seconds=800):
         """Wait until every offset that was sent is screened, and judged where it must be."""
         deadline = time.monotonic() + seconds
         while True:
@@ -132,7 +132,7 @@ class Stream:
             assert time.monotonic() < deadline, self.account()
             time.sleep(2)
 
-    def wait_until_screened(self, seconds=400):
+    def wait_until_screened(self, seconds=800):
         """Wait until what was sent by now, and that is something, is screened."""
         deadline = time.monotonic() + seconds
         while not self.sent:
@@ -231,11 +231,11 @@ class Command:
             self.process.kill()
         self.process.wait()
 
-    def wait(self, seconds=800):
+    def wait(self, seconds=1600):
         code = self.process.wait(seconds)
         return code, self.log.read_text("utf-8", "replace")
 
-    def terminate(self, seconds=400):
+    def terminate(self, seconds=800):
         self.process.send_signal(signal.SIGTERM)
         return self.wait(seconds)
 

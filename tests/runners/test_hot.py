@@ -111,7 +111,7 @@ def test_edits_are_taken_up_and_no_post_is_lost(edited, prism, tmp_path):
                 lambda: first(edited, "screen_version", new.version, "screenings", "screened_at")
             )
             seconds["screen"] = at - began
-        account = edited.wait_until_labelled(seconds=400)
+        account = edited.wait_until_labelled()
         code, output = job.terminate()
     print({name: round(each, 1) for name, each in seconds.items()}, account, flush=True)
     assert code == 0, output[-3000:]
@@ -143,7 +143,7 @@ def test_workers_on_flink_take_an_edit_and_a_shadow(edited, flink, tmp_path):
             began = time.time()
             seconds["shadow"] = wait(lambda: first(edited, "mode", "shadow")) - began
             time.sleep(WITHIN_SECONDS)
-        account = edited.wait_until_labelled(seconds=400)
+        account = edited.wait_until_labelled()
         code, output = job.terminate()
     enforced = edited.rows(
         "SELECT UNIX_MILLIS(MAX(judged_at)) AS at FROM `{dataset}.verdicts` "

@@ -167,7 +167,7 @@ def replays(apache_kafka, datasets, month, screen, changed):
 def killed_on_the_way(replay, arguments, log, enough):
     """Start a replay, and kill it -9 once so many posts are screened."""
     with replay.command(log, *arguments) as job:
-        deadline = time.monotonic() + 400
+        deadline = time.monotonic() + 800
         while replay.stored("screenings") < enough:
             assert job.process.poll() is None, log.read_text("utf-8", "replace")[-3000:]
             assert time.monotonic() < deadline
