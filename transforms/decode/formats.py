@@ -1,4 +1,4 @@
-"""The formats by name. Another one is a module with these two functions, and a line here."""
+"""The formats by name: another one is a module with two functions, a line here and in settings."""
 
 from collections.abc import Callable
 
