@@ -149,7 +149,8 @@ def _answer_until_end(listener: int, child: int) -> None:
     poll, ended = select.poll(), os.pidfd_open(child)
     poll.register(listener, select.POLLIN)
     poll.register(ended, select.POLLIN)
-    while ready := dict(poll.poll()):
+    while True:
+        ready = dict(poll.poll(1_000))  # a signal just before the call is passed on when it returns
         if ready.get(listener, 0) & select.POLLIN:
             _answer(listener)
         elif ended in ready:

@@ -101,7 +101,8 @@ def test_a_signal_reaches_the_program():
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\n"
         "print('ready', flush=True)\n"
-        "time.sleep(600)\n"
+        "while True:\n"  # a signal just before a sleep is handled after it
+        "    time.sleep(0.1)\n"
     )
     command = kept_on_loopback([sys.executable, "-S", "-c", program])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
