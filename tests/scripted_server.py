@@ -81,7 +81,7 @@ class ScriptedServer:
         self.arrived = threading.Semaphore(0)  # released for each question
         self.dropped = threading.Semaphore(0)  # released for each request that found it down
         self._loop = EngineLoop("scripted-server")
-        self._server = self._loop.call(asyncio.start_server(self._serve, "127.0.0.1", port))
+        self._server = self._loop.call(asyncio.start_server(self._begin, "127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
 
     def was_asked_about(self, posts):
@@ -93,7 +93,16 @@ class ScriptedServer:
         self._loop.close()
 
     async def _stop(self):
+        for listener in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        for _ in range(3):  # what is accepted is begun in three turns; a closed server fails it
+            await asyncio.sleep(0)
         self._server.close()
+
+    def _begin(self, reader, writer):
+        # Also a task that is cancelled before it has begun ends its connection.
+        serving = asyncio.ensure_future(self._serve(reader, writer))
+        serving.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, reader, writer):
         try:
@@ -102,8 +111,6 @@ class ScriptedServer:
                     break
         except ConnectionError:
             pass
-        finally:
-            writer.transport.abort()
 
     async def _answer(self, request, reader, writer):
         if self.down:
