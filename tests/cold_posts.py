@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.encoder import DIMENSIONS
+from weir.transforms.screen.second_stage.encoder import DIMENSIONS
 from weir.transforms.text.features import BUCKETS
 
 VIOLATING = tuple(

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.encoder import DIMENSIONS, PART, Encoder, Vectors
-from weir.transforms.screen.reading.reader import Reader, first_stage
+from weir.transforms.screen.second_stage.encoder import DIMENSIONS, PART, Encoder, Vectors
+from weir.transforms.screen.second_stage.scorer import Reader, first_stage
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.text.features import BUCKETS
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 
-from weir.infra.bigquery import fold_shape, fold_statement, statement
+from weir.infra.bigquery.ddl import fold_shape, fold_statement, statement
 from weir.pipelines.bigquery.dataset import Dataset, open_dataset
 from weir.pipelines.bigquery.rows import insert_into
 from weir.transforms.write.bigquery.sink import BigQuerySettings

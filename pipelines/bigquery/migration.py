@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from google.cloud.bigquery import SchemaField, Table
 
-from weir.infra.bigquery import Column
+from weir.infra.bigquery.ddl import Column
 
 # As the service names the types that the DDL names.
 _NAMES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}

@@ -4,7 +4,7 @@ from contextlib import closing
 
 from google.cloud import bigquery
 
-from weir.infra.bigquery import PRIVATE, TABLES, VIEWS, columns, statement, statements
+from weir.infra.bigquery.ddl import PRIVATE, TABLES, VIEWS, columns, statement, statements
 from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.bigquery.errors import TablesError, command, explain_errors
 from weir.pipelines.bigquery.folding import days_in_use

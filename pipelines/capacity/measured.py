@@ -10,7 +10,7 @@ from weir.pipelines.capacity.plan import PlanError
 from weir.pipelines.screening.measure import measure_requests
 from weir.policies.policy import PolicySet
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.thresholds.applied import StreamShares
+from weir.transforms.screen.thresholds.decide import StreamShares
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 

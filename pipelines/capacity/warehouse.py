@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from weir.infra.bigquery import columns
+from weir.infra.bigquery.ddl import columns
 from weir.pipelines.capacity.constants import (
     GIB,
     QUESTION_USD,

@@ -28,7 +28,7 @@ from weir.transforms.counts import Counts
 from weir.transforms.judge.budget import Budget
 from weir.transforms.kafka.settings import ensure_topics
 from weir.transforms.read import check_source
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 from weir.transforms.select import Replayed
 
 Confirm = Callable[[], bool]

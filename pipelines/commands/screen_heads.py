@@ -22,7 +22,7 @@ from weir.transforms.screen import STARTER, Screen, ScreenError, ScreenSource
 from weir.transforms.screen.cold.extra_heads import ExtraHead, with_heads
 from weir.transforms.screen.cold.fit import ColdReport
 from weir.transforms.screen.cold.source import extended_card
-from weir.transforms.screen.reading.encoder import Encoder
+from weir.transforms.screen.second_stage.encoder import Encoder
 
 console = Console()
 

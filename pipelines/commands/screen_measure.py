@@ -19,7 +19,7 @@ from weir.pipelines.settings.screens import screen_source
 from weir.pipelines.settings.shares import shares_of
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen import STARTER
-from weir.transforms.screen.reading.screen import ReadingSource
+from weir.transforms.screen.second_stage.screen import ReadingSource
 
 _LEAST = 100
 

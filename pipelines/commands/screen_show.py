@@ -14,7 +14,7 @@ from weir.pipelines.options.screening import ReadingOptions
 from weir.pipelines.settings.screens import screen_source
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen import STARTER, Screen
-from weir.transforms.screen.reading.screen import ReadingScreen
+from weir.transforms.screen.second_stage.screen import ReadingScreen
 
 _SHOWN = (0.01, 0.02, 0.05, 0.1, 0.2)  # shares of ordinary posts that a head may be open for
 

@@ -13,7 +13,7 @@ from weir.pipelines.settings import ModerationSettings
 from weir.transforms.kafka.commits import DONE, Committer
 from weir.transforms.process.offset_ledger import PROGRESS, Partition, Settled
 from weir.transforms.read import Start
-from weir.transforms.read.slices import find_slices, places_of
+from weir.transforms.read.find_slices import find_slices, places_of
 
 _NAMED = 4  # partitions
 

@@ -15,7 +15,7 @@ from weir.pipelines.errors import OptionError
 from weir.pipelines.options.job import JobOptions
 from weir.pipelines.replay.options import Request
 from weir.pipelines.settings import ModerationSettings
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 from weir.transforms.select import Selection
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 

@@ -11,7 +11,7 @@ from weir.pipelines.bigquery.queries import NO_RETRY, execute
 from weir.pipelines.errors import OptionError
 from weir.pipelines.replay.options import Choice
 from weir.pipelines.replay.select_query import reading
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 from weir.transforms.select import Selection, fingerprints
 from weir.transforms.select.selection import Fingerprints
 from weir.transforms.write.bigquery.sink import BigQuerySettings

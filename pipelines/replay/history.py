@@ -12,7 +12,7 @@ from weir.pipelines.replay.options import Request
 from weir.transforms.kafka.partition_reader import OFFSETS_TIMEOUT_MS
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import SourceError
-from weir.transforms.read.slices import Slice, partitions_of, slices, source_consumer
+from weir.transforms.read.find_slices import Slice, partitions_of, slices, source_consumer
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from weir.transforms.decode.formats import decoder
 from weir.transforms.judge.harmony.prompt import parts, render
 from weir.transforms.kafka.partition_reader import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 from weir.transforms.screen.model import score_all
 from weir.transforms.screen.route import draw_posts, goes_to_judge, routes
-from weir.transforms.screen.thresholds.applied import Applied
+from weir.transforms.screen.thresholds.decide import Applied
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _PLACES = 16

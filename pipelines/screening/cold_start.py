@@ -16,7 +16,7 @@ from weir.transforms.screen.cold.extra_heads import ExtraHead
 from weir.transforms.screen.cold.fit import ColdReport, ColdStarter, Labelled, Stream
 from weir.transforms.screen.cold.source import ColdScreenSource
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.encoder import Encoder
+from weir.transforms.screen.second_stage.encoder import Encoder
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from weir.pipelines.replay.forecast import PUBLISHED_RATE
 from weir.policies.policy import PolicySet
 from weir.transforms.screen.model import Scored, Screen, score_all
 from weir.transforms.screen.route import goes_to_judge, routes
-from weir.transforms.screen.thresholds.applied import (
+from weir.transforms.screen.thresholds.decide import (
     UNSEEN_AUDITS,
     Applied,
     Decided,

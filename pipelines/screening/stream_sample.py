@@ -17,7 +17,7 @@ from weir.transforms.decode.formats import decoder
 from weir.transforms.kafka.partition_reader import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Start, Stop
-from weir.transforms.read.slices import Slice, find_slices
+from weir.transforms.read.find_slices import Slice, find_slices
 
 POSTS = 2_000
 _SECONDS = 10.0

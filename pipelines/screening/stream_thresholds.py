@@ -17,7 +17,7 @@ from weir.pipelines.bigquery.dataset import connect
 from weir.pipelines.screening.stream_sample import posts_of_topics
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.read import SourceError
-from weir.transforms.screen.thresholds.applied import Start
+from weir.transforms.screen.thresholds.decide import Start
 from weir.transforms.screen.thresholds.group import SPEED, YOUNG
 from weir.transforms.screen.thresholds.sketch import logit
 from weir.transforms.screen.thresholds.stream import Known

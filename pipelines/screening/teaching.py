@@ -24,7 +24,7 @@ from weir.transforms.screen import ScreenError
 from weir.transforms.screen.cold.fit import LEAST_STREAM
 from weir.transforms.screen.cold.source import extended_card
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.screen import reading_heads
+from weir.transforms.screen.second_stage.screen import reading_heads
 from weir.transforms.screen.teaching.lessons import Lessons, choose_lessons
 from weir.transforms.screen.teaching.promotion import Differences, Step, decide, total
 

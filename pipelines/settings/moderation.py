@@ -44,7 +44,7 @@ from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Stop
 from weir.transforms.records import Mode
 from weir.transforms.screen import STARTER, ScreenError, ScreenSource
-from weir.transforms.screen.thresholds.applied import StreamShares
+from weir.transforms.screen.thresholds.decide import StreamShares
 from weir.transforms.select import Replayed
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 from weir.transforms.write.redaction import Redaction

@@ -7,8 +7,8 @@ from weir.distribution import install_encoder_command
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.screening import ReadingOptions
 from weir.transforms.screen import ScreenSource
-from weir.transforms.screen.reading.encoder import Encoder
-from weir.transforms.screen.reading.screen import ReadingSource, encoder_missing, has_reader
+from weir.transforms.screen.second_stage.encoder import Encoder
+from weir.transforms.screen.second_stage.screen import ReadingSource, encoder_missing, has_reader
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from weir.pipelines.options.screening import ShareOptions
 from weir.policies.policy import PolicySet
 from weir.transforms.screen import ScreenSource
 from weir.transforms.screen.thresholds.allocation import Asked
-from weir.transforms.screen.thresholds.applied import StreamShares
+from weir.transforms.screen.thresholds.decide import StreamShares
 
 DEFAULT = 0.1
 

@@ -15,7 +15,7 @@ from weir.pipelines.settings.screens import screen_source
 from weir.pipelines.settings.taught_screen import Teaching
 from weir.policies.storage import is_remote
 from weir.transforms.screen import ScreenError, ScreenSource
-from weir.transforms.screen.reading.screen import ReadingSource
+from weir.transforms.screen.second_stage.screen import ReadingSource
 from weir.transforms.screen.teaching.folder import TaughtFolder
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 from weir.transforms.read.source import SliceRestrictions
 
 

@@ -28,7 +28,7 @@ from weir.transforms.screen.cold.fit import (
     Stream,
     linear,
 )
-from weir.transforms.screen.reading.encoder import Encoder
+from weir.transforms.screen.second_stage.encoder import Encoder
 from weir.transforms.text import features
 
 BUDGET, PREVALENCE = 0.1, 0.05

@@ -29,11 +29,11 @@ from weir.transforms.kafka.outbox import Outbox
 from weir.transforms.kafka.partition_reader import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import ReadFromKafka, Start, Stop
-from weir.transforms.read.slices import find_slices
+from weir.transforms.read.find_slices import find_slices
 from weir.transforms.records import VIOLATION
 from weir.transforms.screen import ScreenContent, ScreenSettings, ScreenSource
 from weir.transforms.screen import step as screening_step
-from weir.transforms.screen.thresholds.applied import Applied
+from weir.transforms.screen.thresholds.decide import Applied
 from weir.transforms.write import flagged
 from weir.transforms.write.bigquery import sink as bigquery_sink
 from weir.transforms.write.bigquery.appender import Appender

@@ -24,8 +24,8 @@ from tests.benchmarks.naive import naive_threshold
 from weir.transforms.arrays import Floats
 from weir.transforms.screen.certificate import misses_allowed
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.encoder import Encoder, Vectors
-from weir.transforms.screen.reading.screen import ReadingScreen
+from weir.transforms.screen.second_stage.encoder import Encoder, Vectors
+from weir.transforms.screen.second_stage.screen import ReadingScreen
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet, public_sets
 from weir.transforms.screen.training.reader_fit import read_once

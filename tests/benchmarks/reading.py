@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.screening import posts
-from weir.transforms.screen.reading.encoder import PACKAGE, Encoder, Vectors, split_layers
+from weir.transforms.screen.second_stage.encoder import PACKAGE, Encoder, Vectors, split_layers
 
 _TOGETHER = 32  # posts that torch reads together
 

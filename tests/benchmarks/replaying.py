@@ -23,7 +23,7 @@ from weir.pipelines.runners import job_options
 from weir.transforms.decode import Decode, DecodeSettings
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.read import ReadFromKafka, Start, Stop
-from weir.transforms.read.slices import find_slices
+from weir.transforms.read.find_slices import find_slices
 from weir.transforms.screen import STARTER, Screen
 
 TOPIC = "history"

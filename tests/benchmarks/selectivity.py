@@ -22,7 +22,7 @@ from tests.benchmarks.selectivity_ways import WAYS, Posts, Shipped, Way
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.arrays import Floats
 from weir.transforms.screen.model import CARD_FILE, Screen
-from weir.transforms.screen.reading.reader import Reader
+from weir.transforms.screen.second_stage.scorer import Reader
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.screen.thresholds.allocation import divide
 from weir.transforms.screen.training.labelled import (

@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.model import STARTER, Screen
-from weir.transforms.screen.reading.encoder import (
+from weir.transforms.screen.second_stage.encoder import (
     DIMENSIONS,
     Encoder,
     Vectors,

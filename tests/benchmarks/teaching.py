@@ -26,7 +26,6 @@ from weir.policies.policy import PolicySet
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.live_certificate import Judged, certify
 from weir.transforms.screen.model import Scored, Screen, score_all
-from weir.transforms.screen.reading.encoder import Encoder
 from weir.transforms.screen.route import (
     AUDIT,
     ESCALATE,
@@ -35,10 +34,11 @@ from weir.transforms.screen.route import (
     ScreenSettings,
     goes_to_judge,
 )
+from weir.transforms.screen.second_stage.encoder import Encoder
 from weir.transforms.screen.teaching.lessons import JudgedPost, choose_lessons
 from weir.transforms.screen.teaching.promotion import Differences, Step, decide, total
 from weir.transforms.screen.thresholds.allocation import Asked
-from weir.transforms.screen.thresholds.applied import Applied, Start, StreamShares, routed_posts
+from weir.transforms.screen.thresholds.decide import Applied, Start, StreamShares, routed_posts
 from weir.transforms.screen.training.labelled import (
     golden_examples,
     ordinary_streams,

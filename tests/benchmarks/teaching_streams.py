@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from weir.transforms.arrays import Mask
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.encoder import Encoder
-from weir.transforms.screen.reading.reader import READER_FILE, Reader
-from weir.transforms.screen.reading.screen import ReadingScreen
+from weir.transforms.screen.second_stage.encoder import Encoder
+from weir.transforms.screen.second_stage.scorer import READER_FILE, Reader
+from weir.transforms.screen.second_stage.screen import ReadingScreen
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.infra.bigquery import VIEWS
+from weir.infra.bigquery.ddl import VIEWS
 from weir.pipelines.bigquery.queries import execute
 
 PAGE = (Path(__file__).parents[2] / "docs" / "analyst.md").read_text("utf-8")

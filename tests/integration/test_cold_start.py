@@ -25,7 +25,7 @@ from weir.transforms.decode import DecodeSettings
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.records import VERDICT
 from weir.transforms.screen import Screen, ScreenError
-from weir.transforms.screen.reading.encoder import MODULES, PACKAGE
+from weir.transforms.screen.second_stage.encoder import MODULES, PACKAGE
 from weir.transforms.write.bigquery.sink import WriteToBigQuery
 
 

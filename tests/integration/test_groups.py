@@ -7,7 +7,7 @@ from tests.integration.test_moderate import POSTS
 from tests.integration.test_stages import Halves
 from weir.transforms.kafka.commits import committed_offsets
 from weir.transforms.read import Start, Stop
-from weir.transforms.read.slices import find_slices
+from weir.transforms.read.find_slices import find_slices
 
 
 class Committing(Halves):

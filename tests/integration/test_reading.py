@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.test_moderate import Job, post
-from weir.transforms.screen.reading.screen import encoder_missing
+from weir.transforms.screen.second_stage.screen import encoder_missing
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.integration.stored import service
-from weir.infra.bigquery import TABLES, statement
+from weir.infra.bigquery.ddl import TABLES, statement
 from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.bigquery.retention import DAYS

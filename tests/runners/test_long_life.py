@@ -21,7 +21,7 @@ from weir.transforms.kafka.partition_reader import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read.bounds import Start, Stop
 from weir.transforms.read.discovery import DiscoverPartitions
-from weir.transforms.read.slices import find_slices, read_once
+from weir.transforms.read.find_slices import find_slices, read_once
 
 # kafka-python leaves the sockets of refused connections to the garbage collector; see topic().
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -3,7 +3,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from weir.infra.bigquery import TABLES, VIEWS, among, apart_from, columns, statement, statements
+from weir.infra.bigquery.ddl import TABLES, VIEWS, among, apart_from, columns, statement, statements
 from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, THRESHOLD, VERDICT
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from weir.infra.bigquery import CONSTANTS, TABLES, VIEWS, statement
+from weir.infra.bigquery.ddl import CONSTANTS, TABLES, VIEWS, statement
 from weir.transforms.statistics import LOW_LIMITS, Z
 
 # What a filter on a day can be pushed below: the column that the tables are partitioned by.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from weir.infra.bigquery import columns
+from weir.infra.bigquery.ddl import columns
 from weir.pipelines.capacity.constants import CONSTANTS
 from weir.pipelines.capacity.page import page_tables
 from weir.pipelines.capacity.plan import PlanError, Workload, plan

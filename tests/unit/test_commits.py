@@ -5,12 +5,12 @@ from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata
 
-from tests.unit.test_read_slices import TOPIC, Broker
+from tests.unit.test_find_slices import TOPIC, Broker
 from weir.transforms.kafka.commits import DONE, Advice, Committed, Committer
 from weir.transforms.process.offset_ledger import Settled
 from weir.transforms.read import SourceError, Start, Stop
 from weir.transforms.read.bounds import Places
-from weir.transforms.read.slices import slices
+from weir.transforms.read.find_slices import slices
 
 PARTITION = TopicPartition("posts", 0)
 

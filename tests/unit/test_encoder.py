@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from weir.transforms.screen.archive import ScreenError
-from weir.transforms.screen.reading.encoder import (
+from weir.transforms.screen.second_stage.encoder import (
     DIMENSIONS,
     MODULES,
     PACKAGE,

@@ -15,7 +15,7 @@ from weir.transforms.screen.cold.extra_heads import (
     with_heads,
 )
 from weir.transforms.screen.model import Screen, scores_of
-from weir.transforms.screen.reading.encoder import DIMENSIONS
+from weir.transforms.screen.second_stage.encoder import DIMENSIONS
 from weir.transforms.text.features import matrix
 
 BUCKETS = np.unique(matrix(["selling an aimbot"]).indices).astype(np.int32)

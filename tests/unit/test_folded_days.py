@@ -8,7 +8,7 @@ import duckdb
 import pytest
 import sqlglot
 
-from weir.infra.bigquery import TABLES, columns, statement
+from weir.infra.bigquery.ddl import TABLES, columns, statement
 from weir.pipelines.bigquery.folding import Day, Step, next_step
 
 DAYS = [date(2026, 3, 1) + timedelta(days=n) for n in range(30)]

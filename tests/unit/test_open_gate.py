@@ -14,11 +14,11 @@ from weir.policies.policy import Policy, PolicySet
 from weir.transforms.records import Route
 from weir.transforms.screen import Screen, ScreenContent, ScreenSettings, ScreenSource
 from weir.transforms.screen.certificate import Certificate
-from weir.transforms.screen.reading.screen import ReadingScreen
+from weir.transforms.screen.second_stage.screen import ReadingScreen
 from weir.transforms.screen.selectivity import Selectivity
 from weir.transforms.screen.teaching.folder import TaughtFolder
 from weir.transforms.screen.thresholds.allocation import Asked
-from weir.transforms.screen.thresholds.applied import StreamShares
+from weir.transforms.screen.thresholds.decide import StreamShares
 from weir.transforms.text.features import BUCKETS
 
 

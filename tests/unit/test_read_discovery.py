@@ -7,7 +7,7 @@ from kafka.errors import KafkaTimeoutError
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import SourceError, Start
 from weir.transforms.read.discovery import DiscoverPartitions, TopicRestrictions
-from weir.transforms.read.slices import NEVER, Slice
+from weir.transforms.read.find_slices import NEVER, Slice
 
 KAFKA = KafkaSettings("broker:9")
 

@@ -7,7 +7,7 @@ from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRest
 
 from tests.unit.test_read_source import KAFKA, Reader
 from weir.transforms.process.offset_ledger import Progress
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 from weir.transforms.read.source import PART_OFFSETS, PartRestrictions, ReadParts
 
 

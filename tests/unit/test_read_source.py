@@ -15,7 +15,7 @@ from weir.transforms.kafka.partition_reader import Gap, Readers
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.read import LostMessagesError
-from weir.transforms.read.slices import NEVER, Slice
+from weir.transforms.read.find_slices import NEVER, Slice
 from weir.transforms.read.source import ReadToStop, SliceRestrictions
 
 Record = namedtuple("Record", "offset timestamp key value headers", defaults=(None, b"v", ()))

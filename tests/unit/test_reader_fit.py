@@ -13,9 +13,9 @@ import pytest
 from tests.screen_posts import labelled, posts
 from weir.transforms.screen import ScreenSource
 from weir.transforms.screen.certificate import certified_threshold, misses_allowed
-from weir.transforms.screen.reading.encoder import DIMENSIONS, LAYERS, Encoder, Vectors
-from weir.transforms.screen.reading.reader import READER_FILE, Reader
-from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource
+from weir.transforms.screen.second_stage.encoder import DIMENSIONS, LAYERS, Encoder, Vectors
+from weir.transforms.screen.second_stage.scorer import READER_FILE, Reader
+from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
 from weir.transforms.screen.training.reader_fit import read_once
 from weir.transforms.screen.training.settings import TrainingSettings

@@ -10,14 +10,16 @@ from weir.pipelines.errors import OptionError
 from weir.pipelines.options.screening import ReadingOptions
 from weir.pipelines.settings.screens import screen_source
 from weir.transforms.screen import ScreenSource
-from weir.transforms.screen.reading.screen import ReadingSource
+from weir.transforms.screen.second_stage.screen import ReadingSource
 
 _MISSING = "weir.pipelines.settings.screens.encoder_missing"
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("weir.transforms.screen.reading.screen.Encoder.load", staticmethod(encoder))
+    monkeypatch.setattr(
+        "weir.transforms.screen.second_stage.screen.Encoder.load", staticmethod(encoder)
+    )
     monkeypatch.setattr(_MISSING, lambda: None)
     screen("a").save(tmp_path, {})
     reader("a").save(tmp_path)

@@ -10,7 +10,7 @@ from tests import cold_posts, reading
 from tests.cold_posts import stream
 from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.screen import ReadingScreen
+from weir.transforms.screen.second_stage.screen import ReadingScreen
 from weir.transforms.screen.teaching.lessons import Lessons
 from weir.transforms.screen.training.reader_fit import PRESUMED, READ_SHARE
 from weir.transforms.screen.training.refit import OPEN_SHARE, refit

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.unit.test_read_slices import TOPIC, Broker
+from tests.unit.test_find_slices import TOPIC, Broker
 from weir.pipelines.replay.history import History, Missing, _gone_by_time, _without_removed
 from weir.transforms.read import SourceError
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 
 Found = namedtuple("Found", "offset timestamp")
 DAY = datetime(2026, 1, 30, tzinfo=UTC)

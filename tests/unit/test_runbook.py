@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weir.infra.bigquery import TABLES, VIEWS
+from weir.infra.bigquery.ddl import TABLES, VIEWS
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("operations.md", "deployment.md", "alerts.md")

@@ -11,7 +11,7 @@ from tests.screen_posts import posts
 from weir.pipelines.commands.cli import app
 from weir.pipelines.settings import screens
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.screen import has_reader
+from weir.transforms.screen.second_stage.screen import has_reader
 
 
 def weir(*arguments: object) -> Result:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 from weir.transforms.screen.route import draw_posts
 from weir.transforms.select import Decided, Replayed, Selection, fingerprints
 from weir.transforms.select.step import weigh

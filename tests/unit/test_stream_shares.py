@@ -17,12 +17,12 @@ from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.records import DEFERRED, THRESHOLD
 from weir.transforms.screen import STARTER, Screen, ScreenContent, ScreenSettings, ScreenSource
 from weir.transforms.screen.certificate import Certificate
-from weir.transforms.screen.reading.encoder import PART, Encoder, Vectors
-from weir.transforms.screen.reading.reader import Reader
-from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource
+from weir.transforms.screen.second_stage.encoder import PART, Encoder, Vectors
+from weir.transforms.screen.second_stage.scorer import Reader
+from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource
 from weir.transforms.screen.selectivity import Selectivity
 from weir.transforms.screen.thresholds.allocation import Asked
-from weir.transforms.screen.thresholds.applied import Start, StreamShares
+from weir.transforms.screen.thresholds.decide import Start, StreamShares
 from weir.transforms.screen.thresholds.group import BOUND
 from weir.transforms.screen.thresholds.sketch import logit
 from weir.transforms.screen.thresholds.stream import Known

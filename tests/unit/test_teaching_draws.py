@@ -11,7 +11,7 @@ from weir.transforms.screen.route import (
     goes_to_judge,
     routes,
 )
-from weir.transforms.screen.thresholds.applied import COMPARED_AUDITS, audit_rates
+from weir.transforms.screen.thresholds.decide import COMPARED_AUDITS, audit_rates
 
 HEADS = Heads(np.array([0]), np.array([0.5]))
 YES, NO = np.ones((1, 1), bool), np.zeros((1, 1), bool)

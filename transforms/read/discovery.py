@@ -21,7 +21,7 @@ from weir.transforms.kafka.errors import SourceError
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.process.draining import STOPPING
 from weir.transforms.read.bounds import Start, Stop
-from weir.transforms.read.slices import NEVER, Slice, find_slices
+from weir.transforms.read.find_slices import NEVER, Slice, find_slices
 
 Find = Callable[[KafkaSettings, tuple[str, ...], Start, Stop], list[Slice]]
 

@@ -28,7 +28,7 @@ from weir.transforms.process.draining import STOPPING
 from weir.transforms.process.offset_ledger import PROGRESS, Settled
 from weir.transforms.read.bounds import Start, Stop
 from weir.transforms.read.discovery import DiscoverPartitions
-from weir.transforms.read.slices import NEVER, Slice, read_once
+from weir.transforms.read.find_slices import NEVER, Slice, read_once
 
 coders.register()
 

@@ -42,7 +42,7 @@ from weir.transforms.screen.route import (
     goes_to_judge,
 )
 from weir.transforms.screen.rows import escalations, recorded_probability, screenings
-from weir.transforms.screen.thresholds.applied import (
+from weir.transforms.screen.thresholds.decide import (
     Applied,
     Decided,
     StreamShares,

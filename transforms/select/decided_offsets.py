@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from weir.transforms.arrays import Ints
 from weir.transforms.process.offset_ledger import Partition
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 
 # A stretch of fewer offsets is read with what is around it: that costs less than another reader.
 _WORTH_OFFSETS = 1_000

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from weir.transforms.read.slices import Slice
+from weir.transforms.read.find_slices import Slice
 from weir.transforms.select.decided_offsets import Decided
 from weir.transforms.select.selection import Selection
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from tests.integration.analyst_views.cases import drawn, store
 from tests.integration.stored import put, service
 from tests.rows import human_label, screening, verdict
-from weir.infra.bigquery import VIEWS
+from weir.infra.bigquery.ddl import VIEWS
 from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.bigquery.folding import days_in_use, fold_days, open_days
 from weir.pipelines.bigquery.tables import create_tables

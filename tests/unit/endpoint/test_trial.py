@@ -11,7 +11,7 @@ from weir.policies.policy import Contract
 from weir.transforms.judge.endpoint.answer_schema import json_schema
 from weir.transforms.judge.endpoint.check import check_endpoint
 from weir.transforms.judge.endpoint.engine import EndpointEngine
-from weir.transforms.judge.endpoint.question import question_of
+from weir.transforms.judge.endpoint.request_body import question_of
 from weir.transforms.judge.endpoint.settings import (
     EndpointSettings,
     Form,

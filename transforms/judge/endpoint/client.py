@@ -12,7 +12,7 @@ import openai
 
 from weir.transforms.judge.endpoint.failures import ERRORS, failure_of
 from weir.transforms.judge.endpoint.model_list import Model, models
-from weir.transforms.judge.endpoint.question import Question
+from weir.transforms.judge.endpoint.request_body import Question
 from weir.transforms.judge.endpoint.settings import EndpointError, EndpointSettings
 from weir.transforms.judge.endpoint.untrusted_json import GarbledError
 from weir.transforms.loopback import is_loopback

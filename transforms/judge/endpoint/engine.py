@@ -7,7 +7,6 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from itertools import count
 
-from weir.transforms.judge.endpoint.answers import completion_of, filtered_completion
 from weir.transforms.judge.endpoint.breaker import Breaker
 from weir.transforms.judge.endpoint.client import Client
 from weir.transforms.judge.endpoint.failures import (
@@ -18,7 +17,8 @@ from weir.transforms.judge.endpoint.failures import (
     failure_of,
 )
 from weir.transforms.judge.endpoint.gate import Gate
-from weir.transforms.judge.endpoint.question import question_of, without_form
+from weir.transforms.judge.endpoint.request_body import question_of, without_form
+from weir.transforms.judge.endpoint.response_body import completion_of, filtered_completion
 from weir.transforms.judge.endpoint.settings import EndpointSettings, Served
 from weir.transforms.judge.engine import Completion, EngineError, Request
 from weir.transforms.judge.engine_loop import EngineLoop

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import openai
 
 from weir.policies.policy import Contract, Policy
-from weir.transforms.judge.endpoint.answers import completion_of
 from weir.transforms.judge.endpoint.client import Client
 from weir.transforms.judge.endpoint.failures import ERRORS, Again, failure_of
-from weir.transforms.judge.endpoint.question import question_of
+from weir.transforms.judge.endpoint.request_body import question_of
+from weir.transforms.judge.endpoint.response_body import completion_of
 from weir.transforms.judge.endpoint.settings import EndpointSettings, Form, Manner, Schema, Served
 from weir.transforms.judge.engine import Completion
 from weir.transforms.judge.unreadable_answers import remedy

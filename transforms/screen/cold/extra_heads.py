@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from weir.transforms.arrays import Floats
 from weir.transforms.screen.model import Screen, Weights, log_odds
-from weir.transforms.screen.reading.encoder import DIMENSIONS, Encoder, Vectors
+from weir.transforms.screen.second_stage.encoder import DIMENSIONS, Encoder, Vectors
 from weir.transforms.text.features import BUCKETS
 
 Buckets = npt.NDArray[np.int32]

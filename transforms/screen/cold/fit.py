@@ -21,7 +21,7 @@ from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.certificate import open_threshold
 from weir.transforms.screen.cold.extra_heads import ExtraHead, Reranking, norms, rerank
 from weir.transforms.screen.model import Screen, Weights, log_odds
-from weir.transforms.screen.reading.encoder import Encoder, Vectors
+from weir.transforms.screen.second_stage.encoder import Encoder, Vectors
 from weir.transforms.text import features
 
 # Unlabelled posts that stand as safe ones: more of them changed nothing (.523 for .520).

@@ -16,8 +16,8 @@ from weir.transforms.screen.cold.extra_heads import (
 )
 from weir.transforms.screen.cold.fit import ColdReport
 from weir.transforms.screen.model import Screen, ScreenSource
-from weir.transforms.screen.reading.encoder import Encoder
-from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource
+from weir.transforms.screen.second_stage.encoder import Encoder
+from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from weir.policies import storage
 from weir.transforms.screen.model import MODEL_FILE, STARTER, Screen, ScreenSource
-from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource, with_promises
+from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource, with_promises
 
 _BASE = "taught_from"  # on the card: the version of the screen that it all began with
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.model import Screen, Weights
-from weir.transforms.screen.reading.encoder import (
+from weir.transforms.screen.second_stage.encoder import (
     CHARACTERS,
     PART,
     Encoder,

@@ -10,7 +10,7 @@ import xxhash
 from sklearn.linear_model import LogisticRegression
 
 from weir.transforms.arrays import Floats, Mask
-from weir.transforms.screen.reading.encoder import PART, Encoder, Vectors, split_layers
+from weir.transforms.screen.second_stage.encoder import PART, Encoder, Vectors, split_layers
 
 # C of the regressions, the last layer's first. What one set teaches holds on another where the
 # weights are small: on the last layer alone the mean recall at 800 requests is .863, .872, .868 and

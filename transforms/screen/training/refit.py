@@ -29,9 +29,9 @@ from weir.transforms.screen.certificate import open_threshold
 from weir.transforms.screen.cold.extra_heads import norms
 from weir.transforms.screen.cold.fit import regression
 from weir.transforms.screen.model import Screen, Weights, log_odds
-from weir.transforms.screen.reading.encoder import PART, Vectors
-from weir.transforms.screen.reading.reader import Reader, first_stage
-from weir.transforms.screen.reading.screen import ReadingScreen, reading_heads
+from weir.transforms.screen.second_stage.encoder import PART, Vectors
+from weir.transforms.screen.second_stage.scorer import Reader, first_stage
+from weir.transforms.screen.second_stage.screen import ReadingScreen, reading_heads
 from weir.transforms.screen.selectivity import SHARES, Selectivity
 from weir.transforms.screen.teaching.lessons import Lessons
 from weir.transforms.screen.training.cross_fit import Readings

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from weir.transforms.screen.model import Screen
-from weir.transforms.screen.reading.encoder import Encoder
-from weir.transforms.screen.reading.reader import READER_FILE, Reader
+from weir.transforms.screen.second_stage.encoder import Encoder
+from weir.transforms.screen.second_stage.scorer import READER_FILE, Reader
 from weir.transforms.screen.selectivity import Selectivity
 from weir.transforms.screen.training.calibrate import Calibrated, calibrated
 from weir.transforms.screen.training.card import Stage, card

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from weir.transforms.arrays import Floats, Mask
-from weir.transforms.screen.reading.encoder import Vectors
+from weir.transforms.screen.second_stage.encoder import Vectors
 
 FALSE_ALARMS, MISSES = 0.01, 0.1  # of a judge, as presumed
 # What the logit is before any verdict, and how sure that is: of a post in the middle of the stream,

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.endpoint import cases
-from weir.transforms.judge.endpoint.answers import completion_of
 from weir.transforms.judge.endpoint.chat_message import read_message
 from weir.transforms.judge.endpoint.failures import ErrorAnsweredError
 from weir.transforms.judge.endpoint.model_list import Model, models
-from weir.transforms.judge.endpoint.question import question_of
+from weir.transforms.judge.endpoint.request_body import question_of
+from weir.transforms.judge.endpoint.response_body import completion_of
 from weir.transforms.judge.endpoint.settings import Form, Served
 from weir.transforms.judge.endpoint.untrusted_json import GarbledError
 from weir.transforms.judge.harmony import messages as harmony

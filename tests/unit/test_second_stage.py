@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tests.reading import Words, encoder, reader, screen
 from weir.transforms.screen import ScreenError
 from weir.transforms.screen.model import score_all
-from weir.transforms.screen.reading.encoder import CHARACTERS, Encoder
-from weir.transforms.screen.reading.reader import READ_FROM, READER_FILE, Reader
-from weir.transforms.screen.reading.screen import ReadingScreen, ReadingSource, has_reader
+from weir.transforms.screen.second_stage.encoder import CHARACTERS, Encoder
+from weir.transforms.screen.second_stage.scorer import READ_FROM, READER_FILE, Reader
+from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource, has_reader
 
 POSTS = pa.array(["something bad", "something else", "fine"])
 
@@ -149,7 +149,9 @@ def test_both_stages_score_as_one_screen_with_a_version_of_its_own() -> None:
 def test_a_second_stage_beside_another_first_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("weir.transforms.screen.reading.screen.Encoder.load", staticmethod(encoder))
+    monkeypatch.setattr(
+        "weir.transforms.screen.second_stage.screen.Encoder.load", staticmethod(encoder)
+    )
     screen("a").save(tmp_path, {})
     reader("a", "b").without({"b"}).save(tmp_path)
     with pytest.raises(ScreenError, match="fitted to another screen"):
@@ -173,7 +175,9 @@ def test_what_has_nothing_to_read_is_not_read() -> None:
 def test_a_source_finds_both_stages_and_notices_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("weir.transforms.screen.reading.screen.Encoder.load", staticmethod(encoder))
+    monkeypatch.setattr(
+        "weir.transforms.screen.second_stage.screen.Encoder.load", staticmethod(encoder)
+    )
     screen("a").save(tmp_path, {"heads": []})
     reader("a").save(tmp_path)
     source = ReadingSource.of(tmp_path)

@@ -15,7 +15,7 @@ import msgspec
 from weir.policies.policy import Policy
 from weir.transforms.judge.endpoint.chat_message import Said, read_message
 from weir.transforms.judge.endpoint.failures import ErrorAnsweredError
-from weir.transforms.judge.endpoint.question import Question
+from weir.transforms.judge.endpoint.request_body import Question
 from weir.transforms.judge.endpoint.settings import Form
 from weir.transforms.judge.endpoint.untrusted_json import GarbledError, count, decode
 from weir.transforms.judge.engine import Completion, Finish

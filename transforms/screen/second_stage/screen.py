@@ -20,8 +20,8 @@ from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.certificate import Certificate, open_gates
 from weir.transforms.screen.model import Screen, ScreenSource, file_of, open_thresholds
 from weir.transforms.screen.precision import PrecisionCertificate
-from weir.transforms.screen.reading.encoder import MODULES, Encoder
-from weir.transforms.screen.reading.reader import (
+from weir.transforms.screen.second_stage.encoder import MODULES, Encoder
+from weir.transforms.screen.second_stage.scorer import (
     READ_FROM,
     READER_FILE,
     Reader,

@@ -6,7 +6,13 @@ from kafka import TopicPartition
 
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import SourceError, Start, Stop, check_source
-from weir.transforms.read.slices import NEVER, Slice, behind_transactions, partitions_of, slices
+from weir.transforms.read.find_slices import (
+    NEVER,
+    Slice,
+    behind_transactions,
+    partitions_of,
+    slices,
+)
 
 Found = namedtuple("Found", "offset timestamp")
 Polled = namedtuple("Polled", "offset")

@@ -29,7 +29,7 @@ from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Screen, file_of, log_odds
 from weir.transforms.screen.precision import PrecisionCertificate
 from weir.transforms.screen.promises import problem_of_heads, problem_of_promises
-from weir.transforms.screen.reading.encoder import (
+from weir.transforms.screen.second_stage.encoder import (
     CHARACTERS,
     PART,
     Encoder,
