@@ -1,7 +1,7 @@
 """What every run counts, and the law that the counts obey.
 
 The counts are Beam metrics, so a bundle that is retried counts once. Beside them the same numbers
-are kept live (see ``process.live_numbers``).
+are kept live (see ``process.metrics``).
 """
 
 from collections import Counter as Tally
@@ -16,8 +16,8 @@ from apache_beam.metrics import Metrics
 from apache_beam.metrics.metric import MetricsFilter
 
 from weir.transforms.process.live_numbers import LIVE, Name
+from weir.transforms.process.metrics import NAMESPACE, Counter, Gauge, Milliseconds, gauge
 
-NAMESPACE = "weir"
 JUDGE_NAMESPACE = "weir.judge"  # what judging took: no part of the law
 _BY_NAME = ("policies", "reasons")  # the fields of Counts that are no single number
 _ENOUGH = 10  # verdicts, before anything is said of most of them
@@ -132,51 +132,6 @@ class Counts:
         return asdict(self) | {"conservation": "; ".join(self.imbalances()) or "ok"}
 
 
-@dataclass(frozen=True)
-class Counter:
-    """A Beam counter, and the same number live."""
-
-    counter: Any
-    name: Name
-
-    def inc(self, amount: int = 1) -> None:
-        """Add to both."""
-        self.counter.inc(amount)
-        LIVE.add(self.name, amount)
-
-
-@dataclass(frozen=True)
-class Gauge:
-    """A Beam gauge, of whole numbers, and the same number live."""
-
-    gauge: Any
-    name: Name
-
-    def set(self, value: float) -> None:
-        """Set both."""
-        self.gauge.set(round(value))
-        LIVE.set(self.name, value)
-
-
-@dataclass(frozen=True)
-class Milliseconds:
-    """A Beam distribution of whole milliseconds, and a live histogram."""
-
-    distribution: Any
-    name: Name
-
-    def update(self, value: float) -> None:
-        """Add one value to both."""
-        self.distribution.update(round(value))
-        LIVE.observe(self.name, [value])
-
-    def update_all(self, values: npt.NDArray[np.float64]) -> None:
-        """Add values; of them Beam's distribution gets the longest alone: it takes one by one."""
-        if len(values):
-            self.distribution.update(round(float(values.max())))
-            LIVE.observe(self.name, values)
-
-
 def counter(name: str) -> Counter:
     """Return the counter of one field of Counts."""
     return Counter(Metrics.counter(NAMESPACE, name), Name(name))
@@ -220,15 +175,9 @@ def lag_gauge(topic: str, partition: int) -> Gauge:
     return Gauge(beam, Name("lag", (("topic", topic), ("partition", str(partition)))))
 
 
-def reload_failures(what: str) -> Gauge:
-    """Return the gauge of the edits (of a policy, a screen) refused since the last one taken."""
-    name = f"{what}_reload_failures"
-    return Gauge(Metrics.gauge(NAMESPACE, name), Name(name))
-
-
 def surges(number: int) -> None:
     """Say of how many heads and languages many more posts are above than there should be."""
-    Gauge(Metrics.gauge(NAMESPACE, "screen_surges"), Name("screen_surges")).set(number)
+    gauge("screen_surges").set(number)
 
 
 def latency(route: str) -> Milliseconds:

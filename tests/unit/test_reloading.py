@@ -1,5 +1,6 @@
 """What a person edits while a job runs is in force soon, whole, and only where it is sound."""
 
+import importlib
 import logging
 import pickle
 import shutil
@@ -96,6 +97,7 @@ def test_an_edit_that_is_accepted_leaves_a_line_with_both_versions(folder, reloa
 
 
 def test_weirs_own_news_reach_the_log():
+    importlib.import_module("weir.pipelines")
     assert logging.getLogger("weir.transforms.process.reloading").isEnabledFor(logging.INFO)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from weir.transforms.counts import reload_failures
+from weir.transforms.process.metrics import Gauge, gauge
 
 T = TypeVar("T")
 
@@ -117,7 +117,12 @@ class Reloaded(Generic[T]):
     def count(self) -> None:
         """Say how many edits were refused; Beam hears of it only from a step."""
         if self._seconds:
-            reload_failures(self._source.what).set(self.now.failures)
+            self._failures.set(self.now.failures)
+
+    @property
+    def _failures(self) -> Gauge:
+        """Return the gauge of the edits that were refused since the last one taken."""
+        return gauge(f"{self._source.what}_reload_failures")
 
     def look(self) -> None:
         """See whether the files have changed, and take them if they are whole and sound."""
@@ -182,7 +187,7 @@ class Reloaded(Generic[T]):
             _LOG.info("in force from now on: %s", self._news(before.value, value))
         elif before.failures:
             self.now = InForce(value, before.earlier)
-        reload_failures(self._source.what).set(0)
+        self._failures.set(0)
 
     def versions(self) -> Mapping[str, str]:
         """Return the versions in force, by the names of what they are versions of."""
@@ -204,7 +209,7 @@ class Reloaded(Generic[T]):
             before = self.now
             self.now = InForce(before.value, before.earlier, before.failures + 1)
             _LOG.warning("%s (this edit is not in force, and what was before is)", problem)
-        reload_failures(self._source.what).set(self.now.failures)
+        self._failures.set(self.now.failures)
 
     def _keep_records(self) -> None:
         if self._record is None:
