@@ -37,12 +37,12 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Posts:
-    """The decoded columns of the rows that were read, parallel lists; None where there is none."""
+    """The decoded columns of the rows that were read, parallel; None where there is none."""
 
-    texts: Sequence[str]
-    ids: Sequence[str | int | None]
-    times: Sequence[Time] | None  # None where the format has none
-    languages: Sequence[str | None]
+    texts: pa.Array
+    ids: Sequence[str | int | None] | None  # None where the format has none, as for the others
+    times: Sequence[Time] | None
+    languages: Sequence[str | None] | None
     authors: Sequence[str | None] | None = None  # pseudonyms; None where they are not asked for
 
 
@@ -62,9 +62,9 @@ def outcome(batch: pa.RecordBatch, posts: Posts, failures: Sequence[Failure]) ->
     own = pa.nulls(rows, TIMESTAMP) if posts.times is None else own_times(posts.times)
     columns = {
         "content_id": _content_ids(readable, posts.ids),
-        "text": pa.array(posts.texts, pa.string()),
+        "text": posts.texts,
         "created_at": creation_times(own, readable["timestamp"]),
-        "language": _languages(posts.languages),
+        "language": _languages(posts.languages, rows),
         "author_id": pa.nulls(rows, pa.string())
         if posts.authors is None
         else pa.array(posts.authors, pa.string()),
@@ -74,11 +74,11 @@ def outcome(batch: pa.RecordBatch, posts: Posts, failures: Sequence[Failure]) ->
     return Decoded(content, tuple(failures), undated)
 
 
-def _content_ids(readable: pa.RecordBatch, ids: Sequence[str | int | None]) -> pa.Array:
+def _content_ids(readable: pa.RecordBatch, ids: Sequence[str | int | None] | None) -> pa.Array:
     try:
-        named = pa.array(ids, pa.string())
+        named = pa.nulls(readable.num_rows, pa.string()) if ids is None else _strings(ids)
     except pa.ArrowTypeError:
-        named = pa.array([None if i is None else str(i) for i in ids], pa.string())
+        named = _strings([None if i is None else str(i) for i in ids or ()])
     length = pc.utf8_length(named)
     usable = pc.and_(pc.greater(length, 0), pc.less_equal(length, LONGEST_ID))
     if pc.all(usable, skip_nulls=False).as_py():
@@ -92,8 +92,12 @@ def _content_ids(readable: pa.RecordBatch, ids: Sequence[str | int | None]) -> p
     return pc.if_else(usable.fill_null(False), named, position)
 
 
-def _languages(languages: Sequence[str | None]) -> pa.Array:
-    tags = pa.array(languages, pa.string())
+def _strings(values: Sequence[str | int | None]) -> pa.Array:
+    return pa.array(values, pa.string())
+
+
+def _languages(languages: Sequence[str | None] | None, rows: int) -> pa.Array:
+    tags = pa.nulls(rows, pa.string()) if languages is None else _strings(languages)
     if tags.null_count == len(tags):
         return tags
     plausible = pc.less_equal(pc.utf8_length(tags), LONGEST_LANGUAGE)

@@ -1,14 +1,12 @@
 """Messages that are too large to be read as posts: each fails by itself, before any work."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weir.transforms.decode.outcome import Decoded, Failure
+from weir.transforms.decode.outcome import Failure
 from weir.transforms.records import Withheld
 
 # What Kafka's brokers take unless told otherwise. What a post costs grows with its size, up to
@@ -39,20 +37,3 @@ def find_oversized(messages: pa.RecordBatch, most_bytes: int) -> list[Failure]:
         else:
             failures.append(Failure(row, reason, _ERRORS[Withheld(reason)]))
     return failures
-
-
-def within(
-    decode: Callable[[pa.RecordBatch], Decoded], most_bytes: int
-) -> Callable[[pa.RecordBatch], Decoded]:
-    """Return the function with messages that are too large taken out, as failures."""
-
-    def decoded(messages: pa.RecordBatch) -> Decoded:
-        large = find_oversized(messages, most_bytes)
-        if not large:
-            return decode(messages)
-        rows = np.delete(np.arange(messages.num_rows), [failure.row for failure in large])
-        others = decode(messages.take(pa.array(rows)))
-        failures = (replace(each, row=int(rows[each.row])) for each in others.failures)
-        return replace(others, failures=tuple(sorted((*large, *failures), key=lambda f: f.row)))
-
-    return decoded

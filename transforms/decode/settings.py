@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from itertools import permutations
 
+from weir.transforms.decode.leaves import Kind, Path, Wanted
 from weir.transforms.decode.oversized import MAX_POST_BYTES
 from weir.transforms.records import LARGEST_MESSAGE
 from weir.transforms.secret import Secret
@@ -52,9 +53,19 @@ class DecodeSettings:
                 )
 
     @property
-    def paths(self) -> tuple[tuple[str, ...], ...]:
-        """Return the paths of text, id, time, language and, if asked for, author, as names."""
-        fields = [self.text_field, self.id_field, self.time_field, self.language_field]
+    def wanted(self) -> tuple[Wanted, ...]:
+        """Return what is to be found in a message: text, id, time, language and any author."""
+        fields = [
+            (self.text_field, Kind.TEXT),
+            (self.id_field, Kind.NAME),
+            (self.time_field, Kind.TIME),
+            (self.language_field, Kind.LANGUAGE),
+        ]
         if self.author_field:
-            fields.append(self.author_field)
-        return tuple(tuple(name.split(".")) for name in fields)
+            fields.append((self.author_field, Kind.AUTHOR))
+        return tuple(Wanted(tuple(field.split(".")), kind) for field, kind in fields)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Return the paths of ``wanted``."""
+        return tuple(each.path for each in self.wanted)
