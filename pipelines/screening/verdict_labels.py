@@ -20,11 +20,10 @@ MOST = 20_000  # of one policy, the latest
 # an audit that neither chance nor the policy's own score sent: it teaches nothing.
 _VERDICTS = """
 SELECT
-  text, verdict, route, score, inclusion_probability, DATE(judged_at) AS day
-FROM `{dataset}.verdicts`
+  text, verdict, route, score, inclusion_probability, DATE(judged_at) AS judged_on
+FROM `{dataset}.distinct_verdicts`
 WHERE policy_id = @policy AND policy_version = @version AND verdict IN ('violates', 'safe')
-  AND route != 'beside' AND @run IN ('', run) AND DATE(created_at) >= @since
-QUALIFY ROW_NUMBER() OVER (PARTITION BY run, created_at, decision_id ORDER BY judged_at) = 1
+  AND route != 'beside' AND @run IN ('', run) AND day >= @since
 ORDER BY judged_at DESC, decision_id
 LIMIT {most}
 """
@@ -53,7 +52,7 @@ def verdicts_of(
             row["route"],
             row["score"],
             row["inclusion_probability"],
-            row["day"],
+            row["judged_on"],
         )
         for row in rows
     ]

@@ -170,6 +170,18 @@ class Stream:
             judged=kept[0]["judged"] if kept else 0,
         )
 
+    def assert_exact_at_the_end_of(self, job):
+        """Wait for a bounded job: every post that was sent is labelled once, and counted so."""
+        code, output = job.wait()
+        assert code == 0, output[-3000:]
+        sent = len(self.sent)
+        assert count(output, "messages") == count(output, "screenings") == sent
+        account = self.account()
+        assert account.labels == sent * POLICIES
+        assert (account.lost, account.twice_in_view, account.duplicates) == (0, 0, 0)
+        assert account.unaccounted == 0
+        assert account.judged == count(output, "verdicts") == sent / 20
+
 
 @dataclass(frozen=True)
 class Account:

@@ -3,7 +3,7 @@ import time
 import yaml
 
 from tests.runners.images import ADDRESSES, BEAM_IN_THE_CHART, IN_THE_CHART, as_in_an_image
-from tests.runners.stream import POLICIES, Command, count
+from tests.runners.stream import POLICIES, Command
 
 
 def test_bounded_work_ends_with_exact_counts_as_the_images_run_it(stream, flink, cluster, tmp_path):
@@ -17,14 +17,7 @@ def test_bounded_work_ends_with_exact_counts_as_the_images_run_it(stream, flink,
     (tmp_path / "job.yaml").write_text(yaml.safe_dump(said), "utf-8")
     run = as_in_an_image(tmp_path, ["weir", "run", f"--config={tmp_path / 'job.yaml'}"])
     with Command([], tmp_path / "log", command=run) as job:
-        code, output = job.wait()
-    assert code == 0, output[-3000:]
-    assert count(output, "messages") == count(output, "screenings") == 2000
-    account = stream.account()
-    assert account.labels == 2000 * POLICIES
-    assert (account.lost, account.twice_in_view, account.duplicates) == (0, 0, 0)
-    assert account.unaccounted == 0
-    assert account.judged == count(output, "verdicts") == 100
+        stream.assert_exact_at_the_end_of(job)
 
 
 def running(cluster):
