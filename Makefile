@@ -12,6 +12,11 @@ ENGINE_READY := $(ENGINE_VENV)/.ready
 ALONE := $(BIN)/python -m weir.infra.local.isolated
 SOURCES := pipelines transforms policies infra weir tests setup.py
 
+# Where the environment has Python keep no bytecode, each of the many programs that tests start would
+# compile Beam and all else anew: more than half of what a start costs.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
+
 .PHONY: help demo rig test test-engine test-integration check unit integration bench format lock clean
 
 help:  ## list the targets
