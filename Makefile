@@ -95,6 +95,11 @@ check-infra: $(READY)  ## charts, images, rules and templates, without a cluster
 	$(BIN)/python -m weir.infra.checks.tools
 	$(ALONE) $(BIN)/pytest tests/infra
 
+.PHONY: check-values
+check-values: $(READY)  ## your values of the chart: make check-values SIZE=gpu VALUES=my.yaml
+	@$(BIN)/python -m weir.infra.checks.tools
+	@$(BIN)/python -m weir.infra.checks $(SIZE) $(VALUES)
+
 .PHONY: images
 images: $(READY)  ## pin what the images are made of by digest, and build them; needs docker
 	$(BIN)/python -m weir.infra.images

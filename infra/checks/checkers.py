@@ -17,8 +17,9 @@ from weir.infra.checks.tools import kubernetes_schemas, program, python_path
 INFRA = Path(__file__).parents[1]
 CHART = "kubernetes/weir"
 SIZES = ("small", "medium", "gpu")
-# What a person has to give beside a size.
+# What a person has to give beside a size, and beside one whose judge is a server.
 GIVEN = "checks/given-values.yaml"
+_SERVER = "--set=job.endpoint-url=https://judge.example:8443/v1"
 _SAID = 1000  # characters of a parser's complaint
 _REFERENCE = re.compile(r'"#/\$defs/([^"]+)"')
 
@@ -45,7 +46,12 @@ def chart(infra: Path) -> list[str]:
 
 def rendered(infra: Path, size: str, *more: str) -> list[dict[str, Any]]:
     """Return the manifests of a size; RefusedError where helm refuses the values."""
-    helm = [program("helm"), "template", "weir", str(infra / CHART), *_values(infra, size), *more]
+    return rendered_of(infra, [*_values(infra, size), *more])
+
+
+def rendered_of(infra: Path, values: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the manifests of values as helm takes them; RefusedError where it refuses them."""
+    helm = [program("helm"), "template", "weir", str(infra / CHART), *values]
     done = subprocess.run(helm, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
         raise RefusedError(done.stderr)
@@ -58,18 +64,26 @@ class RefusedError(Exception):
 
 def manifests(infra: Path) -> list[str]:
     """Return what kubeconform says of the manifests of each size, Flink's pods among them."""
+    return [line for size in SIZES for line in misfits(infra, rendered(infra, size))]
+
+
+def misfits(infra: Path, made: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what kubeconform says of manifests, and of the pods that Flink's operator makes."""
     schemas = infra / "kubernetes/schemas/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json"
-    found = []
-    for size in SIZES:
-        made = rendered(infra, size)
-        made += [pod for each in made if each["kind"] == "FlinkDeployment" for pod in pods(each)]
-        with tempfile.TemporaryDirectory() as folder:
-            _write_schemas({each["kind"] for each in made}, Path(folder))
-            kubernetes = f"{folder}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-            command = [program("kubeconform"), "-strict", "-schema-location", kubernetes]
-            text = yaml.safe_dump_all(made)
-            found += _said([*command, "-schema-location", str(schemas)], text)
-    return found
+    flinks = [each for each in made if each["kind"] == "FlinkDeployment"]
+    every = [*made, *(pod for each in flinks for pod in pods(each))]
+    with tempfile.TemporaryDirectory() as folder:
+        _write_schemas({each["kind"] for each in every}, Path(folder))
+        kubernetes = f"{folder}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+        command = [program("kubeconform"), "-strict", "-schema-location", kubernetes]
+        text = yaml.safe_dump_all(every)
+        return _said([*command, "-schema-location", str(schemas)], text)
+
+
+def jobs(made: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the job.yaml of each job among manifests, by the name of its ConfigMap."""
+    maps = [each for each in made if each["kind"] == "ConfigMap"]
+    return {e["metadata"]["name"]: e["data"]["job.yaml"] for e in maps if "job.yaml" in e["data"]}
 
 
 def pods(flink: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -160,7 +174,8 @@ def _write_schemas(kinds: Iterable[str], folder: Path) -> None:
 
 def _values(infra: Path, size: str) -> list[str]:
     files = (infra / CHART / f"values-{size}.yaml", infra / GIVEN)
-    return [f"--values={file}" for file in files]
+    given = [f"--values={file}" for file in files]
+    return given if size == "gpu" else [*given, _SERVER]
 
 
 def _said(command: Sequence[str], text: str | None = None, at: Path | None = None) -> list[str]:

@@ -15,10 +15,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ .Values.judge.enabled | ternary "screen judge" "screen" }}
 {{- end }}
 
-{{- /* Who judges in the job that judges. */}}
-{{- define "weir.engine" -}}
-{{- $options := .Values.judge.enabled | ternary .Values.judge.options .Values.screen.options -}}
-{{ dig "engine" (dig "engine" "exemplar" .Values.job) $options }}
+{{- /* An option of the job that judges, "" where it is not said: {name, root}. */}}
+{{- define "weir.judging" -}}
+{{- $options := .root.Values.judge.enabled | ternary .root.Values.judge.options .root.Values.screen.options -}}
+{{ get $options .name | default (get .root.Values.job .name) }}
 {{- end }}
 
 {{- /* How many may work at once in a job: {job, root}. */}}
@@ -57,9 +57,38 @@ securityContext:
   capabilities: {drop: [ALL]}
 env:
   - {name: HOME, value: /tmp}
+  {{- include "weir.env" . | nindent 2 }}
 {{- with .Values.secrets.name }}
 envFrom:
   - secretRef: {name: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "weir.env" -}}
+{{- range $name, $value := .Values.pods.env }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+{{- end }}
+
+{{- /* Where pods find what pods.files names. */}}
+{{- define "weir.mounts" -}}
+{{- range $name, $of := .Values.pods.files }}
+- {name: {{ $name }}, mountPath: /mnt/{{ $name }}, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "weir.volumes" -}}
+{{- range $name, $of := .Values.pods.files }}
+- name: {{ $name }}
+  {{- with $of.secret }}
+  secret: {secretName: {{ . | quote }}}
+  {{- end }}
+  {{- with $of.configMap }}
+  configMap: {name: {{ . | quote }}}
+  {{- end }}
+  {{- with $of.tokenFor }}
+  projected: {sources: [{serviceAccountToken: {path: token, audience: {{ . | quote }}}}]}
+  {{- end }}
 {{- end }}
 {{- end }}
 
@@ -74,14 +103,30 @@ securityContext:
   seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
+{{- /* "1.19.3", of the name of Flink's image. */}}
+{{- define "weir.flinkVersion" -}}
+{{ regexFind "[0-9]+\\.[0-9]+\\.[0-9]+" (regexFind ":[^/:@]+(@|$)" .Values.images.flink) }}
+{{- end }}
+
 {{- define "weir.flink" -}}
 - name: flink-main-container
   env:
+    # Flink's own plugin for gs:// or s3://, of those in its image.
     - name: ENABLE_BUILT_IN_PLUGINS
-      value: {{ printf "flink-%s-fs-hadoop-%s.jar" .Values.checkpointsBy (regexFind "[0-9]+\\.[0-9]+\\.[0-9]+" .Values.images.flink) }}
+      value: {{ printf "flink-%s-fs-hadoop-%s.jar" (regexFind "^[a-z0-9]+" .Values.checkpoints) (include "weir.flinkVersion" .) }}
+    {{- include "weir.env" . | nindent 4 }}
+  {{- with .Values.secrets.flink }}
+  envFrom:
+    - secretRef: {name: {{ . | quote }}}
+  {{- end }}
   ports:
     - {name: metrics, containerPort: 9249}
+  {{- with include "weir.mounts" . }}
+  volumeMounts: {{- . | nindent 4 }}
+  {{- end }}
   securityContext:
+    # The image's user flink; it names none, so that it would begin as root, which is refused.
+    runAsUser: 9999
     allowPrivilegeEscalation: false
     capabilities: {drop: [ALL]}
 {{- end }}
@@ -89,4 +134,14 @@ securityContext:
 {{- /* What reads a Secret starts again where this changes. */}}
 {{- define "weir.secrets" -}}
 {{ printf "%s %s" .Values.secrets.name .Values.secrets.rotated | sha256sum }}
+{{- end }}
+
+{{- /* The ports that pods may reach anywhere: https, those that a job's addresses name, and more. */}}
+{{- define "weir.ports" -}}
+{{- $said := toJson (list .Values.job.brokers (get .Values.job "endpoint-url") (get .Values.screen.options "endpoint-url") (get .Values.judge.options "endpoint-url")) -}}
+{{- $ports := list "443" -}}
+{{- range regexFindAll ":[0-9]+[,/\"]" $said -1 }}{{ $ports = append $ports (regexFind "[0-9]+" .) }}{{ end -}}
+{{- if contains "http://" $said }}{{ $ports = append $ports "80" }}{{ end -}}
+{{- range .Values.network.ports }}{{ $ports = append $ports (toString .) }}{{ end -}}
+{{ uniq $ports | join " " }}
 {{- end }}
