@@ -6,6 +6,10 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from apache_beam.io.filesystems import FileSystems
 
 _MOST_STAMPED = 256 << 20  # no file that is stamped may be larger, see those who read it
 
@@ -15,6 +19,20 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+def filesystems() -> "type[FileSystems]":
+    """Return Beam's filesystems, with options where no pipeline gave any: s3:// opens none without.
+
+    An endpoint, a region and a login are then those of the environment (AWS_ENDPOINT_URL_S3, ...).
+    """
+    from apache_beam.io.filesystems import FileSystems  # seconds; a local file needs none of it
+
+    if FileSystems._pipeline_options is None:
+        from apache_beam.options.pipeline_options import PipelineOptions
+
+        FileSystems.set_options(PipelineOptions([]))
+    return FileSystems
+
+
 def read(path: str, most_bytes: int) -> bytes:
     """Return the bytes of a file; OSError where it cannot be read, or holds more than so many.
 
@@ -22,9 +40,7 @@ def read(path: str, most_bytes: int) -> bytes:
     never end.
     """
     if is_remote(path):
-        from apache_beam.io.filesystems import FileSystems  # seconds; a local file needs none of it
-
-        with FileSystems.open(path) as stream:
+        with filesystems().open(path) as stream:
             content: bytes = stream.read(most_bytes + 1)
     else:
         with open(path, "rb", opener=_at_once) as file:
@@ -43,9 +59,7 @@ def _at_once(path: str, flags: int) -> int:
 def write(path: str, content: bytes) -> None:
     """Write a file, whole or not at all, and the folders above it; OSError or BeamIOError."""
     if is_remote(path):
-        from apache_beam.io.filesystems import FileSystems
-
-        with FileSystems.create(path) as stream:
+        with filesystems().create(path) as stream:
             stream.write(content)
         return
     file = Path(path)
@@ -62,9 +76,7 @@ def exists(path: str) -> bool:
     """Return whether there is such a file."""
     if not is_remote(path):
         return Path(path).exists()
-    from apache_beam.io.filesystems import FileSystems
-
-    return bool(FileSystems.exists(path))
+    return bool(filesystems().exists(path))
 
 
 def stamps(folder: str, pattern: str) -> list[tuple[str, str]]:
@@ -74,9 +86,7 @@ def stamps(folder: str, pattern: str) -> list[tuple[str, str]]:
     be listed.
     """
     if is_remote(folder):
-        from apache_beam.io.filesystems import FileSystems
-
-        (matched,) = FileSystems.match([f"{folder}/{pattern}"])
+        (matched,) = filesystems().match([f"{folder}/{pattern}"])
         files = []
         for each in matched.metadata_list:
             updated = each.last_updated_in_seconds  # 0 where the store does not say

@@ -8,9 +8,9 @@ import os
 from typing import Self
 
 from apache_beam.io.filesystem import BeamIOError
-from apache_beam.io.filesystems import FileSystems
 
 from weir.errors import WeirError
+from weir.policies.storage import filesystems
 
 KAFKA_PASSWORD = "WEIR_KAFKA_SASL_PASSWORD"  # noqa: S105 - the variables' names
 ENDPOINT_KEY = "WEIR_ENDPOINT_KEY"
@@ -62,7 +62,7 @@ def _read(variable: str, file: str | None) -> str:
             )
         return found
     try:
-        with FileSystems.open(file) as opened:
+        with filesystems().open(file) as opened:
             return str(opened.read().decode("utf-8", "surrogateescape").strip("\r\n"))
     except (BeamIOError, OSError, ValueError) as error:
         raise SecretError(

@@ -13,7 +13,6 @@ import uuid
 from pathlib import Path
 
 from apache_beam.io.filesystem import BeamIOError
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions
 
 from weir.infra.local import StackError
@@ -23,6 +22,7 @@ from weir.pipelines.options.command_line import Arguments, in_underscores
 from weir.pipelines.runners.flink_address import FlinkAddress
 from weir.pipelines.runners.ports import server_program
 from weir.pipelines.runners.prism import YEAR_SECONDS
+from weir.policies.storage import filesystems
 
 EMBEDDED = ("[local]", "[auto]")
 _FEW_GROUPS = 4  # what can ever share the work of a step
@@ -201,7 +201,7 @@ def _resumed(arguments: Arguments, folder: str) -> list[str]:
         return []
     path = folder.removeprefix("file://")
     try:
-        (found,) = FileSystems.match([f"{path.rstrip('/')}/**/_metadata"])
+        (found,) = filesystems().match([f"{path.rstrip('/')}/**/_metadata"])
     except (BeamIOError, ValueError) as error:
         raise OptionError(
             f"{folder} cannot be read from here, to go on from: {error}. Install what reads it "

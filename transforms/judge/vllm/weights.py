@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from weir.policies.storage import is_remote
+from weir.policies.storage import filesystems, is_remote
 from weir.transforms.judge.engine import EngineStartError
 from weir.transforms.process.own_folder import NotOwnError, own_folder, temporary_folder
 
@@ -38,11 +38,10 @@ def local_weights(model: str, folder: Path | None = None) -> str:
 def copy_files(prefix: str, target: Path) -> None:
     """Copy the files of a checkpoint that are directly under a prefix, but for those it has."""
     from apache_beam.io.filesystem import BeamIOError
-    from apache_beam.io.filesystems import FileSystems
 
     root = prefix.rstrip("/")
     try:
-        matches = FileSystems.match([f"{root}/{pattern}" for pattern in _KEPT])
+        matches = filesystems().match([f"{root}/{pattern}" for pattern in _KEPT])
         files = [file for match in matches for file in match.metadata_list]
         if not any(file.path.endswith("/config.json") for file in files):
             raise EngineStartError(
@@ -50,17 +49,17 @@ def copy_files(prefix: str, target: Path) -> None:
                 "the model's config.json is directly under"
             )
         for file in files:
-            _copy(FileSystems, file, target / file.path.rpartition("/")[2])
+            _copy(file, target / file.path.rpartition("/")[2])
     except (BeamIOError, OSError, ValueError) as error:
         raise EngineStartError(
             f"The weights cannot be copied from {prefix} to {target}: {error}"
         ) from error
 
 
-def _copy(filesystems: Any, file: Any, target: Path) -> None:
+def _copy(file: Any, target: Path) -> None:
     if target.exists() and target.stat().st_size == file.size_in_bytes:
         return
     partial = target.with_name(f"{target.name}.partial")
-    with filesystems.open(file.path) as source, partial.open("wb") as sink:
+    with filesystems().open(file.path) as source, partial.open("wb") as sink:
         shutil.copyfileobj(source, sink, _CHUNK)
     partial.replace(target)
