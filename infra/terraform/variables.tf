@@ -79,8 +79,8 @@ variable "secrets" {
   default     = ["WEIR_KAFKA_SASL_PASSWORD"]
 
   validation {
-    condition     = length(setsubtract(var.secrets, ["WEIR_KAFKA_SASL_PASSWORD", "WEIR_ENDPOINT_KEY", "WEIR_PSEUDONYM_KEY"])) == 0
-    error_message = "There are WEIR_KAFKA_SASL_PASSWORD, WEIR_ENDPOINT_KEY and WEIR_PSEUDONYM_KEY."
+    condition     = length(setsubtract(var.secrets, ["WEIR_KAFKA_SASL_PASSWORD", "WEIR_SCHEMA_REGISTRY_LOGIN", "WEIR_ENDPOINT_KEY", "WEIR_PSEUDONYM_KEY"])) == 0
+    error_message = "There are WEIR_KAFKA_SASL_PASSWORD, WEIR_SCHEMA_REGISTRY_LOGIN, WEIR_ENDPOINT_KEY and WEIR_PSEUDONYM_KEY."
   }
 }
 

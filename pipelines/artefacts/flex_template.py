@@ -13,7 +13,7 @@ from typing import Any
 
 from weir.pipelines.options.job import OPTIONS
 from weir.pipelines.options.option import Option
-from weir.transforms.secret import ENDPOINT_KEY, KAFKA_PASSWORD, PSEUDONYM_KEY
+from weir.transforms.secret import ENDPOINT_KEY, KAFKA_PASSWORD, PSEUDONYM_KEY, REGISTRY_LOGIN
 
 FILE = Path(__file__).resolve().parents[2] / "infra/dataflow/metadata.json"
 
@@ -33,6 +33,7 @@ NOT_THERE = (
 NEEDED = ("brokers", "bigquery-project")
 FILES_OF_SECRETS = {
     "kafka_password_file": (KAFKA_PASSWORD, "the password of --sasl-username"),
+    "registry_login_file": (REGISTRY_LOGIN, "the login of --schema-registry"),
     "endpoint_key_file": (ENDPOINT_KEY, "the key of --endpoint-url"),
     "pseudonym_key_file": (PSEUDONYM_KEY, "the key of pseudonyms"),
 }

@@ -46,6 +46,7 @@ from weir.transforms.kafka.settings import ensure_topics, with_cluster_id
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.draining import STOPPING
 from weir.transforms.read import check_source
+from weir.transforms.registry import check_registry
 
 JSON = "--json"
 
@@ -61,6 +62,8 @@ def run(argv: Sequence[str]) -> Counts:
         check_source(settings.kafka, ())
         ensure_topics(settings.kafka, settings.topics)
     check_source(settings.kafka, settings.topics)
+    if (registry := settings.decode.schema.registry) is not None:
+        check_registry(registry)
     settings = resume(settings)
     check_source(settings.kafka, settings.topics, settings.progress.start, settings.stop)
     ensure_topics(settings.kafka, settings.topics_written)

@@ -15,7 +15,27 @@ _SHARE = r"[0-9]+(?:\.[0-9]*)?%"
 class DecodeOptions(Concern, title="Decoding"):
     """How a message becomes a post."""
 
-    format: Literal["json", "text"] = option("json", help="what a message holds")
+    format: Literal["json", "text", "avro", "protobuf", "json-schema"] = option(
+        "json",
+        help="what a message holds; the last three have schemas, from --schema-registry, whose ids "
+        "messages begin with, or --schema-file",
+    )
+    schema_registry: str | None = option(
+        None,
+        metavar="URL",
+        help="of a registry with Confluent's API, such as https://host:8081; a login is read from "
+        "$WEIR_SCHEMA_REGISTRY_LOGIN: NAME:PASSWORD, or a bearer token. While it is away, "
+        "messages wait",
+    )
+    schema_file: str | None = option(
+        None,
+        metavar="FILE",
+        help="Avro's .avsc or Protobuf's .proto, of messages that begin with no id; for avro with "
+        "a registry, the reader's schema: other names of its fields, and defaults",
+    )
+    schema_message: str | None = option(
+        None, metavar="NAME", help="full name of the message in a .proto, such as forum.Post"
+    )
     id_field: str = option("id", metavar="PATH", help="of the post's id, such as post.id")
     text_field: str = option("text", metavar="PATH", help="of its text")
     time_field: str = option("created_at", metavar="PATH", help="of its time, ISO 8601 or epoch")

@@ -24,6 +24,7 @@ _MOST_BYTES = 256 << 10  # a hundred times a file that says every option
 _SECRET = re.compile(r"passw|secret|token|credential|apikey|(^|-)key$", re.I)
 _IN_URL = re.compile(r"://[^/@\s]*@")
 _VARIABLES = {  # by a word in what was written for one of them
+    "registry": "WEIR_SCHEMA_REGISTRY_LOGIN",
     "sasl": "WEIR_KAFKA_SASL_PASSWORD",
     "kafka": "WEIR_KAFKA_SASL_PASSWORD",
     "passw": "WEIR_KAFKA_SASL_PASSWORD",

@@ -14,7 +14,12 @@ from weir.pipelines.options.job import CONCERNS, OPTIONS, JobOptions, overruled_
 from weir.pipelines.options.option import Option
 
 _COMMAND_LINE, _DEFAULT = "command line", "default"
-_SECRETS = ("WEIR_KAFKA_SASL_PASSWORD", "WEIR_ENDPOINT_KEY", "WEIR_PSEUDONYM_KEY")
+_SECRETS = (
+    "WEIR_KAFKA_SASL_PASSWORD",
+    "WEIR_SCHEMA_REGISTRY_LOGIN",
+    "WEIR_ENDPOINT_KEY",
+    "WEIR_PSEUDONYM_KEY",
+)
 _LEFT_OUT = "left out, since it looks like a secret"
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./:@%=+-]*(?<!:)")
 _NULLS = ("null", "Null", "NULL")

@@ -12,7 +12,7 @@ from weir.pipelines.options.command_line import Arguments
 from weir.transforms.judge.vllm.settings import MODEL_120B
 from weir.transforms.loopback import is_loopback
 from weir.transforms.screen import STARTER
-from weir.transforms.secret import ENDPOINT_KEY, KAFKA_PASSWORD, PSEUDONYM_KEY
+from weir.transforms.secret import ENDPOINT_KEY, KAFKA_PASSWORD, PSEUDONYM_KEY, REGISTRY_LOGIN
 
 # Google Cloud's smallest card that holds the smaller model, and the one for the larger.
 _CARD_20B = "type:nvidia-l4;count:1;install-nvidia-driver"
@@ -88,6 +88,8 @@ def _secrets(arguments: Arguments) -> Iterator[str]:
     """Yield the variables of the secrets that workers need."""
     if arguments.has("--sasl-mechanism"):
         yield KAFKA_PASSWORD
+    if arguments.has("--schema-registry") and os.environ.get(REGISTRY_LOGIN):
+        yield REGISTRY_LOGIN
     if arguments.value("--engine") == "endpoint" and os.environ.get(ENDPOINT_KEY):
         yield ENDPOINT_KEY
     if arguments.value("--store-text") == "hash" or arguments.value("--author-field"):

@@ -1,16 +1,33 @@
 """How a message becomes a post, from the options."""
 
+import errno
+
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.settings.storage import pseudonym_key
+from weir.policies import storage
 from weir.transforms.decode import DecodeSettings
+from weir.transforms.decode.formats import file_damage
+from weir.transforms.decode.protobuf.compile import require_compiler
+from weir.transforms.decode.schema_source import SchemaSettings
+from weir.transforms.registry import RegistrySettings
+from weir.transforms.secret import REGISTRY_LOGIN, secret
+
+_MOST_SCHEMA = 1 << 20  # bytes; the largest that are published have 300 KB
 
 
 def decode_settings(said: DecodeOptions, author_field: str = "") -> DecodeSettings:
-    """Return how messages are read; OptionError names what cannot be."""
+    """Return how messages are read; OptionError and its like name what cannot be."""
     key = pseudonym_key(f"--author-field={author_field}") if author_field else None
+    schema = SchemaSettings(
+        registry=registry_settings(said),
+        file=None if said.schema_file is None else _schema(said.schema_file),
+        message=said.schema_message or "",
+    )
+    if said.format == "protobuf":
+        require_compiler()
     try:
-        return DecodeSettings(
+        settings = DecodeSettings(
             format=said.format,
             id_field=said.id_field,
             text_field=said.text_field,
@@ -19,6 +36,29 @@ def decode_settings(said: DecodeOptions, author_field: str = "") -> DecodeSettin
             author_field=author_field,
             pseudonym_key=key,
             max_post_bytes=said.max_post_bytes,
+            schema=schema,
         )
     except ValueError as error:
         raise OptionError(f"--format and the field options: {error}") from error
+    if damage := file_damage(settings):
+        raise OptionError(f"--schema-file {said.schema_file}: {damage}")
+    return settings
+
+
+def registry_settings(said: DecodeOptions) -> RegistrySettings | None:
+    """Return where the registry is, None where there is none; its login is of the environment."""
+    if said.schema_registry is None:
+        return None
+    return RegistrySettings(said.schema_registry, secret(REGISTRY_LOGIN))
+
+
+def _schema(path: str) -> str:
+    try:
+        return storage.read(path, _MOST_SCHEMA).decode("utf-8")
+    except OSError as error:
+        why = error.strerror or errno.errorcode.get(error.errno or 0, type(error).__name__)
+        raise OptionError(f"--schema-file {path} cannot be read ({why})") from error
+    except UnicodeDecodeError:
+        raise OptionError(
+            f"--schema-file {path} is no text in UTF-8: name the .avsc or .proto itself"
+        ) from None

@@ -4,14 +4,27 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from weir.transforms.decode import json_format, text_format
+from weir.transforms.decode import (
+    avro_format,
+    json_format,
+    json_schema_format,
+    protobuf_format,
+    text_format,
+)
 from weir.transforms.decode.leaves import Leaves
 from weir.transforms.decode.outcome import Decoded
 from weir.transforms.decode.posts import composer
+from weir.transforms.decode.schema_source import TYPES
 from weir.transforms.decode.settings import DecodeSettings
 from weir.transforms.decode.unread import apart_from_unread
 
-_FORMATS = {"json": json_format, "text": text_format}
+_FORMATS = {
+    "json": json_format,
+    "text": text_format,
+    "avro": avro_format,
+    "protobuf": protobuf_format,
+    "json-schema": json_schema_format,
+}
 
 
 def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
@@ -23,6 +36,14 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
         return compose(batch, find(batch))
 
     return apart_from_unread(decoded, settings.max_post_bytes)
+
+
+def file_damage(settings: DecodeSettings) -> str | None:
+    """Return what is wrong with the schema file of bare messages; None where nothing is."""
+    if settings.format not in TYPES or settings.schema.framed:
+        return None
+    found = _FORMATS[settings.format].readers_of(settings).of(0)
+    return found[1] if isinstance(found, tuple) else None
 
 
 def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:

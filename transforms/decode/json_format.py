@@ -12,6 +12,7 @@ from weir.transforms.decode.broken_json import every, members, string, utf8
 from weir.transforms.decode.leaves import OTHER, Kind, Leaf, Leaves, Path, Wanted
 from weir.transforms.decode.outcome import Failure
 from weir.transforms.decode.repeated_names import Repeated
+from weir.transforms.decode.schema_source import FRAME, framing
 from weir.transforms.decode.settings import DecodeSettings
 from weir.transforms.decode.written_times import Time
 
@@ -117,7 +118,11 @@ def _reread(
 ) -> tuple[list[Leaf], Damage | None]:
     """Return the leaves of a message that is not of the usual form, and what is wrong with it."""
     value = utf8(value)
+    framed = framing(value)
+    if framed:  # JSON behind it is read; what an id's bytes look like decides nothing
+        value = value[FRAME:]
     fields, broken = _fields(value)
+    broken = broken and (framed or broken)
     once = broken is None and not any(each.within(value) for each in repeated)
 
     def leaf_of(path: Path, kind: Kind) -> Leaf:
@@ -189,7 +194,8 @@ def _author(raw: bytes | None) -> str | int | None:
 
 
 def _rest(value: bytes | None, paths: Sequence[Path]) -> str | None:
-    fields, broken = _fields(utf8(value or b""))
+    value = utf8(value or b"")
+    fields, broken = _fields(value[FRAME:] if framing(value) else value)
     for path in paths:
         _drop(fields, path)
     if broken:

@@ -1,7 +1,7 @@
 """The seam between formats and posts: a format finds values at paths, and knows of no post."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -51,3 +51,13 @@ class Leaves:
     columns: Sequence[Sequence[Leaf] | None]
     failures: Sequence[Failure] = ()
     damaged: Mapping[int, Failure] = field(default_factory=dict)
+
+    def moved(self, rows: Sequence[int], failures: Sequence[Failure]) -> "Leaves":
+        """Return what was found in some rows of a batch as found in the batch, whose others failed.
+
+        ``rows`` are theirs in the batch.
+        """
+        own = (replace(each, row=rows[each.row]) for each in self.failures)
+        damaged = {rows[row]: replace(each, row=rows[row]) for row, each in self.damaged.items()}
+        every = sorted((*failures, *own), key=lambda each: each.row)
+        return Leaves(self.columns, every, damaged)

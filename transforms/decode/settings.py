@@ -5,10 +5,11 @@ from itertools import permutations
 
 from weir.transforms.decode.leaves import Kind, Path, Wanted
 from weir.transforms.decode.oversized import MAX_POST_BYTES
+from weir.transforms.decode.schema_source import TYPES, SchemaSettings
 from weir.transforms.records import LARGEST_MESSAGE
 from weir.transforms.secret import Secret
 
-FORMATS = ("json", "text")
+FORMATS = ("json", "text", *TYPES)
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class DecodeSettings:
     author_field: str = ""
     pseudonym_key: Secret | None = field(default=None, repr=False)
     max_post_bytes: int = MAX_POST_BYTES  # of the whole message
+    schema: SchemaSettings = field(default_factory=SchemaSettings)
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -38,7 +40,8 @@ class DecodeSettings:
             )
         if self.author_field and not self.pseudonym_key:
             raise ValueError("an author field needs a key to make pseudonyms with")
-        if self.author_field and self.format != "json":
+        self.schema.check(self.format)
+        if self.author_field and self.format == "text":
             raise ValueError(f"a message in the format {self.format} has no author field")
         for path in self.paths:
             if not all(path):

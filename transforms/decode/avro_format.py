@@ -1,0 +1,120 @@
+"""Avro: messages in the wire format of a schema registry, or bare ones of one schema."""
+
+import io
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import fastavro
+import numpy as np
+import pyarrow as pa
+
+from weir.transforms.decode.avro.columns import State, columns
+from weir.transforms.decode.avro.schema import AvroSchema, AvroSchemaError, avro_schema
+from weir.transforms.decode.leaves import Kind, Leaf, Leaves
+from weir.transforms.decode.schema_source import schema_of, textless, unusable
+from weir.transforms.decode.settings import DecodeSettings
+from weir.transforms.decode.wire_format import (
+    Bodies,
+    Damage,
+    Found,
+    Readers,
+    bodies,
+    leaves_by_schema,
+    rest_as_json,
+    unframed,
+    value_at,
+)
+
+_DAMAGE: Mapping[State, Damage] = {
+    State.CUT: ("invalid_avro", "The value is not of its schema: it ends too early."),
+    State.LONGER: ("invalid_avro", "The value is not of its schema: it goes on behind its end."),
+    State.BRANCH: ("invalid_avro", "The value is not of its schema: it has an unknown branch."),
+    State.DEEP: ("too_deep", "The value is nested too deeply."),
+    State.MANY: ("too_many_items", "The value has an array of too many items without bytes."),
+    State.UNREAD: ("too_many_items", "The value has too many items for a schema of its kind."),
+}
+
+
+def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
+    """Return the function that finds what is wanted in a MESSAGE batch, schema by schema."""
+    readers, wanted, framed = readers_of(settings), settings.wanted, settings.schema.framed
+
+    def found(schema: AvroSchema, messages: Bodies) -> Found:
+        return _found(schema, messages, len(wanted))
+
+    return lambda batch: leaves_by_schema(batch, wanted, readers, found, framed=framed)
+
+
+def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
+    """Return each message less the decoded fields, as JSON text; None where nothing is left."""
+    readers, messages = readers_of(settings), bodies(values)
+    numbers = np.zeros(len(values), np.int64)
+    if settings.schema.framed:
+        messages, numbers = unframed(messages)
+
+    def rest(row: int, number: int) -> str | None:
+        schema = readers.of(number) if number >= 0 else None
+        if not isinstance(schema, AvroSchema):
+            return None
+        # What was read as a post is nested as deeply as fastavro may recurse.
+        whole = _whole(schema, messages.value(row))
+        return rest_as_json(whole, [place for places in schema.places for place in places])
+
+    return [rest(row, number) for row, number in enumerate(numbers.tolist())]
+
+
+@lru_cache(maxsize=8)
+def readers_of(settings: DecodeSettings) -> Readers[AvroSchema]:
+    """Return what reads messages by the ids of their schemas; that of a file is 0."""
+    reader = settings.schema.file if settings.schema.framed else None
+    texts = [column for column, each in enumerate(settings.wanted) if each.kind is Kind.TEXT]
+
+    def made(number: int) -> AvroSchema:
+        schema = schema_of(settings.schema, "avro", number)
+        referred = [text for _, text in schema.references]
+        try:
+            read = avro_schema(schema.text, settings.paths, referred, reader)
+        except AvroSchemaError as error:
+            raise unusable(number, str(error)) from None
+        if all(column in read.absent and column not in read.defaults for column in texts):
+            raise textless(number, read.name, ".".join(settings.paths[texts[0]]))
+        return read
+
+    return Readers(made)
+
+
+def _found(schema: AvroSchema, messages: Bodies, count: int) -> Found:
+    read = columns(schema, messages.data, messages.starts, messages.ends, count)
+    states = read.states
+    if schema.parts:
+        states = np.where(states == State.READ, np.uint8(State.UNREAD), states)
+    failed = np.flatnonzero(states).tolist()
+    if not failed:
+        return Found(read.values)
+    values: list[list[Leaf]] = [list(column) for column in read.values]
+    damaged = {}
+    for row in failed:
+        state = State(states[row])
+        whole = None
+        if state is State.UNREAD and (schema.bounded or read.states[row] == State.READ):
+            whole = _whole(schema, messages.value(row))
+            state = State.CUT
+        if whole is None:
+            damaged[row] = _DAMAGE[state]
+            continue
+        for column in range(count):
+            if column not in schema.absent:
+                leaves = (value_at(whole, place) for place in schema.places[column])
+                values[column][row] = next((leaf for leaf in leaves if leaf is not None), None)
+    return Found(values, damaged)
+
+
+def _whole(schema: AvroSchema, value: bytes) -> Any:
+    """Return a whole message, None where it is not of its schema."""
+    held = io.BytesIO(value)
+    try:
+        read = fastavro.schemaless_reader(held, schema.parsed, None)
+    except Exception:  # noqa: BLE001 - what a message makes a reader raise has no common class
+        return None
+    return read if held.tell() == len(value) else None

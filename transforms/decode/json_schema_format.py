@@ -1,0 +1,60 @@
+"""JSON in the wire format of a schema registry: its schema says nothing that reading it needs.
+
+A message that breaks its schema is a post all the same where its text can be found, as it is with
+plain JSON; only the id has to be one of a JSON Schema.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from weir.transforms.decode import json_format
+from weir.transforms.decode.leaves import Leaves
+from weir.transforms.decode.outcome import Failure, drop_failures
+from weir.transforms.decode.schema_source import FRAME, schema_of
+from weir.transforms.decode.settings import DecodeSettings
+from weir.transforms.decode.wire_format import (
+    Damage,
+    Readers,
+    bodies,
+    not_framed,
+    unframed,
+)
+
+
+def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
+    """Return the function that finds what is wanted in a MESSAGE batch."""
+    known = Readers(lambda number: schema_of(settings.schema, settings.format, number))
+    find = json_format.leaves(settings)
+
+    def found(batch: pa.RecordBatch) -> Leaves:
+        values = bodies(batch["value"])
+        _, numbers = unframed(values)
+        damaged: dict[int, Damage] = {}
+        for number in np.unique(numbers).tolist():
+            rows = np.flatnonzero(numbers == number).tolist()
+            if number < 0:
+                damaged |= {row: not_framed(values.value(row)) for row in rows}
+            elif isinstance(damage := known.of(number), tuple):
+                damaged |= dict.fromkeys(rows, damage)
+        failures = [Failure(row, *damaged[row]) for row in sorted(damaged)]
+        bare = _bare(drop_failures(batch, failures))
+        inside = find(bare)
+        kept = np.delete(np.arange(batch.num_rows), list(damaged))
+        return inside.moved(kept.tolist(), failures)
+
+    return found
+
+
+def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
+    """Return each message less the decoded fields, as JSON text; None where nothing is left."""
+    return json_format.attributes(pc.binary_slice(values, FRAME), settings)
+
+
+def _bare(batch: pa.RecordBatch) -> pa.RecordBatch:
+    place = batch.schema.get_field_index("value")
+    return batch.set_column(
+        place, batch.schema.field(place), pc.binary_slice(batch["value"], FRAME)
+    )

@@ -1,0 +1,200 @@
+"""Messages that a registry's schema is written on: a zero byte, the schema's id, and a body.
+
+What all formats with schemas share: each batch is read schema by schema, and whatever is wrong with
+one message, or with one schema, is the failure of its messages alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from weir.transforms.decode.leaves import OTHER, Kind, Leaf, Leaves, Wanted
+from weir.transforms.decode.outcome import Failure
+from weir.transforms.decode.schema_source import FRAME, SchemaError
+
+Ints = npt.NDArray[np.int64]
+Damage = tuple[str, str]  # a reason, and a sentence without anything of the message
+
+_MOST_READERS = 1_000  # schemas that are kept as what reads them
+_SEEN_AS = (
+    (b"{", "it looks like JSON: try --format=json"),
+    (b"[", "it looks like JSON: try --format=json"),
+    (b"Obj\x01", "it is an Avro file, not a message"),
+    (b"\xc3\x01", "it is in Avro's single-object encoding, which is not read"),
+)
+_TYPES: Mapping[Kind, frozenset[type]] = {
+    Kind.TEXT: frozenset({str}),
+    Kind.NAME: frozenset({str, int}),
+    Kind.AUTHOR: frozenset({str, int}),
+    Kind.TIME: frozenset({str, int, float}),
+    Kind.LANGUAGE: frozenset({str}),
+}
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """The values of a batch as they lie in memory: from ``starts`` to ``ends``, a row each."""
+
+    data: bytes
+    starts: Ints
+    ends: Ints
+
+    def take(self, rows: Ints) -> "Bodies":
+        """Return those of some rows."""
+        return Bodies(self.data, self.starts[rows], self.ends[rows])
+
+    def value(self, row: int) -> bytes:
+        """Return the bytes of a row."""
+        return self.data[self.starts[row] : self.ends[row]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in bodies of one schema: columns of all rows, and what is wrong with which."""
+
+    columns: Sequence[Sequence[Leaf]]
+    damaged: Mapping[int, Damage] = field(default_factory=dict)
+
+
+R = TypeVar("R")
+
+
+class Readers(Generic[R]):
+    """What reads the messages of each schema: made once, and kept."""
+
+    def __init__(self, make: Callable[[int], R]) -> None:
+        self._make = make
+        self._made: dict[int, R | Damage] = {}
+
+    def of(self, number: int) -> R | Damage:
+        """Return what reads an id's messages, or what is wrong with its schema."""
+        if number not in self._made:
+            if len(self._made) >= _MOST_READERS:
+                del self._made[next(iter(self._made))]
+            try:
+                self._made[number] = self._make(number)
+            except SchemaError as error:
+                if error.damage[0] == "unknown_schema":  # which may be known in a minute
+                    return error.damage
+                self._made[number] = error.damage
+        return self._made[number]
+
+
+def bodies(values: pa.Array) -> Bodies:
+    """Return the values of a column of type binary, none of them null."""
+    _, offsets, data = values.buffers()
+    ends = np.frombuffer(offsets, np.int32)[values.offset :][: len(values) + 1].astype(np.int64)
+    held = b"" if data is None else data.slice(ends[0], ends[-1] - ends[0]).to_pybytes()
+    return Bodies(held, ends[:-1] - ends[0], ends[1:] - ends[0])
+
+
+def unframed(values: Bodies) -> tuple[Bodies, Ints]:
+    """Return what stands behind each frame, and the schema's id in it; -1 where there is none."""
+    data = np.frombuffer(values.data + bytes(FRAME), np.uint8)
+    byte = [data[values.starts + at].astype(np.int64) for at in range(FRAME)]
+    number = byte[1] << 24 | byte[2] << 16 | byte[3] << 8 | byte[4]
+    framed = (values.ends - values.starts >= FRAME) & (byte[0] == 0)
+    body = Bodies(values.data, np.minimum(values.starts + FRAME, values.ends), values.ends)
+    return body, np.where(framed, number, -1)
+
+
+def not_framed(value: bytes) -> Damage:
+    """Return what is wrong with a value that has no frame."""
+    if value[:1] == b"\0":
+        return "cut_short", f"The value ends within the {FRAME} bytes that name its schema."
+    seen = next((f"; {said}" for begin, said in _SEEN_AS if value.startswith(begin)), "")
+    return (
+        "wrong_magic_byte",
+        f"The value does not begin with the zero byte and the schema id of a registry{seen}.",
+    )
+
+
+def leaves_by_schema(
+    batch: pa.RecordBatch,
+    wanted: Sequence[Wanted],
+    readers: Readers[R],
+    find: Callable[[R, Bodies], Found],
+    *,
+    framed: bool,
+) -> Leaves:
+    """Return what ``find`` finds in a MESSAGE batch, schema by schema; not ``framed``: of id 0."""
+    values = bodies(batch["value"])
+    body, numbers = unframed(values) if framed else (values, np.zeros(batch.num_rows, np.int64))
+    damaged: dict[int, Damage] = {}
+    parts: list[tuple[Ints, Found]] = []
+    for number in np.unique(numbers).tolist():
+        rows = np.flatnonzero(numbers == number)
+        if number < 0:
+            damaged |= {row: not_framed(values.value(row)) for row in rows.tolist()}
+            continue
+        reader = readers.of(number)
+        if isinstance(reader, tuple):
+            damaged |= dict.fromkeys(rows.tolist(), reader)
+            continue
+        found = find(reader, body if len(rows) == len(numbers) else body.take(rows))
+        damaged |= {int(rows[row]): damage for row, damage in found.damaged.items()}
+        parts.append((rows, found))
+    columns = [
+        _fitting(_column(parts, column, damaged, len(numbers)), each.kind)
+        for column, each in enumerate(wanted)
+    ]
+    failures = [Failure(row, *damaged[row]) for row in sorted(damaged)]
+    return Leaves(columns, failures)
+
+
+def _column(
+    parts: Sequence[tuple[Ints, Found]], column: int, damaged: Mapping[int, Damage], rows: int
+) -> Sequence[Leaf]:
+    if len(parts) == 1 and not damaged:
+        return parts[0][1].columns[column]
+    whole = np.empty(rows, object)
+    for of, found in parts:
+        whole[of] = np.fromiter(found.columns[column], object, len(of))
+    kept: Sequence[Leaf] = np.delete(whole, list(damaged)).tolist()
+    return kept
+
+
+def _fitting(column: Sequence[Leaf], kind: Kind) -> Sequence[Leaf]:
+    """Return the column with OTHER for what is of no type that the kind may have."""
+    allowed = _TYPES[kind] | {type(None)}
+    if set(map(type, column)) <= allowed:
+        return column
+    if kind is Kind.AUTHOR:
+        return [leaf if type(leaf) in allowed else str(leaf) for leaf in column]
+    return [leaf if type(leaf) in allowed else OTHER for leaf in column]
+
+
+def value_at(value: Any, path: Sequence[str]) -> Any:
+    """Return what lies at a path of an object; a list of it where a name says each of a list."""
+    for at, name in enumerate(path):
+        each = name.removesuffix("[]")
+        value = value.get(each) if isinstance(value, Mapping) else None
+        if each != name and isinstance(value, list):
+            return [value_at(one, path[at + 1 :]) for one in value]
+    return value
+
+
+def rest_as_json(value: Any, paths: Sequence[Sequence[str]]) -> str | None:
+    """Return an object less what lies at the paths, as JSON text; None where nothing is left."""
+    for path in paths:
+        value = _without(value, path)
+    if not value:
+        return None
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _without(value: Any, path: Sequence[str]) -> Any:
+    if not isinstance(value, Mapping) or path[0] not in value:
+        return value
+    rest = {name: each for name, each in value.items() if name != path[0]}
+    if len(path) > 1 and (below := _without(value[path[0]], path[1:])):
+        rest[path[0]] = below
+    return rest
