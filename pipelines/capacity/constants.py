@@ -80,9 +80,15 @@ JUDGE_RATE = Constant(
 )
 START_SECONDS = Constant(
     "starting a job in one process",
-    8.0,
+    4.0,
     "s of a core",
-    "four runs of weir demo --json: core_seconds but for what the posts take, 7.4 to 9.2",
+    "four runs of weir demo --json: core_seconds but for what its 637 posts take, read twice",
+)
+START_POSTS = Constant(
+    "posts that a job screens before it begins, and again in turn",
+    2_000,
+    "posts",
+    "pipelines/screening/stream_sample.py: thresholds begin at their quantiles",
 )
 BUSY = Constant("how busy cores and cards are at the mean rate", 0.6, "share", _ASSUMED)
 WORKER_MB = Constant("a worker's process", 479, "MB", f"its peak, {_BENCH}")

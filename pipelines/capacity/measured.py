@@ -77,6 +77,11 @@ WHERE run = @run AND mode != 'shadow' AND day >= @since
 GROUP BY policy_id
 """
 _BYTES = """
-SELECT AVG(BYTE_LENGTH(text)) AS bytes FROM `{dataset}.verdicts`
-WHERE run = @run AND created_at >= TIMESTAMP(@since)
+SELECT AVG(bytes) AS bytes
+FROM (
+  SELECT MAX(BYTE_LENGTH(text)) AS bytes
+  FROM `{dataset}.verdicts`
+  WHERE run = @run AND created_at >= TIMESTAMP(@since)
+  GROUP BY topic, `partition`, `offset`
+)
 """

@@ -134,10 +134,11 @@ class Plan:
         posts = self.workload.bounded_posts
         if posts is None:
             return None
+        ranked = min(posts, known.START_POSTS.value) * screen_ms(self.workload) / 1000
         return BoundedRun(
             posts,
             posts * self.workload.requests_per_1000 / 1000,
-            known.START_SECONDS.value + posts * self.core_seconds_per_post,
+            known.START_SECONDS.value + ranked + posts * self.core_seconds_per_post,
         )
 
     @property
@@ -243,18 +244,23 @@ def plan(workload: Workload) -> Plan:
 
 def core_ms(workload: Workload) -> tuple[float, float]:
     """Return milliseconds of a core for a post: of the stream and its screen, and of judging."""
+    each = known.STAND_IN_MS if workload.model == STAND_IN else known.JUDGE_CPU_MS
+    return (
+        known.STREAM_US.value / 1000 + screen_ms(workload),
+        workload.requests_per_1000 / 1000 * each.value,
+    )
+
+
+def screen_ms(workload: Workload) -> float:
+    """Return milliseconds of a core for both stages of the screen over a post."""
+    if workload.screen_ms is not None:
+        return workload.screen_ms
     heads = 1 + known.HEADS_SHARE.value * (workload.policies / known.HEADS - 1)
     first = (
         known.FIRST_STAGE_US.value * workload.post_bytes / known.FIRST_STAGE_BYTES * heads / 1000
     )
     by_byte = workload.post_bytes / known.SECOND_STAGE_BYTES
-    second = workload.second_stage * known.SECOND_STAGE_MS.value * by_byte
-    screen = first + second if workload.screen_ms is None else workload.screen_ms
-    each = known.STAND_IN_MS if workload.model == STAND_IN else known.JUDGE_CPU_MS
-    return (
-        known.STREAM_US.value / 1000 + screen,
-        workload.requests_per_1000 / 1000 * each.value,
-    )
+    return first + workload.second_stage * known.SECOND_STAGE_MS.value * by_byte
 
 
 def judge_rate(workload: Workload) -> float:

@@ -39,6 +39,19 @@ def planned(texts: Sequence[str], arguments: Sequence[str]) -> BoundedRun:
     return made.bounded
 
 
+def copied(
+    messages: Sequence[tuple[bytes | None, bytes]], copies: int
+) -> list[tuple[bytes | None, bytes]]:
+    """Return the sample's messages so many times, each time as other posts."""
+    found = list(messages)
+    for number in range(1, copies):
+        for key, value in messages:
+            post = json.loads(value)
+            other = {"id": f"{post['id']}-{number}", "text": f"{post['text']} {number}"}
+            found.append((key, json.dumps(post | other).encode()))
+    return found
+
+
 def beside(run: BoundedRun, report: DemoReport) -> dict[str, float]:
     """Return what was planned and what was taken, and the ratios."""
     taken = report.counts.escalations
@@ -59,14 +72,16 @@ def main(
     """Measure, run, and print both."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=None, help="of the sample; all of it")
+    parser.add_argument("--copies", type=int, default=1, help="of each post, a number behind it")
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("planned.json"))
     options, of_job = parser.parse_known_args(argv)
     found = []
     with stack() as local:
         posts = input_posts(None, checked_settings(of_job).decode)
-        fill(local, posts.messages[: options.posts])
-        texts = posts.texts[: options.posts]
+        messages = copied(posts.messages[: options.posts], options.copies)
+        fill(local, messages)
+        texts = [json.loads(value)["text"] for _, value in messages]
         for number in range(options.times):
             run = planned(texts, of_job)
             report = moderate_once(local, of_job, f"planned-{number}")

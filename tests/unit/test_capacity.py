@@ -16,6 +16,7 @@ from weir.pipelines.capacity.plan import PlanError, Workload, plan
 from weir.pipelines.capacity.saved import read, save
 from weir.pipelines.capacity.warehouse import LABEL_KEYS, day_of, question_usd, row_bytes
 from weir.pipelines.commands.cli import app
+from weir.pipelines.screening.stream_sample import POSTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "capacity.md"
 BASE = Workload(1_000)
@@ -62,6 +63,13 @@ def test_a_run_that_ends_takes_its_start_and_its_posts():
     few, many = (plan(replace(BASE, bounded_posts=posts)).bounded for posts in (1_000, 3_000))
     assert many.core_seconds < 3 * few.core_seconds
     assert many.requests == 3 * few.requests
+
+
+def test_a_run_screens_the_posts_twice_from_which_its_thresholds_begin():
+    base = replace(BASE, screen_ms=5.0)
+    few, many = (plan(replace(base, bounded_posts=posts)) for posts in (1_000, 5_000))
+    more = many.bounded.core_seconds - few.bounded.core_seconds
+    assert more == pytest.approx(4_000 * few.core_seconds_per_post + (POSTS - 1_000) * 0.005)
 
 
 @pytest.mark.parametrize(
