@@ -199,6 +199,49 @@ def repeated_letters(text: str, rng: random.Random) -> str:
     return re.sub("[A-Za-z]{3,}", word, text)
 
 
+def _second_halves(text: str, mark: Callable[[str], str]) -> str:
+    """Mark the second half of every word."""
+
+    def word(match: re.Match[str]) -> str:
+        middle = len(match[0]) // 2
+        return match[0][:middle] + mark(match[0][middle:])
+
+    return re.sub("[A-Za-z]{2,}", word, text)
+
+
+def _first_letters(text: str, form: str) -> str:
+    """Write the first letter of every word as its number."""
+    return re.sub(r"\b[A-Za-z]", lambda match: form.format(ord(match[0])), text)
+
+
+def spaces_as_entities(text: str, rng: random.Random) -> str:
+    return text.replace(" ", "&nbsp;")
+
+
+def invisible_entities(text: str, rng: random.Random) -> str:
+    return _second_halves(text, "&#8203;{}".format)
+
+
+def empty_tags(text: str, rng: random.Random) -> str:
+    return _second_halves(text, "<b></b>{}".format)
+
+
+def empty_bbcode(text: str, rng: random.Random) -> str:
+    return _second_halves(text, "[b][/b]{}".format)
+
+
+def spoilers(text: str, rng: random.Random) -> str:
+    return _second_halves(text, "||{}||".format)
+
+
+def numeric_entities(text: str, rng: random.Random) -> str:
+    return _first_letters(text, "&#{};")
+
+
+def percent_encoded(text: str, rng: random.Random) -> str:
+    return _first_letters(text, "%{:02x}")
+
+
 UNICODE: Mapping[str, Rewrite] = {
     "full-width": full_width,
     "mathematical": mathematical,
@@ -216,4 +259,13 @@ SPELLING: Mapping[str, Rewrite] = {
     "punctuated": punctuated,
     "repeated letters": repeated_letters,
 }
-EVASIONS: Mapping[str, Rewrite] = {**UNICODE, **SPELLING}
+MARKUP: Mapping[str, Rewrite] = {
+    "spaces as entities": spaces_as_entities,
+    "invisible entities": invisible_entities,
+    "empty tags": empty_tags,
+    "empty BBCode": empty_bbcode,
+    "spoilers": spoilers,
+    "numeric entities": numeric_entities,
+    "percent-encoded": percent_encoded,
+}
+EVASIONS: Mapping[str, Rewrite] = {**UNICODE, **SPELLING, **MARKUP}

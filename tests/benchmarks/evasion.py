@@ -3,15 +3,17 @@
 ``python -m tests.benchmarks.evasion --data FOLDER [--json FILE]`` trains a screen on the public
 sets in the folder, rewrites the test posts by every function of ``tests.evasions``, and compares
 recall at the screen's thresholds with that of the posts as they were; once with the normaliser and
-once on text that only lost its case. Then sentences in six languages, with and without it. Nothing
-is kept but the figures.
+once on text that only lost its case. Then sentences in six languages, with and without it. Last the
+starter: of violating posts that a stage finds as they are, where each head is open for a tenth of
+ordinary streams, how many it finds in every disguise; it has learned from these posts. Nothing is
+kept but the figures.
 """
 
 import argparse
 import json
 import random
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -27,13 +29,21 @@ from tests.evasions import EVASIONS
 from tests.languages import SENTENCES
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.arrays import Floats
-from weir.transforms.screen.model import Screen
-from weir.transforms.screen.training.labelled import LabelledPost, golden_examples, public_sets
+from weir.transforms.screen.model import STARTER, Screen
+from weir.transforms.screen.second_stage.screen import ReadingSource, encoder_missing
+from weir.transforms.screen.training.labelled import (
+    LabelledPost,
+    LabelledSet,
+    golden_examples,
+    ordinary_streams,
+    public_sets,
+)
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train
 from weir.transforms.text import features
 from weir.transforms.text.normalise import normalise
 
+SHARE = 0.1  # of ordinary posts, for which each head of the starter is open
 ENOUGH = 30  # positives in the test posts, for a head to have a column of its own
 SEED = 7
 _PIECE = 100
@@ -133,16 +143,80 @@ def languages(screen: Screen) -> dict[str, Language]:
     return measured
 
 
+@dataclass(frozen=True)
+class Disguised:
+    """Violating posts of all policies, the same ones for each stage."""
+
+    violating: int
+    found: dict[str, int]  # by stage
+    lost: dict[str, int]  # by stage: found as they were, and not in the disguise
+
+
+def by_stage(
+    stages: Mapping[str, Screen], posts: Sequence[LabelledPost], ordinary: Sequence[str]
+) -> dict[str, Disguised]:
+    """Return what each stage finds of violating posts as they are ("none") and by disguise."""
+    names = next(iter(stages.values())).policy_ids
+    positive = np.array([[post.labels.get(name) is True for name in names] for post in posts])
+    stream = pa.array(ordinary, pa.string())
+    thresholds = {
+        stage: np.quantile(screen.score(stream), 1 - SHARE, axis=0)
+        for stage, screen in stages.items()
+    }
+    plain: dict[str, Answers] = {}
+    measured = {}
+    for name in ("none", *EVASIONS):
+        rng = random.Random(SEED)
+        texts = [EVASIONS[name](p.text, rng) if name in EVASIONS else p.text for p in posts]
+        column = pa.array(texts, pa.string())
+        found = {
+            stage: (screen.score(column) >= thresholds[stage])[positive]
+            for stage, screen in stages.items()
+        }
+        plain = plain or found
+        measured[name] = Disguised(
+            int(positive.sum()),
+            {stage: int(each.sum()) for stage, each in found.items()},
+            {stage: int((plain[stage] & ~each).sum()) for stage, each in found.items()},
+        )
+    return measured
+
+
+def violating(sets: Sequence[LabelledSet], limit: int) -> list[LabelledPost]:
+    """Return at most so many violating posts of each set and policy, drawn by their text."""
+    chosen: dict[str, LabelledPost] = {}
+    for each in sets:
+        for policy_id in sorted({name for post in each.posts for name in post.labels}):
+            own = tuple(post for post in each.posts if post.labels.get(policy_id))
+            chosen |= {post.text: post for post in replace(each, posts=own).draw(limit)}
+    return list(chosen.values())
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, measure, print two tables, and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--limit", type=int, default=40, help="violating posts of a set and policy")
+    parser.add_argument("--ordinary", type=int, default=500, help="posts of a stream")
+    parser.add_argument("--starter", action="store_true", help="the last table alone")
     options = parser.parse_args(argv)
     policies = load_policies(LIBRARY)
-    sets = public_sets(options.data)
+    sets, examples = public_sets(options.data), golden_examples(policies)
     policy_ids = [policy.policy_id for policy in policies.policies]
-    tested = test_texts(sets)
+    result: dict = {} if options.starter else trained(sets, examples, policy_ids)
+    streams = ordinary_streams(options.data, policy_ids)
+    ordinary = [post.text for each in streams for post in each.draw(options.ordinary)]
+    disguised = by_stage(stages(), violating([*sets, examples], options.limit), ordinary)
+    _print_stages(disguised)
+    result["starter"] = {name: asdict(one) for name, one in disguised.items()}
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def trained(sets: Sequence[LabelledSet], examples: LabelledSet, policy_ids: Sequence[str]) -> dict:
+    """Train a screen on most posts of the sets, measure it on the others, and print that."""
+    tested = test_texts(list(sets))
     posts: list = []
     learned = []
     for labelled in sets:
@@ -151,17 +225,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         posts += compress(labelled.posts, kept)
         rest = compress(labelled.posts, (not here for here in kept))
         learned.append(replace(labelled, posts=tuple(rest)))
-    teaching = [*learned, golden_examples(policies)]
-    screen = train(teaching, policy_ids, TrainingSettings()).screen
-    by_evasion = evasions(screen, posts)
-    by_language = languages(screen)
+    screen = train([*learned, examples], policy_ids, TrainingSettings()).screen
+    by_evasion, by_language = evasions(screen, posts), languages(screen)
     _print(by_evasion, by_language)
-    if options.json:
-        result = {
-            "evasions": {name: asdict(one) for name, one in by_evasion.items()},
-            "languages": {name: asdict(one) for name, one in by_language.items()},
-        }
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
+    return {
+        "evasions": {name: asdict(one) for name, one in by_evasion.items()},
+        "languages": {name: asdict(one) for name, one in by_language.items()},
+    }
+
+
+def stages() -> dict[str, Screen]:
+    """Return the starter's first stage, and both where the encoder is there."""
+    first = {"first stage": Screen.load(STARTER)}
+    return (
+        first if encoder_missing() else first | {"both stages": ReadingSource.of(STARTER).screen()}
+    )
 
 
 def _print(by_evasion: dict[str, Measured], by_language: dict[str, Language]) -> None:
@@ -183,6 +261,15 @@ def _print(by_evasion: dict[str, Measured], by_language: dict[str, Language]) ->
             f"{name:12}{language.sentences:10}{language.changed:9.2f}{language.escalated:11.3f}"
             f"{language.escalated_if_not_normalised:9.3f}"
         )
+
+
+def _print_stages(disguised: dict[str, Disguised]) -> None:
+    plain = disguised["none"]
+    columns = "".join(f"{stage:>14}{'lost':>6}" for stage in plain.found)
+    print(f"\nthe starter, of {plain.violating} violating pairs\n{'disguise':18}{columns}")
+    for name, one in disguised.items():
+        cells = "".join(f"{one.found[stage]:14}{one.lost[stage]:6}" for stage in one.found)
+        print(f"{name:18}{cells}")
 
 
 if __name__ == "__main__":

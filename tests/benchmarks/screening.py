@@ -20,7 +20,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion
 
-from tests.evasions import EVASIONS
+from tests.evasions import SPELLING, UNICODE
 from tests.languages import SENTENCES
 from weir.pipelines.posts import SAMPLE
 from weir.transforms.screen.model import Screen
@@ -77,7 +77,8 @@ def posts(count: int) -> dict[str, list[str]]:
     for _ in range(count):
         text = " ".join(rng.choices(words, k=POST_BYTES // 2))
         plain.append(text[:POST_BYTES])
-    disguised = [rng.choice(list(EVASIONS.values()))(text[:60], rng) for text in plain]
+    ways = [*UNICODE.values(), *SPELLING.values()]
+    disguised = [rng.choice(ways)(text[:60], rng) for text in plain]
     sentences = [sentence for texts in SENTENCES.values() for sentence in texts]
     foreign = [" ".join(rng.choices(sentences, k=2)) for _ in range(count)]
     return {"ASCII": plain, "disguised": disguised, "other languages": foreign}
