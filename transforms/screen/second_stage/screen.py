@@ -58,8 +58,8 @@ class ReadingScreen(Screen):
         if reader.encoder_version != encoder.version:
             raise ScreenError(
                 f"The second stage was fitted to the sentence encoder {reader.encoder_version}, "
-                f"and {encoder.version} is installed. {install_encoder_command()} adds that "
-                "of the starter; or train the screen again, or run without the second stage: "
+                f"and {encoder.version} is installed. {install_encoder_command(again=True)} adds "
+                "that of the starter; or train the screen again, or run without the second stage: "
                 "--reading=off."
             )
         columns = np.array([screen.policy_ids.index(p) for p in reader.policy_ids], np.intp)
