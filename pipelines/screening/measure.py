@@ -92,7 +92,8 @@ def measure_requests(
     for number, rows in enumerate((half, ~half)):
         read = _some(whole_file, rows)
         start = Start.of_read(screen, _some(whole_file, ~rows))
-        begun = shares and replace(shares, starts=(start,), follows=False)
+        # What a stream costs is asked, and not what its first two hundred posts do.
+        begun = shares and replace(shares, starts=(start,), follows=False, young=False)
         applied = Applied(screen, policies, begun, f"measure {number}", audit_rate)
         decided = applied.decide(read.scores[0], read)
         unaudited = np.zeros((len(read.empty), 1), bool)

@@ -157,6 +157,15 @@ def test_known_scores_ask_for_the_requests_that_were_asked_for(
         assert policy["requests_per_1000"] == pytest.approx(1000 * share + 10, abs=error)
 
 
+def test_of_a_few_posts_it_is_said_what_their_stream_costs_and_not_its_beginning(
+    known: tuple[Path, Path],
+) -> None:
+    folder, posts = known  # the file's own thresholds have every post judged
+    options = ("--screen", folder / "screen", "--policies", folder / "policies", "--json")
+    result = measure("--posts", posts, "--requests-per-1000", 300, "--most", 250, *options)
+    assert json.loads(result.stdout)["requests_per_1000"] == pytest.approx(300, abs=150)
+
+
 def _curves(folder: Path) -> list[tuple[float, ...]]:
     return [each.recall or () for each in Screen.load(folder / "screen").selectivity]
 

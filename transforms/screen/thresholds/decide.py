@@ -82,12 +82,14 @@ class StreamShares:
     """That heads are open for shares of the stream: how much is asked, and where to begin.
 
     ``own`` has the shares of policies that have one of their own. With ``follows`` false the
-    thresholds stay where the start puts them.
+    thresholds stay where the start puts them, and with ``young`` false those of the screen's file
+    decide on no language, however few posts of it were seen.
     """
 
     asked: Asked
     starts: tuple[Start, ...] = ()
     follows: bool = True
+    young: bool = True
     own: tuple[tuple[str, float], ...] = ()
 
     def of_heads(self, screen: Screen, policies: PolicySet, audit_rate: float) -> Floats:
@@ -142,7 +144,7 @@ class Applied:
         if shares is not None:
             of_heads = shares.of_heads(screen, policies, audit_rate)
             # In a language that a head has not seen the file's threshold means nothing.
-            careful = np.where(self._seen, screen.thresholds, np.inf)
+            careful = np.where(self._seen & shares.young, screen.thresholds, np.inf)
             self._state = _state(screen, shares, run, of_heads, careful)
 
     @property
