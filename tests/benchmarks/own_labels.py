@@ -6,7 +6,10 @@ Each labelled set is taken for a user's own and halved, copies on one side. On t
 counted what share of the safe posts the certified threshold escalates, beside the share that the
 half would need: that of the highest threshold which finds the certified recall in it. Nobody knows
 that one beforehand. *floor* is what an exact promise costs however good the training is: the share
-at the (k+1)-th lowest of as many violating posts as calibrated, drawn from the other half itself.
+at the (k+1)-th lowest of as many violating posts as calibrated, drawn from the other half itself;
+*enough* is how many violating posts bring that to 1.3 times what is needed. With ``--supported``
+the threshold is put where the recall is and less is certified: *aimed* is what the half would need
+at the recall that was aimed at, *needed* at the certified one.
 """
 
 import argparse
@@ -33,9 +36,10 @@ from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train
 from weir.transforms.text.normalise import normalise
 
-PROMISES = ((0.95, 0.95), (0.9, 0.9))  # recall and confidence
+RATIO = 1.3  # of what is escalated to what is needed, that is aimed at
 _LEAST = 20  # violating posts in a half that say anything
 _DRAWS = 500
+_POSITIVES = (59, 80, 100, 150, 200, 300, 400, 600, 800, 1200, 2000)
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,16 @@ class Outcome:
     labelled_set: str
     policy_id: str
     stage: str
+    supported: bool
     recall_promised: float
     positives: int  # that calibrated
     test_positives: int
     recall: float  # on the other half
     escalated: float
     needed: float
+    aimed: float
     floor: float
+    enough: float  # violating posts; infinity where 2,000 are too few
 
 
 class Remembering:
@@ -107,19 +114,27 @@ def outcomes(
             violating, safe = scores[labels == 1, column], scores[labels == 0, column]
             if certificate is None or not certificate.certified or len(violating) < _LEAST:
                 continue
-            threshold = certificate.threshold
+            promised = replace(settings, recall=certificate.recall)
+            needed = _needed(violating, safe, certificate.recall)
             yield Outcome(
                 learned.name,
                 policy_id,
                 stage,
-                settings.recall,
+                settings.supported,
+                certificate.recall,
                 certificate.positives,
                 len(violating),
-                float((violating >= threshold).mean()),
-                float((safe >= threshold).mean()),
-                float((safe >= naive_threshold(violating, settings.recall)).mean()),
-                floor(violating, safe, certificate.positives, settings),
+                float((violating >= certificate.threshold).mean()),
+                float((safe >= certificate.threshold).mean()),
+                needed,
+                _needed(violating, safe, settings.recall),
+                floor(violating, safe, certificate.positives, promised),
+                enough(violating, safe, promised, needed),
             )
+
+
+def _needed(violating: Floats, safe: Floats, recall: float) -> float:
+    return float((safe >= naive_threshold(violating, recall)).mean())
 
 
 def floor(violating: Floats, safe: Floats, positives: int, settings: TrainingSettings) -> float:
@@ -128,6 +143,16 @@ def floor(violating: Floats, safe: Floats, positives: int, settings: TrainingSet
     random = np.random.default_rng(0)
     draws = np.sort(random.choice(violating, (_DRAWS, positives)), axis=1)[:, k]
     return float((safe[None, :] >= draws[:, None]).mean())
+
+
+def enough(violating: Floats, safe: Floats, settings: TrainingSettings, needed: float) -> float:
+    """Return of how many violating posts an exact promise costs RATIO times what is needed."""
+    costs = (
+        (positives, floor(violating, safe, positives, settings))
+        for positives in _POSITIVES
+        if misses_allowed(positives, settings.recall, settings.confidence) >= 0
+    )
+    return next((positives for positives, cost in costs if cost <= RATIO * needed), float("inf"))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -154,8 +179,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for labelled in sets:
         for salt in range(options.halves):
             one, two = halved(labelled, salt)
-            for recall, confidence in PROMISES:
-                settings = TrainingSettings(recall, confidence)
+            for supported in (False, True):
+                settings = TrainingSettings(supported=supported)
                 for learned, other in ((one, two), (two, one)):
                     try:
                         found += outcomes(learned, other, settings, encoder)  # type: ignore[arg-type]  # the caller has one by now
@@ -167,19 +192,23 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _print(found: Sequence[Outcome]) -> None:
-    print(f"{'set':26}{'policy':16}{'stage':13}{'promise':>8}{'from':>6}{'recall':>8}{'kept':>7}"
-          f"{'escalated':>11}{'needed':>8}{'ratio':>7}{'floor':>7}")  # fmt: skip
-    keys = dict.fromkeys((o.labelled_set, o.policy_id, o.recall_promised, o.stage) for o in found)
+    columns = f"{'from':>6}{'promise':>9}{'recall':>8}{'kept':>6}{'escalated':>11}{'needed':>8}"
+    print(f"{'set':24}{'policy':16}{'stage':13}{columns}{'ratio':>7}{'floor':>7}{'enough':>8}"
+          f"{'aimed':>7}{'ratio':>7}")  # fmt: skip
+    keys = dict.fromkeys((o.supported, o.labelled_set, o.policy_id, o.stage) for o in found)
     for key in keys:
-        own = [o for o in found if (o.labelled_set, o.policy_id, o.recall_promised, o.stage) == key]
-        name, policy_id, promised, stage = key
-        positives, recall, escalated, needed, least = np.mean(
-            [(o.positives, o.recall, o.escalated, o.needed, o.floor) for o in own], axis=0
-        )
-        kept = np.mean([o.recall >= promised for o in own])
-        print(f"{name:26}{policy_id:16}{stage:13}{promised:8}{positives:6.0f}{recall:8.3f}"
-              f"{kept:7.0%}{escalated:11.1%}{needed:8.1%}{escalated / needed:7.2f}"
-              f"{least / needed:7.2f}")  # fmt: skip
+        own = [o for o in found if (o.supported, o.labelled_set, o.policy_id, o.stage) == key]
+        _, name, policy_id, stage = key
+        positives, promised, recall, escalated, needed, aimed, least = np.mean(
+            [(o.positives, o.recall_promised, o.recall, o.escalated, o.needed, o.aimed, o.floor)
+             for o in own], axis=0
+        )  # fmt: skip
+        kept = np.mean([o.recall >= o.recall_promised for o in own])
+        labels = np.median([o.enough for o in own])
+        figures = f"{escalated / needed:7.2f}{least / needed:7.2f}{labels:8.0f}"
+        print(f"{name:24}{policy_id:16}{stage:13}{positives:6.0f}{promised:9.3f}{recall:8.3f}"
+              f"{kept:6.0%}{escalated:11.1%}{needed:8.1%}{figures}"
+              f"{aimed:7.1%}{escalated / aimed:7.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":

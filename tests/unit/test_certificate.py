@@ -16,6 +16,7 @@ from weir.transforms.screen.certificate import (
     misses_allowed,
     open_threshold,
     positives_needed,
+    supported_recall,
     to_bytes,
 )
 
@@ -94,6 +95,20 @@ def test_a_certified_threshold_fails_as_rarely_as_it_says_and_the_naive_one_half
     ordered = np.sort(draws, axis=1)
     assert (1 - ordered[:, k] < 0.95).mean() < 0.05 + 0.01
     assert 0.4 < (1 - ordered[:, 15] < 0.95).mean() < 0.6
+
+
+@pytest.mark.parametrize("positives", [5, 30, 80, 400])
+def test_what_labels_support_is_certified_and_fails_as_rarely_as_it_says(positives: int) -> None:
+    recall = supported_recall(positives, 0.95, 0.95)
+    k = misses_allowed(positives, recall, 0.95)
+    assert k >= int(0.05 * positives)
+    reached = 1 - np.sort(np.random.default_rng(1).random((4000, positives)), axis=1)[:, k]
+    assert (reached < recall).mean() < 0.05 + 0.01
+    assert reached.mean() == pytest.approx(0.95, abs=0.12 if positives < 30 else 0.03)
+
+
+def test_labels_support_more_the_more_they_are_and_none_support_nothing() -> None:
+    assert [supported_recall(n, 0.95, 0.95) for n in (0, 30, 80, 400)] == [0, 0.851, 0.889, 0.928]
 
 
 def test_equal_scores_never_make_a_threshold_fail() -> None:

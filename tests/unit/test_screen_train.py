@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from tests.screen_posts import labelled, posts
+from weir.transforms.screen.certificate import supported_recall
 from weir.transforms.screen.model import Screen
 from weir.transforms.screen.training.labelled import LabelledPost, LabelsError
 from weir.transforms.screen.training.settings import TrainingSettings
@@ -110,6 +111,21 @@ def test_a_head_without_positives_enough_is_open_as_far_as_the_budget_allows() -
     assert certificate.budget == 0.1
     fresh = screen.score(pa.array([post.text for post in posts(1000, 0, seed=5)]))
     assert 0.01 < (fresh[:, 0] >= screen.thresholds[0]).mean() < 0.15
+
+
+def test_a_head_of_few_positives_is_certified_for_what_they_support() -> None:
+    screen = train([labelled(*posts(1000, 50))], ["bad"], TrainingSettings(supported=True)).screen
+    (certificate,) = screen.certificates
+    assert certificate.certified
+    assert certificate.recall == supported_recall(50, 0.95, 0.95)
+    assert certificate.misses_allowed == 2
+
+
+def test_less_than_half_of_the_violations_is_no_promise() -> None:
+    few = [labelled(*posts(300, 4))]
+    (certificate,) = train(few, ["bad"], TrainingSettings(supported=True)).screen.certificates
+    assert not certificate.certified
+    assert certificate.labels_needed == 5
 
 
 def test_equal_labels_give_equal_bytes_in_any_order(trained: Trained) -> None:

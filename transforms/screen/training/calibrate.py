@@ -81,8 +81,9 @@ def _certificate(
     policy_id, labels = corpus.policy_ids[head], corpus.labels[:, head]
     scored = ~np.isnan(scores)
     violating = positives(scores, corpus, head)
-    needed = positives_needed(settings.recall, settings.confidence)
-    threshold = certified_threshold(violating, settings.recall, settings.confidence, spent)
+    recall, confidence = settings.certifiable(len(violating)), settings.confidence
+    needed = positives_needed(recall, confidence)
+    threshold = certified_threshold(violating, recall, confidence, spent)
     certified = threshold is not None
     if threshold is None:
         threshold = open_threshold(scores[corpus.ordinary(head) & scored], settings.budget)
@@ -93,10 +94,10 @@ def _certificate(
         policy_id=policy_id,
         certified=certified,
         threshold=threshold,
-        recall=settings.recall,
-        confidence=settings.confidence,
+        recall=recall,
+        confidence=confidence,
         positives=len(violating),
-        misses_allowed=misses_allowed(len(violating), settings.recall, settings.confidence),
+        misses_allowed=misses_allowed(len(violating), recall, confidence),
         positives_needed=needed,
         labels_needed=max(0, needed - len(violating)),
         calibration_set=calibration_set(

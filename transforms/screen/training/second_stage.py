@@ -113,7 +113,8 @@ class Gates:
         for column, head in enumerate(heads):
             scores = np.where(corpus.to_read, first[:, column], np.nan)
             violating = positives(scores, corpus, head)
-            allowed = misses_allowed(len(violating), settings.recall, settings.confidence)
+            recall = settings.certifiable(len(violating))
+            allowed = misses_allowed(len(violating), recall, settings.confidence)
             if allowed < 0:
                 (background,) = _there(np.where(ordinary, first, np.nan)[:, [column]])
                 found.append((open_threshold(background, READ_SHARE), 0))

@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 
+from weir.transforms.screen.certificate import supported_recall
 from weir.transforms.screen.training.labelled import LabelsError
 from weir.transforms.screen.training.precision_fit import Asked
+
+LEAST_RECALL = 0.5  # that is worth a promise
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """What the thresholds have to hold.
 
-    ``budget`` is the share of safe posts that a head without a certificate lets through to the
-    judge; ``date`` is written on the card as it is.
+    With ``supported`` a threshold is put where about ``recall`` is reached, and certified is what
+    the labels support there; else it is put where ``recall`` itself is certified. ``budget`` is the
+    share of safe posts that a head without a certificate lets through to the judge; ``date`` is
+    written on the card as it is.
     """
 
     recall: float = 0.95
@@ -22,11 +27,12 @@ class TrainingSettings:
     # Share of a stream that violates a policy, for which that precision is meant; None: that of
     # the labelled posts.
     provisional_prevalence: float | None = None
+    supported: bool = False
 
     def __post_init__(self) -> None:
         """Raise LabelsError for a share that means nothing."""
         for name in ("recall", "confidence"):
-            if not 0.5 <= getattr(self, name) <= 0.9999:
+            if not LEAST_RECALL <= getattr(self, name) <= 0.9999:
                 raise LabelsError(
                     f"The {name} is {getattr(self, name)}; give a share from 0.5 to 0.9999."
                 )
@@ -40,6 +46,12 @@ class TrainingSettings:
             raise LabelsError(
                 f"The prevalence is {self.provisional_prevalence}; give a share between 0 and 1."
             )
+
+    def certifiable(self, positives: int) -> float:
+        """Return the recall to certify with so many violating posts: their number decides alone."""
+        if not self.supported:
+            return self.recall
+        return max(LEAST_RECALL, supported_recall(positives, self.recall, self.confidence))
 
     @property
     def asked(self) -> Asked | None:
