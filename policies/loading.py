@@ -13,6 +13,7 @@ from typing import NoReturn, TypeVar
 import yaml
 
 from weir.policies import storage, yaml_nodes
+from weir.policies.grounds import Grounds, GroundsError, parse_grounds
 from weir.policies.policy import (
     EFFORT_BAND,
     Contract,
@@ -29,7 +30,7 @@ LIBRARY = Path(__file__).parent / "library"
 POLICIES_OF_SETS = Path(__file__).parent / "published_sets"  # a folder of policies for each set
 
 _REQUIRED = ("id", "title", "owner", "labels")
-_OPTIONAL = ("status", "effort", "effort_band", "contract", "rules")
+_OPTIONAL = ("status", "effort", "effort_band", "contract", "rules", "grounds")
 _VERDICTS = ("violates", "safe")
 _DOCUMENT, _EXAMPLES = "policy.md", "examples.csv"
 _COLUMNS = ("text", "label", "rule_id", "note")
@@ -134,6 +135,7 @@ def parse_policy(
         second_effort=second_effort,
         effort_band=_effort_band(fields, second_effort),
         contract=contract,
+        grounds=_grounds(fields),
         examples=() if examples is None else tuple(_examples(examples, examples_source, rules)),
         text_line=text_line + len(text) - len(text.lstrip("\n")),
     )
@@ -231,6 +233,13 @@ def _efforts(fields: _FrontMatter) -> tuple[Effort, Effort | None]:
             "them, the lower first: low, high",
         )
     return Effort(written[0]), Effort(written[1])
+
+
+def _grounds(fields: _FrontMatter) -> Grounds:
+    try:
+        return parse_grounds(fields.mapping("grounds"))
+    except GroundsError as error:
+        fields.fail("grounds", f"of the grounds, {error}")
 
 
 def _effort_band(fields: _FrontMatter, second: Effort | None) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from weir.errors import WeirError
+from weir.policies.grounds import NO_GROUNDS, Grounds
 
 # Of what stands around a policy's text in a prompt. Raise it when that changes: so does what a
 # model answers, and with it every version.
@@ -83,6 +84,7 @@ class Policy:
     # From and to which probability of a violation the first answer is in doubt.
     effort_band: tuple[float, float] = EFFORT_BAND
     examples: Sequence[Example] = ()
+    grounds: Grounds = NO_GROUNDS  # no part of the version: no model reads it
     text_line: int = field(default=1, compare=False)  # of the document, on which the text begins
 
     @cached_property

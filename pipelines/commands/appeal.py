@@ -22,6 +22,7 @@ from weir.pipelines.reviews.appeal import (
     require_same_engine,
     require_same_judge,
 )
+from weir.pipelines.reviews.complaints import open_until, outcomes
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.engines import engine_factory
 from weir.policies.loading import LIBRARY, load_policies
@@ -65,10 +66,12 @@ def appeal(
         require_same_judge(row, found.engine, found.model)
         ((answer,),) = found.answers
         compared = compare(row, answer)
+        complaints = outcomes(settings, decision_id=row["decision_id"], run=row["run"])
     if as_json:
-        typer.echo(json.dumps(_described(row, compared), indent=2, ensure_ascii=False))
+        told = _described(row, compared) | {"complaints": complaints}
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False, default=str))
     else:
-        _print(row, compared)
+        _print(row, compared, complaints)
     raise typer.Exit(0 if compared.same else 1)
 
 
@@ -89,12 +92,13 @@ def _described(row: dict[str, Any], compared: Compared) -> dict[str, Any]:
         "differing": list(compared.differing),
         "reused_from": row["reused_from"],
         "asked_together": row["asked_together"],
+        "complaints_until": open_until(row["judged_at"]).date().isoformat(),
         "recorded": dict(compared.recorded),
         "now": dict(compared.now),
     }
 
 
-def _print(row: dict[str, Any], compared: Compared) -> None:
+def _print(row: dict[str, Any], compared: Compared, complaints: list[dict[str, Any]]) -> None:
     held_to = "every word" if compared.reproducible else "the verdict"
     lines = [
         f"{'the same' if compared.same else 'another'} answer: {compared.recorded['verdict']} "
@@ -105,6 +109,10 @@ def _print(row: dict[str, Any], compared: Compared) -> None:
         lines.append(f"the verdict was that on a near-copy, {row['reused_from']}")
     if row["asked_together"]:
         lines.append("it was asked beside other policies then, and alone now")
+    lines.append(f"complaints are taken until {open_until(row['judged_at']):%Y-%m-%d}")
+    for each in complaints:
+        by = f", by {each['decided_by']}" if each["decided_by"] else ""
+        lines.append(f"complaint {each['complaint_id']}: {each['state']}{by}")
     for name in compared.differing:
         lines += [f"{name}, then: {compared.recorded[name]}", f"{name}, now: {compared.now[name]}"]
     for line in lines:  # whole, but for what could command a terminal: the post has provoked it

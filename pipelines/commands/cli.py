@@ -54,6 +54,26 @@ review_app = typer.Typer(
     ),
     **_PLAIN,
 )
+complaint_app = typer.Typer(
+    help="Complaints about decisions, and what became of them.",
+    cls=group(
+        "complaint-",
+        open=Later("complaint:open_complaint"),
+        decide=Later("complaint:decide_complaint"),
+        list=Later("complaint:list_complaints"),
+    ),
+    **_PLAIN,
+)
+transparency_app = typer.Typer(
+    help="Decisions as a regulator takes them.",
+    cls=group(
+        "transparency-",
+        export=Later("transparency:export"),
+        report=Later("transparency:report"),
+        check=Later("transparency:check"),
+    ),
+    **_PLAIN,
+)
 config_app = typer.Typer(
     help="Keep a job as a file: weir run --config job.yaml.",
     cls=group(
@@ -90,6 +110,8 @@ app.add_typer(config_app, name="config")
 app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
 app.add_typer(review_app, name="review")
+app.add_typer(complaint_app, name="complaint")
+app.add_typer(transparency_app, name="transparency")
 
 
 def _print_version(asked: bool) -> None:

@@ -3,11 +3,11 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from secrets import token_hex
 
 from weir.distribution import installed_version
-from weir.pipelines.bigquery.dataset import Value, connect
+from weir.pipelines.bigquery.dataset import Value
 from weir.pipelines.bigquery.rows import insert, insert_once
+from weir.pipelines.bigquery.salts import kept_salt
 from weir.pipelines.settings import ModerationSettings
 from weir.policies.policy import Policy, PolicySet
 from weir.transforms.counts import Counts
@@ -101,26 +101,13 @@ def _card(screen: ScreenSource) -> str:
     return json.dumps(told | {"selectivity": heads}, ensure_ascii=False)
 
 
-_DRAWS = "draws"
-_SALT = (
-    "SELECT salt FROM `{dataset}.salts` WHERE purpose = @purpose ORDER BY recorded_at, salt LIMIT 1"
-)
-
-
 def draw_salt(settings: BigQuerySettings) -> str:
-    """Return the secret by which posts are drawn, audits above all; it is made where there is none.
+    """Return the secret by which posts are drawn, audits above all.
 
-    It is one for all runs that share the dataset, and stays: a run that goes on, and one over the
-    same posts, draws the same ones. An author who knew it could choose ids that are never audited.
+    It is one for all runs that share the dataset: a run that goes on, and one over the same posts,
+    draws the same ones. An author who knew it could choose ids that are never audited.
     """
-    with connect(settings) as dataset:
-        found = dataset.rows(_SALT, purpose=_DRAWS)
-        if not found:
-            row: dict[str, Value] = {"purpose": _DRAWS, "salt": token_hex(16)}
-            insert_once(settings, "salts", "purpose", row | {"recorded_at": datetime.now(UTC)})
-            # Two jobs may have made one each at the same time.
-            found = dataset.rows(_SALT, purpose=_DRAWS)
-    return str(found[0]["salt"])
+    return kept_salt(settings, "draws")
 
 
 def record_run(settings: ModerationSettings, counts: Counts, started: float) -> None:

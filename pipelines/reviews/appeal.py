@@ -16,7 +16,7 @@ from weir.transforms.write.redaction import HASH_PREFIX
 _VERDICT = """
 SELECT decision_id, run, text, policy_id, policy_version, engine, model, effort, reproducible,
   reused_from, asked_together, verdict, reason, reasoning, confidence, categories, rule_ids,
-  rationale, answer
+  rationale, answer, judged_at
 FROM `{dataset}.verdicts`
 WHERE decision_id = @decision AND (NOT @of_day OR DATE(created_at) = @day)
 ORDER BY judged_at
