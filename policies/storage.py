@@ -6,10 +6,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from apache_beam.io.filesystems import FileSystems
+from typing import Any
 
 _MOST_STAMPED = 256 << 20  # no file that is stamped may be larger, see those who read it
 
@@ -19,7 +16,7 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def filesystems() -> "type[FileSystems]":
+def filesystems() -> Any:
     """Return Beam's filesystems, with options where no pipeline gave any: s3:// opens none without.
 
     An endpoint, a region and a login are then those of the environment (AWS_ENDPOINT_URL_S3, ...).

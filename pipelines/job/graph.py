@@ -127,6 +127,7 @@ class _Job:
             settings.shadow_screen and self.reloading_screen(settings.shadow_screen),
             ProvisionalSettings(settings.decode, settings.mode) if flags else None,
             settings.shares,
+            settings.traces,
         )
         if settings.shares is not None:
             self.dead.append(self.write(screened.thresholds, "thresholds"))
@@ -229,5 +230,10 @@ class _Job:
         rows.element_type = pa.RecordBatch
         label = f"BigQuery[{table}]"
         return rows | label >> WriteToBigQuery(
-            self.settings.bigquery, table, self.run, self.cluster, stored=stored
+            self.settings.bigquery,
+            table,
+            self.run,
+            self.cluster,
+            stored=stored,
+            traces=self.settings.traces,
         )

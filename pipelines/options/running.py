@@ -1,11 +1,12 @@
 """What runs the job, how it ends before its time, and how it is seen."""
 
+import re
 import threading
 from dataclasses import dataclass
 from typing import Literal
 
 from weir.pipelines.options.concern import Concern
-from weir.pipelines.options.option import Allowed, above, between, option
+from weir.pipelines.options.option import Allowed, above, between, option, share
 
 
 @dataclass(frozen=True)
@@ -119,3 +120,17 @@ class WatchOptions(
         "127.0.0.1", metavar="HOST", help="address that the port is opened on"
     )
     log_format: Literal["text", "json"] = option("text", help="never holds post text")
+    traces_endpoint: str | None = option(
+        None,
+        Allowed(
+            "give the address of a collector, such as http://collector:4318/v1/traces; what it "
+            "asks for goes into OTEL_EXPORTER_OTLP_HEADERS of each worker",
+            lambda url: re.fullmatch(r"https?://[^/@\s]+(/[^@\s]*)?", url) is not None,
+            {"pattern": r"^https?://[^/@\s]+(/[^@\s]*)?$"},
+        ),
+        metavar="URL",
+        help="send spans of sampled posts there, by OTLP over HTTP: how long each waited, was "
+        "screened, judged and written, with decision ids and no content. A header traceparent of "
+        "the message is linked to",
+    )
+    traces_share: float = option(0.001, share(), metavar="S", help="of the posts that have spans")

@@ -34,6 +34,7 @@ from weir.pipelines.settings.shape import Shape, Stages
 from weir.pipelines.settings.shares import shares_of
 from weir.pipelines.settings.storage import redaction
 from weir.pipelines.settings.taught_screen import Teaching
+from weir.pipelines.settings.traces import trace_settings
 from weir.policies.loading import load_policies
 from weir.policies.policy import PolicyError, PolicySet
 from weir.transforms.decode import DecodeSettings
@@ -46,6 +47,7 @@ from weir.transforms.records import Mode
 from weir.transforms.screen import STARTER, ScreenError, ScreenSource
 from weir.transforms.screen.thresholds.decide import StreamShares
 from weir.transforms.select import Replayed
+from weir.transforms.traces import TraceSettings
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 from weir.transforms.write.redaction import Redaction
 
@@ -89,6 +91,7 @@ class ModerationSettings:
     shares: StreamShares | None = None  # of the stream, that heads are open for
     salt: str = field(default="", repr=False)  # of what is drawn at random
     teaching: Teaching | None = None  # where the judge's verdicts teach the screen
+    traces: TraceSettings | None = None  # of sampled posts
     replay: Replayed | None = None  # the slice of history that is decided anew, where it is one
 
     @property
@@ -209,6 +212,7 @@ class ModerationSettings:
                 said.edits.policy_seconds, said.deciding.policies, endless=stop.at == "never"
             ),
             shares=shares_of(said.shares, said.deciding.audit_rate, screen, policies),
+            traces=trace_settings(said.watching),
         )
         _refuse_own_output(settings)
         return settings

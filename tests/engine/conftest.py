@@ -13,7 +13,7 @@ from weir.infra.local.children import answers, child, connects, free_ports
 from weir.transforms.judge.vllm.settings import VllmSettings
 
 # What makes vLLM usable on two cores without a GPU and without a network; read as it is imported.
-os.environ |= {
+FOR_A_CPU = {
     "TORCHDYNAMO_DISABLE": "1",  # compiling takes 28 s of the first generation, and saves none
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "OMP_NUM_THREADS": "1",
@@ -24,6 +24,7 @@ os.environ |= {
     "DO_NOT_TRACK": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
 }
+os.environ |= FOR_A_CPU
 # The real numbers are for real models; this one needs eight tokens to have said nothing.
 REASONING_TOKENS = 8
 # At temperature 0 dummy weights would say the same of every post.

@@ -302,11 +302,12 @@ def test_no_container_begins_as_root(made):
 
 
 def test_pods_reach_the_ports_that_the_job_names_and_https():
-    ports = ("--set=job.brokers=a:9095\\,b:9096", "--set=network.ports={4317}")
+    collector = "--set=job.traces-endpoint=http://collector:4318/v1/traces"
+    ports = ("--set=job.brokers=a:9095\\,b:9096", "--set=network.ports={9094}", collector)
     policies = of_kind(rendered(INFRA, "medium", *ports), "NetworkPolicy")
     (out,) = [each["spec"] for each in policies if each["metadata"]["name"] == "weir-out"]
     (anywhere,) = [each["ports"] for each in out["egress"] if "to" not in each]
-    assert [each["port"] for each in anywhere] == [443, 9095, 9096, 8443, 4317]
+    assert [each["port"] for each in anywhere] == [443, 9095, 9096, 8443, 4318, 9094]
 
 
 def containers(made):

@@ -1,13 +1,21 @@
 """The job in two halves, over its budget, and with posts that were seen before."""
 
+import gzip
 import json
+import threading
+from collections import defaultdict
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import jsonschema
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.integration.test_moderate import POSTS, Job, post
 from weir.pipelines.job import moderate
 from weir.transforms.escalations import SCHEMA
+from weir.transforms.traces.recorder import recorder
 
 LABELS = (
     "SELECT topic, `partition`, `offset`, policy_id, label, decided_by, route, decision_id FROM "
@@ -58,6 +66,53 @@ def test_two_jobs_decide_what_one_does_under_the_same_ids(job):
     assert job.rows(VERDICTS)[0] == {"n": 2 * verdicts["n"], "ids": verdicts["ids"]}
     kept = job.conservation()
     assert (kept["unaccounted"], kept["deferred"], kept["judged"]) == (0, 0, one.verdicts)
+
+
+@contextmanager
+def collector():
+    """A server that takes OTLP over HTTP; gives its address and the spans that have come."""
+    spans: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            packed = self.headers.get("Content-Encoding") == "gzip"
+            sent = ExportTraceServiceRequest.FromString(gzip.decompress(body) if packed else body)
+            spans.extend(
+                span for r in sent.resource_spans for scope in r.scope_spans for span in scope.spans
+            )
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_): ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1/traces", spans
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_one_trace_has_the_way_of_a_post_through_both_jobs(job):
+    job.send(POSTS[300:305])
+    with collector() as (address, spans):
+        traced = [f"--traces-endpoint={address}", "--traces-share=1"]
+        screened = job.whole("--stages=screen", *traced)
+        judged = job.part("--stages=judge", *traced)
+        recorder(address).shutdown()
+    ways = defaultdict(list)
+    for span in spans:
+        ways[span.trace_id].append(span.name)
+    assert len(ways) == screened.messages == 5
+    read_and_stored = ["weir.read", "weir.screen", "weir.write"]
+    for names in ways.values():
+        asked = names.count("weir.judge")
+        assert sorted(names) == sorted([*read_and_stored, *["weir.judge", "weir.write"] * asked])
+    assert sum(names.count("weir.judge") for names in ways.values()) == judged.verdicts > 0
 
 
 def test_until_the_second_job_has_run_the_view_says_what_is_missing(job):

@@ -2,19 +2,25 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from weir.infra.images import FOLDER
 
 
-def as_in_an_image(home: Path, arguments: list[str]) -> list[str]:
-    """Return the command of the entry point, which has a home, PATH and the network's isolation."""
+def as_in_an_image(
+    home: Path, arguments: list[str], more: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return the command of the entry point, which has a home, PATH and the network's isolation.
+
+    ``more`` are further variables of its environment.
+    """
     places = {
         "HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "WEIR_CACHE": os.environ.get("WEIR_CACHE") or str(Path.home() / ".cache" / "weir"),
     }
-    kept = [f"{name}={value}" for name, value in places.items()]
+    kept = [f"{name}={value}" for name, value in (places | dict(more or {})).items()]
     return ["/usr/bin/env", "-i", *kept, "/bin/sh", str(FOLDER / "entrypoint.sh"), *arguments]
 
 

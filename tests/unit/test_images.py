@@ -160,7 +160,10 @@ def test_images_are_pinned_and_built_by_docker_alone(tmp_path):
 def test_an_image_has_every_package_that_weir_needs():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = {"cpu": ("screen", "endpoint", "metrics"), "judge": ("engine",)}
+    wanted = {
+        "cpu": ("screen", "endpoint", "metrics", "traces"),
+        "judge": ("engine", "traces"),
+    }
     for image, more in wanted.items():
         lock = (FOLDER / f"requirements-{image}.lock").read_text("utf-8")
         needed = [*project["dependencies"], *(each for name in more for each in extras[name])]

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("operations.md", "deployment.md", "alerts.md")
 HELP = ROOT / "pipelines/commands/help"
 CHART = ROOT / "infra/kubernetes/weir"
+SPANS = ("read", "screen", "judge", "write")  # of a trace
 # Of the programs of others, what is told here. None of them is run by this test.
 OTHERS = {
     "kubectl": {"create", "get", "logs", "port-forward"},
@@ -115,7 +116,7 @@ def test_a_table_or_view_that_is_named_is_one(page):
     for name in re.findall(
         r"`?(?:weir|restored)\.([a-z_]+)`?", re.sub(r"weir\.infra\S*", "", text)
     ):
-        assert name in (*TABLES, *VIEWS, "yaml", "json"), name
+        assert name in (*TABLES, *VIEWS, *SPANS, "yaml", "json"), name
 
 
 def test_the_runbook_has_what_a_person_on_call_looks_for():

@@ -50,6 +50,7 @@ from weir.transforms.screen.thresholds.decide import (
 )
 from weir.transforms.screen.thresholds.group import Reason
 from weir.transforms.screen.thresholds.rows import deferrals, threshold_rows
+from weir.transforms.traces import TraceSettings
 
 _LOG = logging.getLogger(__name__)
 _SURGE = (
@@ -70,9 +71,10 @@ class _Screen(beam.DoFn):
         shadow: Reloading[LoadedScreen] | None = None,
         provisional: ProvisionalSettings | None = None,
         shares: StreamShares | None = None,
+        traces: TraceSettings | None = None,
     ) -> None:
         self.sources, self.settings = (policies, source, shadow), settings
-        self.provisional, self.shares = provisional, shares
+        self.provisional, self.shares, self.traces = provisional, shares, traces
 
     def setup(self) -> None:
         policies, source, shadow = self.sources
@@ -116,6 +118,7 @@ class _Screen(beam.DoFn):
             self.precise = thresholds(self.screens[0], self.policies, self.provisional.mode)
 
     def process(self, content: pa.RecordBatch) -> Iterator[Any]:
+        began = time.time_ns()
         self._take()
         settings = self.settings
         texts: Any = content["text"]
@@ -176,6 +179,8 @@ class _Screen(beam.DoFn):
         for shadow in rows[1:]:
             account_for_further_rows(shadow)
             yield beam.pvalue.TaggedOutput("shadow", shadow)
+        if self.traces is not None:
+            self.traces.screened(content, settings.run, began)
         yield rows[0]  # last: it is what the messages owe, and all else of them is accounted for
 
     def _thresholds(self, content: pa.RecordBatch, decided: Sequence[Decided]) -> Iterator[Any]:
@@ -260,7 +265,7 @@ class ScreenContent(beam.PTransform):
     it says changes nothing else. Both score the same features, so it costs a fraction of the first.
     With ``shares`` the heads that are not certified are open for a share of the stream: THRESHOLD
     batches come out as ``thresholds``, and DEFERRED ones as ``deferred``: what a surge brings
-    beyond a bound.
+    beyond a bound. With ``traces`` sampled posts have spans.
 
     What is given as a Reloading is read again while the job runs.
     """
@@ -273,12 +278,15 @@ class ScreenContent(beam.PTransform):
         shadow: ScreenSource | Reloading[LoadedScreen] | None = None,
         provisional: ProvisionalSettings | None = None,
         shares: StreamShares | None = None,
+        traces: TraceSettings | None = None,
     ) -> None:
         super().__init__()
         if isinstance(policies, PolicySet):
             policies = Reloading(PolicySource(policies))
         second = None if shadow is None else _reloading(shadow)
-        self._dofn = _Screen(_reloading(source), policies, settings, second, provisional, shares)
+        self._dofn = _Screen(
+            _reloading(source), policies, settings, second, provisional, shares, traces
+        )
 
     def expand(self, content: Any) -> Any:
         """Apply the step to a PCollection of CONTENT batches."""

@@ -21,6 +21,7 @@ from weir.transforms.accounts import account_for_arrivals, account_for_dead_lett
 from weir.transforms.counts import counter
 from weir.transforms.loopback import is_loopback
 from weir.transforms.process.offset_ledger import positions
+from weir.transforms.traces import TraceSettings
 from weir.transforms.write.bigquery.appender import Appender, Refused
 from weir.transforms.write.bigquery.connection import AppendConnection
 from weir.transforms.write.bigquery.fitting import bare
@@ -100,17 +101,18 @@ class WriteToBigQuery(beam.PTransform):
         cluster: str,
         *,
         stored: Stored | None = None,
+        traces: TraceSettings | None = None,
     ) -> None:
         if table not in ROWS:
             raise ValueError(f"{table!r} is not a table that is appended to: {', '.join(ROWS)}")
         super().__init__()
         self._settings, self._table, self._run, self._cluster = settings, table, run, cluster
-        self._stored = stored
+        self._stored, self._traces = stored, traces
 
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Add the step to the graph."""
         connect = _Connect(self._settings, self._table)
-        writer = _Write(connect, self._table, self._run, self._cluster, self._stored)
+        writer = _Write(connect, self._table, self._run, self._cluster, self._stored, self._traces)
         return batches | "Append" >> beam.ParDo(writer).with_output_types(pa.RecordBatch)
 
 
@@ -133,9 +135,10 @@ class _Write(beam.DoFn):
         run: str,
         cluster: str,
         stored: Stored | None = None,
+        traces: TraceSettings | None = None,
     ) -> None:
         self._connect, self._table, self._run, self._cluster = connect, table, run, cluster
-        self._stored = stored
+        self._stored, self._traces = stored, traces
 
     def setup(self) -> None:
         self._appender = Appender(self._connect, self._table)
@@ -147,6 +150,7 @@ class _Write(beam.DoFn):
         self._bytes = 0
         self._positions: list[pa.RecordBatch] = []
         self._place: WindowedValue | None = None
+        self._traced: list[pa.RecordBatch] = []
 
     def process(
         self,
@@ -161,6 +165,9 @@ class _Write(beam.DoFn):
         if batch.num_rows == 0:
             return
         rows = project(batch, ROWS[self._table])
+        if self._traces is not None:
+            sample = self._traces.sample(rows, self._table)
+            self._traced += [] if sample is None else [sample]
         self._waiting.append(rows)
         self._bytes += rows.nbytes
         self._place = WindowedValue(None, timestamp, (window,))
@@ -175,6 +182,8 @@ class _Write(beam.DoFn):
             refused = []
         if not refused:
             account_for_arrivals(self._positions)
+            if self._traces is not None:
+                self._traces.stored(self._traced, self._table)
             return []
         assert self._place is not None  # rows came from a batch
         letters = refused_letters(refused, self._table, self._run, self._cluster)
