@@ -12,6 +12,5 @@ CREATE TABLE IF NOT EXISTS `{dataset}.complaints` (
   decided_by STRING OPTIONS (description = 'person or automated; null while it is open'),
   reviewer STRING OPTIONS (description = 'Who decided, as the team names its reviewers; null where nobody did')
 )
-PARTITION BY DATE(created_at)
 CLUSTER BY run, policy_id
 OPTIONS (description = 'Complaints about decisions, without what they say; append-only, the latest state counts')
