@@ -54,7 +54,7 @@ def read_posts(path: Path, decode: DecodeSettings) -> PostFile:
         texts += found
         unread += failed
     if not texts:
-        raise OptionError(_why_not(read, unread, decode.text_field))
+        raise OptionError(_why_not(read, unread, decode.text_name))
     return PostFile(read.name, tuple(messages), tuple(texts), tuple(unread), read.warnings)
 
 

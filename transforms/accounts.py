@@ -10,10 +10,15 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weir.transforms.counts import count_dead_letters, counter, policy_counter
+from weir.transforms.counts import (
+    count_dead_letters,
+    count_left_out,
+    counter,
+    policy_counter,
+)
 from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.offset_ledger import PROGRESS, positions
-from weir.transforms.records import Route
+from weir.transforms.records import DELETED, Route
 
 
 def account_for_messages(
@@ -25,9 +30,9 @@ def account_for_messages(
         counter("messages").inc(messages.num_rows)
 
 
-def account_for_left_out(rows: pa.RecordBatch) -> None:
+def account_for_left_out(rows: pa.RecordBatch, kind: str | None = None) -> None:
     """Count rows that nothing is decided about: their messages owe a row less."""
-    counter("left_out").inc(rows.num_rows)
+    count_left_out(rows.num_rows, kind)
     PROGRESS.release(positions(rows))
 
 
@@ -64,6 +69,16 @@ def account_for_dead_letters(letters: pa.RecordBatch, *, in_place_of_rows: bool 
     """
     count_dead_letters(letters)
     PROGRESS.hold(letters, 1 if in_place_of_rows else 2)
+
+
+def account_for_changes(changes: pa.RecordBatch) -> None:
+    """Count CHANGE rows: one of an edit is owed beside what is decided about the post.
+
+    One of a deletion is what its message owes.
+    """
+    edits = changes.filter(pc.not_equal(changes["change"], DELETED))
+    count_left_out(changes.num_rows - edits.num_rows, DELETED)
+    PROGRESS.hold(edits)
 
 
 def account_for_further_rows(rows: pa.RecordBatch) -> None:

@@ -19,7 +19,11 @@ from weir.transforms.process.live_numbers import LIVE, Name
 from weir.transforms.process.metrics import NAMESPACE, Counter, Gauge, Milliseconds, gauge
 
 JUDGE_NAMESPACE = "weir.judge"  # what judging took: no part of the law
-_BY_NAME = ("policies", "reasons")  # the fields of Counts that are no single number
+_BY_NAME = (
+    "policies",
+    "reasons",
+    "left_out_kinds",
+)  # the fields of Counts that are no single number
 _ENOUGH = 10  # verdicts, before anything is said of most of them
 _NEARLY_ALL = 0.9  # of the messages: so many unreadable ones are a setting, not bad luck
 
@@ -30,7 +34,7 @@ class Counts:
 
     messages: int = 0
     behind_transactions: int = 0  # beside them: at the end, and kept from being read by an open one
-    left_out: int = 0  # of them, those that a replay decides nothing about
+    left_out: int = 0  # of them, those that nothing is decided about: of a replay, or no posts
     undated: int = 0  # of those that were read, posts that Kafka's time stands for their own
     screenings: int = 0
     screenings_unrecorded: int = 0  # of them, those that were not to get a row
@@ -60,6 +64,7 @@ class Counts:
     withdrawals: int = 0
     policies: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # of letters, by stage
+    left_out_kinds: Mapping[str, int] = field(default_factory=dict)  # of the left out, no posts
 
     def imbalances(self) -> list[str]:
         """Return what does not add up, one sentence each; nothing where all is accounted for."""
@@ -113,6 +118,9 @@ class Counts:
         names = [f.name for f in fields(self) if f.name not in _BY_NAME]
         rows = [(name.replace("_", " "), getattr(self, name)) for name in names]
         rows += [(f"dead, {stage}: {reason}", count) for stage, reason, count in self.causes]
+        rows += [
+            (f"left out, {kind}", count) for kind, count in sorted(self.left_out_kinds.items())
+        ]
         lines = [f"{name + ':':34}{value:>12,}" for name, value in rows]
         lines += [each for each in (self.selectivity,) if each]
         return "\n".join([*lines, f"conservation: {'; '.join(self.imbalances()) or 'ok'}"])
@@ -141,6 +149,15 @@ def policy_counter(policy_id: str, name: str) -> Counter:
     """Return the counter ``name`` (escalations, violates, safe, ...) of one policy."""
     beam = Metrics.counter(f"{_POLICY_NAMESPACE}{policy_id}", name)
     return Counter(beam, _of_policy(policy_id, name))
+
+
+def count_left_out(rows: int, kind: str | None = None) -> None:
+    """Count messages that nothing is decided about; of messages that are no posts by their kind."""
+    if not rows:
+        return
+    counter("left_out").inc(rows)
+    if kind is not None:
+        Counter(Metrics.counter(_KIND_NAMESPACE, kind), _of_kind(kind)).inc(rows)
 
 
 def count_dead_letters(letters: pa.RecordBatch) -> None:
@@ -219,6 +236,8 @@ def counts_here() -> Counts:
 
 _REASON_NAMESPACE = f"{NAMESPACE}.dead_letters."
 _REASON_NAME = "dead_letter_reasons"
+_KIND_NAMESPACE = f"{NAMESPACE}.left_out"
+_KIND_NAME = "left_out_kinds"
 _POLICY_NAMESPACE = f"{NAMESPACE}.policy."
 _POLICY_NAME = "policy_"
 
@@ -228,6 +247,8 @@ def _name(namespace: str, name: str) -> Name | None:
         return Name(name)
     if namespace.startswith(_POLICY_NAMESPACE):
         return _of_policy(namespace.removeprefix(_POLICY_NAMESPACE), name)
+    if namespace == _KIND_NAMESPACE:
+        return _of_kind(name)
     if namespace.startswith(_REASON_NAMESPACE):
         return _of_reason(namespace.removeprefix(_REASON_NAMESPACE), name)
     return None
@@ -235,6 +256,10 @@ def _name(namespace: str, name: str) -> Name | None:
 
 def _of_reason(stage: str, reason: str) -> Name:
     return Name(_REASON_NAME, (("stage", stage), ("reason", reason)))
+
+
+def _of_kind(kind: str) -> Name:
+    return Name(_KIND_NAME, (("kind", kind),))
 
 
 def _of_policy(policy_id: str, name: str) -> Name:
@@ -245,6 +270,7 @@ def _counts(sums: Mapping[Name, int]) -> Counts:
     totals = {f.name: 0 for f in fields(Counts) if f.name not in _BY_NAME}
     policies: dict[str, dict[str, int]] = {}
     reasons: dict[str, dict[str, int]] = {}
+    kinds: dict[str, int] = {}
     for name, value in sums.items():
         if not name.labels and name.name in totals:
             totals[name.name] = value
@@ -254,4 +280,7 @@ def _counts(sums: Mapping[Name, int]) -> Counts:
         elif name.name == _REASON_NAME:
             (_, stage), (_, reason) = name.labels
             reasons.setdefault(stage, {})[reason] = value
-    return Counts(**totals, policies=policies, reasons=reasons)
+        elif name.name == _KIND_NAME:
+            ((_, kind),) = name.labels
+            kinds[kind] = value
+    return Counts(**totals, policies=policies, reasons=reasons, left_out_kinds=kinds)

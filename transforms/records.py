@@ -313,6 +313,22 @@ DEAD_LETTER = pa.schema(
     ]
 )
 
+EDITED, DELETED = "edited", "deleted"
+# One row per message by which a post was edited or deleted; the post_changes table, column for
+# column.
+CHANGE = pa.schema(
+    [
+        pa.field("decision_id", pa.string(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        pa.field("content_id", pa.string(), nullable=False),
+        *_POSITION,
+        pa.field("change", pa.string(), nullable=False),  # edited or deleted
+        pa.field("changed_at", TIMESTAMP, nullable=False),  # as its system says, else Kafka
+        pa.field("recorded_at", TIMESTAMP, nullable=False),
+        pa.field("author_id", pa.string()),
+    ]
+)
+
 # One row per decision of a reviewer; the human_labels table, column for column.
 HUMAN_LABEL = pa.schema(
     [

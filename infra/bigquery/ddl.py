@@ -17,6 +17,7 @@ TABLES = (
     "dead_letters",
     "human_labels",
     "complaints",
+    "post_changes",
     "folded_labels",
     "folds",
     "runs",
@@ -30,6 +31,7 @@ TABLES = (
 PRIVATE = ("salts",)
 VIEWS = (  # each after what it reads
     "distinct_verdicts",
+    "decisions",
     "labels",
     "daily_rates",
     "live_recall",
@@ -73,7 +75,7 @@ class Column:
 def statement(name: str, dataset: str, folded: Collection[date] = ()) -> str:
     """Return the DDL of one table or view; ``dataset`` is ``project.dataset``.
 
-    ``folded`` are the days that labels reads from folded_labels. Raises ValueError for a dataset
+    ``folded`` are the days that decisions reads from folded_labels. Raises ValueError for a dataset
     that is not a plain name.
     """
     return _filled(_text(name), dataset, among(folded), apart_from(folded))
@@ -82,7 +84,7 @@ def statement(name: str, dataset: str, folded: Collection[date] = ()) -> str:
 def fold_statement(dataset: str, day: date) -> str:
     """Return the statement that makes the rows of a day in folded_labels anew, at one stroke."""
     names, of_day = _names("folded_labels"), among([day])
-    query = _filled(_text("labels").partition(" AS\n")[2], dataset, "FALSE", of_day)
+    query = _filled(_text("decisions").partition(" AS\n")[2], dataset, "FALSE", of_day)
     return (
         f"MERGE `{dataset}.folded_labels` AS held\nUSING (\n{query}) AS made\nON FALSE\n"  # noqa: S608 - our names
         f"WHEN NOT MATCHED BY SOURCE AND {of_day.replace('created_at', 'held.created_at')}\n"
@@ -92,7 +94,7 @@ def fold_statement(dataset: str, day: date) -> str:
 
 def fold_shape() -> str:
     """Return a hash of what makes folded_labels: rows that another one made are to be made anew."""
-    return hashlib.sha256((_text("labels") + _text("folded_labels")).encode()).hexdigest()[:16]
+    return hashlib.sha256((_text("decisions") + _text("folded_labels")).encode()).hexdigest()[:16]
 
 
 def among(days: Collection[date]) -> str:

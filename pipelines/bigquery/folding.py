@@ -15,7 +15,7 @@ from weir.pipelines.bigquery.dataset import Dataset, open_dataset
 from weir.pipelines.bigquery.rows import insert_into
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
-# What labels are made of: each has the day of the post in created_at.
+# What decisions are made of: each has the day of the post in created_at.
 _BASE = ("screenings", "verdicts", "deferrals", "human_labels")
 _SECONDS = 3600.0  # a day of a large stream
 
@@ -146,7 +146,7 @@ def _remember(dataset: Dataset, known: dict[date, Day], day: date, now: Day) -> 
 
 
 def _point_views(dataset: Dataset, known: Mapping[date, Day]) -> None:
-    dataset.rows(statement("labels", dataset.name, _in_use(known)))
+    dataset.rows(statement("decisions", dataset.name, _in_use(known)))
 
 
 def _counts(dataset: Dataset, days: Collection[date]) -> dict[date, dict[str, int]]:

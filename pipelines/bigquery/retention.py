@@ -13,6 +13,7 @@ DAYS = {
     "deferrals": "created_at",
     "human_labels": "created_at",
     "dead_letters": "died_at",
+    "post_changes": "changed_at",
 }
 
 

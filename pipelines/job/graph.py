@@ -143,6 +143,8 @@ class _Job:
                 screenings = screenings | "RowsApart" >> self.apart(_ROW_LANES)
         rows = self.write(screenings, "screenings", Recorded(settings.salt))
         self.dead += [decoded.dead, rows]
+        if settings.decode.tells_changes:
+            self.dead.append(self.write(decoded.changes, "post_changes"))
         if settings.shadow_screen is not None:
             drawn = Recorded(settings.salt, counted=False)
             self.dead.append(self.write(screened.shadow, "shadow_screenings", drawn))

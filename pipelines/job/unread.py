@@ -52,5 +52,5 @@ def explain_unread(settings: ModerationSettings, counts: Counts) -> str | None:
     with suppress(KafkaError, SourceError):  # the sentence does without
         found = text_fields(values_of_topics(settings.kafka, settings.topics, _MESSAGES))
     named = f"the fields that hold text are {', '.join(found)}" if found else "none holds a text"
-    field = settings.decode.text_field
+    field = settings.decode.text_name
     return f"{said}: there is no text in the field {field}; {named}. Name one by --text-field"

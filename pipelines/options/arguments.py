@@ -83,7 +83,12 @@ def texts_of(parsed: Mapping[str, Any], options: Iterable[Option]) -> dict[str, 
 def _add(group: Any, option: Option, flags: list[str], text: str) -> None:
     if not option.is_switch:
         group.add_argument(
-            *flags, dest=option.identifier, metavar=option.metavar, help=text, default=None
+            *flags,
+            dest=option.identifier,
+            metavar=option.metavar,
+            help=text,
+            default=None,
+            action="append" if option.says.repeats else "store",
         )
         return
     group.add_argument(

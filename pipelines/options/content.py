@@ -36,10 +36,52 @@ class DecodeOptions(Concern, title="Decoding"):
     schema_message: str | None = option(
         None, metavar="NAME", help="full name of the message in a .proto, such as forum.Post"
     )
+    envelope: Literal["none", "debezium", "cloudevents", "jetstream", "activitypub", "osprey"] = (
+        option(
+            "none",
+            help="what stands around the post: it says where the post lies, which messages are "
+            "none, and which edit or delete one. See docs/formats.md",
+        )
+    )
     id_field: str = option("id", metavar="PATH", help="of the post's id, such as post.id")
-    text_field: str = option("text", metavar="PATH", help="of its text")
+    text_field: tuple[str, ...] = option(
+        ("text",),
+        metavar="PATH",
+        repeats=True,
+        help="of its text; several, given each by itself or with commas, make one text. "
+        "attachments[].alt is in every element of a list, text[] a list of strings and entities",
+    )
     time_field: str = option("created_at", metavar="PATH", help="of its time, ISO 8601 or epoch")
-    language_field: str = option("lang", metavar="PATH", help="of its language")
+    language_field: str = option(
+        "lang", metavar="PATH", help="of its language; of a list the first"
+    )
+    skip: tuple[str, ...] = option(
+        (),
+        metavar="FIELD=VALUE",
+        repeats=True,
+        help="messages that are no posts, such as kind=like: counted as left out, by what is given "
+        "here, instead of a dead letter each. Give it for each kind",
+    )
+    deleted_field: tuple[str, ...] = option(
+        (),
+        metavar="FIELD[=VALUE]",
+        repeats=True,
+        help="messages that take the post with their id back: the field has the value, or any but "
+        "null, false, 0 and the empty. The view labels says withdrawn",
+    )
+    edited_field: tuple[str, ...] = option(
+        (),
+        metavar="FIELD[=VALUE]",
+        repeats=True,
+        help="posts that are newer versions of the post with their id: in labels the older ones "
+        "are superseded",
+    )
+    tombstones: Literal["dead-letter", "skip", "delete"] | None = option(
+        None,
+        help="what a message without a value is: a dead letter, left out, or the deletion of the "
+        "post that its key names",
+        default_said="dead-letter; skip of debezium",
+    )
     max_post_bytes: int = option(
         1 << 20,
         between(1, _MOST_BYTES, "bytes"),

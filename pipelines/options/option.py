@@ -65,6 +65,7 @@ class _Says:
     old: tuple[str, ...]
     default: str | None
     of_beam: bool
+    repeats: bool
 
 
 def option(
@@ -77,6 +78,7 @@ def option(
     old: tuple[str, ...] = (),
     default_said: str | None = None,
     of_beam: bool = False,
+    repeats: bool = False,
 ) -> Any:
     """Return the field of an option.
 
@@ -84,9 +86,9 @@ def option(
     number, a tuple of str (separated by commas), and None where it may be left out. ``name`` is
     the field's with dashes unless it is another one; ``old`` ones go on working. ``default_said``
     stands in the help where the default itself would say nothing. What is ``of_beam`` Beam reads
-    itself.
+    itself. One that ``repeats`` may be given several times instead of with commas.
     """
-    said = _Says(help, allowed, metavar, name, old, default_said, of_beam)
+    said = _Says(help, allowed, metavar, name, old, default_said, of_beam, repeats)
     return field(default=default, metadata={_METADATA: said})
 
 
@@ -201,7 +203,7 @@ class Option:
             kinds.append(_KINDS[self.base] | more)
         said |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
         if self.says.default is None and self.default not in (None, "", ()):
-            said["default"] = self.default
+            said["default"] = list(self.default) if self.many else self.default
         return said
 
 
@@ -209,7 +211,7 @@ def text_of(value: Any) -> str:
     """Return a value as it is written on a command line."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return ",".join(value)
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 

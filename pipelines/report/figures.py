@@ -259,7 +259,7 @@ FROM (
     MIN(record_cleared) AS record_cleared,
     MAX(IF(route IN ('escalate', 'forced'), 1, 0)) AS escalated,
     MAX(IF(label = 'violates', 1, 0)) AS flagged
-  FROM `{dataset}.labels`
+  FROM `{dataset}.decisions`
   WHERE run = @run AND mode = @mode AND DATE(created_at) >= @since
   GROUP BY day, created_at, topic, `partition`, `offset`
 ) AS posts
@@ -269,11 +269,12 @@ _POLICIES = f"SELECT * FROM `{{dataset}}.daily_rates` WHERE {_WHERE}"  # noqa: S
 # Where the judge's answers name no category but the policy, the rules that they rest on.
 _CATEGORIES = """
 SELECT l.policy_id, DATE(l.created_at) AS day, name, COUNT(*) AS posts
-FROM `{dataset}.labels` AS l,
+FROM `{dataset}.decisions` AS l,
   UNNEST(
     IF(COALESCE(l.categories[SAFE_OFFSET(0)], l.policy_id) = l.policy_id, l.rule_ids, l.categories)
   ) AS name
-WHERE l.run = @run AND l.mode = @mode AND DATE(l.created_at) >= @since AND l.label = 'violates'
+WHERE l.run = @run AND l.mode = @mode AND DATE(l.created_at) >= @since
+  AND l.label = 'violates'
 GROUP BY l.policy_id, day, name
 """
 _COSTS = f"""

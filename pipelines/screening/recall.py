@@ -154,7 +154,7 @@ WITH pairs AS (
   SELECT
     l.mode, policy_id, l.screen_version, DATE(created_at) AS day, route, verdict,
     LEAST(1.0, COALESCE(inclusion_probability, 1) / COALESCE(r.sample, 1)) AS probability
-  FROM `{dataset}.labels` AS l
+  FROM `{dataset}.decisions` AS l
   LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
     USING (run)
   WHERE run = @run AND DATE(created_at) >= @since AND @policy IN ('', policy_id)

@@ -37,9 +37,14 @@ def decode_settings(said: DecodeOptions, author_field: str = "") -> DecodeSettin
             pseudonym_key=key,
             max_post_bytes=said.max_post_bytes,
             schema=schema,
+            envelope=said.envelope,
+            skip=said.skip,
+            deleted_field=said.deleted_field,
+            edited_field=said.edited_field,
+            tombstones=said.tombstones,
         )
     except ValueError as error:
-        raise OptionError(f"--format and the field options: {error}") from error
+        raise OptionError(f"--format, --envelope and the field options: {error}") from error
     if damage := file_damage(settings):
         raise OptionError(f"--schema-file {said.schema_file}: {damage}")
     return settings

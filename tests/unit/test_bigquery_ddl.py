@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from weir.infra.bigquery.ddl import TABLES, VIEWS, among, apart_from, columns, statement, statements
-from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, THRESHOLD, VERDICT
+from weir.transforms.records import CHANGE, DEAD_LETTER, DEFERRAL, SCREENING, THRESHOLD, VERDICT
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,7 @@ from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, THRESHOLD,
         ("deferrals", DEFERRAL),
         ("thresholds", THRESHOLD),
         ("dead_letters", DEAD_LETTER),
+        ("post_changes", CHANGE),
     ],
 )
 def test_a_table_has_the_columns_of_its_record_in_their_order(table, schema):

@@ -32,7 +32,7 @@ def test_a_day_is_folded_when_it_has_not_changed_between_two_looks(rows, last, a
 
 
 def test_the_folded_table_has_the_columns_of_the_view_in_their_order():
-    view = sqlglot.parse_one(statement("labels", "p.weir"), dialect="bigquery").expression
+    view = sqlglot.parse_one(statement("decisions", "p.weir"), dialect="bigquery").expression
     of_table, computed = view.left.named_selects, view.right.named_selects
     assert of_table == computed == [column.name for column in columns("folded_labels")]
 
@@ -73,7 +73,7 @@ def stored():
 
 
 def point_views(database, folded):
-    for name in ("labels", "daily_rates"):
+    for name in ("decisions", "labels", "daily_rates"):
         database.execute(in_duckdb(statement(name, "p.weir", folded)))
 
 
@@ -106,7 +106,7 @@ def rows_read(database, sql):
 def test_a_question_about_one_of_thirty_folded_days_reads_its_rows_once_each(stored, question):
     point_views(stored, [])
     before, answer = rows_read(stored, question), stored.execute(question).fetchall()
-    stored.execute("INSERT INTO weir.folded_labels SELECT * FROM weir.labels")
+    stored.execute("INSERT INTO weir.folded_labels SELECT * FROM weir.decisions")
     point_views(stored, DAYS)
     assert stored.execute(question).fetchall() == answer
     pairs_of_a_day = 2 * 200

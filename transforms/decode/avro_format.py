@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from weir.transforms.decode.avro.columns import State, columns
 from weir.transforms.decode.avro.schema import AvroSchema, AvroSchemaError, avro_schema
-from weir.transforms.decode.leaves import Kind, Leaf, Leaves
+from weir.transforms.decode.leaves import Kind, Leaf, Leaves, find, told_apart
 from weir.transforms.decode.schema_source import schema_of, textless, unusable
 from weir.transforms.decode.settings import DecodeSettings
 from weir.transforms.decode.wire_format import (
@@ -23,7 +23,6 @@ from weir.transforms.decode.wire_format import (
     leaves_by_schema,
     rest_as_json,
     unframed,
-    value_at,
 )
 
 _DAMAGE: Mapping[State, Damage] = {
@@ -49,6 +48,7 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
 def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
     """Return each message less the decoded fields, as JSON text; None where nothing is left."""
     readers, messages = readers_of(settings), bodies(values)
+    parts = [n for n, each in enumerate(settings.wanted) if each.path in settings.paths]
     numbers = np.zeros(len(values), np.int64)
     if settings.schema.framed:
         messages, numbers = unframed(messages)
@@ -59,7 +59,7 @@ def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
             return None
         # What was read as a post is nested as deeply as fastavro may recurse.
         whole = _whole(schema, messages.value(row))
-        return rest_as_json(whole, [place for places in schema.places for place in places])
+        return rest_as_json(whole, [place for column in parts for place in schema.places[column]])
 
     return [rest(row, number) for row, number in enumerate(numbers.tolist())]
 
@@ -68,17 +68,20 @@ def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
 def readers_of(settings: DecodeSettings) -> Readers[AvroSchema]:
     """Return what reads messages by the ids of their schemas; that of a file is 0."""
     reader = settings.schema.file if settings.schema.framed else None
-    texts = [column for column, each in enumerate(settings.wanted) if each.kind is Kind.TEXT]
+    wanted = settings.wanted
+    paths = [each.path for each in wanted]
+    texts = [column for column, each in enumerate(wanted) if each.kind is Kind.TEXT]
 
     def made(number: int) -> AvroSchema:
         schema = schema_of(settings.schema, "avro", number)
         referred = [text for _, text in schema.references]
         try:
-            read = avro_schema(schema.text, settings.paths, referred, reader)
+            read = avro_schema(schema.text, paths, referred, reader)
         except AvroSchemaError as error:
             raise unusable(number, str(error)) from None
-        if all(column in read.absent and column not in read.defaults for column in texts):
-            raise textless(number, read.name, ".".join(settings.paths[texts[0]]))
+        absent = all(column in read.absent and column not in read.defaults for column in texts)
+        if absent and not told_apart(wanted):
+            raise textless(number, read.name, ".".join(paths[texts[0]]))
         return read
 
     return Readers(made)
@@ -105,7 +108,7 @@ def _found(schema: AvroSchema, messages: Bodies, count: int) -> Found:
             continue
         for column in range(count):
             if column not in schema.absent:
-                leaves = (value_at(whole, place) for place in schema.places[column])
+                leaves = (find(whole, place) for place in schema.places[column])
                 values[column][row] = next((leaf for leaf in leaves if leaf is not None), None)
     return Found(values, damaged)
 

@@ -36,6 +36,22 @@ def members(value: bytes) -> list[tuple[str, bytes]]:
     if begin < 0 or b"[" in value[:begin] or b'"' in value[:begin]:
         return []
     value = value[begin:]
+    marks, end = _marks(value, b":,")
+    return [] if b"{" in value[end:] else list(_members(value, marks, end))
+
+
+def elements(value: bytes) -> list[bytes]:
+    """Return each element of a list, as it is written; a value that is no list is its own."""
+    if not value.startswith(b"["):
+        return [value]
+    commas, end = _marks(value, b",")
+    begins, ends = [1, *(comma + 1 for comma in commas)], [*commas, end]
+    found = [value[a:b].strip(b" \t\r\n") for a, b in zip(begins, ends, strict=True)]
+    return [] if found == [b""] else found
+
+
+def _marks(value: bytes, signs: bytes) -> tuple[list[int], int]:
+    """Return where signs stand directly in the list or object that begins a value, and its end."""
     plain = np.frombuffer(_ESCAPE.sub(b"__", value), np.uint8)
     quote = plain == ord('"')
     outside = ~(np.logical_xor.accumulate(quote) | quote)
@@ -45,12 +61,8 @@ def members(value: bytes) -> list[tuple[str, bytes]]:
     depth = np.cumsum(opened.view(np.int8) - closed.view(np.int8), dtype=np.int32)
     ends = np.flatnonzero(depth == 0)
     end = int(ends[0]) if len(ends) else len(value)
-    if b"{" in value[end:]:
-        return []
-    marks = np.flatnonzero(
-        (outside & (depth == 1) & ((plain == ord(":")) | (plain == ord(","))))[:end]
-    )
-    return list(_members(value, marks.tolist(), end))
+    marked = outside & (depth == 1) & np.isin(plain, list(signs))
+    return np.flatnonzero(marked[:end]).tolist(), end
 
 
 def _members(value: bytes, marks: Sequence[int], end: int) -> Iterator[tuple[str, bytes]]:

@@ -35,7 +35,7 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
     def decoded(batch: pa.RecordBatch) -> Decoded:
         return compose(batch, find(batch))
 
-    return apart_from_unread(decoded, settings.max_post_bytes)
+    return apart_from_unread(decoded, settings)
 
 
 def file_damage(settings: DecodeSettings) -> str | None:

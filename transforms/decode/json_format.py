@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from weir.transforms.decode.broken_json import every, members, string, utf8
-from weir.transforms.decode.leaves import OTHER, Kind, Leaf, Leaves, Path, Wanted
+from weir.transforms.decode.broken_json import elements, every, members, string, utf8
+from weir.transforms.decode.leaves import EACH, OTHER, Kind, Leaf, Leaves, Path, Wanted
 from weir.transforms.decode.outcome import Failure
 from weir.transforms.decode.repeated_names import Repeated
 from weir.transforms.decode.schema_source import FRAME, framing
@@ -22,13 +22,25 @@ Damage = tuple[str, str]  # a reason, and a sentence without anything of the mes
 _FIELDS: msgspec.json.Decoder[Fields] = msgspec.json.Decoder(Fields)
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _UNREAD = (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError)
+
+
+class _Entity(msgspec.Struct, gc=False):
+    """A piece of a text that is cut into pieces."""
+
+    text: str | None = None
+
+
 _TYPES: Mapping[Kind, Any] = {
     Kind.TEXT: str | None,
     Kind.NAME: str | int | None,
+    Kind.REFERENCE: str | int | None,
     Kind.AUTHOR: str | int | None,
     Kind.TIME: Time,
-    Kind.LANGUAGE: str | None,
+    Kind.LANGUAGE: str | list[str] | None,
+    Kind.SCALAR: str | int | float | bool | None,
+    Kind.KEYS: dict[str, msgspec.Raw] | None,
 }
+_PARTS = str | list[str | _Entity | None] | None
 
 
 def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
@@ -39,9 +51,10 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
     that stands twice counts as a whole, so that none hides behind another.
     """
     wanted = settings.wanted
-    message = _struct({each.path: _TYPES[each.kind] for each in wanted})
+    message = _struct({each.path: each.kind for each in wanted})
     decode, empty = msgspec.json.Decoder(message).decode, message()
-    repeated = [Repeated(each.path) for each in wanted if each.kind is Kind.TEXT]
+    texts = [each.path for each in wanted if each.kind is Kind.TEXT]
+    repeated = [Repeated(path) for path in texts if not _in_list(path)]
 
     def checked(value: bytes) -> Any:
         str(value, "utf-8")
@@ -67,7 +80,11 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
                 reread[row], broken = _reread(values[row], wanted, repeated)
                 if broken:
                     damaged[row] = Failure(row, *broken)
-        columns = [_column(messages, each.path) for each in wanted]
+        columns = [_column(messages, each.path, each.kind) for each in wanted]
+        for each, column in zip(wanted, columns, strict=True):
+            if each.kind is Kind.TEXT and _in_list(each.path):
+                for row in _crowded(values, column, each.path) - reread.keys():
+                    reread[row], _ = _reread(values[row], wanted, repeated)
         for row, row_leaves in reread.items():
             for column, leaf in zip(columns, row_leaves, strict=True):
                 column[row] = leaf
@@ -89,14 +106,27 @@ def _is_utf8(values: pa.Array) -> bool:
     return True
 
 
-def _struct(leaves: Mapping[Path, Any]) -> Any:
+def _in_list(path: Path) -> bool:
+    return any(name.endswith(EACH) for name in path)
+
+
+def _struct(leaves: Mapping[Path, Kind]) -> Any:
     """Return the type that finds the leaves and skips all else."""
     fields: list[Any] = []
     for name in dict.fromkeys(path[0] for path in leaves):
         below = {path[1:]: kind for path, kind in leaves.items() if path[0] == name}
-        kind = below[()] if () in below else _struct(below) | None
-        fields.append((_attribute(name), kind, None))
-    rename = {_attribute(path[0]): path[0] for path in leaves}
+        if () in below:
+            kind = below[()]
+            parts = kind is Kind.TEXT and name.endswith(EACH)
+            leaf: Any = _PARTS if parts else _TYPES[kind]
+        else:
+            leaf = _struct(below) | None
+            if name.endswith(EACH):
+                leaf = list[leaf] | None
+            elif any(len(path) == 1 and kind is Kind.REFERENCE for path, kind in below.items()):
+                leaf = leaf | str
+        fields.append((_attribute(name), leaf, None))
+    rename = {_attribute(path[0]): path[0].removesuffix(EACH) for path in leaves}
     return msgspec.defstruct("Message", fields, rename=rename, kw_only=True, gc=False)
 
 
@@ -105,12 +135,41 @@ def _attribute(name: str) -> str:
     return f"field_{name.encode().hex()}"
 
 
-def _column(messages: Sequence[Any], path: Path) -> list[Leaf]:
-    column = list(map(attrgetter(_attribute(path[0])), messages))
-    for name in path[1:]:
-        get = attrgetter(_attribute(name))
-        column = [None if parent is None else get(parent) for parent in column]
+def _column(messages: Sequence[Any], path: Path, kind: Kind) -> list[Leaf]:
+    column: list[Leaf] = list(map(attrgetter(_attribute(path[0])), messages))
+    for at, name in enumerate(path[1:]):
+        called = _attribute(name)
+        if _in_list(path[: at + 1]):
+            column = [None if each is None else _of_each(each, called) for each in column]
+        elif kind is Kind.REFERENCE:
+            column = [
+                each if isinstance(each, str) else getattr(each, called, None) for each in column
+            ]
+        else:
+            column = [getattr(each, called, None) for each in column]
     return column
+
+
+def _of_each(parents: Sequence[Any], called: str) -> list[Leaf]:
+    found = [getattr(parent, called, None) for parent in parents]
+    return [leaf for each in found for leaf in (each if isinstance(each, list) else [each]) if leaf]
+
+
+def _crowded(values: Sequence[bytes], column: Sequence[Leaf], path: Path) -> set[int]:
+    """Return the rows whose parts may hide others: a name stands there once too often."""
+    last = path[-1].removesuffix(EACH)
+    name, entity = msgspec.json.encode(last), b'"text"'
+    rows = set()
+    for row, (value, leaf) in enumerate(zip(values, column, strict=True)):
+        parts = leaf if isinstance(leaf, list) else [leaf]
+        if not path[-1].endswith(EACH):
+            crowded = value.count(name) > len(parts)
+        else:
+            entities = sum(isinstance(part, _Entity) for part in parts) + (name == entity)
+            crowded = value.count(entity) > entities or (name != entity and value.count(name) > 1)
+        if crowded or b"\\u00" in value:
+            rows.add(row)
+    return rows
 
 
 def _reread(
@@ -127,14 +186,48 @@ def _reread(
 
     def leaf_of(path: Path, kind: Kind) -> Leaf:
         match kind:
+            case Kind.TEXT if _in_list(path):
+                return [_part(raw) for raw in _lying(value, path)]
             case Kind.TEXT:
                 return _text([_find(fields, path)] if once else every(value, path))
             case Kind.AUTHOR:
                 return _author(_find(fields, path))
+            case Kind.KEYS:
+                return [name for name, _ in members(_find(fields, path) or b"")]
+            case Kind.REFERENCE if (
+                len(path) > 1 and (parent := _find(fields, path[:-1])) and parent[:1] == b'"'
+            ):
+                return string(parent)
+            case Kind.SCALAR:
+                return _scalar(_find(fields, path))
             case _:
-                return _optional(_find(fields, path), _TYPES[kind])
+                names = tuple(name.removesuffix(EACH) for name in path)
+                return _optional(_find(fields, names), _TYPES[kind])
 
     return [leaf_of(each.path, each.kind) for each in wanted], broken
+
+
+def _lying(value: bytes, path: Path) -> list[bytes]:
+    """Return all that a message holds at a path through lists, names that stand twice included."""
+    found = [value]
+    for name in path:
+        called = name.removesuffix(EACH)
+        found = [raw for each in found for given, raw in members(each) if given == called]
+        if name.endswith(EACH):
+            found = [raw for each in found for raw in elements(each)]
+    return found
+
+
+def _part(raw: bytes) -> Leaf:
+    if (text := string(raw)) is not None:
+        return text
+    texts = [string(found) for name, found in members(raw) if name == "text"]
+    return {"text": "\n".join(dict.fromkeys(filter(None, texts)))} if texts else OTHER
+
+
+def _scalar(raw: bytes | None) -> Leaf:
+    found = _optional(raw, _TYPES[Kind.SCALAR])
+    return OTHER if found is None and raw not in (None, b"null") else found
 
 
 def _fields(value: bytes) -> tuple[Fields, Damage | None]:
@@ -213,8 +306,9 @@ def _sound(raw: msgspec.Raw) -> msgspec.Raw:
 
 
 def _drop(fields: Fields, path: Path) -> None:
+    """Take out what lies at a path; what lies in the elements of a list stays with them."""
     if len(path) == 1:
-        fields.pop(path[0], None)
+        fields.pop(path[0].removesuffix(EACH), None)
         return
     below, _ = _fields(bytes(fields.get(path[0], b"null")))
     if not below:

@@ -7,8 +7,12 @@ from typing import Any, Final
 
 from weir.transforms.decode.outcome import Failure
 
-Path = tuple[str, ...]  # the names that lead to a value, from the outermost in
+# The names that lead to a value, from the outermost in; of a name that ends in EACH every element
+# of the list there.
+Path = tuple[str, ...]
+EACH = "[]"
 # What a format found at a path: a string, a number, a bool, a time, or None where nothing stands.
+# Of parts a list, of strings and of mappings that hold a `text`; or a string where no list stands.
 Leaf = Any
 
 
@@ -24,11 +28,15 @@ OTHER: Final = Other.VALUE
 class Kind(Enum):
     """What a value at a path may be; a format gives OTHER for anything else."""
 
-    TEXT = "text"  # a string
+    TEXT = "text"  # a string; at a path with EACH parts
     NAME = "name"  # an id: a string or a whole number
+    # An id; where a string stands in place of the object around it, that string, as JSON-LD has it.
+    REFERENCE = "reference"
     AUTHOR = "author"  # an id, and what is written there where it is none
     TIME = "time"  # what written_times reads
-    LANGUAGE = "language"  # a string
+    LANGUAGE = "language"  # a string, or a list of these
+    SCALAR = "scalar"  # a string, a number or a bool
+    KEYS = "keys"  # of an object: the names in it
 
 
 @dataclass(frozen=True)
@@ -61,3 +69,37 @@ class Leaves:
         damaged = {rows[row]: replace(each, row=rows[row]) for row, each in self.damaged.items()}
         every = sorted((*failures, *own), key=lambda each: each.row)
         return Leaves(self.columns, every, damaged)
+
+
+def told_apart(wanted: Sequence[Wanted]) -> bool:
+    """Return whether something is asked of messages that may say that they are no posts."""
+    return any(each.kind is Kind.SCALAR for each in wanted)
+
+
+def path_of(written: str) -> Path:
+    """Return the path that an option names: names joined by dots."""
+    return tuple(written.split("."))
+
+
+def find(value: Any, path: Path) -> Leaf:
+    """Return what lies at a path of a value made of mappings and lists; None where nothing does.
+
+    Below EACH the list of what lies in each element, less those without anything.
+    """
+    for at, name in enumerate(path):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(name.removesuffix(EACH))
+        if not name.endswith(EACH) or not isinstance(value, list | tuple):
+            continue
+        if at + 1 == len(path):
+            return list(value)
+        found = [find(each, path[at + 1 :]) for each in value]
+        return [leaf for each in found for leaf in _flat(each)]
+    return value
+
+
+def _flat(found: Leaf) -> Sequence[Leaf]:
+    if found is None:
+        return ()
+    return found if isinstance(found, list) else [found]

@@ -1,45 +1,118 @@
 """What makes posts of leaves, for every format: what has to be there, and what need not."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from itertools import compress
 
 import numpy as np
 import pyarrow as pa
 
-from weir.transforms.decode.leaves import Kind, Leaf, Leaves
-from weir.transforms.decode.outcome import Decoded, Failure, Posts, outcome
+from weir.transforms.arrays import Ints, Mask
+from weir.transforms.decode.changes import changes_of
+from weir.transforms.decode.envelopes.envelope import Seen, first_of
+from weir.transforms.decode.fates import Failed, Fates, LeftOut
+from weir.transforms.decode.leaves import Leaf, Leaves, Path
+from weir.transforms.decode.outcome import Decoded, Failure, Posts, content_ids, content_of
+from weir.transforms.decode.parts import joined
 from weir.transforms.decode.pseudonyms import pseudonym
+from weir.transforms.decode.rules import Rule
 from weir.transforms.decode.settings import DecodeSettings
+
+_NAMELESS = Failed("missing_id", "The message deletes a post, and does not say which.")
 
 
 def composer(settings: DecodeSettings) -> Callable[[pa.RecordBatch, Leaves], Decoded]:
     """Return the function from a MESSAGE batch, and what was found in it, to posts and failures."""
-    kinds = [each.kind for each in settings.wanted]
-    key = settings.pseudonym_key or ""
-    name = ".".join(settings.wanted[kinds.index(Kind.TEXT)].path)
+    places, envelope, key = settings.places, settings.open_envelope, settings.pseudonym_key or ""
+    wanted, name = settings.wanted, settings.text_name
+    skipped = [Rule.of(each) for each in settings.skip]
+    deleted, edited = (
+        [(Rule.of(each), settings.places_of(Rule.of(each).path)) for each in rules]
+        for rules in (settings.deleted_field, settings.edited_field)
+    )
+
+    def seen_in(batch: pa.RecordBatch, leaves: Leaves) -> Seen:
+        read = batch
+        if leaves.failures:
+            read = batch.take(pa.array(_read_rows(batch.num_rows, leaves.failures)))
+        nothing: Sequence[Leaf] = [None] * read.num_rows
+        found = dict(zip((each.path for each in wanted), leaves.columns, strict=True))
+        columns = {path: nothing if c is None else c for path, c in found.items()}
+
+        def field(paths: Sequence[Path]) -> Sequence[Leaf]:
+            return first_of([columns[path] for path in paths])
+
+        timed = any(found[path] is not None for path in places.time)
+        return Seen(
+            settings.format,
+            read,
+            columns,
+            texts=joined([field(paths) for paths in places.texts]),
+            ids=field(places.id),
+            times=field(places.time) if timed else None,
+            languages=field(places.language),
+            authors=field(places.author) if places.author else None,
+        )
+
+    def fates_of(seen: Seen) -> Fates:
+        fates = Fates(seen.batch.num_rows)
+        for rule in skipped:
+            fates.leave_out(str(rule), rule.holds(seen.column(rule.path)))
+        envelope.rule(seen, fates)
+        for rule, paths in deleted:
+            fates.delete(rule.holds(seen.column(*paths)))
+        for rule, paths in edited:
+            fates.edit(rule.holds(seen.column(*paths)))
+        return fates
 
     def composed(batch: pa.RecordBatch, leaves: Leaves) -> Decoded:
-        columns = dict(zip(kinds, leaves.columns, strict=True))
-        found = columns[Kind.TEXT] or []
-        authors = columns.get(Kind.AUTHOR)
-        named: Sequence[str | None] | None = authors and _pseudonyms(authors, key)
+        seen = seen_in(batch, leaves)
+        fates = fates_of(seen)
+        authors = None if seen.authors is None else _pseudonyms(seen.authors, key)
+        texts = _strings(seen.texts) if fates.all_posts else None
+        if texts is not None:
+            posts = Posts(texts, seen.ids, seen.times, seen.languages, authors)
+            content, undated = content_of(seen.batch, posts)
+            return Decoded(content, tuple(leaves.failures), undated)
+        if fates.deleted.any():
+            nameless = content_ids(seen.batch.num_rows, seen.ids).is_null()
+            fates.fail_deleted(_NAMELESS, nameless.to_numpy(zero_copy_only=False))
+        textless = fates.posts & ~_are_strings(seen.texts)
+        kept = fates.posts & ~textless
+        content, undated = content_of(
+            seen.batch.filter(pa.array(kept)),
+            Posts(
+                pa.array(list(compress(seen.texts, kept)), pa.string()),
+                _of(seen.ids, kept),
+                _of(seen.times, kept),
+                _of(seen.languages, kept),
+                _of(authors, kept),
+            ),
+        )
+        rows = _read_rows(batch.num_rows, leaves.failures)
+        why = {at: (each.reason, each.error) for at, each in fates.failed()}
+        for at in np.flatnonzero(textless).tolist():
+            why[at] = _textless(seen.texts[at], name)
         failures = list(leaves.failures)
-        texts = _strings(found)
-        if texts is None:
-            rows = _rows(batch.num_rows, leaves.failures)
-            textless = {
-                at: _textless(rows[at], text, name, leaves.damaged, named[at] if named else None)
-                for at, text in enumerate(found)
-                if not isinstance(text, str)
-            }
-            failures = sorted((*failures, *textless.values()), key=lambda each: each.row)
-            columns = {kind: _without(textless, column) for kind, column in columns.items()}
-            named = _without(textless, named)
-            texts = pa.array(columns[Kind.TEXT], pa.string())
-        ids, times, languages = (columns[kind] for kind in (Kind.NAME, Kind.TIME, Kind.LANGUAGE))
-        return outcome(batch, Posts(texts, ids, times, languages, named), failures)
+        for at, said in why.items():
+            row = int(rows[at])
+            if row in leaves.damaged:
+                said = leaves.damaged[row].reason, leaves.damaged[row].error
+            failures.append(Failure(row, *said, authors[at] if authors else None))
+        return Decoded(
+            content,
+            tuple(sorted(failures, key=lambda each: each.row)),
+            undated,
+            tuple(LeftOut(each.kind, rows[each.rows]) for each in fates.left_out()),
+            changes_of(seen, fates.edited & kept, fates.deleted, authors),
+        )
 
     return composed
+
+
+def _read_rows(count: int, failures: Sequence[Failure]) -> Ints:
+    """Return the row of the batch for each row that did not fail."""
+    rows: Ints = np.delete(np.arange(count), [each.row for each in failures])
+    return rows
 
 
 def _strings(leaves: Sequence[Leaf]) -> pa.Array | None:
@@ -51,29 +124,18 @@ def _strings(leaves: Sequence[Leaf]) -> pa.Array | None:
     return None if texts.null_count else texts
 
 
-def _rows(count: int, failures: Sequence[Failure]) -> list[int]:
-    """Return the row of the batch for each row that did not fail."""
-    rows: list[int] = np.delete(np.arange(count), [each.row for each in failures]).tolist()
-    return rows
+def _are_strings(leaves: Sequence[Leaf]) -> Mask:
+    return np.fromiter((isinstance(leaf, str) for leaf in leaves), np.bool_, len(leaves))
 
 
-def _without(numbers: Mapping[int, Any], column: Sequence[Leaf] | None) -> Sequence[Leaf] | None:
-    if column is None or not numbers:
-        return column
-    return [leaf for number, leaf in enumerate(column) if number not in numbers]
+def _of(column: Sequence[Leaf] | None, kept: Mask) -> list[Leaf] | None:
+    return None if column is None else list(compress(column, kept))
 
 
-def _textless(
-    row: int, text: Leaf, name: str, damaged: Mapping[int, Failure], author: str | None
-) -> Failure:
-    """Return why a message has no text: what is wrong with it as a whole, if anything is."""
-    if row in damaged:
-        reason, error = damaged[row].reason, damaged[row].error
-    elif text is None:
-        reason, error = "missing_text", f"The value has no field {name}."
-    else:
-        reason, error = "text_not_a_string", f"Field {name} is not a string."
-    return Failure(row, reason, error, author)
+def _textless(text: Leaf, name: str) -> tuple[str, str]:
+    if text is None:
+        return "missing_text", f"The value has no field {name}."
+    return "text_not_a_string", f"Field {name} is not a string."
 
 
 def _pseudonyms(authors: Sequence[Leaf], key: str) -> list[str | None]:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from google.protobuf.json_format import MessageToDict
 
-from weir.transforms.decode.leaves import Kind, Leaves
+from weir.transforms.decode.leaves import Kind, Leaves, told_apart
 from weir.transforms.decode.protobuf.compile import ProtoError, file_set
 from weir.transforms.decode.protobuf.types import MessageType, ProtobufSchema
 from weir.transforms.decode.schema_source import SchemaError, schema_of, textless, unusable
@@ -163,7 +163,7 @@ def _read(
 def _lacking(schema: ProtobufSchema, of: MessageType) -> Damage | None:
     """Return what is wrong with a type that has no text."""
     texts = [column for column, each in enumerate(schema.wanted) if each.kind is Kind.TEXT]
-    if any(of.columns[column] is not None for column in texts):
+    if told_apart(schema.wanted) or any(of.columns[column] is not None for column in texts):
         return None
     path = ".".join(schema.wanted[texts[0]].path)
     return textless(schema.number, of.name, path).damage

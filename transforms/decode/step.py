@@ -8,9 +8,14 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from weir.transforms.accounts import account_for_dead_letters
+from weir.transforms.accounts import (
+    account_for_changes,
+    account_for_dead_letters,
+    account_for_left_out,
+)
 from weir.transforms.counts import counter
 from weir.transforms.dead_letters import dead_letters
+from weir.transforms.decode.changes import change_rows
 from weir.transforms.decode.formats import decoder
 from weir.transforms.decode.settings import DecodeSettings
 from weir.transforms.records import Stage
@@ -22,7 +27,8 @@ _BATCH = 20  # messages: fewer may be bad by chance
 class Decode(beam.PTransform):
     """Reads each message as a post; what cannot be read is dead-lettered alone.
 
-    Returns outputs ``content`` (CONTENT batches) and ``dead`` (DEAD_LETTER batches).
+    Returns outputs ``content`` (CONTENT batches), ``dead`` (DEAD_LETTER batches) and ``changes``
+    (CHANGE batches, of posts that were edited or deleted).
     """
 
     def __init__(self, settings: DecodeSettings, run: str, cluster: str) -> None:
@@ -31,9 +37,9 @@ class Decode(beam.PTransform):
 
     def expand(self, messages: beam.PCollection) -> Any:
         """Decode every batch of messages."""
-        decoded = messages | beam.ParDo(self._dofn).with_outputs("dead", main="content")
-        decoded.content.element_type = pa.RecordBatch
-        decoded.dead.element_type = pa.RecordBatch
+        decoded = messages | beam.ParDo(self._dofn).with_outputs("dead", "changes", main="content")
+        for each in (decoded.content, decoded.dead, decoded.changes):
+            each.element_type = pa.RecordBatch
         return decoded
 
 
@@ -51,6 +57,12 @@ class _DecodeDoFn(beam.DoFn):
         decoded = self._decode(batch)
         if decoded.undated:
             self._undated.inc(decoded.undated)
+        for each in decoded.left_out:
+            account_for_left_out(batch.take(pa.array(each.rows)), each.kind)
+        if decoded.changes is not None:
+            changes = change_rows(decoded.changes, **self._origin)
+            account_for_changes(changes)
+            yield beam.pvalue.TaggedOutput("changes", changes)
         if decoded.content.num_rows:
             yield decoded.content
         if decoded.failures:

@@ -28,11 +28,14 @@ _SEEN_AS = (
     (b"\xc3\x01", "it is in Avro's single-object encoding, which is not read"),
 )
 _TYPES: Mapping[Kind, frozenset[type]] = {
-    Kind.TEXT: frozenset({str}),
+    Kind.TEXT: frozenset({str, list}),
     Kind.NAME: frozenset({str, int}),
+    Kind.REFERENCE: frozenset({str, int}),
     Kind.AUTHOR: frozenset({str, int}),
     Kind.TIME: frozenset({str, int, float}),
-    Kind.LANGUAGE: frozenset({str}),
+    Kind.LANGUAGE: frozenset({str, list}),
+    Kind.SCALAR: frozenset({str, int, float, bool}),
+    Kind.KEYS: frozenset({dict, list}),
 }
 
 
@@ -167,16 +170,6 @@ def _fitting(column: Sequence[Leaf], kind: Kind) -> Sequence[Leaf]:
     if kind is Kind.AUTHOR:
         return [leaf if type(leaf) in allowed else str(leaf) for leaf in column]
     return [leaf if type(leaf) in allowed else OTHER for leaf in column]
-
-
-def value_at(value: Any, path: Sequence[str]) -> Any:
-    """Return what lies at a path of an object; a list of it where a name says each of a list."""
-    for at, name in enumerate(path):
-        each = name.removesuffix("[]")
-        value = value.get(each) if isinstance(value, Mapping) else None
-        if each != name and isinstance(value, list):
-            return [value_at(one, path[at + 1 :]) for one in value]
-    return value
 
 
 def rest_as_json(value: Any, paths: Sequence[Sequence[str]]) -> str | None:

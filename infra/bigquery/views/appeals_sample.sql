@@ -19,7 +19,7 @@ WITH strata AS (
     probability, categories, rule_ids, rationale, reason, policy_version, model, decision_id,
     human_verdict, author_id
   FROM `{dataset}.labels`
-  WHERE verdict IS NOT NULL
+  WHERE verdict IS NOT NULL AND label != 'withdrawn'
 ),
 placed AS (
   SELECT

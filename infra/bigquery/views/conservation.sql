@@ -3,7 +3,8 @@
 -- a finished run; in a running one it is what the judge has not answered yet. A message that died at
 -- escalation no longer says which pair it was: that one is unaccounted, too. unrecorded are posts that
 -- every policy cleared and that got no row because of --record-cleared, as finished runs counted
--- them: posts + unrecorded were screened. A run is looked at whole, so this reads all of its days.
+-- them: posts + unrecorded were screened. left_out are messages that they decided nothing about, and
+-- runs.counts has their kinds: deletions, what --skip names, what a replay does not choose. A run is looked at whole, so this reads all of its days.
 CREATE OR REPLACE VIEW `{dataset}.conservation` AS
 WITH dead AS (
   SELECT
@@ -40,7 +41,7 @@ pairs AS (
     SUM(IF(l.verdict IS NOT NULL, 1, 0)) AS judged,
     SUM(IF(l.deferred AND d.run IS NULL, 1, 0)) AS deferred,
     SUM(IF(l.machine_label = 'undecided' AND NOT l.deferred AND d.run IS NULL, 1, 0)) AS unaccounted
-  FROM `{dataset}.labels` AS l
+  FROM `{dataset}.decisions` AS l
   LEFT JOIN dead_pairs AS d
     ON d.run = l.run AND d.topic = l.topic AND d.`partition` = l.`partition`
     AND d.`offset` = l.`offset` AND d.policy_id = l.policy_id
@@ -48,7 +49,10 @@ pairs AS (
   GROUP BY l.run
 ),
 unrecorded AS (
-  SELECT run, SUM(CAST(JSON_VALUE(counts, '$.screenings_unrecorded') AS INT64)) AS unrecorded
+  SELECT
+    run,
+    SUM(CAST(JSON_VALUE(counts, '$.screenings_unrecorded') AS INT64)) AS unrecorded,
+    SUM(CAST(JSON_VALUE(counts, '$.left_out') AS INT64)) AS left_out
   FROM `{dataset}.runs`
   GROUP BY run
 ),
@@ -69,7 +73,8 @@ SELECT
   COALESCE(dead_posts.dead_at_judge, 0) AS dead_at_judge,
   COALESCE(dead_posts.dead_at_write, 0) AS dead_at_write,
   COALESCE(pairs.unaccounted, 0) AS unaccounted,
-  COALESCE(unrecorded.unrecorded, 0) AS unrecorded
+  COALESCE(unrecorded.unrecorded, 0) AS unrecorded,
+  COALESCE(unrecorded.left_out, 0) AS left_out
 FROM every_run AS r
 LEFT JOIN posts ON posts.run = r.run
 LEFT JOIN pairs ON pairs.run = r.run

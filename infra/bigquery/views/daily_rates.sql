@@ -1,8 +1,9 @@
 -- What happened to the posts of each day, by run, mode and policy?
 --
 -- Rates are of the posts of the day; violation_rate counts what was judged or reviewed only, so it is
--- a lower bound. Where a run records a part of what it cleared (--record-cleared 1%), posts and
--- cleared are estimated from that part; where it records none, they and the rates are null.
+-- a lower bound. What was decided counts, whatever an author did to a post since. Where a run records
+-- a part of what it cleared (--record-cleared 1%), posts and cleared are estimated from that part;
+-- where it records none, they and the rates are null.
 CREATE OR REPLACE VIEW `{dataset}.daily_rates` AS
 WITH counted AS (
   SELECT
@@ -23,7 +24,7 @@ WITH counted AS (
     SUM(IF(deferred, 1, 0)) AS deferred,
     SUM(IF(route IN ('escalate', 'forced'), 1, 0)) AS escalated,
     SUM(weight) AS weight
-  FROM `{dataset}.labels`
+  FROM `{dataset}.decisions`
   GROUP BY run, mode, day, policy_id
 )
 SELECT

@@ -31,7 +31,7 @@ WITH pairs AS (
     -- Of a replay's sample: its own share is in every probability, and says nothing of the screen.
     COALESCE(r.sample, 1) / COALESCE(inclusion_probability, 1) AS weight,
     l.weight AS posts
-  FROM `{dataset}.labels` AS l
+  FROM `{dataset}.decisions` AS l
   LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
     USING (run)
   WHERE machine_label IS NOT NULL AND route != 'empty'

@@ -26,8 +26,8 @@ SELECT
   COALESCE(a.human_verdict, b.human_verdict) AS human_verdict,
   COALESCE(a.text, b.text) AS text,
   GREATEST(a.weight, b.weight) AS weight
-FROM `{dataset}.labels` AS a
-JOIN `{dataset}.labels` AS b
+FROM `{dataset}.decisions` AS a
+JOIN `{dataset}.decisions` AS b
   ON b.created_at = a.created_at AND b.topic = a.topic AND b.`partition` = a.`partition`
   AND b.`offset` = a.`offset` AND b.policy_id = a.policy_id AND b.run != a.run
 WHERE a.machine_label IS NOT NULL AND b.machine_label IS NOT NULL

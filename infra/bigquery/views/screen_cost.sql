@@ -27,7 +27,7 @@ WITH pairs AS (
     COALESCE(r.sample, 1) / COALESCE(inclusion_probability, 1) AS stands_for,
     record_cleared,
     l.weight
-  FROM `{dataset}.labels` AS l
+  FROM `{dataset}.decisions` AS l
   LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
     USING (run)
   WHERE machine_label IS NOT NULL AND route != 'empty'

@@ -32,7 +32,7 @@ SELECT
   ) AS violates,
   COALESCE(l.inclusion_probability, 1.0) AS inclusion_probability,
   l.weight AS posts
-FROM `{dataset}.labels` AS l
+FROM `{dataset}.decisions` AS l
 JOIN shadowed AS d
   ON d.run = l.run AND d.created_at = l.created_at AND d.topic = l.topic
   AND d.`partition` = l.`partition` AND d.`offset` = l.`offset` AND d.policy_id = l.policy_id

@@ -9,7 +9,7 @@ from google.cloud.bigquery import QueryJobConfig, ScalarQueryParameter
 
 from tests.rows import screening
 from weir.transforms.counts import counts_of
-from weir.transforms.records import DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
+from weir.transforms.records import CHANGE, DEAD_LETTER, DEFERRAL, SCREENING, VERDICT
 from weir.transforms.write.bigquery.sink import WriteToBigQuery
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -53,12 +53,13 @@ def screenings(run, start, stop):
     return pa.RecordBatch.from_pylist(rows, SCREENING)
 
 
-def put(settings, run, screened=(), judged=(), dead=(), deferred=()):
+def put(settings, run, screened=(), judged=(), dead=(), deferred=(), changed=()):
     for table, schema, rows in (
         ("screenings", SCREENING, screened),
         ("verdicts", VERDICT, judged),
         ("dead_letters", DEAD_LETTER, dead),
         ("deferrals", DEFERRAL, deferred),
+        ("post_changes", CHANGE, changed),
     ):
         if rows:
             write(settings, table, [pa.RecordBatch.from_pylist(list(rows), schema)], run)

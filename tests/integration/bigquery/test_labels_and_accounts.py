@@ -92,6 +92,7 @@ def test_redelivery_leaves_every_view_as_it_was(bigquery, run):
             "dead_at_write": 0,
             "unaccounted": 0,
             "unrecorded": 0,
+            "left_out": 0,
         }
     ]
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from weir.transforms.dead_letters import dead_letters
 from weir.transforms.records import (
+    CHANGE,
     DEAD_LETTER,
     DEFERRAL,
     HEADERS,
@@ -41,6 +42,7 @@ ROWS = {
     "dead_letters": _as_stored(DEAD_LETTER),
     "thresholds": _as_stored(THRESHOLD),
     "human_labels": _as_stored(HUMAN_LABEL),
+    "post_changes": _as_stored(CHANGE),
 }
 
 

@@ -1,0 +1,1 @@
+"""Decode, a part at a time."""
