@@ -286,6 +286,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--splits", type=int, default=100)
     parser.add_argument("--draws", type=int, default=1000, help="of simulated posts")
+    parser.add_argument("--simulations", type=int, default=len(SIMULATED), help="sizes of a draw")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tried", type=int, default=len(GRID), help="settings of the fit")
     parser.add_argument("--folds", type=int, default=5, help="of the cross-validation")
@@ -308,7 +309,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     ]
     splits = [each for each in measured_splits if each is not None]
-    draws = [simulated(*setting, options.draws) for setting in SIMULATED]
+    draws = [simulated(*setting, options.draws) for setting in SIMULATED[: options.simulations]]
     measured = {
         "card": card,
         "cross_validated": folds,

@@ -15,7 +15,8 @@ from weir.pipelines.demo import stack_on
 # Without servers; {few} and {more} are folders of made-up sets, {out} is a file.
 ALONE = {
     "audit": "--streams 1 --json {out}",
-    "certificates": "--data {few} --splits 1 --draws 2 --seeds 1 --folds 2 --tried 1 --json {out}",
+    "certificates": "--data {few} --splits 1 --draws 2 --simulations 1 --seeds 1 --folds 2 "
+    "--tried 1 --json {out}",
     "cold_start": "--data {more} --seeds 1 --examples 10 --verdicts 40 --json {out}",
     "evasion": "--data {few} --limit 2 --ordinary 10 --json {out}",
     "hostile": "--size 2000 --kind words --kind headers",
