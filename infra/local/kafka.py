@@ -46,6 +46,16 @@ log.cleaner.dedupe.buffer.size=10485760
 log.cleaner.backoff.ms=500
 """
 
+# Tokens without a signature are taken there: a test has no authority to sign them.
+_OAUTH = """
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},OAUTH://127.0.0.1:{oauth}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},OAUTH://127.0.0.1:{oauth}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,OAUTH:SASL_PLAINTEXT
+listener.name.oauth.sasl.enabled.mechanisms=OAUTHBEARER
+listener.name.oauth.oauthbearer.sasl.jaas.config=\
+  org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;
+"""
+
 
 @dataclass(frozen=True)
 class KafkaBroker:
@@ -53,21 +63,26 @@ class KafkaBroker:
 
     bootstrap: str  # host:port
     server: Server
+    oauth: str | None = None  # host:port, where who comes shows a token
 
 
 @contextmanager
-def kafka_broker(*, log_file: Path | None = None) -> Iterator[KafkaBroker]:
+def kafka_broker(*, log_file: Path | None = None, oauth: bool = False) -> Iterator[KafkaBroker]:
     """Run an Apache Kafka broker on a free loopback port; its data is gone with the block.
 
-    It creates topics on first use, with four partitions. Raises StackError where Java is missing
+    It creates topics on first use, with four partitions. With ``oauth`` it has a second listener,
+    for tokens. Raises StackError where Java is missing
     or Kafka was not fetched.
     """
     command = [java(), *_JVM, "-cp", f"{kafka_libraries()}/*"]
     with tempfile.TemporaryDirectory(prefix="weir-kafka-") as folder:
-        port, controller = free_ports(2)
+        port, controller, tokens = free_ports(3)
         properties = Path(folder) / "server.properties"
         properties.write_text(
-            _PROPERTIES.format(port=port, controller=controller, data=Path(folder) / "data"),
+            # Of a property that stands twice, the last one counts.
+            (_PROPERTIES + (_OAUTH if oauth else "")).format(
+                port=port, controller=controller, oauth=tokens, data=Path(folder) / "data"
+            ),
             "utf-8",
         )
         _format(command, properties)
@@ -81,7 +96,7 @@ def kafka_broker(*, log_file: Path | None = None) -> Iterator[KafkaBroker]:
             )
         )
         with server:
-            yield KafkaBroker(f"127.0.0.1:{port}", server)
+            yield KafkaBroker(f"127.0.0.1:{port}", server, f"127.0.0.1:{tokens}" if oauth else None)
 
 
 def _format(command: list[str], properties: Path) -> None:

@@ -21,13 +21,22 @@ class KafkaOptions(Concern, title="Kafka"):
         help="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; anything else is refused",
     )
     sasl_mechanism: str | None = option(
-        None, metavar="M", help="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+        None,
+        metavar="M",
+        help="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM",
     )
     sasl_username: str | None = option(
         None, metavar="NAME", help="its password is read from $WEIR_KAFKA_SASL_PASSWORD"
     )
+    sasl_token_url: str | None = option(
+        None,
+        metavar="URL",
+        help="of OAUTHBEARER: where tokens are asked for; the user name is the client's id, and "
+        "the password its secret",
+    )
+    sasl_token_scope: str | None = option(None, metavar="S", help="scope of those tokens")
     ssl_cafile: str | None = option(
-        None, metavar="FILE", help="certificate authority of the brokers (PEM)"
+        None, metavar="FILE", help="certificate authority of the brokers (PEM, or its text)"
     )
     ssl_certfile: str | None = option(None, metavar="FILE", help="client certificate (PEM)")
     ssl_keyfile: str | None = option(
@@ -39,7 +48,12 @@ class KafkaOptions(Concern, title="Kafka"):
 class SourceOptions(Concern, title="Source"):
     """Which messages are read."""
 
-    topics: tuple[str, ...] = option((), metavar="T,...", help="topics to moderate")
+    topics: tuple[str, ...] = option(
+        (),
+        metavar="T,...",
+        help="topics to moderate; one that begins with ^ is a regular expression, and what "
+        "matches it later is found, too (never a topic that the job writes)",
+    )
     start: str | None = option(
         None,
         metavar="A",

@@ -20,6 +20,8 @@ def kafka_settings(said: KafkaOptions) -> KafkaSettings:
         sasl_mechanism=said.sasl_mechanism,
         sasl_username=said.sasl_username,
         sasl_password=secret(KAFKA_PASSWORD) if said.sasl_mechanism else None,
+        sasl_token_url=said.sasl_token_url,
+        sasl_token_scope=said.sasl_token_scope,
         ssl_cafile=said.ssl_cafile,
         ssl_certfile=said.ssl_certfile,
         ssl_keyfile=said.ssl_keyfile,

@@ -43,6 +43,7 @@ from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.reuse import ReuseSettings
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Stop
+from weir.transforms.read.topics import apart_from
 from weir.transforms.records import Mode
 from weir.transforms.screen import STARTER, ScreenError, ScreenSource
 from weir.transforms.screen.thresholds.decide import StreamShares
@@ -157,7 +158,12 @@ class ModerationSettings:
         """
         in_process = runs_in_process(options)
         said = options_of(options)
-        kafka, shape = kafka_settings(said.kafka), Shape.of(said.shape, said.source.topics)
+        kafka = kafka_settings(said.kafka)
+        own = (
+            *(said.topics.flagged_topic, said.topics.dead_letter_topic),
+            *(said.shape.escalation_topic, said.shape.deferred_topic),
+        )
+        shape = Shape.of(said.shape, apart_from(said.source.topics, own))
         if in_process and shape.stages.judges:
             require_installed(said.judge.engine)
         if shape.stages.judges:

@@ -1,9 +1,14 @@
 """A connection is as secure as was asked for, or there is none."""
 
+import json
 import socket
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from kafka.net.sasl import get_sasl_mechanism
 
 from tests.certificates import certificate, greeting_in_tls
 from weir.pipelines.options.source import KafkaOptions
@@ -49,10 +54,77 @@ def test_a_protocol_that_is_unknown_is_refused_and_means_nothing_in_the_clear(wr
     )
 
 
-@pytest.mark.parametrize("written", ["SCRAM", "scram_sha_256", "OAUTHBEARER", "GSSAPI", ""])
+@pytest.mark.parametrize("written", ["SCRAM", "scram_sha_256", "OAUTH", "AWS", ""])
 def test_a_mechanism_that_is_unknown_is_refused(written):
     said = refusal(security_protocol="SASL_SSL", sasl_mechanism=written, **PASSWORD)
-    assert "it is one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512" in said
+    assert "it is one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM" in said
+
+
+@pytest.mark.parametrize("written", ["GSSAPI", "kerberos", "SSPI"])
+def test_kerberos_is_refused_with_the_reason_and_the_way_out(written):
+    said = refusal(security_protocol="SASL_SSL", sasl_mechanism=written, **PASSWORD)
+    assert "Kerberos is not supported, for its tickets" in said
+    assert "OAUTHBEARER, SCRAM-SHA-512 or client certificates" in said
+
+
+TOKENS: dict[str, Any] = {
+    "security_protocol": "SASL_SSL",
+    "sasl_mechanism": "oauthbearer",
+} | PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("security", "said"),
+    [
+        (TOKENS, "--sasl-token-url belong together"),
+        (TOKENS | {"sasl_mechanism": "PLAIN", "sasl_token_url": "https://a.b"}, "belong together"),
+        (TOKENS | {"sasl_token_url": "http://id.example.org/token"}, "in the clear"),
+        (TOKENS | {"sasl_token_url": "https://weir:secret@example.org"}, "has a login in it"),
+        (TOKENS | {"sasl_token_url": "id.example.org"}, "is no address"),
+        (TOKENS | {"sasl_token_url": "https://[::1"}, "is no address"),
+        (TOKENS | {"sasl_token_url": "https://a.b", "sasl_password": None}, "SASL_PASSWORD"),
+        (TOKENS | {"sasl_mechanism": "AWS_MSK_IAM"}, "AWS's own variables and roles say who"),
+        (
+            {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "AWS_MSK_IAM"},
+            "needs --security-protocol=SASL_SSL",
+        ),
+    ],
+)
+def test_a_login_by_token_or_by_aws_that_would_not_be_one_is_refused(security, said):
+    assert said in refusal(**security)
+
+
+MSK: dict[str, Any] = {"security_protocol": "SASL_SSL", "sasl_mechanism": "aws_msk_iam"}
+
+
+def test_a_login_by_aws_needs_botocore_and_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "botocore", None)
+    assert "pip install botocore" in refusal(**MSK)
+
+
+def test_a_login_by_aws_signs_with_what_botocore_finds(monkeypatch):
+    """Of botocore there is what Kafka's client asks of it; no broker of AWS was at hand."""
+    session = SimpleNamespace(
+        get_credentials=lambda: SimpleNamespace(
+            get_frozen_credentials=lambda: SimpleNamespace(
+                access_key="AKIA", secret_key="hidden", token=None
+            )
+        ),
+        get_config_variable=lambda _: "eu-west-1",
+    )
+    package = ModuleType("botocore")
+    package.__spec__ = ModuleSpec("botocore", None)
+    of_session = ModuleType("botocore.session")
+    monkeypatch.setattr(of_session, "Session", lambda: session, raising=False)
+    monkeypatch.setitem(sys.modules, "botocore", package)
+    monkeypatch.setitem(sys.modules, "botocore.session", of_session)
+    config = KafkaSettings("b-1.msk.example:9098", **MSK).client_config()
+    assert config["sasl_mechanism"] == "AWS_MSK_IAM"
+    mechanism = get_sasl_mechanism("AWS_MSK_IAM")(host="b-1.msk.example", **config)
+    signed = json.loads(mechanism.auth_bytes())
+    assert signed["action"] == "kafka-cluster:Connect"
+    assert signed["x-amz-credential"].startswith("AKIA/")
+    assert "hidden" not in str(signed)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +159,8 @@ def test_a_password_in_the_environment_is_no_login_of_itself(monkeypatch):
     ("content", "said"),
     [
         (None, "cannot be read (No such file or directory)"),
-        (b"\xfe\xed\xfe\xed\x00\x00\x00\x02", "is a Java key store; export PEM from it: keytool"),
+        (b"\xfe\xed\xfe\xed\x00\x00\x00\x02", "a Java key store, or PKCS #12: write"),
+        (bytes.fromhex("308209d60201033082"), "as PEM by keytool -list -rfc"),
         (b"0\x82\x03\x05", "is not PEM"),
         (b"", "is not PEM"),
         (b"-----BEGIN CERTIFICATE-----\n00\n-----END CERTIFICATE-----\n", "damaged certificate"),
@@ -101,6 +174,36 @@ def test_a_file_of_authorities_that_is_none_is_named(tmp_path, content, said):
     message = refusal(security_protocol="SSL", ssl_cafile=str(file))
     assert message.startswith(f"--ssl-cafile {file} ")
     assert said in message
+
+
+def test_a_java_key_store_in_the_place_of_a_key_says_how_it_becomes_pem(tmp_path):
+    store = tmp_path / "own.jks"
+    store.write_bytes(bytes.fromhex("feedfeed00000002"))
+    said = refusal(security_protocol="SSL", ssl_certfile=str(store))
+    assert "keytool -importkeystore" in said
+    assert "openssl pkcs12" in said
+
+
+def test_pem_may_be_given_as_its_text(tmp_path):
+    own, key = certificate(tmp_path, "broker")
+    texts: dict[str, Any] = {
+        "security_protocol": "SSL",
+        "ssl_cafile": own.read_text(),
+        "ssl_certfile": own.read_text(),
+        "ssl_keyfile": key.read_text(),
+    }
+    with greeting_in_tls(own, key) as server:
+        require_listener(KafkaSettings(server, **texts), 5)
+
+
+def test_a_text_of_pem_is_not_repeated_in_what_is_said_of_it(tmp_path):
+    own, _ = certificate(tmp_path, "own")
+    _, other = certificate(tmp_path, "other")
+    said = refusal(
+        security_protocol="SSL", ssl_certfile=own.read_text(), ssl_keyfile=other.read_text()
+    )
+    assert "BEGIN" not in said
+    assert "not a certificate and its key" in said
 
 
 def test_a_key_of_another_certificate_is_refused_with_both_names(tmp_path):

@@ -1,13 +1,21 @@
 import pytest
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRestrictionTracker
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration, Timestamp
 from kafka.errors import KafkaTimeoutError
 
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import SourceError, Start
-from weir.transforms.read.discovery import DiscoverPartitions, TopicRestrictions
+from weir.transforms.read.discovery import (
+    LATER,
+    DiscoverPartitions,
+    DiscoverTopics,
+    PatternRestrictions,
+    TopicRestrictions,
+)
 from weir.transforms.read.find_slices import NEVER, Slice
+from weir.transforms.read.topics import apart_from, matching
 
 KAFKA = KafkaSettings("broker:9")
 
@@ -97,3 +105,75 @@ def test_the_search_is_not_split_and_ends_on_drain():
     assert provider.create_tracker(restriction).try_split(0.5) is None
     left: object = provider.truncate("posts", restriction)  # type: ignore[func-returns-value]  # as Beam asks
     assert left is None
+
+
+class Named:
+    """Topics that match a pattern, and the runner that comes back to look for others."""
+
+    def __init__(self):
+        self.names = []
+        self.fails = None
+        self.dofn = DiscoverTopics(KAFKA, 0.0, find=self.find)
+        self.provider = PatternRestrictions()
+        self.restriction = self.provider.initial_restriction("^posts")
+        self.watermark = ManualWatermarkEstimator(None)
+
+    def find(self, settings, pattern):
+        if self.fails:
+            raise self.fails
+        return self.names
+
+    def look(self):
+        tracker = ThreadsafeRestrictionTracker(self.provider.create_tracker(self.restriction))
+        found = list(self.dofn.process("^posts", RestrictionTrackerView(tracker), self.watermark))
+        tracker.check_done()
+        self.restriction = tracker.deferred_status()[0]
+        return [
+            (each.tag, each.value.value) if isinstance(each, TaggedOutput) else (None, each.value)
+            for each in found
+        ]
+
+
+def test_the_topics_there_are_begin_where_the_job_does_and_later_ones_apart():
+    topics = Named()
+    topics.names = ["posts-b"]
+    assert topics.look() == [(None, "posts-b")]
+    topics.names = ["posts-a", "posts-b"]
+    assert topics.look() == [(LATER, "posts-a")]
+    assert topics.look() == []
+
+
+def test_a_broker_that_is_away_while_topics_are_looked_for_is_asked_again():
+    topics = Named()
+    topics.names = ["posts-a"]
+    topics.look()
+    topics.fails = KafkaTimeoutError("gone")
+    assert topics.look() == []
+    topics.fails, topics.names = None, ["posts-a", "posts-b"]
+    assert topics.look() == [(LATER, "posts-b")]
+
+
+def test_a_search_that_is_left_without_an_end_is_an_error():
+    with pytest.raises(ValueError, match="without an end"):
+        PatternRestrictions().create_tracker(()).check_done()
+
+
+def test_a_pattern_means_whole_names_and_none_of_kafkas_own():
+    there = ["posts", "posts-de", "my-posts", "__posts", "posts.fr"]
+    assert matching("^posts.*", there) == ["posts", "posts-de", "posts.fr"]
+    assert matching("^.*", there) == ["my-posts", "posts", "posts-de", "posts.fr"]
+    assert matching("posts", there) == ["posts"]
+    assert matching("^comments", there) == []
+
+
+def test_a_pattern_leaves_out_what_the_job_writes():
+    named = apart_from(["posts", "^weir.*|posts.*"], ["weir-flagged", "weir.dead"])
+    assert named[0] == "posts"
+    there = ["weir-flagged", "weir.dead", "weir-flagged-2", "posts"]
+    assert matching(named[1], there) == ["posts", "weir-flagged-2"]
+
+
+@pytest.mark.parametrize("pattern", ["^(", "^[a", "^(?P<"])
+def test_a_pattern_that_is_none_is_refused(pattern):
+    with pytest.raises(SourceError, match="is a regular expression, and this is none"):
+        apart_from([pattern], [])

@@ -4,6 +4,7 @@ import socket
 import ssl
 
 from weir.transforms.kafka.errors import SourceError
+from weir.transforms.kafka.security import named
 from weir.transforms.kafka.settings import KafkaSettings
 
 
@@ -39,7 +40,7 @@ def _shake_hands(
         with context.wrap_socket(plain, server_hostname=host):
             return
     except ssl.SSLCertVerificationError as error:
-        trusted = f"--ssl-cafile {cafile}" if cafile else "this machine's authorities"
+        trusted = f"--ssl-cafile {named(cafile)}" if cafile else "this machine's authorities"
         raise SourceError(
             f"The certificate of {server} is not trusted by {trusted}: {error.verify_message}. "
             "Name with --ssl-cafile the authority that signed it, in PEM."

@@ -10,14 +10,17 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
+from weir.transforms.kafka.errors import SourceError
 from weir.transforms.kafka.security import (
     Mechanism,
     Protocol,
     check_files,
     check_login,
+    mechanism_of,
     member,
     tls,
 )
+from weir.transforms.kafka.tokens import TokenError, check_token_url, client_credentials
 from weir.transforms.process.private_logs import withhold_content
 from weir.transforms.secret import Secret
 
@@ -36,6 +39,8 @@ class KafkaSettings:
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
     sasl_password: Secret | None = field(default=None, repr=False)
+    sasl_token_url: str | None = None  # of OAUTHBEARER; the user name is the client's id
+    sasl_token_scope: str | None = None
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None
     ssl_keyfile: str | None = None
@@ -45,12 +50,12 @@ class KafkaSettings:
 
     def __post_init__(self) -> None:
         protocol = member(Protocol, "--security-protocol", self.security_protocol)
-        mechanism = (
-            member(Mechanism, "--sasl-mechanism", self.sasl_mechanism)
-            if self.sasl_mechanism is not None
-            else None
+        mechanism = mechanism_of(self.sasl_mechanism) if self.sasl_mechanism is not None else None
+        check_login(
+            protocol, mechanism, self.sasl_username, self.sasl_password, self.sasl_token_url
         )
-        check_login(protocol, mechanism, self.sasl_username, self.sasl_password)
+        if self.sasl_token_url is not None:
+            check_token_url(self.sasl_token_url)
         check_files(protocol, self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile)
         object.__setattr__(self, "security_protocol", protocol.value)
         object.__setattr__(self, "sasl_mechanism", mechanism and mechanism.value)
@@ -84,14 +89,30 @@ class KafkaSettings:
             "reconnect_backoff_max_ms": 1000,
         }
         if self.sasl_mechanism:
-            settings |= {
-                "sasl_mechanism": self.sasl_mechanism,
-                "sasl_plain_username": self.sasl_username,
-                "sasl_plain_password": self.sasl_password,
-            }
+            settings |= {"sasl_mechanism": self.sasl_mechanism} | self._login()
         if (context := self.tls()) is not None:
             settings["ssl_context"] = context
         return settings | dict(self.extra)
+
+    def _login(self) -> dict[str, Any]:
+        if self.sasl_mechanism == Mechanism.AWS_MSK_IAM:  # botocore finds it
+            return {}
+        user, password = str(self.sasl_username), self.sasl_password or ""
+        if self.sasl_token_url is not None:
+            tokens = client_credentials(self.sasl_token_url, user, password, self.sasl_token_scope)
+            return {"sasl_oauth_token_provider": tokens}
+        return {"sasl_plain_username": user, "sasl_plain_password": password}
+
+    def require_token(self) -> None:
+        """Raise SourceError where no token can be had: the client would try again without end."""
+        tokens = self._login().get("sasl_oauth_token_provider")
+        if tokens is not None:
+            try:
+                tokens.token()
+            except TokenError as error:
+                raise SourceError(
+                    f"{error}. Check the address, the client's id and password."
+                ) from None
 
     def consumer(self, **overrides: Any) -> KafkaConsumer:
         """Return a consumer without a group that never jumps over what retention removed."""

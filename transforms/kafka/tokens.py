@@ -42,12 +42,12 @@ def check_token_url(url: str) -> None:
         raise SourceError("--sasl-token-url is no address; give https://HOST/PATH.")
     if parts.username or parts.password:
         raise SourceError(
-            "--sasl-token-url has a login in it: give --sasl-username, and its secret in "
+            "--sasl-token-url has a login in it: give --sasl-username, and its password in "
             "$WEIR_KAFKA_SASL_PASSWORD."
         )
     if parts.scheme == "http" and host not in _LOOPBACK:
         raise SourceError(
-            f"--sasl-token-url would send the secret to {host} in the clear; give https://."
+            f"--sasl-token-url would send a password to {host} in the clear; give https://."
         )
 
 

@@ -1,7 +1,8 @@
-"""Finds the partitions of a topic as they appear.
+"""Finds the topics that match a pattern, and the partitions of a topic, as they appear.
 
 Partitions are numbered from 0 and never go away, so that the restriction is the range of
-numbers, and what the runner has checkpointed of it is what was already handed out.
+numbers, and what the runner has checkpointed of it is what was already handed out. Of a pattern it
+is the names themselves, which have no order in time.
 """
 
 import logging
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.transforms.core import RestrictionProvider
@@ -21,7 +23,7 @@ from weir.transforms.kafka.errors import SourceError
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.process.draining import STOPPING
 from weir.transforms.read.bounds import Start, Stop
-from weir.transforms.read.find_slices import NEVER, Slice, find_slices
+from weir.transforms.read.find_slices import NEVER, Slice, find_names, find_slices
 
 Find = Callable[[KafkaSettings, tuple[str, ...], Start, Stop], list[Slice]]
 
@@ -105,10 +107,7 @@ class DiscoverPartitions(beam.DoFn):
             if not tracker.try_claim(each.partition):
                 return
             yield TimestampedValue(each, reached)
-        # A partition that appears later holds messages as old as the time since the last look.
-        looked_back = Timestamp.now() - Duration(micros=int(2e6 * self._every_seconds))
-        watermark.set_watermark(max(looked_back, reached))
-        tracker.defer_remainder(_COME_BACK)
+        _come_back(tracker, watermark, self._every_seconds)
 
     def _find(self, topic: str, known: int) -> list[Slice]:
         if not known:
@@ -126,3 +125,126 @@ class DiscoverPartitions(beam.DoFn):
             # The partitions that are known are read on, and the broker may come back.
             _log.warning("New partitions of %s were not looked for: %s", topic, error)
             return []
+
+
+class NewNames(RestrictionTracker):
+    """Tracks which topics of a pattern were handed out: their names are the restriction."""
+
+    def __init__(self, known: tuple[str, ...]) -> None:
+        self._known = known
+        self._ended = False
+
+    def current_restriction(self) -> tuple[str, ...]:
+        """Return the names that were handed out."""
+        return self._known
+
+    def try_claim(self, position: str | None) -> bool:
+        """Hand out a name; None ends the search."""
+        if self._ended:
+            return False
+        if position is None:
+            self._ended = True
+        else:
+            self._known = (*self._known, position)
+        return True
+
+    def try_split(self, fraction_of_remainder: float) -> Any:
+        """Split off the search for others for a self-checkpoint; refuse any other split."""
+        if fraction_of_remainder or self._ended:
+            return None
+        self._ended = True
+        return self._known, self._known
+
+    def check_done(self) -> None:
+        """Raise ValueError where the search neither ended nor is to go on."""
+        if not self._ended:
+            raise ValueError("the search for topics was left without an end")
+
+    def current_progress(self) -> RestrictionProgress:
+        """Return none: nobody knows how many will come."""
+        return RestrictionProgress(fraction=0.0)
+
+    def is_bounded(self) -> bool:
+        """Return False: more may appear."""
+        return False
+
+
+class PatternRestrictions(RestrictionProvider):
+    """Makes the restriction of a pattern: no name yet."""
+
+    def initial_restriction(self, element: str) -> tuple[str, ...]:  # noqa: ARG002 - Beam's signature
+        """Return no name."""
+        return ()
+
+    def create_tracker(self, restriction: tuple[str, ...]) -> NewNames:
+        """Return the tracker of a restriction."""
+        return NewNames(restriction)
+
+    def restriction_size(self, element: str, restriction: tuple[str, ...]) -> int:  # noqa: ARG002 - Beam's signature
+        """Return 1: there is hardly any work in it."""
+        return 1
+
+    def truncate(self, element: str, restriction: tuple[str, ...]) -> None:
+        """On drain, look no further."""
+
+
+LATER = "later"
+
+
+class DiscoverTopics(beam.DoFn):
+    """Gives the names that match a pattern; those that appear later in the output LATER."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        every_seconds: float,
+        find: Callable[[KafkaSettings, str], list[str]] = find_names,
+    ) -> None:
+        self._settings = settings
+        self._every_seconds = every_seconds
+        self._find_names = find
+        self._due: dict[str, float] = {}
+
+    @beam.DoFn.unbounded_per_element()
+    def process(
+        self,
+        element: str,
+        tracker: Any = beam.DoFn.RestrictionParam(PatternRestrictions()),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(
+            ManualWatermarkEstimator.default_provider()
+        ),
+    ) -> Iterator[Any]:
+        """Give the names that were not given yet; come back for more."""
+        if STOPPING.is_set():
+            tracker.try_claim(None)
+            return
+        known = tracker.current_restriction()
+        if known and time.monotonic() < self._due.get(element, 0.0):
+            time.sleep(_PAUSE_SECONDS)
+            found = []
+        else:
+            found = [name for name in self._find(element, known) if name not in known]
+            self._due[element] = time.monotonic() + self._every_seconds
+        reached = watermark.current_watermark() or MIN_TIMESTAMP
+        for name in found:
+            if not tracker.try_claim(name):
+                return
+            given = TimestampedValue(name, reached)
+            yield beam.pvalue.TaggedOutput(LATER, given) if known else given
+        _come_back(tracker, watermark, self._every_seconds)
+
+    def _find(self, pattern: str, known: tuple[str, ...]) -> list[str]:
+        try:
+            return self._find_names(self._settings, pattern)
+        except (KafkaError, SourceError) as error:
+            if not known:
+                raise
+            _log.warning("New topics like %s were not looked for: %s", pattern, error)
+            return []
+
+
+def _come_back(tracker: Any, watermark: Any, every_seconds: float) -> None:
+    # What appears later holds messages as old as the time since the last look.
+    looked_back = Timestamp.now() - Duration(micros=int(2e6 * every_seconds))
+    watermark.set_watermark(max(looked_back, watermark.current_watermark() or MIN_TIMESTAMP))
+    tracker.defer_remainder(_COME_BACK)

@@ -22,6 +22,7 @@ from weir.transforms.kafka.partition_reader import OFFSETS_TIMEOUT_MS, POLL_MS
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.whole_batches import hand_out_whole_batches, topic_id
 from weir.transforms.read.bounds import Places, Start, Stop
+from weir.transforms.read.topics import matching
 
 NEVER = 2**63 - 1  # an offset that no partition reaches
 _PROBE_SECONDS = 1.0
@@ -50,6 +51,7 @@ def check_source(
     Sees an unreachable broker, wrong credentials, a missing topic, and offsets (where ``start``
     and ``stop`` are given) that a partition does not have.
     """
+    settings.require_token()
     if not any("proxy" in name for name in settings.extra):
         require_listener(settings, timeout_seconds)
     with _quiet(), source_consumer(settings, timeout_seconds) as consumer:
@@ -63,6 +65,12 @@ def find_slices(
 ) -> list[Slice]:
     """Return what there is to read of the topics now, partitions with nothing left out."""
     return read_once(settings, topics, start, stop)[0]
+
+
+def find_names(settings: KafkaSettings, pattern: str) -> list[str]:
+    """Return the topics that match a pattern now, which may be none; SourceError as above."""
+    with source_consumer(settings) as consumer:
+        return matching(pattern, consumer.topics())
 
 
 def read_once(
@@ -94,8 +102,8 @@ def places_of(settings: KafkaSettings, topics: Sequence[str], group: str) -> Pla
 
     SourceError where nothing safe can be said of one of its offsets.
     """
-    held = committed_offsets(settings, group, set(topics))
     with source_consumer(settings) as consumer:
+        held = committed_offsets(settings, group, set(names_of(consumer, settings, topics)))
         return Places(
             {
                 (p.topic, p.partition): each.start(group, p, topic_id(consumer, p.topic))
@@ -157,19 +165,24 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def names_of(consumer: KafkaConsumer, settings: KafkaSettings, topics: Sequence[str]) -> list[str]:
+    """Return the names that topics and patterns stand for now; SourceError for what is missing."""
+    there = set(consumer.topics())
+    if missing := [topic for topic in topics if not matching(topic, there)]:
+        raise SourceError(
+            f"The Kafka brokers at {settings.bootstrap_servers} have no topic "
+            f"{', '.join(sorted(missing))} that this user may see. Check the name, or create it."
+        )
+    return list(dict.fromkeys(name for topic in topics for name in matching(topic, there)))
+
+
 def partitions_of(
     consumer: KafkaConsumer, settings: KafkaSettings, topics: Sequence[str]
 ) -> list[TopicPartition]:
     """Return every partition of the topics, in order; SourceError names topics that are missing."""
-    missing = sorted(set(topics) - set(consumer.topics()))
-    if missing:
-        raise SourceError(
-            f"The Kafka brokers at {settings.bootstrap_servers} have no topic "
-            f"{', '.join(missing)} that this user may see. Check the name, or create it."
-        )
     return [
         TopicPartition(topic, partition)
-        for topic in topics
+        for topic in names_of(consumer, settings, topics)
         for partition in sorted(consumer.partitions_for_topic(topic))
     ]
 

@@ -27,8 +27,9 @@ from weir.transforms.process.backlog import WAITING
 from weir.transforms.process.draining import STOPPING
 from weir.transforms.process.offset_ledger import PROGRESS, Settled
 from weir.transforms.read.bounds import Start, Stop
-from weir.transforms.read.discovery import DiscoverPartitions
+from weir.transforms.read.discovery import LATER, DiscoverPartitions, DiscoverTopics
 from weir.transforms.read.find_slices import NEVER, Slice, read_once
+from weir.transforms.read.topics import is_pattern
 
 coders.register()
 
@@ -295,10 +296,10 @@ class ReadFromKafka(beam.PTransform):
 
     Not as a member of a group: the runner's checkpoint holds the offsets. How far it has come is
     committed to ``group``, where that is given, for lag tools alone. With a stop the result is
-    bounded; without one, partitions that appear later are read from their beginning (on any
-    runner but the in-process one). A bundle ends after ``bundle_rows`` rows or
-    ``bundle_seconds``. Raises LostMessagesError where retention was faster than the reader,
-    unless ``accept_loss``: then ``lost_messages`` counts them.
+    bounded; without one, partitions that appear later, and topics that match a pattern later, are
+    read from their beginning (on any runner but the in-process one). A bundle ends after
+    ``bundle_rows`` rows or ``bundle_seconds``. Raises LostMessagesError where retention was faster
+    than the reader, unless ``accept_loss``: then ``lost_messages`` counts them.
 
     ``parts``, where given, is what is read, whatever start and stop say: slices that end, of which
     several workers may read one partition.
@@ -344,14 +345,7 @@ class ReadFromKafka(beam.PTransform):
                 | "SpreadParts" >> beam.Reshuffle().with_output_types(Slice)
             )
         elif live and not isinstance(pbegin.pipeline.runner, _IN_PROCESS):
-            slices = (
-                pbegin
-                | "Topics" >> beam.Create(self._topics)
-                | "DiscoverPartitions"
-                >> beam.ParDo(
-                    DiscoverPartitions(self._settings, self._start, self._discover_seconds)
-                ).with_output_types(Slice)
-            )
+            slices = self._discovered(pbegin)
         else:
             slices = (
                 pbegin
@@ -367,3 +361,27 @@ class ReadFromKafka(beam.PTransform):
         messages = slices | "ReadPartitions" >> beam.ParDo(reader)
         messages.element_type = pa.RecordBatch
         return messages
+
+    def _discovered(self, pbegin: Any) -> Any:
+        named = [topic for topic in self._topics if not is_pattern(topic)]
+        patterns = [topic for topic in self._topics if is_pattern(topic)]
+        names = pbegin | "Topics" >> beam.Create(named)
+        if not patterns:
+            return names | "DiscoverPartitions" >> self._partitions(self._start)
+        there, later = (
+            pbegin
+            | "Patterns" >> beam.Create(patterns)
+            | "DiscoverTopics"
+            >> beam.ParDo(DiscoverTopics(self._settings, self._discover_seconds)).with_outputs(
+                LATER, main="there"
+            )
+        )
+        # What was written to a new topic before it was found is read as well.
+        new = later | "DiscoverLaterPartitions" >> self._partitions(Start("earliest"))
+        found = (names, there) | "Named" >> beam.Flatten()
+        old = found | "DiscoverPartitions" >> self._partitions(self._start)
+        return (old, new) | "Discovered" >> beam.Flatten()
+
+    def _partitions(self, start: Start) -> Any:
+        discover = DiscoverPartitions(self._settings, start, self._discover_seconds)
+        return beam.ParDo(discover).with_output_types(Slice)
