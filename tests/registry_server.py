@@ -1,10 +1,13 @@
 """A stand-in for a schema registry on loopback: the part of Confluent's API that Weir asks."""
 
+import base64
 import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
+
+from weir.transforms.decode.protobuf.compile import file_set
 
 
 class RegistryServer:
@@ -36,16 +39,25 @@ class RegistryServer:
         return number
 
     def found(self, path):
+        path, _, query = path.partition("?")
         match path.strip("/").split("/"):
             case ["schemas", "types"]:
                 return ["AVRO", "PROTOBUF", "JSON"]
             case ["schemas", "ids", number]:
-                return self.schemas.get(int(number))
+                found = self.schemas.get(int(number))
+                return _serialized(found) if found and "format=serialized" in query else found
             case ["subjects", subject, "versions", version]:
                 ids = self.subjects.get(unquote(subject), [])
                 at = len(ids) if version == "latest" else int(version)
                 return self.schemas[ids[at - 1]] | {"version": at} if 0 < at <= len(ids) else None
         return None
+
+
+def _serialized(found):
+    if found["schemaType"] != "PROTOBUF":
+        return found
+    *_, own = file_set(found["schema"]).file
+    return found | {"schema": base64.b64encode(own.SerializeToString()).decode()}
 
 
 @contextmanager
@@ -70,8 +82,18 @@ def registry_server(port=0):
             if server.answer is not None:
                 server.answer(self)
                 return
-            subject = unquote(self.path.split("/")[2])
-            say(self, 200, {"id": server.add(body["schema"], body["schemaType"], subject)})
+            subject, *versions = unquote(self.path).split("/")[2:]
+            known = [
+                n
+                for n in server.subjects.get(subject, ())
+                if server.schemas[n]["schema"] == body["schema"]
+            ]
+            if known:
+                say(self, 200, {"id": known[0]})
+            elif versions:
+                say(self, 200, {"id": server.add(body["schema"], body["schemaType"], subject)})
+            else:
+                say(self, 404, {"error_code": 40403, "message": "not found"})
 
         def log_message(self, *_):
             pass

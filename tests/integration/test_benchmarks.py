@@ -18,6 +18,7 @@ ALONE = {
     "certificates": "--data {few} --splits 1 --draws 2 --simulations 1 --seeds 1 --folds 2 "
     "--tried 1 --json {out}",
     "cold_start": "--data {more} --seeds 1 --examples 10 --verdicts 40 --json {out}",
+    "decoding": "--messages 20 --rounds 1 --out {out}",
     "evasion": "--data {few} --limit 2 --ordinary 10 --json {out}",
     "hostile": "--size 2000 --kind words --kind headers",
     "judge": "--seconds 0.1 --gpus 1 --shape-requests 64 --out {out}",

@@ -2,10 +2,15 @@
 
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.json_messages import JSON, RECEIVED, messages, only, post, read
 from weir.transforms.decode import DecodeSettings, decoder
+from weir.transforms.decode.times import own_times
+from weir.transforms.decode.written_times import microseconds
 
 
 @pytest.mark.parametrize(
@@ -137,3 +142,17 @@ def test_one_odd_time_does_not_change_how_the_others_are_read():
     expected = datetime(2026, 11, 1, tzinfo=UTC)
     created = decoded.content["created_at"].to_pylist()
     assert created == [expected, RECEIVED, expected, expected, expected]
+
+
+@given(
+    st.lists(
+        st.none()
+        | st.integers(-(1 << 63), (1 << 63) - 1)
+        | st.integers(10**7, 10**12)
+        | st.integers(18 * 10**12, 22 * 10**12)
+        | st.integers(18 * 10**15, 22 * 10**15)
+    )
+)
+def test_a_column_of_numbers_is_read_as_each_of_them_is(values):
+    each = [None if value is None else microseconds(value) for value in values]
+    assert own_times(values).cast(pa.int64()).to_pylist() == each

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from weir.transforms.decode import json_format
 from weir.transforms.decode.leaves import Leaves
@@ -40,8 +39,9 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
             elif isinstance(damage := known.of(number), tuple):
                 damaged |= dict.fromkeys(rows, damage)
         failures = [Failure(row, *damaged[row]) for row in sorted(damaged)]
-        bare = _bare(drop_failures(batch, failures))
-        inside = find(bare)
+        framed = drop_failures(batch, failures)
+        place = framed.schema.get_field_index("value")
+        inside = find(framed.set_column(place, framed.schema.field(place), _bare(framed["value"])))
         kept = np.delete(np.arange(batch.num_rows), list(damaged))
         return inside.moved(kept.tolist(), failures)
 
@@ -50,11 +50,9 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
 
 def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
     """Return each message less the decoded fields, as JSON text; None where nothing is left."""
-    return json_format.attributes(pc.binary_slice(values, FRAME), settings)
+    return json_format.attributes(_bare(values), settings)
 
 
-def _bare(batch: pa.RecordBatch) -> pa.RecordBatch:
-    place = batch.schema.get_field_index("value")
-    return batch.set_column(
-        place, batch.schema.field(place), pc.binary_slice(batch["value"], FRAME)
-    )
+def _bare(values: pa.Array) -> pa.Array:
+    # Not by binary_slice, which fails for some thousands of values (negative buffer resize).
+    return pa.array([value[FRAME:] for value in values.to_pylist()], pa.binary())

@@ -38,10 +38,11 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
     texts = [column for column, each in enumerate(wanted) if each.kind is Kind.TEXT]
 
     def found(schema: ProtobufSchema, messages: Bodies) -> Found:
-        values = [messages.value(row) for row in range(len(messages.starts))]
-        if not framed or all(value[:1] == b"\0" for value in values):
-            bare = [value[1:] for value in values] if framed else values
-            return _read(schema, _FIRST, bare, texts)
+        if not framed:
+            return _read(schema, _FIRST, messages.values(), texts)
+        if messages.begin_with(0):  # the usual case: all are the schema's first message
+            return _read(schema, _FIRST, messages.behind(1).values(), texts)
+        values = messages.values()
         columns = [np.empty(len(values), object) for _ in wanted]
         damaged: dict[int, Damage] = {}
         parts: dict[Indexes | None, list[tuple[int, bytes]]] = {}
@@ -152,10 +153,9 @@ def _read(
             continue
         for column, leaf in zip(columns, loose.leaves(again), strict=True):
             column[row] = leaf[0]
-    for row, message in enumerate(messages):
+    for row, text in enumerate(columns[texts[0]]):
         # Of another type, perhaps: no parser can tell, as all that it holds is unknown.
-        empty = not any(columns[text][row] for text in texts)
-        if empty and values[row] and row not in unread and not message.ListFields():
+        if not text and values[row] and row not in unread and not messages[row].ListFields():
             damaged[row] = _OTHER
     return Found(columns, damaged)
 

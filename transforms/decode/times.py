@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weir.transforms.decode.written_times import EARLIEST, EPOCH, LATEST, Time, microseconds
+from weir.transforms.decode.written_times import (
+    EARLIEST,
+    EPOCH,
+    FEWEST_SECONDS,
+    LATEST,
+    Time,
+    microseconds,
+)
 from weir.transforms.records import TIMESTAMP
 
 
@@ -46,4 +54,26 @@ def _parsed(values: Sequence[Time]) -> pa.Array:
                 return strings.cast(kind).cast(TIMESTAMP)
             except pa.ArrowInvalid:
                 continue
+    else:
+        try:
+            return _of_numbers(pa.array(values, pa.int64()))
+        except (pa.ArrowTypeError, pa.ArrowInvalid, OverflowError):
+            pass
     return pa.array([microseconds(value) for value in values], pa.int64()).cast(TIMESTAMP)
+
+
+def _of_numbers(numbers: pa.Array) -> pa.Array:
+    """Return what whole numbers mean, as ``microseconds`` has it of each."""
+    since = numbers.fill_null(0).to_numpy()
+    scaled = np.select(
+        [since < 10**11, since < 10**14, since < 10**17],
+        [since * 1_000_000, since * 1_000, since],
+        since // 1_000,
+    )
+    times = pa.array(scaled, mask=since < FEWEST_SECONDS)
+    # Digits of a date, which are as large as milli- and microseconds.
+    digits = np.isin(since // 10**12, (19, 20)) | np.isin(since // 10**15, (19, 20))
+    if digits.any():
+        read = [microseconds(value) for value in since[digits].tolist()]
+        times = pc.replace_with_mask(times, pa.array(digits), pa.array(read, pa.int64()))
+    return times.cast(TIMESTAMP)

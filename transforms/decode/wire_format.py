@@ -51,6 +51,22 @@ class Bodies:
         """Return those of some rows."""
         return Bodies(self.data, self.starts[rows], self.ends[rows])
 
+    def values(self) -> list[bytes]:
+        """Return the bytes of each row."""
+        data = self.data
+        rows = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        return [data[start:end] for start, end in rows]
+
+    def begin_with(self, byte: int) -> bool:
+        """Return whether all have that byte first."""
+        if not (self.starts < self.ends).all():
+            return False
+        return bool((np.frombuffer(self.data, np.uint8)[self.starts] == byte).all())
+
+    def behind(self, count: int) -> "Bodies":
+        """Return them without their first bytes."""
+        return Bodies(self.data, np.minimum(self.starts + count, self.ends), self.ends)
+
     def value(self, row: int) -> bytes:
         """Return the bytes of a row."""
         return self.data[self.starts[row] : self.ends[row]]
@@ -102,8 +118,7 @@ def unframed(values: Bodies) -> tuple[Bodies, Ints]:
     byte = [data[values.starts + at].astype(np.int64) for at in range(FRAME)]
     number = byte[1] << 24 | byte[2] << 16 | byte[3] << 8 | byte[4]
     framed = (values.ends - values.starts >= FRAME) & (byte[0] == 0)
-    body = Bodies(values.data, np.minimum(values.starts + FRAME, values.ends), values.ends)
-    return body, np.where(framed, number, -1)
+    return values.behind(FRAME), np.where(framed, number, -1)
 
 
 def not_framed(value: bytes) -> Damage:

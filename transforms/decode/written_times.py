@@ -12,7 +12,7 @@ EARLIEST = 0
 LATEST = (datetime(2100, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND  # exclusive
 
 # Fewer seconds may well be days since 1970, as change data capture has them, or a day's date.
-_FEWEST_SECONDS = 10**8  # in March 1973
+FEWEST_SECONDS = 10**8  # in March 1973
 _LONGEST = 100  # characters
 
 
@@ -97,7 +97,7 @@ def _read(value: Time) -> int | None:
 
 
 def _number(value: float) -> int | None:
-    if not _FEWEST_SECONDS <= value < 1e19:
+    if not FEWEST_SECONDS <= value < 1e19:
         return None
     if isinstance(value, int) and _COMPACT.fullmatch(str(value)):
         return _compact(str(value))

@@ -48,12 +48,23 @@ def _single(fields: Sequence[FieldDescriptor], *, empty: bool) -> Column:
         return lambda messages: [_within(each, fields) for each in messages]
     # Below what is not set there are defaults, so that one call in C finds each value.
     read = attrgetter(way)
+    if last.type == FieldDescriptor.TYPE_BYTES:
+        return lambda messages: [
+            _plain(value) if value else _within(message, fields) if empty else None
+            for value, message in zip(map(read, messages), messages, strict=True)
+        ]
     if not empty:
-        return lambda messages: [_plain(value) or None for value in map(read, messages)]
-    return lambda messages: [
-        _plain(value) if value else _within(message, fields)
-        for value, message in zip(map(read, messages), messages, strict=True)
-    ]
+        return lambda messages: [value or None for value in map(read, messages)]
+
+    def column(messages: Sequence[Any]) -> Sequence[Leaf]:
+        values = list(map(read, messages))
+        if not all(values):
+            for row, value in enumerate(values):
+                if not value:
+                    values[row] = _within(messages[row], fields)
+        return values
+
+    return column
 
 
 def _within(message: Any, fields: Sequence[FieldDescriptor]) -> Leaf:
