@@ -84,7 +84,7 @@ unit: $(READY)  ## tests without servers, seconds
 integration: $(READY)  ## tests with a real broker and the BigQuery emulator
 	$(ALONE) $(BIN)/pytest -n 4 --no-loadscope-reorder tests/integration
 
-rig: $(READY)  ## fetch Kafka, Prism and Flink once, for test-integration; needs Java, Maven and Go
+rig: $(READY)  ## fetch Kafka, a schema registry, Prism and Flink once, for test-integration; needs Java, Maven and Go
 	$(BIN)/python -m weir.infra.local.downloads
 
 # Three at a time, as most of them wait: each worker has a Kafka and an emulator of its own.

@@ -1,4 +1,4 @@
-"""Kafka, Prism and Flink: fetched once at set-up (``make rig``), and found in a cache from then on.
+"""Kafka, a schema registry, Prism and Flink: fetched once (``make rig``), and kept in a cache.
 
 ``python -m weir.infra.local.downloads`` fetches what is missing.
 """
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from weir.infra.local.children import StackError
 FETCH = "python -m weir.infra.local.downloads"  # what ``make rig`` runs
 
 KAFKA_VERSION = "4.4.0"
+REGISTRY_VERSION = "2.6.13.Final"  # of Apicurio; 3.3 needs Java 21, where Flink and Kafka take 17
 PRISM_VERSION = "2.77.0"
 FLINK_VERSION = "1.19"
 FLINK_BEAM_VERSION = "2.70.0"  # of the job server; later ones are not to be had as thin jars
@@ -24,6 +26,9 @@ _POMS = Path(__file__).with_name("poms")
 _PRISM_SOURCE = f"github.com/apache/beam/sdks/v2/go/cmd/prism@v{PRISM_VERSION}"
 _SECONDS = 1800.0  # for one download with its build
 _SAID = 600  # characters of a tool's output in an error
+_REGISTRY = f"io.apicurio:apicurio-registry-app:{REGISTRY_VERSION}:tar.gz:all"
+_REGISTRY_JAR = f"apicurio-registry-app-{REGISTRY_VERSION}-runner.jar"
+_COPY_ONE = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 
 
@@ -55,6 +60,11 @@ def flink_jar() -> Path:
     return _fetched(_flink() / "flink-job-server.jar", "Flink")
 
 
+def registry_jar() -> Path:
+    """Return the jar that starts the schema registry; StackError where it was not fetched."""
+    return _fetched(_registry() / _REGISTRY_JAR, "Apicurio's schema registry")
+
+
 def prism_binary() -> Path:
     """Return Prism's binary, from PATH or the cache; StackError where it is in neither."""
     found = shutil.which("prism")
@@ -79,6 +89,23 @@ def fetch_kafka() -> Path:
         )
 
     return fetch_folder(_kafka(), fill)
+
+
+def fetch_registry() -> Path:
+    """Fetch Apicurio's schema registry from Maven Central where it is missing (142 MB)."""
+
+    def fill(folder: Path) -> None:
+        mvn = tool("mvn", "Fetching the schema registry", "maven")
+        call(
+            "Maven",
+            [mvn, *_QUIET, f"-Dartifact={_REGISTRY}", f"-DoutputDirectory={folder}", _COPY_ONE],
+        )
+        (archive,) = folder.glob("*.tar.gz")
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder, filter="data")
+        archive.unlink()
+
+    return fetch_folder(_registry(), fill) / _REGISTRY_JAR
 
 
 def fetch_flink() -> Path:
@@ -107,7 +134,7 @@ def fetch_prism() -> Path:
 def main() -> int:
     """Fetch everything; return the exit code."""
     try:
-        for fetch in (fetch_kafka, fetch_prism, fetch_flink):
+        for fetch in (fetch_kafka, fetch_registry, fetch_prism, fetch_flink):
             sys.stdout.write(f"{fetch()}\n")
             sys.stdout.flush()
     except StackError as error:
@@ -121,6 +148,10 @@ _QUIET = ("--quiet", "--batch-mode", "--no-transfer-progress")
 
 def _kafka() -> Path:
     return cache_folder() / f"kafka-{KAFKA_VERSION}"
+
+
+def _registry() -> Path:
+    return cache_folder() / f"registry-{REGISTRY_VERSION}"
 
 
 def _prism() -> Path:
