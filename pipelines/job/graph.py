@@ -136,7 +136,10 @@ class _Job:
         screenings = screened.screenings
         if flags:
             screened.provisional | "FlagAtOnce" >> WriteProvisional(
-                settings.kafka, settings.said.topics.flagged_topic, f"/weir/{self.run}"
+                settings.kafka,
+                settings.said.topics.flagged_topic,
+                f"/weir/{self.run}",
+                settings.form,
             )
             if settings.place.break_fusion:
                 # Or no post is read while BigQuery is waited for at the end of each bundle.
@@ -182,7 +185,10 @@ class _Job:
         )
         judged = escalations | "Judge" >> judge.with_resource_hints(**said.runner.judge_hints)
         judged.violations | "Flag" >> WriteFlagged(
-            settings.kafka, settings.said.topics.flagged_topic, f"/weir/{self.run}"
+            settings.kafka,
+            settings.said.topics.flagged_topic,
+            f"/weir/{self.run}",
+            settings.form,
         )
         verdicts = self.write(judged.verdicts, "verdicts", settings.redaction)
         self.dead += [judged.dead, verdicts]

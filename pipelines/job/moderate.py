@@ -40,6 +40,7 @@ from weir.pipelines.runners.ports import serve_on_loopback
 from weir.pipelines.screening.cold_start import cold_started
 from weir.pipelines.screening.stream_thresholds import start_thresholds
 from weir.pipelines.settings import ModerationSettings
+from weir.pipelines.settings.registry import flagged_form, registry_settings
 from weir.pipelines.settings.teaching import with_teaching
 from weir.transforms.counts import Counts, counts_here, counts_of
 from weir.transforms.kafka.settings import ensure_topics, with_cluster_id
@@ -62,12 +63,14 @@ def run(argv: Sequence[str]) -> Counts:
         check_source(settings.kafka, ())
         ensure_topics(settings.kafka, settings.topics)
     check_source(settings.kafka, settings.topics)
-    if (registry := settings.decode.schema.registry) is not None:
-        check_registry(registry)
     settings = resume(settings)
     check_source(settings.kafka, settings.topics, settings.progress.start, settings.stop)
     ensure_topics(settings.kafka, settings.topics_written)
     check_tables(settings.bigquery)
+    registry = registry_settings(settings.said.registry)
+    if registry is not None:
+        check_registry(registry)
+        settings = replace(settings, form=flagged_form(settings.said.topics, registry))
     return run_to_end(options, prepare(settings))
 
 

@@ -12,6 +12,19 @@ _SHARE = r"[0-9]+(?:\.[0-9]*)?%"
 
 
 @dataclass(frozen=True)
+class RegistryOptions(Concern, title="Schema registry"):
+    """Where schemas of messages are kept, those that are read and those that are written."""
+
+    schema_registry: str | None = option(
+        None,
+        metavar="URL",
+        help="of a registry with Confluent's API, such as https://host:8081; a login is read from "
+        "$WEIR_SCHEMA_REGISTRY_LOGIN: NAME:PASSWORD, or a bearer token. While it is away, "
+        "messages of schemas that are not known yet wait",
+    )
+
+
+@dataclass(frozen=True)
 class DecodeOptions(Concern, title="Decoding"):
     """How a message becomes a post."""
 
@@ -19,13 +32,6 @@ class DecodeOptions(Concern, title="Decoding"):
         "json",
         help="what a message holds; the last three have schemas, from --schema-registry, whose ids "
         "messages begin with, or --schema-file",
-    )
-    schema_registry: str | None = option(
-        None,
-        metavar="URL",
-        help="of a registry with Confluent's API, such as https://host:8081; a login is read from "
-        "$WEIR_SCHEMA_REGISTRY_LOGIN: NAME:PASSWORD, or a bearer token. While it is away, "
-        "messages wait",
     )
     schema_file: str | None = option(
         None,

@@ -7,7 +7,7 @@ from typing import Any, Self, get_type_hints
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.arguments import Parser, add_options, texts_of
 from weir.pipelines.options.concern import Concern
-from weir.pipelines.options.content import DecodeOptions, StoringOptions
+from weir.pipelines.options.content import DecodeOptions, RegistryOptions, StoringOptions
 from weir.pipelines.options.judging import (
     OF_ENGINE,
     EndpointOptions,
@@ -41,6 +41,7 @@ class JobOptions:
     source: SourceOptions
     progress: GroupOptions
     shape: StageOptions
+    registry: RegistryOptions
     decoding: DecodeOptions
     deciding: DecidingOptions
     reading: ReadingOptions

@@ -1,6 +1,7 @@
 """Where decisions go."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.concern import Concern
@@ -12,6 +13,11 @@ class TopicOptions(Concern, title="Topics that are written"):
     """Where violations and dead letters go."""
 
     flagged_topic: str = option("weir-flagged", metavar="T", help="of violations")
+    flagged_format: Literal["json", "cloudevents", "json-schema", "avro", "protobuf"] = option(
+        "json",
+        help="of its messages: json has CloudEvents' attributes in headers, cloudevents all in one "
+        "object; the others need --schema-registry, and `weir tables --register` before",
+    )
     dead_letter_topic: str = option(
         "weir-dead-letters", metavar="T", help="of what cannot be processed"
     )

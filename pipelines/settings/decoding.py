@@ -3,24 +3,25 @@
 import errno
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.content import DecodeOptions
+from weir.pipelines.options.content import DecodeOptions, RegistryOptions
+from weir.pipelines.settings.registry import registry_settings
 from weir.pipelines.settings.storage import pseudonym_key
 from weir.policies import storage
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.decode.formats import file_damage
 from weir.transforms.decode.protobuf.compile import require_compiler
 from weir.transforms.decode.schema_source import SchemaSettings
-from weir.transforms.registry import RegistrySettings
-from weir.transforms.secret import REGISTRY_LOGIN, secret
 
 _MOST_SCHEMA = 1 << 20  # bytes; the largest that are published have 300 KB
 
 
-def decode_settings(said: DecodeOptions, author_field: str = "") -> DecodeSettings:
+def decode_settings(
+    said: DecodeOptions, author_field: str = "", registry: RegistryOptions | None = None
+) -> DecodeSettings:
     """Return how messages are read; OptionError and its like name what cannot be."""
     key = pseudonym_key(f"--author-field={author_field}") if author_field else None
     schema = SchemaSettings(
-        registry=registry_settings(said),
+        registry=registry_settings(registry) if registry else None,
         file=None if said.schema_file is None else _schema(said.schema_file),
         message=said.schema_message or "",
     )
@@ -48,13 +49,6 @@ def decode_settings(said: DecodeOptions, author_field: str = "") -> DecodeSettin
     if damage := file_damage(settings):
         raise OptionError(f"--schema-file {said.schema_file}: {damage}")
     return settings
-
-
-def registry_settings(said: DecodeOptions) -> RegistrySettings | None:
-    """Return where the registry is, None where there is none; its login is of the environment."""
-    if said.schema_registry is None:
-        return None
-    return RegistrySettings(said.schema_registry, secret(REGISTRY_LOGIN))
 
 
 def _schema(path: str) -> str:

@@ -29,6 +29,7 @@ from weir.pipelines.settings.engines import (
 from weir.pipelines.settings.kafka import kafka_settings
 from weir.pipelines.settings.progress import DEFERRED_GROUP, Progress
 from weir.pipelines.settings.provisional import require_flags
+from weir.pipelines.settings.registry import check_form
 from weir.pipelines.settings.screens import screen_source
 from weir.pipelines.settings.shape import Shape, Stages
 from weir.pipelines.settings.shares import shares_of
@@ -50,6 +51,7 @@ from weir.transforms.screen.thresholds.decide import StreamShares
 from weir.transforms.select import Replayed
 from weir.transforms.traces import TraceSettings
 from weir.transforms.write.bigquery.sink import BigQuerySettings
+from weir.transforms.write.flagged_forms import AS_JSON, FlaggedForm
 from weir.transforms.write.redaction import Redaction
 
 # Of the audit rate: these posts say little of each policy, and a screen that saw only what it sends
@@ -93,6 +95,7 @@ class ModerationSettings:
     salt: str = field(default="", repr=False)  # of what is drawn at random
     teaching: Teaching | None = None  # where the judge's verdicts teach the screen
     traces: TraceSettings | None = None  # of sampled posts
+    form: FlaggedForm = AS_JSON  # of the flagged topic
     replay: Replayed | None = None  # the slice of history that is decided anew, where it is one
 
     @property
@@ -193,7 +196,7 @@ class ModerationSettings:
                 restored=restores(options, said.runner),
             ),
             stop=stop,
-            decode=decode_settings(said.decoding, said.storing.author_field),
+            decode=decode_settings(said.decoding, said.storing.author_field, said.registry),
             policies=policies,
             screen=screen,
             shadow_screen=shadow_screen,
@@ -220,6 +223,7 @@ class ModerationSettings:
             shares=shares_of(said.shares, said.deciding.audit_rate, screen, policies),
             traces=trace_settings(said.watching),
         )
+        check_form(said.topics, said.registry)
         _refuse_own_output(settings)
         return settings
 

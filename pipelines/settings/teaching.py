@@ -60,7 +60,7 @@ def _teaching(said: JobOptions, folder: str, base: ScreenSource) -> Teaching:
         policies=said.deciding.policies,
         kafka=kafka_settings(said.kafka),
         topics=said.source.topics,
-        decode=decode_settings(said.decoding, said.storing.author_field),
+        decode=decode_settings(said.decoding, said.storing.author_field, said.registry),
         bigquery=bigquery_settings(said.bigquery),
         every_policy=said.cold.cold_start != "off",
     )

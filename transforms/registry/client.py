@@ -66,13 +66,6 @@ class RegistryClient:
         self._refer(found, references, {})
         return Schema(found.schemaType, found.schema, tuple(references.items()))
 
-    def latest(self, subject: str) -> Schema:
-        """Return the newest schema of a subject. Raises UnknownSchemaError, AwayError."""
-        found = self._get(f"subjects/{quote(subject, safe='')}/versions/latest", _Found)
-        references: dict[str, str] = {}
-        self._refer(found, references, {})
-        return Schema(found.schemaType, found.schema, tuple(references.items()))
-
     def register(self, subject: str, schema: Schema) -> int:
         """Make a schema the newest of a subject, if it is not yet; return its id.
 
@@ -81,6 +74,11 @@ class RegistryClient:
         body = {"schema": schema.text, "schemaType": schema.type}
         path = f"subjects/{quote(subject, safe='')}/versions"
         return self._ask("POST", path, _Registered, body).id
+
+    def registered(self, subject: str, schema: Schema) -> int:
+        """Return the id of a schema of a subject. Raises UnknownSchemaError, AwayError."""
+        body = {"schema": schema.text, "schemaType": schema.type}
+        return self._ask("POST", f"subjects/{quote(subject, safe='')}", _Registered, body).id
 
     def check(self) -> None:
         """Ask for something small. Raises AwayError where it does not answer as a registry does."""

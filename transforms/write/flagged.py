@@ -1,4 +1,4 @@
-"""The flagged topic: CloudEvents keyed like the post.
+"""The flagged topic: CloudEvents keyed like the post, in one of ``flagged_forms``.
 
 One for each violation. Where provisional flags are on, one for each flag before that, and then
 one under the same id when the judge has decided: the violation, which confirms the flag, or a
@@ -6,7 +6,7 @@ withdrawal.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -22,6 +22,7 @@ from weir.transforms.kafka.outbox import MAX_RECORD_BYTES, Record
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.kafka.sink import ProduceToKafka
 from weir.transforms.records import Mode, Outcome
+from weir.transforms.write.flagged_forms import AS_JSON, FlaggedForm
 
 EVENT_TYPE = "org.weir.violation.v1"
 PROVISIONAL_TYPE = "org.weir.provisional.v1"
@@ -102,13 +103,14 @@ class WriteProvisional(ProduceToKafka):
         settings: KafkaSettings,
         topic: str,
         source: str,
+        form: FlaggedForm = AS_JSON,
         *,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         super().__init__(
             _Prompt(settings),
-            partial(provisional_records, topic=topic, source=source),
-            shrink=trim,
+            partial(_formed, form, partial(provisional_records, topic=topic, source=source)),
+            shrink=partial(_trim_formed, form),
             tally=_flags,
             max_record_bytes=max_record_bytes,
         )
@@ -125,16 +127,28 @@ class WriteFlagged(ProduceToKafka):
         settings: KafkaSettings,
         topic: str,
         source: str,
+        form: FlaggedForm = AS_JSON,
         *,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         super().__init__(
             settings,
-            partial(flagged_records, topic=topic, source=source),
-            shrink=trim,
+            partial(_formed, form, partial(flagged_records, topic=topic, source=source)),
+            shrink=partial(_trim_formed, form),
             tally=kinds_of,
             max_record_bytes=max_record_bytes,
         )
+
+
+def _formed(
+    form: FlaggedForm, records: Callable[[pa.RecordBatch], Iterator[Record]], rows: pa.RecordBatch
+) -> Iterator[Record]:
+    return map(form.encoded, records(rows))
+
+
+def _trim_formed(form: FlaggedForm, record: Record) -> Record | None:
+    smaller = trim(form.plain(record))
+    return None if smaller is None else form.encoded(smaller)
 
 
 def _flags(flags: pa.RecordBatch) -> dict[str, int]:
