@@ -69,6 +69,14 @@ def explain_errors(settings: BigQuerySettings) -> Iterator[None]:
             f"{service} cannot be used for {dataset}. {why}: look at what stands between, a proxy "
             "or the emulator, and try again; what was asked for may have been done."
         ) from error
+    except exceptions.BadRequest as error:  # what is asked is ours, and fits today's tables
+        raise TablesError(
+            f"{service} refused a request for {dataset}: {_reason(error)}. Where an older version "
+            f"made its tables, bring them up to date with `{command(settings)}`."
+        ) from error
     except exceptions.GoogleAPICallError as error:
-        reason = (error.message or type(error).__name__).strip().partition("\n")[0]
-        raise TablesError(f"{service} refused a request for {dataset}: {reason}") from error
+        raise TablesError(f"{service} refused a request for {dataset}: {_reason(error)}") from error
+
+
+def _reason(error: exceptions.GoogleAPICallError) -> str:
+    return (error.message or type(error).__name__).strip().partition("\n")[0].rstrip(".")

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from tests.integration.stored import service
 from weir.infra.bigquery.ddl import TABLES, statement
-from weir.pipelines.bigquery.errors import TablesError
+from weir.pipelines.bigquery.errors import TablesError, explain_errors
 from weir.pipelines.bigquery.queries import execute
 from weir.pipelines.bigquery.retention import DAYS
 from weir.pipelines.bigquery.tables import check_tables, create_tables
@@ -149,3 +149,11 @@ def test_every_table_with_a_row_for_a_post_has_a_retention():
     assert partitioned - {"thresholds"} == set(DAYS)  # whose rows are few, and of no author
     for table, column in DAYS.items():
         assert f"PARTITION BY DATE({column})" in statement(table, "p.d")
+
+
+def test_a_question_to_a_dataset_of_an_older_version_says_how_to_bring_it_up_to_date(empty):
+    create_tables(empty)
+    run(empty, "CREATE OR REPLACE TABLE `{dataset}.deferrals` AS SELECT 'live' AS run")
+    said = r"Where an older version made its tables, bring them up to date with `weir tables"
+    with pytest.raises(TablesError, match=said), explain_errors(empty):
+        query(empty, f"SELECT * FROM `{empty.full_name}.labels` WHERE run = @run", "live")
