@@ -301,6 +301,11 @@ def test_no_container_begins_as_root(made):
             assert pod["spec"]["containers"][0]["securityContext"]["runAsUser"] == 9999
 
 
+def test_a_login_by_the_pods_own_account_needs_no_secret():
+    made = rendered(INFRA, "small", "--set=job.sasl-mechanism=AWS_MSK_IAM", "--set=secrets.name=")
+    assert "secretRef" not in yaml.safe_dump(made)
+
+
 def test_pods_reach_the_ports_that_the_job_names_and_https():
     collector = "--set=job.traces-endpoint=http://collector:4318/v1/traces"
     ports = ("--set=job.brokers=a:9095\\,b:9096", "--set=network.ports={9094}", collector)

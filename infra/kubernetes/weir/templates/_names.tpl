@@ -138,7 +138,7 @@ securityContext:
 
 {{- /* The ports that pods may reach anywhere: https, those that a job's addresses name, and more. */}}
 {{- define "weir.ports" -}}
-{{- $said := toJson (list .Values.job.brokers (get .Values.job "endpoint-url") (get .Values.job "traces-endpoint") (get .Values.job "schema-registry") (get .Values.screen.options "endpoint-url") (get .Values.judge.options "endpoint-url")) -}}
+{{- $said := toJson (list .Values.job.brokers (get .Values.job "endpoint-url") (get .Values.job "traces-endpoint") (get .Values.job "schema-registry") (get .Values.job "sasl-token-url") (get .Values.screen.options "endpoint-url") (get .Values.judge.options "endpoint-url")) -}}
 {{- $ports := list "443" -}}
 {{- range regexFindAll ":[0-9]+[,/\"]" $said -1 }}{{ $ports = append $ports (regexFind "[0-9]+" .) }}{{ end -}}
 {{- if regexMatch "http://[^:/\"]+[/\"]" $said }}{{ $ports = append $ports "80" }}{{ end -}}
