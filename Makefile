@@ -93,6 +93,11 @@ rig: $(READY)  ## fetch Kafka, a schema registry, Prism and Flink once, for test
 test-integration: rig  ## the job on Prism and Flink with a real Kafka, killed and stopped; minutes
 	$(ALONE) $(BIN)/python -m pytest -n 3 --timeout 3600 -p no:unraisableexception tests/runners
 
+.PHONY: test-hosts
+test-hosts: rig  ## the job on Flink of three hosts (network namespaces): one cut off, healed, one killed
+	$(BIN)/python -m weir.infra.local.isolated --as-root $(BIN)/python -m pytest -rs -s \
+		-p no:unraisableexception tests/hosts
+
 .PHONY: check-infra
 check-infra: $(READY)  ## charts, images, rules and templates, without a cluster; needs Go, and apt-get or promtool
 	$(BIN)/python -m weir.infra.checks.tools

@@ -40,9 +40,9 @@ def connects(port: int) -> bool:
     return True
 
 
-def answers(port: int, path: str, *, seconds: float = 5.0) -> bool:
-    """Return whether what listens on the loopback port answers 200 there, in so many seconds."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+def answers(port: int, path: str, *, seconds: float = 5.0, address: str = "127.0.0.1") -> bool:
+    """Return whether what listens on the port answers 200 there, in so many seconds."""
+    connection = http.client.HTTPConnection(address, port, timeout=seconds)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.client.OK

@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any, NoReturn
@@ -19,6 +19,7 @@ from duckdb_extensions import import_extension
 
 _MOST_STREAMS = 512
 _LOCAL = {b"127.0.0.1", b"localhost", b"[::1]"}
+_HOST = "--rest-host="
 _SEALED = (
     # Once off they stay off: nobody can set them again while the database is open.
     "SET autoinstall_known_extensions = false",
@@ -84,7 +85,8 @@ def main() -> None:
     # would its jobs that load and extract, of which some open files in Python.
     DuckDBEngine.start = open_sealed
     executor._resolve_uri = no_file
-    server.create_app = lambda context: for_local_programs(create_app(context))
+    named = {each.removeprefix(_HOST).encode() for each in sys.argv if each.startswith(_HOST)}
+    server.create_app = lambda context: for_local_programs(create_app(context), named)
 
     # Its own function drops the fields of a STRUCT, so that it refuses ARRAY<STRUCT> from Arrow.
     write_servicer._table_arrow_schema = table_arrow_schema
@@ -116,15 +118,19 @@ def parse_once(parse: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     return copied
 
 
-def for_local_programs(app: App) -> App:
+def for_local_programs(app: App, named: Set[bytes] = frozenset()) -> App:
     """Return the app, closed to web pages and uploads; 403 is the answer to both.
+
+    It goes by the names of loopback, and by those of ``named``.
 
     A page in a browser reaches loopback: it names itself as the origin, or has its own name
     resolved to 127.0.0.1 and says that name as the host.
     """
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _is_of_local_program(scope["path"], scope["headers"]):
+        if scope["type"] == "http" and not _is_of_program(
+            scope["path"], scope["headers"], _LOCAL | named
+        ):
             start = {"type": "http.response.start", "status": 403, "headers": []}
             await send(start)
             await send({"type": "http.response.body", "body": b"for local programs alone\n"})
@@ -134,12 +140,12 @@ def for_local_programs(app: App) -> App:
     return guarded
 
 
-def _is_of_local_program(path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def _is_of_program(path: str, headers: Iterable[tuple[bytes, bytes]], names: Set[bytes]) -> bool:
     """Return whether a request names this machine, comes from no page, and uploads nothing."""
-    named = [(name.lower(), value.lower()) for name, value in headers]
-    hosts = [value.rpartition(b":")[0] for name, value in named if name == b"host"]
-    origins = [name for name, _ in named if name == b"origin"]
-    return len(hosts) == 1 and hosts[0] in _LOCAL and not origins and path[:8] != "/upload/"
+    said = [(name.lower(), value.lower()) for name, value in headers]
+    hosts = [value.rpartition(b":")[0] for name, value in said if name == b"host"]
+    origins = [name for name, _ in said if name == b"origin"]
+    return len(hosts) == 1 and hosts[0] in names and not origins and path[:8] != "/upload/"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""A small Flink cluster as children: a job manager, task managers, and Beam's pool of workers.
+"""A small Flink cluster as children: a job manager, task managers, each with a pool of workers.
 
-Each is kept on loopback: the pool and the workers' ports would be on every interface.
+What Beam opens is kept on loopback: the pool's and the workers' ports would be on every interface.
+On this machine all else is too; on hosts of their own (hosts.py) Flink's parts reach each other.
 """
 
 import http.client
@@ -9,14 +10,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from weir.infra.local.children import Server, child, connects, free_ports
+from weir.infra.local.children import Server, child, free_ports
 from weir.infra.local.downloads import flink_jar, java
+from weir.infra.local.host import THIS_MACHINE, Host
 from weir.infra.local.loopback import kept_on_loopback
 
 _SECONDS = 180.0  # 5-10 s by itself
@@ -31,16 +34,15 @@ _OPEN = (
 _PACKAGE = "org.apache.flink.runtime"
 
 _CONFIGURATION = """
-jobmanager.rpc.address: 127.0.0.1
+jobmanager.rpc.address: {manager}
 jobmanager.rpc.port: {rpc}
-jobmanager.bind-host: 127.0.0.1
-rest.address: 127.0.0.1
-rest.bind-address: 127.0.0.1
+jobmanager.bind-host: {bound}
+rest.address: {manager}
+rest.bind-address: {manager}
 rest.port: {rest}
 blob.server.port: {blob}
-taskmanager.host: 127.0.0.1
-taskmanager.bind-host: 127.0.0.1
 taskmanager.numberOfTaskSlots: {slots}
+cluster.evenly-spread-out-slots: true
 heartbeat.interval: 2000
 heartbeat.timeout: 8000
 parallelism.default: 1
@@ -73,11 +75,11 @@ class FlinkCluster:
     """A cluster that runs, and its parts to kill."""
 
     rest: str  # host:port, what --flink_master takes
-    workers: str  # host:port, what --environment_config takes
+    workers: str  # host:port, what --environment_config takes: on each task manager's own host
     folder: Path  # its logs, checkpoints and savepoints
     job_manager: Server
-    task_manager: Server
-    worker_pool: Server
+    task_managers: tuple[Server, ...]  # one on each host
+    worker_pools: tuple[Server, ...]  # beside them
 
     def get(self, path: str) -> Any:
         """Return the answer of its REST API, empty where it does not answer."""
@@ -90,60 +92,83 @@ class FlinkCluster:
 
 @contextmanager
 def flink_cluster(
-    folder: Path | None = None, pool: Callable[[int], list[str]] | None = None
+    folder: Path | None = None,
+    pool: Callable[[int], list[str]] | None = None,
+    *,
+    manager: Host = THIS_MACHINE,
+    workers: Sequence[Host] = (THIS_MACHINE,),
 ) -> Iterator[FlinkCluster]:
-    """Run a cluster of one machine on free loopback ports; give its addresses and its parts.
+    """Run a cluster on free ports; give its addresses and its parts.
 
-    ``pool`` gives the command of another pool of workers, by its port. Logs, checkpoints and
-    savepoints are kept only where a ``folder`` is named. Raises StackError where Java is missing or
-    Flink was not fetched.
+    A job manager is on the host ``manager``, a task manager with a pool on each of ``workers``;
+    ``pool`` gives the command of another pool, by its port. Logs, checkpoints and savepoints are
+    kept only where a ``folder`` is named, which every host has to see. Raises StackError where Java
+    is missing or Flink was not fetched.
     """
     with ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-flink-")))
         (folder / "tmp").mkdir(parents=True, exist_ok=True)
-        rpc, port, blob, workers = free_ports(4)
-        command = (pool or _pool)(workers)
-        rest = f"127.0.0.1:{port}"
+        rpc, port, blob, pools = free_ports(4)
+        command = (pool or _pool)(pools)
+        rest = f"{manager.address}:{port}"
         configuration = _CONFIGURATION.format(
-            rpc=rpc, rest=port, blob=blob, slots=_SLOTS, folder=folder
+            manager=manager.address,
+            bound=manager.bound,
+            rpc=rpc,
+            rest=port,
+            blob=blob,
+            slots=_SLOTS,
+            folder=folder,
         )
         (folder / "config.yaml").write_text(configuration, "utf-8")
         cluster = FlinkCluster(
             rest=rest,
-            workers=f"127.0.0.1:{workers}",
+            workers=f"127.0.0.1:{pools}",
             folder=folder,
-            job_manager=Server(lambda: _job_manager(folder, rest)),
-            task_manager=Server(lambda: _task_manager(folder, rest)),
-            worker_pool=Server(lambda: _worker_pool(folder, workers, command)),
+            job_manager=Server(lambda: _job_manager(folder, rest, manager)),
+            task_managers=tuple(Server(partial(_task_manager, folder, rest, on)) for on in workers),
+            worker_pools=tuple(
+                Server(partial(_worker_pool, folder, pools, command, on)) for on in workers
+            ),
         )
-        for server in (cluster.job_manager, cluster.task_manager, cluster.worker_pool):
+        for server in (cluster.job_manager, *cluster.task_managers, *cluster.worker_pools):
             stack.enter_context(server)
         yield cluster
 
 
-def _job_manager(folder: Path, rest: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def _job_manager(
+    folder: Path, rest: str, host: Host
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
     main = f"{_PACKAGE}.entrypoint.StandaloneSessionClusterEntrypoint"
     return child(
         "Flink's job manager",
-        kept_on_loopback([*_java(folder, "-Xmx384m"), main, "--configDir", str(folder)]),
+        host.kept([*_java(folder / "tmp", "-Xmx384m"), main, "--configDir", str(folder)]),
         lambda: bool(_ask(rest, "GET", "/overview")),
         seconds=_SECONDS,
         log_file=folder / "job-manager.log",
     )
 
 
-def _task_manager(folder: Path, rest: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def _task_manager(
+    folder: Path, rest: str, host: Host
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
     main = f"{_PACKAGE}.taskexecutor.TaskManagerRunner"
     known = _task_managers(rest)
-    java = _java(folder, "-Xmx512m", "-XX:MaxDirectMemorySize=400m")
-    memory = [f"-D{key}={value}" for key, value in _TASK_MANAGER_MEMORY.items()]
+    temporary = host.temporary or folder / "tmp"
+    java = _java(temporary, "-Xmx512m", "-XX:MaxDirectMemorySize=400m")
+    own = {
+        "taskmanager.host": host.address,
+        "taskmanager.bind-host": host.address,
+        "io.tmp.dirs": str(temporary),
+    }
+    said = [f"-D{key}={value}" for key, value in (_TASK_MANAGER_MEMORY | own).items()]
     return child(
         "Flink's task manager",
-        kept_on_loopback([*java, main, "--configDir", str(folder), *memory]),
+        host.kept([*java, main, "--configDir", str(folder), *said]),
         lambda: bool(_task_managers(rest) - known),
         seconds=_SECONDS,
-        log_file=folder / "task-manager.log",
+        log_file=folder / f"task-manager-{host.name}.log",
     )
 
 
@@ -153,22 +178,22 @@ def _pool(port: int) -> list[str]:
 
 
 def _worker_pool(
-    folder: Path, port: int, command: list[str]
+    folder: Path, port: int, command: list[str], host: Host
 ) -> AbstractContextManager[subprocess.Popen[bytes]]:
     return child(
         "Beam's worker pool",
-        command,
-        lambda: connects(port),
+        host.on(command),
+        lambda: host.listens(port),
         seconds=_SECONDS,
         # It starts workers by the name of Python alone.
         environment=_first_on_path(Path(sys.executable).parent),
-        log_file=folder / "workers.log",
+        log_file=folder / f"workers-{host.name}.log",
     )
 
 
-def _java(folder: Path, *memory: str) -> list[str]:
+def _java(temporary: Path, *memory: str) -> list[str]:
     opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPEN]
-    command = [java(), *_JVM, *memory, f"-Djava.io.tmpdir={folder / 'tmp'}", *opened]
+    command = [java(), *_JVM, *memory, f"-Djava.io.tmpdir={temporary}", *opened]
     return [*command, "-cp", str(flink_jar())]
 
 

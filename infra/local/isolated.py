@@ -1,7 +1,8 @@
 """Runs a command in a network of its own, where loopback is all there is.
 
 ``python -m weir.infra.local.isolated COMMAND...``: for whoever wants to see that a command needs no
-network, or cannot keep its servers on loopback by any other means.
+network, or cannot keep its servers on loopback by any other means. With ``--as-root`` before it the
+command may change that network, as one does that makes hosts in it (hosts.py).
 """
 
 import ctypes
@@ -18,18 +19,22 @@ _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
+_AS_ROOT = "--as-root"
 # Packets without a route; and those for a resolver on loopback, where none listens.
 _BEYOND = ("IpOutNoRoutes", "Ip6OutNoRoutes", "UdpNoPorts", "Udp6NoPorts")
 
 
 def main(command: list[str]) -> None:
     """Leave the machine's network where that is allowed, and say so where not; run the command."""
+    as_root = command[:1] == [_AS_ROOT]
+    command = command[as_root:]
     program = shutil.which(command[0]) if command else None
     if program is None:
-        sys.stderr.write("usage: python -m weir.infra.local.isolated COMMAND [ARGUMENT...]\n")
+        usage = f"usage: python -m weir.infra.local.isolated [{_AS_ROOT}] COMMAND [ARGUMENT...]\n"
+        sys.stderr.write(usage)
         raise SystemExit(2)
     try:
-        _leave_network()
+        _leave_network(as_root=as_root)
     except OSError as error:
         sys.stderr.write(f"in the machine's own network, as it gives no other: {error}\n")
     os.execv(program, command)  # noqa: S606 - the caller's own command, without a shell
@@ -61,7 +66,7 @@ def _counters() -> Iterator[tuple[str, int]]:
         yield name, int(number)
 
 
-def _leave_network() -> None:
+def _leave_network(*, as_root: bool) -> None:
     """Move this process into a network namespace with loopback; OSError where not permitted."""
     user, group = os.getuid(), os.getgid()
     libc = ctypes.CDLL(None, use_errno=True)
@@ -71,8 +76,8 @@ def _leave_network() -> None:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
         Path("/proc/self/setgroups").write_text("deny", "ascii")
-        Path("/proc/self/uid_map").write_text(f"{user} {user} 1", "ascii")
-        Path("/proc/self/gid_map").write_text(f"{group} {group} 1", "ascii")
+        Path("/proc/self/uid_map").write_text(f"{0 if as_root else user} {user} 1", "ascii")
+        Path("/proc/self/gid_map").write_text(f"{0 if as_root else group} {group} 1", "ascii")
     with socket.socket() as any_socket:
         request = struct.pack("16sh", b"lo", _IFF_UP_RUNNING)
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, request)

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from weir.infra.local.children import Server, StackError, child, connects, free_ports
+from weir.infra.local.children import Server, StackError, child, free_ports
 from weir.infra.local.downloads import java, kafka_libraries
+from weir.infra.local.host import THIS_MACHINE, Host
 
 # Small: what it serves here is a test.
 _JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -20,9 +21,9 @@ _SECONDS = 120.0  # 3-5 s by itself
 _PROPERTIES = """
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.quorum.voters=1@{address}:{controller}
+listeners=PLAINTEXT://{address}:{port},CONTROLLER://{address}:{controller}
+advertised.listeners=PLAINTEXT://{address}:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
@@ -48,8 +49,8 @@ log.cleaner.backoff.ms=500
 
 # Tokens without a signature are taken there: a test has no authority to sign them.
 _OAUTH = """
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},OAUTH://127.0.0.1:{oauth}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},OAUTH://127.0.0.1:{oauth}
+listeners=PLAINTEXT://{address}:{port},CONTROLLER://{address}:{controller},OAUTH://{address}:{oauth}
+advertised.listeners=PLAINTEXT://{address}:{port},OAUTH://{address}:{oauth}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,OAUTH:SASL_PLAINTEXT
 listener.name.oauth.sasl.enabled.mechanisms=OAUTHBEARER
 listener.name.oauth.oauthbearer.sasl.jaas.config=\
@@ -67,8 +68,10 @@ class KafkaBroker:
 
 
 @contextmanager
-def kafka_broker(*, log_file: Path | None = None, oauth: bool = False) -> Iterator[KafkaBroker]:
-    """Run an Apache Kafka broker on a free loopback port; its data is gone with the block.
+def kafka_broker(
+    *, log_file: Path | None = None, oauth: bool = False, host: Host = THIS_MACHINE
+) -> Iterator[KafkaBroker]:
+    """Run an Apache Kafka broker on a free port of a host; its data is gone with the block.
 
     It creates topics on first use, with four partitions. With ``oauth`` it has a second listener,
     for tokens. Raises StackError where Java is missing
@@ -81,7 +84,11 @@ def kafka_broker(*, log_file: Path | None = None, oauth: bool = False) -> Iterat
         properties.write_text(
             # Of a property that stands twice, the last one counts.
             (_PROPERTIES + (_OAUTH if oauth else "")).format(
-                port=port, controller=controller, oauth=tokens, data=Path(folder) / "data"
+                address=host.address,
+                port=port,
+                controller=controller,
+                oauth=tokens,
+                data=Path(folder) / "data",
             ),
             "utf-8",
         )
@@ -90,13 +97,14 @@ def kafka_broker(*, log_file: Path | None = None, oauth: bool = False) -> Iterat
             lambda: child(
                 "Apache Kafka",
                 [*command, "kafka.Kafka", str(properties)],
-                lambda: connects(port),
+                lambda: host.listens(port),
                 seconds=_SECONDS,
                 log_file=log_file,
             )
         )
         with server:
-            yield KafkaBroker(f"127.0.0.1:{port}", server, f"127.0.0.1:{tokens}" if oauth else None)
+            login = f"{host.address}:{tokens}" if oauth else None
+            yield KafkaBroker(f"{host.address}:{port}", server, login)
 
 
 def _format(command: list[str], properties: Path) -> None:

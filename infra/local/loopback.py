@@ -1,6 +1,9 @@
 """Runs a command whose servers listen on loopback alone, whatever address they ask for.
 
 ``python -m weir.infra.local.loopback COMMAND...``, or by path, without the imports of this package.
+With ``--but-named`` before it, one address that the command asks for stays as it is, and only what
+would be on every interface is changed: a task manager is reached by others at its own address, and
+what Beam opens in it by its workers alone.
 Beam's servers in Go and Java listen on every interface, whatever they are told, and ask for no
 login: whoever reaches them reads a job's pipeline and runs code in its workers.
 
@@ -36,6 +39,7 @@ _RECEIVE, _SEND = 0xC0502100, 0xC0182101  # ioctls
 _CALL = struct.Struct("=QIIiIQ6Q")  # id, thread, flags, number, architecture, place, arguments
 _ANSWER = struct.Struct("=QqiI")  # id, value, error, flags
 _GO_ON = 1
+_BUT_NAMED = "--but-named"
 _LONGEST = 28  # bytes of an address of IPv6
 
 _LOOPBACK_4 = socket.inet_aton("127.0.0.1")
@@ -67,9 +71,9 @@ with socket.create_server(("", 0)) as server:
 """
 
 
-def kept_on_loopback(command: Sequence[str]) -> list[str]:
-    """Return the command that runs a command, kept on loopback."""
-    return [sys.executable, "-S", __file__, *command]
+def kept_on_loopback(command: Sequence[str], *, but_named: bool = False) -> list[str]:
+    """Return the command that runs a command, kept on loopback; ``but_named`` as above."""
+    return [sys.executable, "-S", __file__, *[_BUT_NAMED][:but_named], *command]
 
 
 @cache
@@ -82,9 +86,12 @@ def is_possible() -> bool:
 
 def main(command: list[str]) -> int:
     """Run the command to its end, and return its exit code."""
+    but_named = command[:1] == [_BUT_NAMED]
+    command = command[but_named:]
     program = shutil.which(command[0]) if command else None
     if program is None:
-        sys.stderr.write("usage: python -m weir.infra.local.loopback COMMAND [ARGUMENT...]\n")
+        usage = f"python -m weir.infra.local.loopback [{_BUT_NAMED}] COMMAND [ARGUMENT...]"
+        sys.stderr.write(f"usage: {usage}\n")
         return 2
     ours, its = socket.socketpair()
     child = os.fork()
@@ -96,7 +103,7 @@ def main(command: list[str]) -> int:
     with ours:
         _, listeners, _, _ = socket.recv_fds(ours, 1, 1)
     for listener in listeners:
-        _answer_until_end(listener, child)
+        _answer_until_end(listener, child, but_named)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
@@ -145,19 +152,19 @@ def _ask_before_bind() -> int:
     return int(found)
 
 
-def _answer_until_end(listener: int, child: int) -> None:
+def _answer_until_end(listener: int, child: int, but_named: bool) -> None:
     poll, ended = select.poll(), os.pidfd_open(child)
     poll.register(listener, select.POLLIN)
     poll.register(ended, select.POLLIN)
     while True:
         ready = dict(poll.poll(1_000))  # a signal just before the call is passed on when it returns
         if ready.get(listener, 0) & select.POLLIN:
-            _answer(listener)
+            _answer(listener, but_named)
         elif ended in ready:
             return
 
 
-def _answer(listener: int) -> None:
+def _answer(listener: int, but_named: bool) -> None:
     """Change the address of one bind that waits, and let it go on; refuse it where that fails."""
     call = bytearray(_CALL.size)
     try:
@@ -168,7 +175,7 @@ def _answer(listener: int) -> None:
     refused = 0
     try:
         if _takes_connections(thread, descriptor):
-            _change(Path(f"/proc/{thread}/mem"), pointer, min(length, _LONGEST))
+            _change(Path(f"/proc/{thread}/mem"), pointer, min(length, _LONGEST), but_named)
     except OSError as error:
         sys.stderr.write(f"an address could not be changed, and is refused: {error}\n")
         refused = -errno.EACCES
@@ -188,31 +195,37 @@ def _takes_connections(thread: int, descriptor: int) -> bool:
     return not name.startswith(b"UDP")
 
 
-def _change(memory: Path, pointer: int, length: int) -> None:
+def _change(memory: Path, pointer: int, length: int, but_named: bool) -> None:
     with memory.open("r+b", buffering=0) as file:
         file.seek(pointer)
         asked = file.read(length)
-        given = on_loopback(asked)
+        given = on_loopback(asked, but_named=but_named)
         if given != asked:
             file.seek(pointer)
             file.write(given)
 
 
-def on_loopback(address: bytes) -> bytes:
+def on_loopback(address: bytes, *, but_named: bool = False) -> bytes:
     """Return the loopback address for an address of Linux (struct sockaddr) of the same kind.
 
-    What asks for every address of both kinds gets 127.0.0.1, where most clients look.
+    What asks for every address of both kinds gets 127.0.0.1, where most clients look. With
+    ``but_named`` nothing else is changed.
     """
     family = int.from_bytes(address[:2], sys.byteorder)
-    if family == socket.AF_INET and address[4:5] != _LOOPBACK_4[:1]:
+    if family == socket.AF_INET and not _stays(address[4:8], but_named):
         return address[:4] + _LOOPBACK_4 + address[8:]
-    if family == socket.AF_INET6:
+    if family == socket.AF_INET6 and address[8:24] != _LOOPBACK_6:
         host = address[8:24]
-        local = host == _LOOPBACK_6 or (host[:12] == _MAPPED and host[12] == _LOOPBACK_4[0])
-        if not local:
-            mapped = not any(host) or host[:12] == _MAPPED
-            return address[:8] + (_MAPPED + _LOOPBACK_4 if mapped else _LOOPBACK_6) + address[24:]
+        mapped = host[:12] == _MAPPED
+        if not _stays(host[12:] if mapped else host, but_named):
+            given = _MAPPED + _LOOPBACK_4 if mapped or not any(host) else _LOOPBACK_6
+            return address[:8] + given + address[24:]
     return address
+
+
+def _stays(host: bytes, but_named: bool) -> bool:
+    """Return whether a host is on loopback, or named where that is enough."""
+    return (len(host) == 4 and host[0] == _LOOPBACK_4[0]) or (but_named and any(host))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from weir.distribution import install_command
 from weir.infra.local.children import Server, StackError, answers, child, connects, free_ports
+from weir.infra.local.host import THIS_MACHINE, Host
 
 _EMULATOR = Path(__file__).with_name("emulator.py")
 _BROKER_SECONDS = 120.0  # a second by itself
@@ -68,8 +69,9 @@ def bigquery_emulator(
     *,
     data_dir: Path | None = None,
     ports: tuple[int, int] | None = None,
+    host: Host = THIS_MACHINE,
 ) -> Iterator[Emulator]:
-    """Run a BigQuery emulator on loopback; give its addresses.
+    """Run a BigQuery emulator on loopback, or on another address of a host; give its addresses.
 
     What it holds is gone with it, unless ``data_dir`` keeps it. ``ports`` are those of REST and
     gRPC; free ones by default.
@@ -77,7 +79,8 @@ def bigquery_emulator(
     for module in ("bqemulator", "duckdb_extensions"):
         _require(module)
     rest, grpc = ports or free_ports(2)
-    command = [sys.executable, str(_EMULATOR), "--rest-host=127.0.0.1", "--grpc-host=127.0.0.1"]
+    on = host.address
+    command = [sys.executable, str(_EMULATOR), f"--rest-host={on}", f"--grpc-host={on}"]
     command += [f"--rest-port={rest}", f"--grpc-port={grpc}", f"--project={project}"]
     command += ["--log-level=warning"]
     command += [f"--data-dir={data_dir}"] if data_dir else ["--ephemeral"]
@@ -85,12 +88,12 @@ def bigquery_emulator(
         lambda: child(
             "The BigQuery emulator",
             command,
-            lambda: answers(rest, "/readyz", seconds=2.0) and connects(grpc),
+            lambda: answers(rest, "/readyz", seconds=2.0, address=on) and host.listens(grpc),
             seconds=_EMULATOR_SECONDS,
         )
     )
     with server:
-        yield Emulator(f"http://127.0.0.1:{rest}", f"127.0.0.1:{grpc}", project, server)
+        yield Emulator(f"http://{on}:{rest}", f"{on}:{grpc}", project, server)
 
 
 def _require(module: str) -> None:

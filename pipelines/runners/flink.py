@@ -10,6 +10,7 @@ import shutil
 import sys
 import urllib.parse
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from apache_beam.io.filesystem import BeamIOError
@@ -23,6 +24,8 @@ from weir.pipelines.runners.flink_address import FlinkAddress
 from weir.pipelines.runners.ports import server_program
 from weir.pipelines.runners.prism import YEAR_SECONDS
 from weir.policies.storage import filesystems
+from weir.transforms.loopback import is_loopback
+from weir.transforms.screen import STARTER
 
 EMBEDDED = ("[local]", "[auto]")
 _FEW_GROUPS = 4  # what can ever share the work of a step
@@ -44,6 +47,7 @@ _NUMBERS = (
     "--number-of-execution-retries",
     "--shutdown-sources-after-idle-ms",
 )
+_FOLDERS = ("--checkpoints", "--screen", "--shadow-screen")  # that workers read or write
 _TEXTS = ("--flink-conf-dir", "--savepoint-path", "--state-backend", "--state-backend-storage-path")
 
 
@@ -127,6 +131,7 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
     try:
         overview = flink.ask("/overview")
         version, slots = str(overview["flink-version"]), int(overview["slots-total"])
+        hosts = int(overview.get("taskmanagers", 1))
         configuration = {each["key"]: each["value"] for each in flink.ask("/jobmanager/config")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OptionError(f"{where}: no Flink answers there ({error}); is it its UI's?") from error
@@ -159,6 +164,9 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
             f"{where} keeps its checkpoints in memory, where they cannot outlive it: give "
             "--checkpoints=URI, or set execution.checkpointing.dir there"
         )
+    if hosts > 1:
+        for doubt in _doubts(arguments):
+            sys.stderr.write(f"weir: {where} has {hosts} task managers: {doubt}\n")
     stored: list[str] = []
     resumed: list[str] = []
     if checkpoints:
@@ -171,6 +179,28 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
         raise OptionError(f"{option} needs the --checkpoints that the job was started with")
     server = _server(arguments, minor, begins=not resumed)
     return [f"--flink-version={minor}", *stored, *resumed, *server]
+
+
+def _doubts(arguments: Arguments) -> Iterator[str]:
+    """Yield what is right on several hosts only if it was seen to."""
+    folders = [option for option in _FOLDERS if _is_folder(arguments.value(option))]
+    if folders:
+        yield (
+            f"{' and '.join(folders)} name folders of this machine, and each of their hosts has to "
+            "see the same ones; or name a bucket"
+        )
+    pool = arguments.value("--environment-config") or ""
+    if arguments.value("--environment-type") == "EXTERNAL" and not is_loopback(pool):
+        # A task manager tells the workers to call it at localhost.
+        yield (
+            f"--environment-config is {pool}, and each of them needs a pool of workers on its own "
+            "host; give 127.0.0.1 and the port that all pools have"
+        )
+
+
+def _is_folder(value: str | None) -> bool:
+    """Return whether a value is a path, or the URI of one, and not of what every host reaches."""
+    return value not in (None, STARTER) and urllib.parse.urlsplit(value).scheme in ("", "file")
 
 
 def _job_name(arguments: Arguments) -> str:

@@ -72,12 +72,15 @@ def policies(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def screen(tmp_path_factory):
-    """A screen that escalates one post in twenty of a stream, under one policy."""
+    return save_screen(tmp_path_factory.mktemp("screen"))
+
+
+def save_screen(folder):
+    """Save a screen that escalates one post in twenty of a stream, under one policy."""
     import numpy as np
 
     from weir.transforms.screen.model import Screen
 
-    folder = tmp_path_factory.mktemp("screen")
     starter = Screen.load("starter")
     starter.with_thresholds(np.full(len(starter.policy_ids), 0.5)).save(folder, {})
     return folder

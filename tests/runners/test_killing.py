@@ -132,7 +132,7 @@ def test_prism_labels_every_post_whatever_it_depends_on_is_killed(
 def test_flink_labels_every_post_whatever_is_killed(
     stream, flink, cluster, apache_kafka, emulator, judge, tmp_path
 ):
-    workers, (engine, judged_by) = Workers(cluster.worker_pool), judge
+    workers, (engine, judged_by) = Workers(*cluster.worker_pools), judge
     to_raise = tmp_path / "raise"
     faults = [
         ("broker", lambda: down_for_a_while(apache_kafka.server)),
@@ -140,7 +140,7 @@ def test_flink_labels_every_post_whatever_is_killed(
         ("engine", lambda: down_for_a_while(engine)),
         ("a step that raises", to_raise.touch),
         ("harness", workers.kill_harness),
-        ("task manager", lambda: replace(cluster.task_manager)),
+        ("task manager", lambda: replace(*cluster.task_managers)),
         ("worker pool", workers.replace_pool),
     ]
     arguments, module = [*flink, *judged_by], ("tests.runners.altered", "raise", str(to_raise))

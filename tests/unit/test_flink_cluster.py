@@ -24,9 +24,9 @@ def test_a_supervised_job_goes_on_where_there_is_a_checkpoint_and_begins_where_t
 
 
 @contextmanager
-def flink_that_says(version, slots=4, jobs=(), **configuration):
+def flink_that_says(version, slots=4, jobs=(), hosts=1, **configuration):
     answers = {
-        "/overview": {"flink-version": version, "slots-total": slots},
+        "/overview": {"flink-version": version, "slots-total": slots, "taskmanagers": hosts},
         "/jobmanager/config": [{"key": k, "value": v} for k, v in configuration.items()],
         "/jobs/overview": {"jobs": list(jobs)},
     }
@@ -96,6 +96,24 @@ def test_an_adaptive_scheduler_takes_a_job_with_fewer_slots_than_it_could_use():
     adaptive = KEPT | {"jobmanager.scheduler": "adaptive"}
     with flink_that_says("1.19.3", **adaptive) as master:
         flink_defaults(Arguments.of([*JOB, master, *POOL, JAVA, "--parallelism=9"]))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "given", "said"),
+    [
+        (2, ["--checkpoints=file:///kept", "--screen=/own"], ["--checkpoints and --screen name"]),
+        (2, ["--shadow-screen=own"], ["--shadow-screen name folders"]),
+        (2, ["--environment-config=worker-1:50000"], ["config is worker-1:50000"]),
+        (1, ["--checkpoints=file:///kept", "--environment-config=worker-1:50000"], []),
+        (2, ["--checkpoints=gs://bucket/kept", "--screen=starter"], []),
+    ],
+)
+def test_what_several_hosts_have_to_have_each_is_said(hosts, given, said, capsys):
+    with flink_that_says("1.19.3", hosts=hosts, **KEPT) as master:
+        flink_defaults(Arguments.of([*JOB, master, *POOL, JAVA, *given]))
+    lines = [each for each in capsys.readouterr().err.splitlines() if "task managers" in each]
+    assert len(lines) == len(said)
+    assert all(words in line for words, line in zip(said, lines, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ IPV6 = "=HHI16sI"
 PORT = socket.htons(8073)
 
 
-def run(program, **options):
-    command = kept_on_loopback([sys.executable, "-S", "-c", program])
+def run(program, *, but_named=False, **options):
+    command = kept_on_loopback([sys.executable, "-S", "-c", program], but_named=but_named)
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
@@ -57,6 +57,25 @@ def test_an_address_of_ipv4_becomes_loopback(asked, given):
     assert on_loopback(packed(asked)) == packed(given)
 
 
+def test_an_address_that_is_named_stays_where_that_is_asked_for():
+    own = struct.pack(
+        IPV4, socket.AF_INET, PORT, int.from_bytes(socket.inet_aton("10.0.0.1"), sys.byteorder)
+    )
+    assert on_loopback(own, but_named=True) == own
+    every = struct.pack(IPV4, socket.AF_INET, PORT, 0)
+    assert on_loopback(every, but_named=True) == on_loopback(own)
+    for host in ("2001:db8::1", "::ffff:10.0.0.1", "::1"):
+        own = struct.pack(
+            IPV6, socket.AF_INET6, PORT, 0, socket.inet_pton(socket.AF_INET6, host), 0
+        )
+        assert on_loopback(own, but_named=True) == own
+    for host in ("::", "::ffff:0.0.0.0"):
+        every = struct.pack(
+            IPV6, socket.AF_INET6, PORT, 0, socket.inet_pton(socket.AF_INET6, host), 0
+        )
+        assert on_loopback(every, but_named=True) == on_loopback(every)
+
+
 @pytest.mark.parametrize("address", [b"", b"\x01\x00/run/socket", b"\x10\x00" + bytes(10)])
 def test_what_is_no_address_of_the_internet_is_left_alone(address):
     assert on_loopback(address) == address
@@ -71,6 +90,16 @@ def test_a_server_that_wants_every_interface_gets_loopback():
         "        print(s.getsockname()[0])\n"
     )
     assert done.stdout.split() == ["127.0.0.1", "::ffff:127.0.0.1"]
+
+
+def test_a_server_that_names_its_address_has_it_where_that_is_asked_for():
+    program = (
+        "import socket\n"
+        "for host in ('', '127.0.0.2'):\n"
+        "    print(socket.create_server((host, 0)).getsockname()[0])\n"
+    )
+    done = run(program, but_named=True)
+    assert done.stdout.split() == ["127.0.0.1", "127.0.0.2"]
 
 
 def test_what_a_program_starts_is_kept_too():
