@@ -16,8 +16,8 @@ import numpy.typing as npt
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.thresholds.sketch import Sketch
 
-# Until a group has so many posts a threshold is where they say, or lower where the screen's file
-# says so: after, SPEED bounds it. Two hundred tell a twentieth of the stream to within a third of
+# Until a group has so many posts a threshold is where they say, or lower where the whole stream, or
+# the screen's file, says so: after, SPEED bounds it. Two hundred tell a twentieth of the stream to within a third of
 # it. Fewer tell of a share only that it is theirs: of six posts that all violate the worst one
 # would be judged, and five cleared.
 YOUNG = 200
@@ -64,8 +64,8 @@ class Group:
     """The thresholds of all heads for one language. Not for several threads.
 
     ``shares`` is (heads,), what each is asked to be open for, and ``careful`` the logits that no
-    threshold is above while the group is young; inf where nothing is known of that. With
-    ``follows`` false thresholds stay where the posts of the first call put them.
+    threshold is above while the group is young, as they are known by now; inf where nothing is
+    known of that. With ``follows`` false thresholds stay where the posts of the first call put them.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Group:
     ) -> None:
         heads = len(shares)
         self.shares, self.follows = shares, follows
-        self._careful = np.full(heads, np.inf) if careful is None else careful
+        self.careful = np.full(heads, np.inf) if careful is None else careful
         self.cuts = np.full(heads, -np.inf)  # as they are applied
         self._cuts = self.cuts.copy()  # as they would be, if every small step were one
         self._sketch = Sketch(heads)
@@ -138,8 +138,8 @@ class Group:
         if not self.follows:
             return np.zeros(places.shape, bool)
         asking = (places >= self.cuts) & fresh[:, None]
-        if self.posts < YOUNG:  # the file's thresholds decide on few posts, whatever the share
-            asking &= self._careful == np.inf
+        if self.posts < YOUNG:  # careful thresholds decide on few posts, whatever the share
+            asking &= self.careful == np.inf
         wanted = asking.sum(axis=0)
         result = np.zeros(places.shape, bool)
         for head in np.flatnonzero(wanted > self._credit):
@@ -160,7 +160,7 @@ class Group:
         self._settled = self.posts
         self._cuts = self._sketch.cuts(self.shares)
         if self.posts < YOUNG:
-            self._cuts = np.minimum(self._cuts, self._careful)
+            self._cuts = np.minimum(self._cuts, self.careful)
         self.cuts = self._cuts.copy()
         return _differ(before, self.cuts)
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from weir.transforms.arrays import Floats, Mask
-from weir.transforms.screen.thresholds.group import Group, Move
-from weir.transforms.screen.thresholds.sketch import places
+from weir.transforms.screen.thresholds.group import YOUNG, Group, Move
+from weir.transforms.screen.thresholds.sketch import Sketch, places
 from weir.transforms.text.languages import GROUPS, Groups
 
 _KEY_BITS = 16  # 65,536 posts are remembered, 0.5 MB
@@ -55,7 +55,9 @@ class StreamThresholds:
 
     ``shares`` is (heads,). ``name`` is what versions are versions of: the screen. ``careful`` is
     (languages, heads): the scores in [0, 1] from which on a post is judged as long as few posts of
-    its language were seen, whatever these say; inf where nothing is known.
+    the stream were seen, whatever these say; inf where nothing is known. As long as few of its
+    language were seen, but many of others that are known, it is judged where it would be among all
+    of these: what is few in a stream then takes no more than what was asked for.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class StreamThresholds:
             careful = np.full((len(GROUPS), len(shares)), np.inf)
         lowest = places(careful, np.zeros(len(careful)))  # whatever a post's lot
         self._careful = np.where(np.isinf(careful), np.inf, lowest)
+        self._known = Sketch(len(shares))  # for each head, the posts in languages that it knows
         self._groups: dict[int, Group] = {}
         self._standing: dict[int, Standing] = {}
         self._seen = np.zeros(1 << _KEY_BITS, np.uint64)
@@ -90,9 +93,12 @@ class StreamThresholds:
         with self._lock:
             fresh, lots = self._fresh(scores)
             found = places(scores, lots)
+            self._known.add(found, fresh[:, None] & np.isfinite(self._careful[languages]))
             for code in np.unique(languages).tolist():
                 rows = np.flatnonzero(languages == code)
                 group = self._group(code, now)
+                if group.posts < YOUNG:
+                    group.careful = self._careful_cuts(code)
                 moves = group.learn(found[rows], fresh[rows], now)
                 now_standing = self._stand(code, group, moves)
                 above[rows] = found[rows] >= group.cuts
@@ -129,13 +135,15 @@ class StreamThresholds:
     def _group(self, code: int, now: float) -> Group:
         group = self._groups.get(code)
         if group is None:
-            group = self._groups[code] = Group(
-                self._shares,
-                now,
-                careful=self._careful[code],
-                follows=self._follows,
-            )
+            group = self._groups[code] = Group(self._shares, now, follows=self._follows)
         return group
+
+    def _careful_cuts(self, code: int) -> Floats:
+        """Return the logits that no threshold of a young language is above, inf where it may be."""
+        of_file = self._careful[code]
+        telling = self._known.counts.sum(axis=1) >= YOUNG
+        cuts = np.where(telling, self._known.cuts(self._shares), of_file)
+        return np.where(np.isinf(of_file), np.inf, cuts)
 
     def _fresh(self, scores: Floats) -> tuple[Mask, Floats]:
         """Return which posts are no copy of one of the latest, and a lot for each.
