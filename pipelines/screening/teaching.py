@@ -28,8 +28,8 @@ from weir.transforms.screen.second_stage.screen import reading_heads
 from weir.transforms.screen.teaching.lessons import Lessons, choose_lessons
 from weir.transforms.screen.teaching.promotion import Differences, Step, decide, total
 
-FIRST = 500  # verdicts, before the first candidate
-GROWTH = 1.5  # times the verdicts of the last candidate, before the next: each is another chance
+FIRST = 250  # verdicts, before the first candidate
+GROWTH = 2.0  # times the verdicts of the last candidate, before the next: each is another chance
 _DAYS = 90  # of verdicts and comparisons: what is older is about another stream
 
 

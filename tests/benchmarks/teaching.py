@@ -5,14 +5,16 @@
 Three ordinary streams, each with 2 % of posts of a labelled set that violate; neither the set nor
 the stream has taught the screen that a run begins with. A simulated judge misses a tenth of the
 violations and calls 1 % of the other pairs violating. Posts go through the functions that a worker
-calls, at ``--requests`` of every policy together for 1,000 posts, audits and lessons included: half
-of the verdicts make a candidate, the others compare it in shadow. What comes after them measures.
+and a look at the tables call: a first candidate learns from FIRST verdicts, the next from GROWTH
+times as many, each is compared in shadow and decides once it has proved better, and one more has
+learned from all verdicts at the end. What comes after them measures, audits and lessons included.
+A short stream is asked as much more often as it takes for all verdicts to come before that.
 """
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,26 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tests.benchmarks.teaching_streams import Posts, base_screen, stream_of
+from tests.benchmarks.teaching_results import (
+    Measured,
+    Result,
+    print_heading,
+    print_row,
+    summary,
+)
+from tests.benchmarks.teaching_streams import (
+    Known,
+    Posts,
+    all_posts,
+    base_screen,
+    draw_stream,
+)
+from weir.pipelines.screening.teaching import FIRST, GROWTH
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import PolicySet
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.live_certificate import Judged, certify
-from weir.transforms.screen.model import Scored, Screen, score_all
+from weir.transforms.screen.model import Scored, Screen
 from weir.transforms.screen.route import (
     AUDIT,
     ESCALATE,
@@ -56,36 +72,12 @@ STREAMS = (
 MISSES, FALSE_ALARMS = 0.1, 0.01  # of the judge
 VERDICTS = 1000
 REQUESTS = 200.0
-AUDIT_RATE, LESSON_RATE = 0.005, 0.001
-HISTORY = 0.15  # of the posts: thresholds begin with them, as a job's do
-TEST = 0.3  # of the posts, at least, come after the verdicts
+AUDIT_RATE, LESSON_RATE = 0.001, 0.0005
+HISTORY = 0.06  # of the posts: thresholds begin with them, as a job's do
+TEST = 0.25  # of the posts, at least, come after the verdicts
 MARGIN = 0.02  # of recall
 _BATCH = 200
 _RUN_DAY = date(2026, 11, 2)
-
-
-@dataclass(frozen=True)
-class Result:
-    """One run, measured on the posts after its verdicts; shares in [0, 1]."""
-
-    verdicts: int
-    promoted: bool
-    attempts_won: float  # what bets on the candidate made of a stake
-    requests_per_1000: float
-    untouched: float
-    recall: float  # of the violations that the judge confirms
-    recall_of_calls: float  # of all that it calls violating, its false alarms among them
-    recall_before: float  # of the screen that the run began with, at the same cost
-    recall_candidate: float  # of what has learned, promoted or not
-    requests_candidate: float
-    untouched_candidate: float
-    covered: bool  # the live certificates of all policies, over the whole run
-    promised: float | None  # the lowest of them
-
-    @property
-    def harmed(self) -> bool:
-        """Return whether a promotion cost recall."""
-        return self.promoted and self.recall < self.recall_before - MARGIN
 
 
 @dataclass(frozen=True)
@@ -93,10 +85,13 @@ class Requests:
     """What is asked for 1,000 posts, while verdicts teach and after, and the shares of it."""
 
     after: float = REQUESTS
-    teaching: float = REQUESTS
+    teaching: float | None = None  # None: as after, or what the stream's length takes
     audits: float = AUDIT_RATE
     lessons: float = LESSON_RATE
-    learn: float = 0.5  # of the verdicts; the others compare
+
+    def while_teaching(self, posts: int, verdicts: int) -> float:
+        """Return what is asked while so many posts have to give so many verdicts."""
+        return self.teaching or max(self.after, 1000 * verdicts / posts)
 
 
 class Stream:
@@ -136,10 +131,6 @@ def _part(read: Scored, rows: slice) -> Scored:
     return Scored([each[rows] for each in read.scores], read.empty[rows], read.languages[rows])
 
 
-def _both(one: Scored, other: Scored) -> Scored:
-    return Scored([*one.scores, *other.scores], one.empty, one.languages)
-
-
 @dataclass
 class _Went:
     """What has gone by."""
@@ -151,63 +142,106 @@ class _Went:
     audited: dict[tuple[str, float], list[int]] = field(default_factory=dict)
 
 
-def run(base: Screen, read: Scored, stream: Stream, verdicts: int = VERDICTS) -> Result:
-    """Let a stream go by; ``read`` is what the base makes of its posts."""
-    count, went = len(stream.posts.texts), _Went()
+@dataclass(frozen=True, eq=False)
+class _Deciding:
+    """A screen, what it makes of the stream, and its thresholds."""
+
+    screen: Screen
+    read: Scored
+    applied: Applied
+
+
+class _Shadow:
+    """What is in shadow beside what decides, as looks at the tables have it."""
+
+    def __init__(self) -> None:
+        self.candidate: _Deciding | None = None
+        self.attempts, self.promoted, self.withdrawn = 0, 0, 0
+        self.returning = False  # what decided before
+        self.e_values: list[float] = []
+
+    def look(self, live: _Deciding, went: _Went) -> _Deciding:
+        """Return what decides from now on."""
+        if self.candidate is None:
+            return live
+        attempt = 0 if self.returning else self.attempts
+        decision = decide(total(went.differences), attempt)
+        if not self.returning:
+            self.e_values[-1] = decision.e_value
+        if decision.step == Step.WAIT:
+            return live
+        went.differences.clear()
+        if decision.step == Step.WITHDRAW:
+            self.withdrawn += not self.returning
+            self.candidate = None
+            return live
+        self.promoted += 1 if not self.returning else -1
+        self.returning = not self.returning
+        decides, self.candidate = self.candidate, live
+        return decides
+
+    def put(self, candidate: _Deciding, went: _Went) -> None:
+        """Compare another one from now on."""
+        went.differences.clear()
+        self.candidate, self.returning = candidate, False
+        self.attempts += 1
+        self.e_values.append(1.0)
+
+
+def run(base: Screen, known: Known, stream: Stream, verdicts: int = VERDICTS) -> Result:
+    """Let a stream go by; ``known`` is what is known of all posts."""
+    count, went, shadow = len(stream.posts.texts), _Went(), _Shadow()
     position, last = round(HISTORY * count), count - round(TEST * count)
-    history = slice(0, position)
-    asked = stream.asked
-    live = stream.applied(base, read, history, asked.teaching)
-    candidate, compared, decision = None, read, None
-    promoted = False
+    asked = stream.asked.while_teaching(last - position, verdicts)
+    begin = position
+
+    def deciding(screen: Screen, requests: float) -> _Deciding:
+        read = known.read(screen, stream.posts)
+        return _Deciding(screen, read, stream.applied(screen, read, slice(0, position), requests))
+
+    live, needed = deciding(base, asked), FIRST
     for rows in stream.batches(slice(position, last)):
         if went.verdicts >= verdicts:
             break
-        applied = [live] if candidate is None or promoted else [live, candidate]
-        _go(stream, applied, _part(compared, rows), rows, went)
+        both = [live] if shadow.candidate is None else [live, shadow.candidate]
+        _go(stream, both, rows, went)
         position = rows.stop
-        if candidate is None and went.verdicts >= verdicts * asked.learn < verdicts:
-            screen, of_candidate = _taught(base, stream, went, position)
-            candidate = stream.applied(screen, of_candidate, slice(0, position), asked.teaching)
-            compared = _both(read, of_candidate)
-        elif candidate is not None and not promoted:
-            decision = decide(total(went.differences), attempt=1)
-            if decision.step == Step.PROMOTE:
-                promoted, live, compared = True, candidate, of_candidate
-    if candidate is None:
-        screen, of_candidate = _taught(base, stream, went, position)
+        live = shadow.look(live, went)
+        if needed <= went.verdicts < verdicts:
+            shadow.put(deciding(_taught(live.screen, stream, went, position), asked), went)
+            needed = round(GROWTH * went.verdicts)
+    learned = _taught(live.screen, stream, went, position)
     rest = slice(last, count)
-    measured = [
-        _measure(stream, stream.applied(*each, slice(0, position), asked.after), each[1], rest)
-        for each in ((base, read), (screen, of_candidate))
-    ]
-    now = measured[-1] if promoted else measured[0]
+    before, now, then = (
+        _measure(stream, deciding(screen, stream.asked.after), rest)
+        for screen in (base, live.screen, learned)
+    )
     return Result(
         verdicts=went.verdicts,
-        promoted=promoted,
-        attempts_won=decision.e_value if decision else 0.0,
-        requests_per_1000=now.requests,
-        untouched=now.untouched,
-        recall=now.recall,
-        recall_of_calls=now.recall_of_calls,
-        recall_before=measured[0].recall,
-        recall_candidate=measured[1].recall,
-        requests_candidate=measured[1].requests,
-        untouched_candidate=measured[1].untouched,
-        **_certified(stream, went),
+        before=before,
+        decides=now,
+        learned=then,
+        promoted=shadow.promoted,
+        withdrawn=shadow.withdrawn,
+        e_values=tuple(shadow.e_values),
+        harmed=shadow.promoted > 0 and now.recall < before.recall - MARGIN,
+        **_certified(stream, went, begin),
     )
 
 
-def _taught(base: Screen, stream: Stream, went: _Went, position: int) -> tuple[Screen, Scored]:
-    """Return what the verdicts make of a screen, and what that makes of the stream."""
+def _taught(screen: Screen, stream: Stream, went: _Went, position: int) -> Screen:
+    """Return what the verdicts make of a screen."""
     lessons, _ = choose_lessons(went.judged)
-    latest = stream.posts.texts[max(0, position - 2000) : position]
-    screen = refit(base, lessons, latest)
-    return screen, score_all([screen], pa.array(stream.posts.texts, pa.string()))
+    return refit(screen, lessons, stream.posts.texts[max(0, position - 2000) : position])
 
 
-def _go(stream: Stream, applied: Sequence[Applied], read: Scored, rows: slice, went: _Went) -> None:
+def _go(stream: Stream, deciding: Sequence[_Deciding], rows: slice, went: _Went) -> None:
     """Let a batch go by, as the step of the graph does."""
+    first = deciding[0].read
+    read = Scored(
+        [each.read.scores[0][rows] for each in deciding], first.empty[rows], first.languages[rows]
+    )
+    applied = [each.applied for each in deciding]
     routed = routed_posts(stream.ids[rows], applied, read, stream.settings)
     codes, calls = routed.codes, stream.calls[rows]
     went.codes.append(codes)
@@ -246,22 +280,14 @@ def _differences(
         yield policy.policy_id, Differences(lost=int((lost & calls)[:, column].sum()))
 
 
-@dataclass(frozen=True)
-class _Measured:
-    requests: float
-    untouched: float
-    recall: float
-    recall_of_calls: float
-
-
-def _measure(stream: Stream, applied: Applied, read: Scored, rest: slice) -> _Measured:
+def _measure(stream: Stream, deciding: _Deciding, rest: slice) -> Measured:
     went = _Went()
     for rows in stream.batches(rest):
-        _go(stream, [applied], _part(read, rows), rows, went)
+        _go(stream, [deciding], rows, went)
     codes, calls = np.concatenate(went.codes), stream.calls[rest]
     sent = codes == ESCALATE
     confirmed = calls & stream.posts.violates[rest]
-    return _Measured(
+    return Measured(
         1000 * float(goes_to_judge(codes).sum()) / len(codes),
         float((~goes_to_judge(codes).any(axis=1)).mean()),
         float((sent & confirmed).sum() / max(1, confirmed.sum())),
@@ -269,10 +295,9 @@ def _measure(stream: Stream, applied: Applied, read: Scored, rest: slice) -> _Me
     )
 
 
-def _certified(stream: Stream, went: _Went) -> dict[str, Any]:
+def _certified(stream: Stream, went: _Went, first: int) -> dict[str, Any]:
     """Return whether the certificate of every policy holds of the posts gone by."""
     codes = np.concatenate(went.codes)
-    first = round(HISTORY * len(stream.posts.texts))
     calls = stream.calls[first : first + len(codes)]
     held, lowest = True, []
     for column, policy in enumerate(stream.policies.policies):
@@ -291,38 +316,22 @@ def _certified(stream: Stream, went: _Went) -> dict[str, Any]:
     return {"covered": bool(held), "promised": min(lowest, default=None)}
 
 
-def summary(results: Sequence[Result]) -> dict[str, float]:
-    """Return means over runs, and the shares of runs with something."""
-    means = (
-        *("requests_per_1000", "untouched", "recall", "recall_of_calls", "recall_before"),
-        *("recall_candidate", "requests_candidate", "untouched_candidate"),
-    )
-    return {
-        "runs": len(results),
-        "verdicts": float(np.mean([r.verdicts for r in results])),
-        **{name: float(np.mean([getattr(r, name) for r in results])) for name in means},
-        "spread_candidate": float(np.std([r.recall_candidate for r in results])),
-        "promoted": float(np.mean([r.promoted for r in results])),
-        "harmed": float(np.mean([r.harmed for r in results])),
-        "covered": float(np.mean([r.covered for r in results])),
-    }
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print a table, and write it as JSON where a file is named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--first-run", type=int, default=0, help="runs draw by numbers from it on")
     parser.add_argument("--posts", type=int, default=10_000, help="of a stream, at most")
     parser.add_argument("--requests", type=float, default=REQUESTS)
-    parser.add_argument("--teaching", type=float, help="requests while verdicts teach")
+    parser.add_argument("--teaching", type=float, help="requests while verdicts teach, if others")
     parser.add_argument("--audit-rate", type=float, default=AUDIT_RATE)
     parser.add_argument("--lesson-rate", type=float, default=LESSON_RATE)
-    parser.add_argument("--learn", type=float, default=0.5, help="share of the verdicts that teach")
     parser.add_argument("--verdicts", type=int, nargs="+", default=[VERDICTS])
     parser.add_argument("--stream", action="append", choices=[s[0] for s in STREAMS])
     parser.add_argument("--first", action="store_true", help="the linear heads alone")
     parser.add_argument("--kept", type=Path, default=Path("teaching-kept"), help="scratch folder")
+    parser.add_argument("--each", action="store_true", help="print a line a run, too")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     policies = load_policies(LIBRARY)
@@ -334,49 +343,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.kept.mkdir(parents=True, exist_ok=True)
     if encoder:
         encoder.load(options.kept / "read.npz")
-    asked = Requests(
-        options.requests,
-        options.teaching or options.requests,
-        options.audit_rate,
-        options.lesson_rate,
-        options.learn,
-    )
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    _print_heading()
+    asked = Requests(options.requests, options.teaching, options.audit_rate, options.lesson_rate)
+    found: dict[str, dict[str, Any]] = {}
+    print_heading()
     for name, of_violations, beside in STREAMS:
         if options.stream and name not in options.stream:
             continue
         out = {name, of_violations, *beside}
         taught = [s for s in (*sets.values(), *ordinary.values(), examples) if s.name not in out]
         base = base_screen(taught, policy_ids, encoder, options.kept / name)
-        whole = (ordinary[name], sets[of_violations], policy_ids)
+        posts = all_posts(ordinary[name], sets[of_violations], policy_ids)
+        known = Known.of(base, posts.texts)
+        if encoder:
+            encoder.keep(options.kept / "read.npz")
         for verdicts in options.verdicts:
             results = []
-            for seed in range(options.runs):
-                posts = stream_of(*whole, seed, options.posts)
-                read = score_all([base], pa.array(posts.texts, pa.string()))
-                stream = Stream(posts, policies, seed, asked, f"{name}{verdicts}{seed}")
-                results.append(run(base, read, stream, verdicts))
-            found.setdefault(name, {})[str(verdicts)] = summary(results)
-            _print(name, found[name][str(verdicts)])
-            if encoder:
-                encoder.keep(options.kept / "read.npz")
+            for seed in range(options.first_run, options.first_run + options.runs):
+                drawn = draw_stream(posts, seed, options.posts)
+                stream = Stream(drawn, policies, seed, asked, f"{name}{verdicts}{seed}")
+                results.append(run(base, known, stream, verdicts))
+                if options.each:
+                    print_row(f"{name} {seed}", summary(results[-1:]))
+            whole = summary(results)
+            runs = [asdict(each) for each in results]
+            found.setdefault(name, {})[str(verdicts)] = whole | {"each": runs}
+            print_row(name, whole)
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
-
-
-def _print_heading() -> None:
-    print(f"{'':20}{'verdicts':>9}{'requests':>9}{'untouched':>10}{'recall':>8}{'of calls':>9}"
-          f"{'before':>8}{'candidate':>10}{'its requests':>13}{'untouched':>10}"
-          f"{'promoted':>9}{'harmed':>8}{'covered':>8}")  # fmt: skip
-
-
-def _print(name: str, row: Mapping[str, float]) -> None:
-    print(f"{name:20}{row['verdicts']:9,.0f}{row['requests_per_1000']:9,.0f}"
-          f"{row['untouched']:10.2f}{row['recall']:8.3f}{row['recall_of_calls']:9.3f}"
-          f"{row['recall_before']:8.3f}{row['recall_candidate']:10.3f}"
-          f"{row['requests_candidate']:13,.0f}{row['untouched_candidate']:10.2f}{row['promoted']:9.2f}"
-          f"{row['harmed']:8.2f}{row['covered']:8.2f}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from weir.transforms.arrays import Mask
-from weir.transforms.screen.model import Screen
+from weir.transforms.arrays import Floats, Mask
+from weir.transforms.screen.model import Scored, Screen, score_all
 from weir.transforms.screen.second_stage.encoder import Encoder
-from weir.transforms.screen.second_stage.scorer import READER_FILE, Reader
+from weir.transforms.screen.second_stage.scorer import READER_FILE, Reader, first_stage
 from weir.transforms.screen.second_stage.screen import ReadingScreen
+from weir.transforms.screen.training.cross_fit import Readings
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train
+from weir.transforms.text.normalise import normalise
 
 PREVALENCE = 0.02
 _TEACHING = 3000  # posts of a set
@@ -26,10 +29,54 @@ class Posts:
 
     texts: tuple[str, ...]
     violates: Mask
+    rows: npt.NDArray[np.intp]  # (posts,), where each stands among those that it was drawn of
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Posts":
         """Return some of them."""
-        return Posts(tuple(self.texts[row] for row in rows), self.violates[rows])
+        return Posts(tuple(self.texts[row] for row in rows), self.violates[rows], self.rows[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the first stage and the encoder make of posts, so that no draw reads one again.
+
+    Scores are those of ``score_all``, bit for bit, of any screen with this first stage.
+    """
+
+    first: Scored
+    stage: str  # `first_stage` of it
+    readings: Readings | None
+
+    @classmethod
+    def of(cls, base: Screen, texts: Sequence[str]) -> "Known":
+        """Return it for all posts that streams are drawn of."""
+        if not isinstance(base, ReadingScreen):
+            return cls(score_all([base], pa.array(texts, pa.string())), first_stage(base), None)
+        column = pa.array(texts, pa.string())
+        readings = Readings.of_texts(normalise(column).to_pylist(), base.encoder)
+        return cls(score_all([base.first()], column), first_stage(base.first()), readings)
+
+    def read(self, screen: Screen, posts: Posts) -> Scored:
+        """Return what a screen makes of posts that were drawn."""
+        first = self.first
+        if isinstance(screen, ReadingScreen) and self.readings is not None:
+            scores = self._final(screen, self.readings)
+        elif first_stage(screen) == self.stage:
+            scores = first.scores[0]
+        else:
+            return score_all([screen], pa.array(posts.texts, pa.string()))
+        rows = posts.rows
+        return Scored([scores[rows]], first.empty[rows], first.languages[rows])
+
+    def _final(self, screen: ReadingScreen, readings: Readings) -> Floats:
+        if first_stage(screen.first()) != self.stage:
+            raise ValueError("the screen has another first stage")
+        scores, reader = self.first.scores[0].copy(), screen.reader
+        of_heads = scores[:, screen.columns]
+        meanings = reader.meanings(readings.vectors, readings.begins)
+        scores[:, screen.columns] = reader.finished(of_heads, meanings, readings.beyond)
+        scores[self.first.empty] = 0.0
+        return scores
 
 
 def base_screen(
@@ -44,17 +91,21 @@ def base_screen(
     return ReadingScreen.over(Screen.load(kept), Reader.load(kept), encoder)
 
 
-def stream_of(
-    ordinary: LabelledSet, violating: LabelledSet, policy_ids: Sequence[str], seed: int, most: int
-) -> Posts:
+def all_posts(ordinary: LabelledSet, violating: LabelledSet, policy_ids: Sequence[str]) -> Posts:
+    """Return what streams are drawn of: the violating posts of a set, then the ordinary ones."""
+    bad = [post for post in violating.posts if any(post.labels.values())]
+    texts = (*(post.text for post in bad), *(post.text for post in ordinary.posts))
+    labels = np.zeros((len(texts), len(policy_ids)), bool)
+    labels[: len(bad)] = [[bool(post.labels.get(p)) for p in policy_ids] for post in bad]
+    return Posts(texts, labels, np.arange(len(texts)))
+
+
+def draw_stream(posts: Posts, seed: int, most: int) -> Posts:
     """Return a stream in an order of its own, PREVALENCE of whose posts violate something."""
     random = np.random.default_rng(seed)
-    bad = [post for post in violating.posts if any(post.labels.values())]
-    good = [post.text for post in ordinary.posts]
+    violates = posts.violates.any(axis=1)
+    bad, good = np.flatnonzero(violates), np.flatnonzero(~violates)
     count = min(most, len(good), round(len(bad) * (1 - PREVALENCE) / PREVALENCE))
-    wrong = [bad[n] for n in random.permutation(len(bad))[: round(count * PREVALENCE)]]
-    right = [good[n] for n in random.permutation(len(good))[: count - len(wrong)]]
-    labels = np.zeros((count, len(policy_ids)), bool)
-    labels[: len(wrong)] = [[bool(post.labels.get(p)) for p in policy_ids] for post in wrong]
-    posts = Posts((*(post.text for post in wrong), *right), labels)
-    return posts.take(random.permutation(count))
+    wrong = random.permutation(bad)[: round(count * PREVALENCE)]
+    right = random.permutation(good)[: count - len(wrong)]
+    return posts.take(random.permutation(np.concatenate([wrong, right])))

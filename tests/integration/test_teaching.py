@@ -122,7 +122,7 @@ def test_a_run_begins_with_its_screen_as_it_is_and_nothing_in_shadow(teaching) -
     assert [row.step for row in found.rows] == ["begin"]
     assert teaching.folder.live().version == teaching.base.version
     assert teaching.folder.shadow().version == teaching.base.version
-    assert found.said == ("0 verdicts to learn from; the next screen takes 500",)
+    assert found.said == ("0 verdicts to learn from; the next screen takes 250",)
 
 
 def test_what_has_learned_is_in_shadow_and_the_row_says_of_how_much(teaching) -> None:
@@ -136,11 +136,11 @@ def test_what_has_learned_is_in_shadow_and_the_row_says_of_how_much(teaching) ->
     assert row["decided_by"].startswith("weir ")
 
 
-def test_without_half_as_many_verdicts_more_nothing_new_is_learned(teaching) -> None:
+def test_without_twice_as_many_verdicts_nothing_new_is_learned(teaching) -> None:
     taught(teaching)
     found = look(teaching)
     assert found.rows == ()
-    assert "600 verdicts to learn from; the next screen takes 900" in found.said
+    assert "600 verdicts to learn from; the next screen takes 1,200" in found.said
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,16 @@ def test_a_head_that_reads_leaves_its_first_stage_as_it_is() -> None:
     assert isinstance(again, ReadingScreen)
     assert again.reader.first == two_stages("other").reader.first
     assert again.reader.version != two_stages("other").reader.version
+
+
+def test_the_part_of_a_post_that_stands_out_teaches_wherever_it_is() -> None:
+    filler = "the gardeners of this town meet at the fountain in spring, "
+    texts = tuple(f"{filler * 2}and {'bad' if n % 4 == 0 else 'figs'} {n}" for n in range(80))
+    violates = np.array([[float(n % 4 == 0)] for n in range(80)])
+    base = ReadingScreen.over(reading.screen("other"), reading.reader("other"), reading.encoder())
+    ordinary = [f"{filler}just {'bad' if n % 9 == 0 else 'figs'} in {n}" for n in range(400)]
+    screen = refit(base, Lessons(texts, violates, ("other",)), ordinary)
+    assert isinstance(screen, ReadingScreen)
+    learned, known = screen.reader, base.reader
+    told = learned.vectors[0, 0] / learned.slopes[0]
+    assert told > 1.1 * known.vectors[0, 0] / known.slopes[0]

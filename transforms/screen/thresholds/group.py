@@ -17,9 +17,9 @@ from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.thresholds.sketch import Sketch
 
 # Until a group has so many posts a threshold is where they say, or lower where the whole stream, or
-# the screen's file, says so: after, SPEED bounds it. Two hundred tell a twentieth of the stream to within a third of
-# it. Fewer tell of a share only that it is theirs: of six posts that all violate the worst one
-# would be judged, and five cleared.
+# the screen's file, says so: after, SPEED bounds it. Two hundred tell a twentieth of the stream to
+# within a third of it. Fewer tell of a share only that it is theirs: of six posts that all violate
+# the worst one would be judged, and five cleared.
 YOUNG = 200
 _GROWN = 1.1  # times the posts of the last time: a threshold for every post would be too many
 SPEED = 0.5 / 3600  # logits a second: odds that change by two thirds in an hour, a day's drift
@@ -64,8 +64,8 @@ class Group:
     """The thresholds of all heads for one language. Not for several threads.
 
     ``shares`` is (heads,), what each is asked to be open for, and ``careful`` the logits that no
-    threshold is above while the group is young, as they are known by now; inf where nothing is
-    known of that. With ``follows`` false thresholds stay where the posts of the first call put them.
+    threshold is above while the group is young, as they are known by now; inf where nothing is.
+    With ``follows`` false thresholds stay where the posts of the first call put them.
     """
 
     def __init__(

@@ -70,6 +70,18 @@ class Readings:
         layers = zip(split_layers(self.vectors), split_layers(coefficients), strict=True)
         return add_highest((parts @ own.T for parts, own in layers), self.begins)
 
+    def outstanding(self, coefficients: Floats) -> Vectors:
+        """Return (posts, PART), in each layer the part that (PART,) coefficients rank highest."""
+        counts = np.diff(self.begins, append=len(self.vectors))
+        post = np.repeat(np.arange(len(counts)), counts)
+        found = []
+        layers = zip(split_layers(self.vectors), split_layers(coefficients[None]), strict=True)
+        for parts, own in layers:
+            products = parts @ own[0].astype(np.float32)
+            rows = np.flatnonzero(products == np.maximum.reduceat(products, self.begins)[post])
+            found.append(parts[rows[np.searchsorted(post[rows], np.arange(len(counts)))]])
+        return np.concatenate(found, axis=1)
+
 
 @dataclass(frozen=True, eq=False)
 class CrossFitted:

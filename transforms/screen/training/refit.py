@@ -8,8 +8,8 @@ itself scores them, set the shares that gates and thresholds are open for. What 
 head, and how many posts violate its policy, by which requests are divided among heads, rests on
 scores of posts that the half of the posts which gave them did not hold. Nothing is certified.
 
-A post teaches as a whole, by its first view, and is scored by the highest of its views, see
-``features.matrix_of_views`` and ``Encoder.embed_whole``.
+A post is scored by the highest of its views. It teaches a first stage as a whole, by its first
+view, see ``features.matrix_of_views``, and a second one by the part that stands out, see ROUNDS.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -51,6 +51,10 @@ OPEN_SHARE = 0.1  # of unjudged posts, above each threshold until the stream set
 # What a head said before, in spreads over ordinary posts, is a feature of this size beside n-grams
 # that make a vector of length one together; so it is beside the embedding.
 TRUST = 3.0
+# Nobody knows which part of a post a verdict is about: the first round takes it as a whole, each
+# later one the part that stands out by the last. With 1, 2 and 3 a thousand verdicts find 0.804,
+# 0.815 and 0.829 on Wikipedia, 0.871, 0.869 and 0.873 on Reddit.
+ROUNDS = 3
 # Spreads over ordinary posts that are a unit of the logistic function: no score is rounded to 1.
 _SPREAD = 0.75
 
@@ -65,10 +69,9 @@ def refit(base: Screen, lessons: Lessons, ordinary: Sequence[str]) -> Screen:
     taught = [p for p in lessons.taught(reading_heads(base)) if p not in certified]
     if not taught:
         return base
-    posts = _Posts.of(base.scale, lessons, ordinary)
+    posts = _Posts.of(lessons, ordinary)
     reads = isinstance(base, ReadingScreen)
-    fitted = [p for p in taught if not reads or p not in base.policy_ids]
-    firsts = {policy_id: _first(base, posts, policy_id) for policy_id in fitted}
+    firsts = _firsts(base, posts, [p for p in taught if not reads or p not in base.policy_ids])
     screen = _with_heads(base.first() if isinstance(base, ReadingScreen) else base, firsts, posts)
     live = screen.score(pa.array(posts.texts, pa.string()))
     unseen = {policy_id: each.unseen for policy_id, each in firsts.items()}
@@ -103,12 +106,6 @@ class _Posts:
     """All posts, the judged ones first; ``half`` says in which half of them each is."""
 
     texts: tuple[str, ...]  # normalised
-    views: sp.csr_matrix  # (views, BUCKETS), those of a post one after another
-    begins: Places  # (posts,), the first view of each
-    lengths: Floats  # (views,), as the screen measures them
-    inverse: Floats  # (BUCKETS,), document frequencies of these posts
-    known: Places  # n-grams of judged posts that stand in two posts or more
-    rows: sp.csr_matrix  # (views, known), weighed by what n-grams tell
     labels: Floats  # (posts, policies), NaN of those that nobody judged
     policy_ids: tuple[str, ...]
     unjudged: Mask
@@ -117,7 +114,7 @@ class _Posts:
     half: Mask
 
     @classmethod
-    def of(cls, scale: Weights, lessons: Lessons, ordinary: Sequence[str]) -> "_Posts":
+    def of(cls, lessons: Lessons, ordinary: Sequence[str]) -> "_Posts":
         judged = set(lessons.texts)
         unread = [text for text in ordinary if text not in judged]
         plain: list[str] = normalise(pa.array([*lessons.texts, *unread], pa.string())).to_pylist()
@@ -131,20 +128,8 @@ class _Posts:
         stream[:lessons_end] = [text in latest for text in lessons.texts]
         draws = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], np.uint64)
         unjudged = np.arange(len(texts)) >= lessons_end
-        views, begins = features.matrix_of_views(texts)
-        counts = views[begins]
-        lengths, inverse = norms(views, scale), inverse_frequencies(counts).astype(np.float64)
-        known = np.unique(counts[:lessons_end].indices)
-        known = known[inverse[known] > 0]
-        rows = sp.diags(1 / lengths) @ views[:, known] @ sp.diags(inverse[known])
         return cls(
             texts,
-            views,
-            begins,
-            lengths,
-            inverse,
-            known,
-            sp.csr_matrix(rows),
             labels,
             lessons.policy_ids,
             unjudged,
@@ -152,10 +137,6 @@ class _Posts:
             unjudged & (draws >> np.uint64(1) & np.uint64(1) == 1),
             draws % np.uint64(2) == 0,
         )
-
-    def highest(self, of_views: Floats) -> Floats:
-        """Return (posts,) scores from those of their views."""
-        return np.asarray(np.maximum.reduceat(of_views, self.begins), np.float64)
 
     def of_policy(self, policy_id: str) -> Floats:
         """Return (posts,) labels."""
@@ -174,6 +155,32 @@ class _Posts:
         return scores
 
 
+@dataclass(frozen=True, eq=False)
+class _Grams:
+    """The n-grams of posts, which a first stage is fitted to."""
+
+    views: sp.csr_matrix  # (views, BUCKETS), those of a post one after another
+    begins: Places  # (posts,), the first view of each
+    lengths: Floats  # (views,), as the screen measures them
+    inverse: Floats  # (BUCKETS,), document frequencies of these posts
+    known: Places  # n-grams of judged posts that stand in two posts or more
+    rows: sp.csr_matrix  # (views, known), weighed by what n-grams tell
+
+    @classmethod
+    def of(cls, scale: Weights, posts: _Posts) -> "_Grams":
+        views, begins = features.matrix_of_views(posts.texts)
+        counts = views[begins]
+        lengths, inverse = norms(views, scale), inverse_frequencies(counts).astype(np.float64)
+        known = np.unique(counts[~posts.unjudged].indices)
+        known = known[inverse[known] > 0]
+        rows = sp.diags(1 / lengths) @ views[:, known] @ sp.diags(inverse[known])
+        return cls(views, begins, lengths, inverse, known, sp.csr_matrix(rows))
+
+    def highest(self, of_views: Floats) -> Floats:
+        """Return (posts,) scores from those of their views."""
+        return np.asarray(np.maximum.reduceat(of_views, self.begins), np.float64)
+
+
 def _fitted(rows: Any, labels: Floats, presumed: Mask, among: Mask) -> tuple[Floats, float]:
     """Return coefficients and bias over the judged rows among some, and WEAK of those presumed."""
     judged = np.flatnonzero(among & ~np.isnan(labels))
@@ -190,31 +197,38 @@ class _First:
     unseen: Floats  # (posts,)
 
 
-def _first(base: Screen, posts: _Posts, policy_id: str) -> _First:
-    labels, lengths, inverse = posts.of_policy(policy_id), posts.lengths, posts.inverse
+def _firsts(base: Screen, posts: _Posts, policy_ids: Sequence[str]) -> dict[str, _First]:
+    if not policy_ids:
+        return {}
+    grams = _Grams.of(base.scale, posts)
+    return {policy_id: _first(base, posts, grams, policy_id) for policy_id in policy_ids}
+
+
+def _first(base: Screen, posts: _Posts, grams: _Grams, policy_id: str) -> _First:
+    labels, lengths, inverse = posts.of_policy(policy_id), grams.lengths, grams.inverse
     old, old_bias = np.zeros(features.BUCKETS), 0.0
     if policy_id in base.policy_ids:
         column = base.policy_ids.index(policy_id)
         old, old_bias = base.weights[:, column].astype(np.float64), float(base.bias[column])
-    of_views = posts.views @ old / lengths + old_bias
-    spread = Spread.of(of_views[posts.begins][posts.unjudged, None])
+    of_views = grams.views @ old / lengths + old_bias
+    spread = Spread.of(of_views[grams.begins][posts.unjudged, None])
     trusted = TRUST * spread.standardise(of_views[:, None])
     # What the head ranks high and nobody has judged yet is not presumed to be safe.
     if policy_id in base.policy_ids:
-        presumed = posts.presumed(posts.highest(of_views))
+        presumed = posts.presumed(grams.highest(of_views))
     else:
         presumed = posts.unjudged & ~posts.background
-    table = sp.csr_matrix(sp.hstack([posts.rows, trusted]))
-    whole = table[posts.begins]
+    table = sp.csr_matrix(sp.hstack([grams.rows, trusted]))
+    whole = table[grams.begins]
 
     def scores(among: Mask) -> Floats:
         coefficients, bias = _fitted(whole, labels, presumed, among)
-        return posts.highest(table @ coefficients + bias)
+        return grams.highest(table @ coefficients + bias)
 
     coefficients, bias = _fitted(whole, labels, presumed, np.ones(len(labels), bool))
     slope = coefficients[-1] * TRUST / float(spread.spread[0])
     weights = slope * old
-    weights[posts.known] += coefficients[:-1] * inverse[posts.known]
+    weights[grams.known] += coefficients[:-1] * inverse[grams.known]
     weights = round_weights(weights)
     bias += slope * (old_bias - float(spread.middle[0]))
     return _First(weights, bias, posts.halves(scores))
@@ -255,19 +269,15 @@ class _Second:
 
 
 def _second(
-    reader: Reader,
-    posts: _Posts,
-    readings: Readings,
-    policy_id: str,
-    hashed: Floats,
-    live: Floats,
+    reader: Reader, posts: _Posts, readings: Readings, policy_id: str, hashed: Floats, live: Floats
 ) -> _Second:
     """Return the second stage of a head whose first one gives ``live`` (posts,) scores.
 
     ``hashed`` are logits of what it gives posts that it did not learn from.
     """
     labels, (old, old_slope, old_offset) = posts.of_policy(policy_id), _head(reader, policy_id)
-    said = readings.highest(old[None])[:, 0] + old_slope * hashed + old_offset
+    first = old_slope * hashed + old_offset
+    said = readings.highest(old[None])[:, 0] + first
     spread = Spread.of(said[posts.stream, None])
     standard = spread.standardise(said[:, None])[:, 0]
     whole = readings.vectors[readings.begins]
@@ -275,10 +285,14 @@ def _second(
 
     def fit(among: Mask) -> tuple[Floats, float, float]:
         rows, called, weights = _heard(labels, posts.presumed(said), among)
-        learned = fit_verdicts(standard[rows], whole[rows] - middle, called, weights)
+        seen, known = whole, standard
+        for _ in range(ROUNDS):
+            learned = fit_verdicts(known[rows], seen[rows] - middle, called, weights)
+            vector = learned.slope / float(spread.spread[0]) * old + learned.direction
+            seen = readings.outstanding(vector)
+            known = spread.standardise((seen @ old + first)[:, None])[:, 0]
         by = learned.slope / float(spread.spread[0])
         offset = learned.bias + by * (old_offset - float(spread.middle[0]))
-        vector = by * old + learned.direction
         return vector, by * old_slope, offset - float(learned.direction @ middle)
 
     def scores(among: Mask) -> Floats:
