@@ -102,6 +102,8 @@ CONTENT = pa.schema(
         pa.field("timestamp", TIMESTAMP),
         *_ENVELOPE,
         pa.field("author_id", pa.string()),  # a pseudonym; null where none is asked for
+        # What the post answers, for the judge alone to understand it by; null where none is known.
+        pa.field("context", pa.string()),
     ]
 )
 

@@ -61,6 +61,13 @@ class DecodeOptions(Concern, title="Decoding"):
     language_field: str = option(
         "lang", metavar="PATH", help="of its language; of a list the first"
     )
+    context_field: tuple[str, ...] = option(
+        (),
+        metavar="PATH",
+        repeats=True,
+        help="of what the post answers, such as parent.text: the judge reads up to 2,000 "
+        "characters of it to understand the post, and does not judge it; the screen does not",
+    )
     skip: tuple[str, ...] = option(
         (),
         metavar="FIELD=VALUE",

@@ -43,6 +43,7 @@ def decode_settings(
             deleted_field=said.deleted_field,
             edited_field=said.edited_field,
             tombstones=said.tombstones,
+            context_field=said.context_field,
         )
     except ValueError as error:
         raise OptionError(f"--format, --envelope and the field options: {error}") from error

@@ -52,6 +52,7 @@ def escalation(**changes):
         "cluster": "elsewhere:9092",
         "mode": "replay",
         "author_id": None,
+        "context": None,
     } | changes
     return row | {"provisional_id": flag_id(row)} | changes
 
@@ -109,6 +110,7 @@ ROWS = st.fixed_dictionaries(
         "score": st.none() | st.floats(0, 1),
         "inclusion_probability": st.floats(0, 1, exclude_min=True),
         "author_id": st.none() | st.text("0123456789abcdef", min_size=32, max_size=32),
+        "context": st.none() | st.text(min_size=1, max_size=50),
     }
 )
 

@@ -20,6 +20,7 @@ from tests.hostile_posts import INSTRUCTIONS, POSTS
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import PROMPT_VERSION, Contract, Effort, Policy
 from weir.policies.vocabulary import encoding
+from weir.transforms.judge.harmony.context import FEWEST_TOKENS
 from weir.transforms.judge.harmony.messages import (
     CONTROL_TOKENS,
     END,
@@ -29,7 +30,6 @@ from weir.transforms.judge.harmony.messages import (
     encode,
 )
 from weir.transforms.judge.harmony.prompt import (
-    FEWEST_TOKENS,
     MARKER,
     chat,
     instructions,

@@ -38,6 +38,7 @@ _TYPES: Mapping[Kind, Any] = {
     Kind.TIME: Time,
     Kind.LANGUAGE: str | list[str] | None,
     Kind.SCALAR: str | int | float | bool | None,
+    Kind.CONTEXT: str | int | float | bool | None,
     Kind.KEYS: dict[str, msgspec.Raw] | None,
 }
 _PARTS = str | list[str | _Entity | None] | None
@@ -198,7 +199,7 @@ def _reread(
                 len(path) > 1 and (parent := _find(fields, path[:-1])) and parent[:1] == b'"'
             ):
                 return string(parent)
-            case Kind.SCALAR:
+            case Kind.SCALAR | Kind.CONTEXT:
                 return _scalar(_find(fields, path))
             case _:
                 names = tuple(name.removesuffix(EACH) for name in path)

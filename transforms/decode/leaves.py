@@ -36,6 +36,7 @@ class Kind(Enum):
     TIME = "time"  # what written_times reads
     LANGUAGE = "language"  # a string, or a list of these
     SCALAR = "scalar"  # a string, a number or a bool
+    CONTEXT = "context"  # as SCALAR; says nothing of what a message is
     KEYS = "keys"  # of an object: the names in it
 
 

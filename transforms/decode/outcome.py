@@ -56,6 +56,7 @@ class Posts:
     times: Sequence[Time] | None
     languages: Sequence[str | None] | None
     authors: Sequence[str | None] | None = None  # pseudonyms; None where they are not asked for
+    context: pa.Array | None = None
 
 
 def drop_failures(batch: pa.RecordBatch, failures: Sequence[Failure]) -> pa.RecordBatch:
@@ -88,6 +89,7 @@ def content_of(batch: pa.RecordBatch, posts: Posts) -> tuple[pa.RecordBatch, int
         "author_id": pa.nulls(rows, pa.string())
         if posts.authors is None
         else pa.array(posts.authors, pa.string()),
+        "context": pa.nulls(rows, pa.string()) if posts.context is None else posts.context,
     } | dict(zip(batch.schema.names, batch.columns, strict=True))
     content = pa.RecordBatch.from_arrays([columns[name] for name in CONTENT.names], schema=CONTENT)
     return content, 0 if posts.times is None else own.null_count

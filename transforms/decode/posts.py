@@ -5,18 +5,20 @@ from itertools import compress
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from weir.transforms.arrays import Ints, Mask
 from weir.transforms.decode.changes import changes_of
 from weir.transforms.decode.envelopes.envelope import Seen, first_of
 from weir.transforms.decode.fates import Failed, Fates, LeftOut
-from weir.transforms.decode.leaves import Leaf, Leaves, Path
+from weir.transforms.decode.leaves import OTHER, Leaf, Leaves, Path
 from weir.transforms.decode.outcome import Decoded, Failure, Posts, content_ids, content_of
 from weir.transforms.decode.parts import joined
 from weir.transforms.decode.pseudonyms import pseudonym
-from weir.transforms.decode.rules import Rule
+from weir.transforms.decode.rules import Rule, texts_of
 from weir.transforms.decode.settings import DecodeSettings
 
+CONTEXT_CHARACTERS = 2_000  # of what a post answers
 _NAMELESS = Failed("missing_id", "The message deletes a post, and does not say which.")
 
 
@@ -51,6 +53,9 @@ def composer(settings: DecodeSettings) -> Callable[[pa.RecordBatch, Leaves], Dec
             times=field(places.time) if timed else None,
             languages=field(places.language),
             authors=field(places.author) if places.author else None,
+            context=joined([_written(field(paths)) for paths in places.context])
+            if places.context
+            else None,
         )
 
     def fates_of(seen: Seen) -> Fates:
@@ -70,7 +75,8 @@ def composer(settings: DecodeSettings) -> Callable[[pa.RecordBatch, Leaves], Dec
         authors = None if seen.authors is None else _pseudonyms(seen.authors, key)
         texts = _strings(seen.texts) if fates.all_posts else None
         if texts is not None:
-            posts = Posts(texts, seen.ids, seen.times, seen.languages, authors)
+            context = _context(seen.context)
+            posts = Posts(texts, seen.ids, seen.times, seen.languages, authors, context)
             content, undated = content_of(seen.batch, posts)
             return Decoded(content, tuple(leaves.failures), undated)
         if fates.deleted.any():
@@ -86,6 +92,7 @@ def composer(settings: DecodeSettings) -> Callable[[pa.RecordBatch, Leaves], Dec
                 _of(seen.times, kept),
                 _of(seen.languages, kept),
                 _of(authors, kept),
+                _context(_of(seen.context, kept)),
             ),
         )
         rows = _read_rows(batch.num_rows, leaves.failures)
@@ -136,6 +143,19 @@ def _textless(text: Leaf, name: str) -> tuple[str, str]:
     if text is None:
         return "missing_text", f"The value has no field {name}."
     return "text_not_a_string", f"Field {name} is not a string."
+
+
+def _written(leaves: Sequence[Leaf]) -> Sequence[Leaf]:
+    written: Sequence[Leaf] = texts_of([None if x is OTHER else x for x in leaves]).to_pylist()
+    return written
+
+
+def _context(texts: Sequence[Leaf] | None) -> pa.Array | None:
+    """Return what posts answer, no more of it than the judge is given; null for nothing."""
+    if texts is None:
+        return None
+    cut = pc.utf8_slice_codeunits(pa.array(texts, pa.string()), 0, CONTEXT_CHARACTERS)
+    return pc.if_else(pc.equal(cut, ""), pa.scalar(None, pa.string()), cut)
 
 
 def _pseudonyms(authors: Sequence[Leaf], key: str) -> list[str | None]:

@@ -28,6 +28,7 @@ class Places:
     time: tuple[Path, ...]
     language: tuple[Path, ...]
     author: tuple[Path, ...] = ()  # empty where it is not asked for
+    context: tuple[tuple[Path, ...], ...] = ()  # several are given together
 
     def __iter__(self) -> Iterator[tuple[Kind, Path]]:
         """Yield each path and what is looked for there."""
@@ -66,6 +67,7 @@ class DecodeSettings:
     deleted_field: tuple[str, ...] = ()
     edited_field: tuple[str, ...] = ()
     tombstones: str | None = None  # None: as the envelope has it
+    context_field: tuple[str, ...] = ()  # what the post answers: its text, its id
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -83,7 +85,7 @@ class DecodeSettings:
         if self.author_field and not self.pseudonym_key:
             raise ValueError("an author field needs a key to make pseudonyms with")
         self.schema.check(self.format)
-        if self.format == "text" and (self.author_field or self.rules):
+        if self.format == "text" and (self.author_field or self.rules or self.context_field):
             raise ValueError(
                 f"a message in the format {self.format} has no author field, and no other"
             )
@@ -124,6 +126,7 @@ class DecodeSettings:
             ),
             self.places_of(*map(path_of, self._said("language_field"))),
             self.places_of(path_of(self.author_field)) if self.author_field else (),
+            tuple(self.places_of(path_of(each)) for each in self.context_field),
         )
 
     def places_of(self, path: Path) -> tuple[Path, ...]:
@@ -143,6 +146,9 @@ class DecodeSettings:
         found = {each.path: each.kind for each in self.open_envelope.reads}
         for kind, path in self.places:
             found.setdefault(path, kind)
+        for paths in self.places.context:
+            for path in paths:
+                found.setdefault(path, Kind.CONTEXT)
         for rule in map(Rule.of, self.skip):
             found.setdefault(rule.path, Kind.SCALAR)
         for rule in map(Rule.of, (*self.deleted_field, *self.edited_field)):
@@ -171,6 +177,7 @@ class DecodeSettings:
         ]
         if self.author_field:
             said.append(path_of(self.author_field))
+        said += map(path_of, self.context_field)
         if not self._said("text_field"):
             raise ValueError("a post has a text; name its field")
         for path in (*said, *(rule.path for rule in self.rules)):

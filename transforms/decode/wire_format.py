@@ -35,6 +35,7 @@ _TYPES: Mapping[Kind, frozenset[type]] = {
     Kind.TIME: frozenset({str, int, float}),
     Kind.LANGUAGE: frozenset({str, list}),
     Kind.SCALAR: frozenset({str, int, float, bool}),
+    Kind.CONTEXT: frozenset({str, int, float, bool}),
     Kind.KEYS: frozenset({dict, list}),
 }
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from weir.transforms.decode.outcome import LONGEST_ID, LONGEST_LANGUAGE, Failure
 from weir.transforms.decode.oversized import MAX_POST_BYTES, find_oversized
+from weir.transforms.decode.posts import CONTEXT_CHARACTERS
 from weir.transforms.identity import decision_id
 from weir.transforms.kafka.outbox import Record
 from weir.transforms.records import ESCALATION, LEFT_OUT, Stage
@@ -64,6 +65,7 @@ class _Body(msgspec.Struct, frozen=True):
     inclusion_probability: Annotated[float, msgspec.Meta(gt=0, le=1)]
     provisional_id: _Name | None = None
     author_id: Annotated[str, msgspec.Meta(max_length=LONGEST_ID)] | None = None
+    context: Annotated[str, msgspec.Meta(max_length=CONTEXT_CHARACTERS)] | None = None
 
 
 _ENCODE = msgspec.json.Encoder().encode

@@ -51,10 +51,16 @@ class Asked:
         return text_of(self.rows)
 
     @property
+    def context(self) -> str | None:
+        """Return what the post answers, where that is known."""
+        return context_of(self.rows)
+
+    @property
     def request(self) -> Request:
         """Return what is asked next."""
         offset = self.rows[0].row.batch["offset"][self.rows[0].row.number]
-        return Request(f"{offset}-{self.asks.policy_id}", self.unread[0], self.asks)
+        name = f"{offset}-{self.asks.policy_id}"
+        return Request(name, self.unread[0], self.asks, self.context)
 
     @property
     def candidate(self) -> Candidate:
@@ -94,6 +100,15 @@ def text_of(rows: Sequence[Escalated]) -> str:
     row = rows[0].row
     text: str = row.batch["text"][row.number].as_py()
     return text
+
+
+def context_of(rows: Sequence[Escalated]) -> str | None:
+    """Return what the post that rows are about answers; a build from before it has none."""
+    row = rows[0].row
+    if "context" not in row.batch.schema.names:
+        return None
+    context: str | None = row.batch["context"][row.number].as_py()
+    return context
 
 
 def route_of(row: Row) -> Route:

@@ -17,10 +17,11 @@ import pyarrow as pa
 
 from weir.policies.group import POST_TOKENS, Group
 from weir.policies.policy import Status
-from weir.transforms.judge.asked import Asked, computed, lot, route_of, text_of
+from weir.transforms.judge.asked import Asked, computed, context_of, lot, route_of, text_of
 from weir.transforms.judge.budget import Allowance, decide
 from weir.transforms.judge.cache import Fingerprint, fingerprints, without_cost
 from weir.transforms.judge.engine import Completion
+from weir.transforms.judge.harmony.context import room_beside
 from weir.transforms.judge.harmony.windows import fits, windows
 from weir.transforms.judge.in_flight import Failed, InFlight, Result
 from weir.transforms.judge.joint_questions import Escalated, of_one_post, said_of_each, shares
@@ -71,9 +72,12 @@ class Bundle:
 
         Rows of one post whose policies have a group are asked about together.
         """
-        posts = fingerprints(batch["text"]) if self._cache.on else None
+        context = batch["context"] if "context" in batch.schema.names else None
+        posts = fingerprints(batch["text"], context) if self._cache.on else None
         if self._reuse is not None:
             near = self._reuse.sketches(batch)
+            if context is not None:  # what a post answers is no part of a sketch
+                near = [None if c else n for n, c in zip(near, context.to_pylist(), strict=True)]
             escalated = [replace(each, near=near[each.row.number]) for each in escalated]
         for rows in of_one_post(escalated):
             for asked in self._questions(rows, posts):
@@ -118,6 +122,7 @@ class Bundle:
         group = rows[0].group
         several = len({each.policy.policy_id for each in rows}) > 1
         room = min(POST_TOKENS, self._content_tokens)  # that several policies leave in a prompt
+        room = room_beside(context_of(rows), room)
         if group is not None and several and fits(text_of(rows), room):
             audited = any(route_of(each.row) == Route.AUDIT for each in rows)
             post = None if audited or posts is None else posts[rows[0].row.number]
@@ -204,7 +209,7 @@ class Bundle:
     def _in_windows(self, asked: Asked) -> Asked:
         if asked.unread:
             return asked
-        found = windows(asked.text, self._content_tokens)
+        found = windows(asked.text, room_beside(asked.context, self._content_tokens))
         return replace(asked, unread=found.texts, tokens_cut=found.tokens_cut)
 
     def _deferred(self, asked: Asked, audits_kept: float) -> Iterator[Ended]:

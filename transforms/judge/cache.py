@@ -42,9 +42,29 @@ class Fingerprint:
     exact: bytes
     normal: bytes | None
 
+    def within(self, context: bytes) -> "Fingerprint":
+        """Return that of the same post where it answers something."""
+        of = _hash(context)
+        return Fingerprint(
+            _hash(self.exact + of), None if self.normal is None else _hash(self.normal + of)
+        )
 
-def fingerprints(texts: pa.StringArray) -> list[Fingerprint]:
-    """Return the fingerprint of each post; they mean nothing in another process."""
+
+def fingerprints(
+    texts: pa.StringArray, contexts: pa.StringArray | None = None
+) -> list[Fingerprint]:
+    """Return the fingerprint of each post; they mean nothing in another process.
+
+    One with a context is another post than the same text without it, or with another one.
+    """
+    found = _fingerprints(texts)
+    if contexts is None or contexts.null_count == len(contexts):
+        return found
+    known = zip(found, contexts.cast(pa.binary()).to_pylist(), strict=True)
+    return [post if context is None else post.within(context) for post, context in known]
+
+
+def _fingerprints(texts: pa.StringArray) -> list[Fingerprint]:
     return [
         Fingerprint(_hash(text), _hash(normal) if text.split() == text.split(b" ") else None)
         for normal, text in zip(

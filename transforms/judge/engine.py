@@ -31,6 +31,7 @@ class Request:
     request_id: str
     text: str
     policy: Policy
+    context: str | None = None  # what the post answers; never judged
 
 
 @dataclass(frozen=True)

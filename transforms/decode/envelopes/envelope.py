@@ -27,6 +27,7 @@ class Seen:
     times: Sequence[Leaf] | None  # None where the format has none
     languages: Sequence[Leaf]
     authors: Sequence[Leaf] | None  # None where they are not asked for
+    context: Sequence[Leaf] | None = None  # None where it is not asked for
     # When what happened to the post did, where that is told apart from the post's own time.
     happened: Sequence[Leaf] | None = None
 

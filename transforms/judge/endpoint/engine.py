@@ -75,7 +75,11 @@ class EndpointEngine:
 
     async def _answer(self, request: Request, submitted: float) -> Completion:
         question = question_of(
-            request.policy, request.text, self._served, self._settings.answer_tokens
+            request.policy,
+            request.text,
+            self._served,
+            self._settings.answer_tokens,
+            request.context,
         )
         queue_ms: float | None = None
         tried = answered = 0

@@ -33,13 +33,15 @@ class Question:
     least_tokens: int  # that a server counts which reads all of the prompt
 
 
-def question_of(policy: Policy, post: str, served: Served, answer_tokens: int) -> Question:
+def question_of(
+    policy: Policy, post: str, served: Served, answer_tokens: int, context: str | None = None
+) -> Question:
     """Return what to ask. Raises EngineError where an answer has no room in the context."""
     if served.context_tokens is not None:  # more is an error, even where the prompt is short
         answer_tokens = min(answer_tokens, served.context_tokens)
     if served.form is Form.TOKENS:
-        return _by_tokens(policy, render(policy, post), served, answer_tokens)
-    messages, tokens_cut = chat(policy, post)
+        return _by_tokens(policy, render(policy, post, context=context), served, answer_tokens)
+    messages, tokens_cut = chat(policy, post, context=context)
     manner = served.manner
     body: dict[str, Any] = {
         "model": served.model,
@@ -94,5 +96,5 @@ def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: in
         "logprob_token_ids": list(label_tokens(policy)),
         "return_tokens_as_token_ids": True,
     }
-    before, least = prompt.content.start, len(prompt.tokens)
+    before, least = prompt.tokens_policy, len(prompt.tokens)
     return Question("/completions", body, policy, Form.TOKENS, prompt.tokens_cut, before, least)

@@ -22,10 +22,15 @@ from weir.policies.contract import section
 from weir.policies.policy import Effort, Policy
 from weir.policies.vocabulary import encoding
 from weir.transforms.judge.harmony import messages as harmony
+from weir.transforms.judge.harmony.context import (
+    FEWEST_TOKENS,
+    context_tokens,
+    frame,
+    room_beside,
+)
 from weir.transforms.records import LEFT_OUT
 
 CONTENT_TOKENS = 4096  # budget of a post; longer ones are cut: head and tail kept
-FEWEST_TOKENS = 64
 MARKER = LEFT_OUT
 
 # One token each however many follow, as in a table of contents: no other text does nothing in a
@@ -59,6 +64,7 @@ class Prompt:
     tokens: tuple[int, ...]
     content: slice  # where the post stands in `tokens`; never a control token there
     tokens_cut: int  # of the post, left out of its middle; 0 where it is whole
+    tokens_policy: int  # before the post and what it answers
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,15 @@ class Parts:
 
 
 def render(
-    policy: Policy, text: str, content_tokens: int = CONTENT_TOKENS, block_tokens: int = 1
+    policy: Policy,
+    text: str,
+    content_tokens: int = CONTENT_TOKENS,
+    block_tokens: int = 1,
+    context: str | None = None,
 ) -> Prompt:
     """Return the prompt that asks whether ``text`` violates ``policy``.
+
+    ``context`` is what it answers: it takes its tokens of the post's (see ``context``).
 
     What stands before the post is filled up to whole blocks of ``block_tokens``, as an engine's
     prefix cache holds no others.
@@ -95,23 +107,48 @@ def render(
     ValueError where the budget is below FEWEST_TOKENS.
     """
     prefix = _prefix(_Versioned(policy.version, policy), block_tokens)
-    content, cut = _content(_encodable(text), content_tokens)
-    end = len(prefix) + len(content)
-    return Prompt((*prefix, *content, *_suffix()), slice(len(prefix), end), cut)
+    before = _before(_encodable(text), context and _encodable(context), content_tokens)
+    content, cut = _content(_encodable(text), room_beside(context, content_tokens))
+    start = len(prefix) + len(before)
+    end = start + len(content)
+    return Prompt((*prefix, *before, *content, *_suffix()), slice(start, end), cut, len(prefix))
 
 
-def chat(policy: Policy, text: str, content_tokens: int = CONTENT_TOKENS) -> tuple[Chat, int]:
+def chat(
+    policy: Policy,
+    text: str,
+    content_tokens: int = CONTENT_TOKENS,
+    context: str | None = None,
+) -> tuple[Chat, int]:
     """Return the messages for a server that renders and tokenises them itself, and tokens_cut.
 
     Such a server's tokenizer may know control tokens, of whatever model it serves, so strings that
     look like one are broken up by a space: in a post every short tag without attributes, too.
     """
-    defused = _OTHERS_CONTROL_STRING.sub(r"\g<0> ", _defused(_encodable(text)))
-    content, cut = _content(defused, content_tokens)
+    defused, answered = _wholly_defused(text), context and _wholly_defused(context)
+    before = _before(defused, answered, content_tokens)
+    content, cut = _content(defused, room_beside(context, content_tokens))
+    content = before + content
     developer, user = _defused(instructions(policy)), harmony.decode(content)
     around = len(user) - len(user.strip())  # a template may drop it; a token for each, at most
     tokens = _developer_tokens(_Versioned(policy.version, policy)) + max(0, len(content) - around)
     return Chat(developer, user, policy.effort.value, tokens), cut
+
+
+def _wholly_defused(text: str) -> str:
+    return _OTHERS_CONTROL_STRING.sub(r"\g<0> ", _defused(_encodable(text)))
+
+
+def _before(text: str, context: str | None, content_tokens: int) -> list[int]:
+    """Return the tokens of what a post answers, and of the words around it; none where it is None.
+
+    What is longer than its share of the tokens loses its middle, as a post does.
+    """
+    budget = context_tokens(content_tokens)
+    if context is None or budget < FEWEST_TOKENS:
+        return []
+    begin, end = frame(context, text)
+    return [*harmony.encode(begin), *_content(context, budget)[0], *harmony.encode(end)]
 
 
 def instructions(policy: Policy) -> str:

@@ -94,7 +94,9 @@ class VllmEngine:
     def _submit(self, request: Request) -> "Future[Completion]":
         settings, core = self._settings, self._core
         block_tokens = core.block_tokens if core and settings.whole_blocks else 1
-        prompt = render(request.policy, request.text, settings.content_tokens, block_tokens)
+        prompt = render(
+            request.policy, request.text, settings.content_tokens, block_tokens, request.context
+        )
         return self._loop.submit(self._answer(request.policy, prompt, time.monotonic()))
 
     async def _answer(self, policy: Policy, prompt: Prompt, submitted: float) -> Completion:
@@ -127,7 +129,7 @@ def _completion(
         probabilities=member_probabilities(policy, tokens, likely) or None,
         tokens_in=len(prompt.tokens),
         tokens_cached=output.num_cached_tokens,
-        tokens_policy=prompt.content.start,
+        tokens_policy=prompt.tokens_policy,
         tokens_out=len(tokens),
         tokens_reasoning=answer.tokens_reasoning,
         tokens_cut=prompt.tokens_cut,
