@@ -13,6 +13,7 @@ from weir.errors import WeirError
 from weir.policies.storage import filesystems
 
 KAFKA_PASSWORD = "WEIR_KAFKA_SASL_PASSWORD"  # noqa: S105 - the variables' names
+COOP_KEY = "WEIR_COOP_KEY"
 ENDPOINT_KEY = "WEIR_ENDPOINT_KEY"
 REGISTRY_LOGIN = "WEIR_SCHEMA_REGISTRY_LOGIN"
 PSEUDONYM_KEY = "WEIR_PSEUDONYM_KEY"

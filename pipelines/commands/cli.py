@@ -54,6 +54,15 @@ review_app = typer.Typer(
     ),
     **_PLAIN,
 )
+coop_app = typer.Typer(
+    help="Send what is flagged to Coop, and take back what its moderators decide.",
+    cls=group(
+        "coop-",
+        push=Later("coop:push"),
+        receive=Later("coop:receive"),
+    ),
+    **_PLAIN,
+)
 complaint_app = typer.Typer(
     help="Complaints about decisions, and what became of them.",
     cls=group(
@@ -110,6 +119,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(policy_app, name="policy")
 app.add_typer(screen_app, name="screen")
 app.add_typer(review_app, name="review")
+app.add_typer(coop_app, name="coop")
 app.add_typer(complaint_app, name="complaint")
 app.add_typer(transparency_app, name="transparency")
 

@@ -23,7 +23,7 @@ OPEN_MONTHS = 6
 _DECIDED = """
 SELECT run, decision_id, policy_id, created_at, label,
   IF(machine_label = 'violates' OR reviewed_at IS NULL, decided_at, reviewed_at) AS made_at
-FROM `{dataset}.labels`
+FROM `{dataset}.decisions`
 WHERE run = @run AND decision_id = @decision AND @policy IN ('', policy_id)
   AND (NOT @of_day OR DATE(created_at) = @day)
 """

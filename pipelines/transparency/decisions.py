@@ -16,7 +16,7 @@ WITH found AS (
     decision_id, policy_id, policy_version, created_at, language, detected_language, rule_ids,
     route, machine_label = 'violates' AS by_machine, human_verdict = 'violates' AS by_person,
     IF(machine_label = 'violates', decided_at, reviewed_at) AS applied_at
-  FROM `{dataset}.labels`
+  FROM `{dataset}.decisions`
   WHERE run = @run AND mode = 'enforce' AND label = 'violates' AND created_at < @end
 )
 SELECT * FROM found

@@ -38,7 +38,7 @@ WITH made AS (
     COALESCE(human_verdict = 'violates', FALSE) AS by_person,
     COALESCE(human_verdict = 'safe', FALSE) AS restored,
     IF(machine_label = 'violates', decided_at, reviewed_at) AS applied_at
-  FROM `{dataset}.labels`
+  FROM `{dataset}.decisions`
   WHERE run = @run AND mode = 'enforce' AND created_at < @end
     AND (label = 'violates' OR machine_label = 'violates')
 )
@@ -52,7 +52,7 @@ _POSTS = """
 SELECT COUNT(*) AS posts
 FROM (
   SELECT DISTINCT topic, `partition`, `offset`
-  FROM `{dataset}.labels`
+  FROM `{dataset}.decisions`
   WHERE run = @run AND mode = 'enforce' AND created_at < @end
     AND (label = 'violates' OR machine_label = 'violates')
     AND IF(machine_label = 'violates', decided_at, reviewed_at) >= @first

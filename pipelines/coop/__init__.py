@@ -1,0 +1,1 @@
+"""Coop, ROOST's review console: what is flagged goes to it, and what people decide comes back."""
