@@ -13,10 +13,18 @@ class TopicOptions(Concern, title="Topics that are written"):
     """Where violations and dead letters go."""
 
     flagged_topic: str = option("weir-flagged", metavar="T", help="of violations")
-    flagged_format: Literal["json", "cloudevents", "json-schema", "avro", "protobuf"] = option(
+    flagged_format: Literal[
+        "json",
+        "cloudevents",
+        "osprey",
+        "json-schema",
+        "avro",
+        "protobuf",
+    ] = option(
         "json",
         help="of its messages: json has CloudEvents' attributes in headers, cloudevents all in one "
-        "object; the others need --schema-registry, and `weir tables --register` before",
+        "object, osprey the form of its actions; the others need --schema-registry, and "
+        "`weir tables --register` before",
     )
     dead_letter_topic: str = option(
         "weir-dead-letters", metavar="T", help="of what cannot be processed"

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import fastavro
@@ -10,12 +11,15 @@ import jsonschema
 import pytest
 from google.protobuf import json_format
 
+from tests.json_messages import read
 from tests.registry_server import registry_server
+from tests.unit.decoding.cases import posts
 from tests.unit.test_flagged import flagged
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.content import RegistryOptions
 from weir.pipelines.options.sinks import TopicOptions
 from weir.pipelines.settings.registry import check_form, flagged_form, register
+from weir.transforms.decode import DecodeSettings
 from weir.transforms.decode.protobuf.compile import file_set, message_class
 from weir.transforms.registry import RegistryError, RegistrySettings
 from weir.transforms.write.flagged import SCHEMA, _trim_formed
@@ -87,6 +91,25 @@ def test_cloudevents_hold_all_in_one_object():
     }
     jsonschema.validate(event["data"], SCHEMA)
     assert record.headers == (("content-type", b"application/cloudevents+json"), ("trace", b"1"))
+
+
+def test_osprey_reads_an_action_as_its_input_stream_does():
+    """As roostorg/osprey, osprey_worker/.../input_stream.py has it; Osprey itself was not run."""
+    record = flagged(**RICH)
+    read = json.loads(made(Form.OSPREY).encoded(record).value)
+    sent = datetime.fromisoformat(read["send_time"])
+    action = read["data"]
+    assert sent.tzinfo is not None
+    assert 0 <= int(action["action_id"]) < 2**63
+    assert action["action_name"] == "weir_violation"
+    assert action["data"] == json.loads(record.value)
+
+
+def test_an_action_for_osprey_is_a_post_to_whoever_reads_its_envelope():
+    settings = DecodeSettings(envelope="osprey", id_field="content_id")
+    decoded = read(made(Form.OSPREY).encoded(flagged()).value, settings=settings)
+    body = json.loads(flagged().value)
+    assert [post[:2] for post in posts(decoded)] == [(body["content_id"], body["text"])]
 
 
 def test_every_schema_has_every_field_of_the_body():

@@ -4,6 +4,7 @@ A message is made, and cut where it is too large, as JSON with CloudEvents heade
 becomes of that at the very end.
 """
 
+import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -39,6 +40,7 @@ class Form(StrEnum):
     JSON_SCHEMA = "json-schema"  # the JSON body, framed as a schema registry has it
     AVRO = "avro"
     PROTOBUF = "protobuf"
+    OSPREY = "osprey"  # an action of Osprey's, which its rules read
 
     @property
     def registered(self) -> bool:
@@ -92,6 +94,8 @@ class FlaggedForm:
                 return record
             case Form.CLOUDEVENTS:
                 return _structured(record)
+            case Form.OSPREY:
+                return _action(record)
             case Form.JSON_SCHEMA:
                 body = record.value or b""
             case Form.AVRO:
@@ -116,6 +120,8 @@ class FlaggedForm:
                 return record
             case Form.CLOUDEVENTS:
                 return _binary(record)
+            case Form.OSPREY:
+                return replace(record, value=_of_action(record.value or b""))
             case Form.JSON_SCHEMA:
                 value = body
             case Form.AVRO:
@@ -193,6 +199,27 @@ def _binary(record: Record) -> Record:
     )
     headers = (*own, (_TYPE, _JSON), *record.headers[1:])
     return replace(record, value=bytes(event["data"]), headers=headers)
+
+
+def _action(record: Record) -> Record:
+    """Return the message as roostorg/osprey's KafkaInputStream reads an action (2026-11-28).
+
+    An action's id is a whole number there: 63 bits of the decision's hash.
+    """
+    own = {name: value.decode() for name, value in record.headers if _own(name)}
+    identity = hashlib.sha256(own["ce_id"].encode()).digest()[:8]
+    action = {
+        "action_id": int.from_bytes(identity, "big") >> 1,
+        "action_name": f"weir_{own['ce_type'].split('.')[2]}",  # org.weir.violation.v1
+        "data": msgspec.Raw(record.value or b""),
+    }
+    event = {"send_time": own["ce_time"], "data": action}
+    return replace(record, value=msgspec.json.encode(event))
+
+
+def _of_action(value: bytes) -> bytes:
+    event = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+    return bytes(msgspec.json.decode(event["data"], type=dict[str, msgspec.Raw])["data"])
 
 
 def _own(name: str) -> bool:
