@@ -54,7 +54,9 @@ def rendered_of(infra: Path, values: Iterable[str]) -> list[dict[str, Any]]:
     helm = [program("helm"), "template", "weir", str(infra / CHART), *values]
     done = subprocess.run(helm, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
-        raise RefusedError(done.stderr)
+        # Helm also tells of the links in the chart.
+        said = [line for line in done.stderr.splitlines() if not line.startswith("level=INFO")]
+        raise RefusedError("\n".join(said))
     return [each for each in yaml.safe_load_all(done.stdout) if each]
 
 
