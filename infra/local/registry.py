@@ -36,7 +36,8 @@ def schema_registry(*, log_file: Path | None = None) -> Iterator[SchemaRegistry]
     """
     (port,) = free_ports(1)
     with tempfile.TemporaryDirectory(prefix="weir-registry-") as folder:
-        database = f"jdbc:h2:file:{Path(folder) / 'schemas'}"
+        # What it acknowledged is on the disk: by itself that takes half a second.
+        database = f"jdbc:h2:file:{Path(folder) / 'schemas'};WRITE_DELAY=0"
         command = [
             *(java(), *_JVM, "-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={port}"),
             *(f"-Dquarkus.datasource.jdbc.url={database}", "-jar", str(registry_jar())),

@@ -41,7 +41,7 @@ LENT = {
     "throughput": "--messages 80 --repeats 1 --out {out}",
 }
 # With a real Kafka, Prism and Flink; with vLLM beside another: only their arguments are read.
-ELSEWHERE = ("latency", "soak")
+ELSEWHERE = ("latency", "registry_accounting", "soak")
 BY_OTHERS = {"measured", "usual"}  # which throughput runs
 
 
