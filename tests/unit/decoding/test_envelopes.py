@@ -130,6 +130,7 @@ def test_posts_of_bluesky_are_named_by_their_uri_and_everything_else_is_counted(
         event(did=DID, time_us=1, kind="account", account={"active": True}),
         event(did=DID, kind="new kind"),
         event(text="a post"),
+        b'{"did": "d", "kind": "commit", "commit": {"operation": "create"',
         settings=JETSTREAM,
     )
     uri = f"at://{DID}/app.bsky.feed.post"
@@ -148,7 +149,11 @@ def test_posts_of_bluesky_are_named_by_their_uri_and_everything_else_is_counted(
         "identity": [6],
         "account": [7],
     }
-    assert reasons(decoded) == [(8, "not_a_jetstream_event"), (9, "not_a_jetstream_event")]
+    assert reasons(decoded) == [
+        (8, "not_a_jetstream_event"),
+        (9, "not_a_jetstream_event"),
+        (10, "invalid_json"),
+    ]
 
 
 def test_what_stands_in_pictures_and_cards_is_a_part_of_the_post():
@@ -237,9 +242,13 @@ def test_activities_that_are_no_posts_are_counted_and_what_is_no_activity_fails(
         "Like": [0],
         "Announce": [1],
         "another activity": [2],
-        "another object": [3, 6],
+        "another object": [3],
     }
-    assert reasons(decoded) == [(4, "not_an_activity"), (5, "missing_text")]
+    assert reasons(decoded) == [
+        (4, "not_an_activity"),
+        (5, "missing_text"),
+        (6, "missing_text"),
+    ]
 
 
 # Osprey

@@ -50,7 +50,8 @@ def rule(seen: Seen, fates: Fates) -> None:
     fates.leave_out("an account", done & actor)
     deleted = seen.says("Delete", _TYPE)
     fates.delete(deleted)
-    fates.leave_out("another object", done & ~deleted & ~seen.says(_POSTS, _OF))
+    named_otherwise = there(seen.column(_OF)) & ~seen.says(_POSTS, _OF)
+    fates.leave_out("another object", done & ~deleted & named_otherwise)
     fates.edit(seen.says("Update", _TYPE))
     seen.ids = [
         of if within else own

@@ -4,7 +4,7 @@ The form is that of https://github.com/bluesky-social/jetstream ("Consuming Jets
 lexicon app.bsky.feed.post.
 """
 
-from weir.transforms.decode.envelopes.envelope import Envelope, Seen
+from weir.transforms.decode.envelopes.envelope import Envelope, Seen, there
 from weir.transforms.decode.fates import Failed, Fates
 from weir.transforms.decode.leaves import Kind, Wanted
 
@@ -29,7 +29,7 @@ def rule(seen: Seen, fates: Fates) -> None:
     commit = seen.says("commit", _KIND)
     for kind in ("identity", "account"):
         fates.leave_out(kind, seen.says(kind, _KIND))
-    fates.fail(_NO_EVENT, ~commit)
+    fates.fail(_NO_EVENT, ~commit | ~there(seen.column(_COLLECTION)))
     for collection in _COLLECTIONS:
         fates.leave_out(collection, commit & seen.says(collection, _COLLECTION))
     fates.leave_out("another collection", commit & ~seen.says(POST, _COLLECTION))
@@ -42,7 +42,9 @@ def rule(seen: Seen, fates: Fates) -> None:
     seen.happened = seen.column(("time_us",))
 
 
-_NO_EVENT = Failed("not_a_jetstream_event", "The value has no kind that Jetstream writes.")
+_NO_EVENT = Failed(
+    "not_a_jetstream_event", "The value has no kind or no collection that Jetstream writes."
+)
 
 ENVELOPE = Envelope(
     inside=(("commit", "record"),),
