@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "integrations.md").read_text("utf-8")
-A, R = TypeVar("A"), TypeVar("R")
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 class UDFBase(Generic[A, R]):
