@@ -11,7 +11,7 @@ import yaml
 from weir.infra.bigquery.ddl import TABLES, VIEWS
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("operations.md", "deployment.md", "alerts.md")
+PAGES = ("operations.md", "deployment.md", "flink.md", "alerts.md")
 HELP = ROOT / "pipelines/commands/help"
 CHART = ROOT / "infra/kubernetes/weir"
 SPANS = ("read", "screen", "judge", "write")  # of a trace
@@ -24,6 +24,7 @@ OTHERS = {
     "tofu": {"init", "apply"},
     "kafka-topics.sh": {"--bootstrap-server"},
     "python": {"-m"},
+    "sh": {"infra/images/entrypoint.sh"},
 }
 
 
