@@ -45,7 +45,7 @@ def labels(job):
         "SELECT content_id, `partition`, `offset`, label, decided_label FROM `{dataset}.labels` "
         "WHERE run = @run AND policy_id = 'game-cheating' ORDER BY 1, 2, 3"
     )
-    found = {}
+    found: dict[str, set[tuple[str, str]]] = {}
     for row in rows:
         key = row["content_id"].rsplit("/", 1)[1]
         found.setdefault(key, set()).add((row["label"], row["decided_label"]))
