@@ -1,6 +1,7 @@
 """Avro: each message ends as itself, once, whatever it and its neighbours hold."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime
 
 import fastavro
@@ -271,3 +272,48 @@ def test_any_bytes_end_once_and_leave_a_good_neighbour_alone(values, place):
     assert decoded.content.num_rows + len(decoded.failures) == len(values)
     row = next(row for row, value in enumerate(values) if value == written(post()))
     assert 100 + row in decoded.content["offset"].to_pylist()
+
+
+def _peak_mb(read):
+    tracemalloc.start()
+    try:
+        read()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+_WIDE = _record(*[_field(f"f{n}", "null") for n in range(2_000)], _field("n", "int"), name="Wide")
+_HOLLOW = _record(*[_field(f"f{n}", "null") for n in range(2_000)], name="Hollow")
+
+
+@pytest.mark.parametrize(
+    ("items", "body"),
+    [
+        ("string", _blocks(100_000, item=b"\0")),
+        (_WIDE, _blocks(20_000, item=b"\0")),
+        (_HOLLOW, _blocks(60_000)),
+        ({"type": "map", "values": "null"}, _blocks(50_000, item=b"\0")),
+    ],
+)
+def test_what_a_message_takes_is_bounded_by_its_bytes(items, body):
+    schema = _record(_field("bomb", {"type": "array", "items": items}), TEXT)
+    value = body + b"\x02a"
+
+    def read():
+        decoded = read_bare(value, schema=schema)
+        if decoded.content.num_rows:
+            attributes(decoded.content["value"], bare(schema))
+
+    assert _peak_mb(read) < 100
+
+
+def test_arrays_of_arrays_are_read_down_to_a_depth():
+    kind: object = "string"
+    for _ in range(150):
+        kind = {"type": "array", "items": kind}
+    schema = _record(_field("bomb", kind), TEXT)
+    values = [b"\x02" * 150 + b"\0" * 151 + b"\x02a", b"\0\x02b"]
+    decoded = read_bare(*values, schema=schema)
+    assert [each.reason for each in decoded.failures] == ["too_deep"]
+    assert only_text(decoded) == ["b"]

@@ -28,10 +28,9 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-_DEEPEST = 64  # records in records
+_DEEPEST = 64  # records and arrays in others
 _MOST_TURNS = 64  # of an array: longer ones are read message by message
 _MOST_STEPS = 20_000  # for a batch, 0.2 s: what is not read by then is read message by message
-_MOST_EMPTY = 1 << 16  # items that take no bytes
 _LONGEST_VARINT = 10
 _SIZES = {"float": 4, "double": 8}
 
@@ -106,6 +105,9 @@ class _Reader:
         if not rows.size:
             return rows
         self._steps += 1
+        if depth > _DEEPEST:
+            self.fail(rows, State.DEEP)
+            return rows[:0]
         if self._steps > _MOST_STEPS:
             self.fail(rows, State.UNREAD)
             return rows[:0]
@@ -113,9 +115,6 @@ class _Reader:
             case Scalar():
                 return self._scalar(node, rows)
             case Record():
-                if depth == _DEEPEST:
-                    self.fail(rows, State.DEEP)
-                    return rows[:0]
                 for each in node.fields:
                     rows = self.read(each, rows, depth + 1)
                 return rows
@@ -190,10 +189,9 @@ class _Reader:
                 passed, more, counts = rows[:0], rows, count
             done.append(more[counts == 0])
             more, counts = more[counts > 0], counts[counts > 0]
-            if node.empty:
-                # Added as shares: counts may be of 63 bits.
-                total[more] += np.minimum(counts, _MOST_EMPTY + 1)
-                few = total[more] <= _MOST_EMPTY
+            if node.most_empty is not None:
+                total[more] += np.minimum(counts, node.most_empty + 1)  # a count may have 63 bits
+                few = total[more] <= node.most_empty
                 more, counts = self._only(more, counts, few, State.MANY)
             else:
                 fits = counts <= self._ends[more] - self.at[more]

@@ -23,6 +23,8 @@ _UNREADABLE = (
     RecursionError,
 )
 _MOST_NODES = 10_000  # of a schema, its named types written out
+_MOST_NODES_A_BYTE = 32  # of the items of an array; an optional field has three for its byte
+_MOST_EMPTY = 1 << 16  # steps of items that take no bytes
 _MOST_SPELLINGS = 64  # of a path, in schemas whose fields have other names as well
 
 
@@ -70,11 +72,14 @@ class Union:
 
 @dataclass(frozen=True)
 class Items:
-    """An array, or a map, whose items have a key each; ``empty``: an item may take no bytes."""
+    """An array, or a map, whose items have a key each.
+
+    ``most_empty`` items may be in it where they take no bytes; None where they do.
+    """
 
     item: "Node"
     keyed: bool
-    empty: bool
+    most_empty: int | None
 
 
 Node = Scalar | Enum | Fixed | Record | Union | Items
@@ -113,6 +118,15 @@ def avro_schema(
     found by its name or an alias; with a ``reader``'s schema, by what that one calls it as well,
     and what is not there has the default it has there.
     """
+    try:
+        return _avro_schema(text, paths, references, reader)
+    except RecursionError:
+        raise AvroSchemaError("it is nested too deeply") from None
+
+
+def _avro_schema(
+    text: str, paths: Sequence[Path], references: Sequence[str], reader: str | None
+) -> AvroSchema:
     named: dict[str, Any] = {}
     for reference in references:
         _parsed(reference, named)
@@ -182,7 +196,11 @@ class _Tree:
                 self.parts.update(wanted.values())
                 below = schema["items" if kind == "array" else "values"]
                 node = self.node(below, {}, key)
-                return Items(node, kind == "map", kind == "array" and self.least(below) == 0)
+                keyed = kind == "map"
+                most = None
+                if not keyed and self.least(below) == 0:
+                    most = _MOST_EMPTY // self.nodes(below)
+                return Items(node, keyed, most)
             case "enum":
                 self._find(column)
                 return Enum(tuple(schema["symbols"]), column)
@@ -232,8 +250,6 @@ class _Tree:
                 if name not in self._sizes:
                     inside = above | {name}
                     least = sum(self.least(each["type"], inside) for each in schema["fields"])
-                    if least == float("inf"):
-                        return least
                     self._sizes[name] = least
                 return self._sizes[name]
             case "fixed":
@@ -244,6 +260,21 @@ class _Tree:
                 return 1
             case other:
                 return self.least(other, above)
+
+    def nodes(self, schema: Any) -> int:
+        """Return how many steps a value has at most, less those in arrays; capped."""
+        left = _MOST_NODES
+        waiting = [schema]
+        while waiting and left > 0:
+            left -= 1
+            each = self._resolved(waiting.pop())
+            if isinstance(each, list):
+                waiting += each
+            elif each["type"] in ("record", "error"):
+                waiting += [of["type"] for of in each["fields"]]
+            elif not isinstance(each["type"], str):
+                waiting.append(each["type"])
+        return _MOST_NODES - left
 
     def bounded(self, schema: Any) -> bool:
         """Return whether reading a message takes no more steps than it has bytes, about."""
@@ -264,9 +295,13 @@ class _Tree:
                         within(each["type"], above | {name}) for each in schema["fields"]
                     )
                 case "array":
-                    return self.least(schema["items"]) > 0 and within(schema["items"], above)
+                    item = schema["items"]
+                    sized = self.nodes(item) <= _MOST_NODES_A_BYTE * self.least(item)
+                    return sized and within(item, above)
                 case "map":
-                    return within(schema["values"], above)
+                    item = schema["values"]
+                    sized = self.nodes(item) <= _MOST_NODES_A_BYTE * (1 + self.least(item))
+                    return sized and within(item, above)
                 case str():
                     return True
                 case other:
