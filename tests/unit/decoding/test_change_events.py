@@ -3,8 +3,10 @@
 Written from what the documentation says that ``transforms/decode/envelopes/debezium.py`` names.
 """
 
+import io
 import json
 
+import fastavro
 import pyarrow as pa
 import pytest
 
@@ -21,6 +23,7 @@ from tests.unit.decoding.cases import (
 )
 from weir.transforms.decode import DecodeSettings, attributes
 from weir.transforms.decode.envelopes.debezium import UNAVAILABLE
+from weir.transforms.decode.schema_source import SchemaSettings
 
 DEBEZIUM = DecodeSettings(envelope="debezium", text_field="body")
 
@@ -117,3 +120,61 @@ def test_what_else_a_change_says_is_kept_beside_the_post():
     (rest,) = attributes(pa.array([value], pa.binary()), DEBEZIUM)
     assert json.loads(rest)["after"] == {"likes": 3}
     assert "body" not in rest
+
+
+_PICTURE = {
+    "type": "record",
+    "name": "Picture",
+    "fields": [{"name": "alt", "type": ["null", "string"]}],
+}
+_ROW = {
+    "type": "record",
+    "name": "Value",
+    "fields": [
+        {"name": "id", "type": "long"},
+        {"name": "body", "type": ["null", "string"]},
+        {"name": "media", "type": ["null", {"type": "array", "items": _PICTURE}]},
+    ],
+}
+AVRO = {
+    "type": "record",
+    "name": "Envelope",
+    "fields": [
+        {"name": "before", "type": ["null", _ROW]},
+        {"name": "after", "type": ["null", "Value"]},
+        {"name": "op", "type": "string"},
+        {"name": "ts_ms", "type": ["null", "long"]},
+    ],
+}
+
+
+def in_avro(op, before, after):
+    held = io.BytesIO()
+    event = {"op": op, "before": before, "after": after, "ts_ms": MILLIS}
+    fastavro.schemaless_writer(held, fastavro.parse_schema(AVRO), event)
+    return held.getvalue()
+
+
+def test_change_events_in_avro_are_read_as_those_in_json_are():
+    settings = DecodeSettings(
+        "avro",
+        envelope="debezium",
+        text_field=("body", "media[].alt"),
+        schema=SchemaSettings(file=json.dumps(AVRO)),
+    )
+    row = {"id": 1, "body": "a post", "media": [{"alt": "a cat"}, {"alt": None}, {"alt": "a dog"}]}
+    decoded = read(
+        in_avro("c", None, row),
+        in_avro("d", row | {"id": 2}, None),
+        in_avro("u", None, row | {"body": UNAVAILABLE, "media": None}),
+        in_avro("u", None, row | {"id": 3, "media": None}),
+        b"\xff",
+        settings=settings,
+    )
+    assert posts(decoded) == [
+        ("1", "a post\n\na cat\na dog", CREATED, None),
+        ("3", "a post", CREATED, None),
+    ]
+    assert changes(decoded) == [("2", "deleted", CREATED), ("3", "edited", CREATED)]
+    assert left_out(decoded) == {"text_unchanged": [2]}
+    assert reasons(decoded) == [(4, "invalid_avro")]

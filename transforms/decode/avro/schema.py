@@ -345,11 +345,13 @@ class _Tree:
                 called = each["name"] + path[0][len(name) :]
                 for below in self.places(each["type"], path[1:]):
                     yield called, *below
-        if isinstance(schema, dict) and schema["type"] == "array":
-            yield from self.places(schema["items"], path)
-        if isinstance(schema, dict) and schema["type"] == "map":
-            for below in self.places(schema["values"], path[1:]):
-                yield path[0], *below
+        for branch in map(self._resolved, schema if isinstance(schema, list) else [schema]):
+            kind = branch["type"] if isinstance(branch, dict) else None
+            if kind == "array":
+                yield from self.places(branch["items"], path)
+            if kind == "map":
+                for below in self.places(branch["values"], path[1:]):
+                    yield path[0], *below
 
     def _below(self, schema: Any) -> Iterator[Mapping[str, Any]]:
         schema = self._resolved(schema)

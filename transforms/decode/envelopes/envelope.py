@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from weir.transforms.arrays import Mask
 from weir.transforms.decode.fates import Fates
@@ -30,6 +31,7 @@ class Seen:
     context: Sequence[Leaf] | None = None  # None where it is not asked for
     # When what happened to the post did, where that is told apart from the post's own time.
     happened: Sequence[Leaf] | None = None
+    _written: dict[tuple[Path, ...], pa.Array] = field(default_factory=dict)
 
     def column(self, *paths: Path) -> Sequence[Leaf]:
         """Return the first leaf of each row that stands at one of the paths."""
@@ -37,14 +39,18 @@ class Seen:
 
     def says(self, value: str | Sequence[str], *paths: Path) -> Mask:
         """Return in which rows the leaf at one of the paths is the value, or one of them."""
-        values = [value] if isinstance(value, str) else value
-        return among(self.column(*paths), values)
+        if paths not in self._written:
+            self._written[paths] = texts_of(self.column(*paths))
+        return _is_in(self._written[paths], [value] if isinstance(value, str) else value)
 
 
 def among(leaves: Sequence[Leaf], values: Sequence[str]) -> Mask:
     """Return which leaves are one of the values."""
-    written = texts_of(leaves).to_numpy(zero_copy_only=False)
-    mask: Mask = np.isin(written.astype(object), values)
+    return _is_in(texts_of(leaves), values)
+
+
+def _is_in(written: pa.Array, values: Sequence[str]) -> Mask:
+    mask: Mask = pc.is_in(written, pa.array(values, pa.string())).to_numpy(zero_copy_only=False)
     return mask
 
 
