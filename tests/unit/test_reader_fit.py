@@ -100,16 +100,17 @@ def test_both_stages_escalate_no_more_safe_posts_than_the_first_alone(trained: T
     assert found["both_stages"]["safe_escalated"] <= found["first_stage"]["safe_escalated"]
 
 
-def test_where_a_promise_may_miss_few_every_post_is_read() -> None:
-    assert over(trained_on(70, Meanings())).reader.gates[0] == 0
+def test_where_a_promise_may_miss_few_every_post_is_read(both: ReadingScreen) -> None:
+    assert both.certificates[0].misses_allowed < 20
+    assert both.reader.gates[0] == 0
 
 
-def test_a_gate_lets_every_calibrating_post_through_and_costs_one_miss(
-    both: ReadingScreen,
-) -> None:
-    (pair,) = both.certificates
-    assert both.reader.gates[0] > 0
-    assert pair.misses_allowed >= 4
+def test_a_gate_lets_every_calibrating_post_through_and_costs_one_miss() -> None:
+    encoder, settings = cast(Encoder, Meanings()), TrainingSettings(recall=0.85)
+    many = over(train(sets(250), ["bad"], settings, encoder))
+    (pair,) = many.certificates
+    assert many.reader.gates[0] > 0
+    assert pair.misses_allowed >= 20
     known = np.array([0.9] * 10 + [0.2, 0.3])
     assert certified_threshold(known, 0.5, 0.5, spent=1) == 0.9
     order = misses_allowed(12, 0.5, 0.5)
