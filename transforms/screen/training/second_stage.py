@@ -21,9 +21,9 @@ from weir.transforms.screen.training.reader_fit import (
 )
 from weir.transforms.screen.training.settings import TrainingSettings
 
-# Misses that a promise allows, before one of them is given for a gate. One of five had 29 instead of
-# 18 % of safe posts escalated (OpenAI-2022, sexual content); a request costs as much as a hundred
-# and sixty posts to read.
+# Misses that a promise allows, before one of them is given for a gate. One of four or five had 29
+# instead of 18 % of safe posts escalated (OpenAI-2022, sexual content); a request costs as much as
+# reading 160 posts.
 _LEAST_FOR_GATE = 20
 # Spreads of the sum that are a unit of the logistic function, so that no score is rounded to 1.
 _SATURATION = 4.0
