@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from typing import Any
 
 import fastavro
 import pytest
@@ -53,7 +54,9 @@ def test_avro_goes_in_and_comes_out_by_a_registry(job, bigquery, registry):
     flags = [record.value for record in job.read("flagged")]
     assert flags
     assert {flag[:5] for flag in flags} == {b"\0\0\0\0\2"}
-    read = [fastavro.schemaless_reader(io.BytesIO(flag[5:]), schema, None) for flag in flags]
+    read: list[Any] = [
+        fastavro.schemaless_reader(io.BytesIO(flag[5:]), schema, None) for flag in flags
+    ]
     assert {flag["text"] for flag in read} == {CHEAT}
     assert json.loads(read[0]["attributes"])["kind"] == "POST"
 
