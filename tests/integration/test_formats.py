@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from tests.avro_messages import POST, written
 from tests.avro_messages import post as post_of
+from tests.integration.stored import service
 from tests.integration.test_moderate import Job
-from tests.integration.test_upgrades import service
 from tests.registry_server import registry_server, say
 from weir.pipelines.commands.cli import app
 from weir.pipelines.errors import OptionError
