@@ -17,6 +17,8 @@ from weir.pipelines.options.judging import JudgeOptions, SpendingOptions
 from weir.pipelines.options.option import between, option
 from weir.pipelines.runners import job_options
 from weir.transforms.decode import FORMATS, DecodeSettings
+from weir.transforms.decode.envelopes import ENVELOPES
+from weir.transforms.decode.settings import TOMBSTONES
 from weir.transforms.judge.cache import DEFAULT_BYTES
 from weir.transforms.judge.endpoint.settings import EndpointSettings, Form
 from weir.transforms.judge.vllm.settings import VllmSettings
@@ -94,6 +96,19 @@ def test_the_last_of_two_that_contradict_each_other_holds():
     assert not JobOptions.of(read(["--accept-loss", "--no-accept-loss"])[0]).source.accept_loss
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--skip=kind=like", "--skip", "kind=follow", "--text-field=title,body"],
+        ["--skip=kind=like,kind=follow", "--text_field=title", "--text-field=body"],
+    ],
+)
+def test_what_may_be_given_several_times_is_taken_together(given):
+    for said in (JobOptions.of(read(given)[0]), options_of(PipelineOptions(given))):
+        assert said.decoding.skip == ("kind=like", "kind=follow")
+        assert said.decoding.text_field == ("title", "body")
+
+
 def test_options_that_beam_has_made_a_dictionary_of_are_the_same_again():
     flags = ["--run=nightly", "--audit-rate=0.5", "--provisional"]
     sent = PipelineOptions(flags).get_all_options(drop_default=True)
@@ -126,6 +141,8 @@ def test_words_and_bounds_are_those_of_the_steps_that_take_them():
     assert set(words["store-text"]) == {str(each) for each in StoreText}
     assert set(words["endpoint-form"]) == {str(each) for each in Form}
     assert set(words["format"]) == set(FORMATS)
+    assert set(words["envelope"]) == set(ENVELOPES)
+    assert set(words["tombstones"]) == set(TOMBSTONES)
     assert OPTIONS["screen"].default == STARTER
     assert OPTIONS["max-post-bytes"].default == DecodeSettings().max_post_bytes
     assert OPTIONS["max-post-bytes"].schema()["maximum"] == LARGEST_MESSAGE
