@@ -22,7 +22,7 @@ def _no_servers(monkeypatch):
         (["--policies", "nowhere"], "nowhere"),
         (["--no-such-option=1"], "--no-such-option is not an option"),
         (["--audit-rate=2"], "audit"),
-        (["--text-field", ""], "empty name"),
+        (["--text-field", ""], "name its field"),
         (["--json", "counts.json"], "write --json > FILE"),
         (["--engine", "exemplar", "--json", "counts.json"], "write --json > FILE"),
         (["--json=counts.json"], "'--json' does not take a value"),
