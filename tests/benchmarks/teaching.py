@@ -302,9 +302,11 @@ def _certified(stream: Stream, went: _Went, first: int) -> dict[str, Any]:
     held, lowest = True, []
     for column, policy in enumerate(stream.policies.policies):
         sent, called = codes[:, column] == ESCALATE, calls[:, column]
+        # The rate of what no audit took yet counts too: most of what is cleared is of it.
+        seen = {(policy.policy_id, stream.settings.audit_rate): [0, 0]} | went.audited
         audits = [
-            (probability, seen[0], seen[1])
-            for (policy_id, probability), seen in went.audited.items()
+            (probability, *counts)
+            for (policy_id, probability), counts in seen.items()
             if policy_id == policy.policy_id
         ]
         found = certify(Judged(int((sent & called).sum()), tuple(audits)))
