@@ -39,6 +39,7 @@ def test_a_post_has_its_own_fields_and_the_whole_message_beside_them():
             "value": value,
             "headers": [{"key": "trace", "value": b"1"}],
             "author_id": None,
+            "context": None,
         }
     ]
 
