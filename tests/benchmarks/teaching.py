@@ -305,7 +305,7 @@ def _certified(stream: Stream, went: _Went, first: int) -> dict[str, Any]:
         # The rate of what no audit took yet counts too: most of what is cleared is of it.
         seen = {(policy.policy_id, stream.settings.audit_rate): [0, 0]} | went.audited
         audits = [
-            (probability, *counts)
+            (probability, counts[0], counts[1])
             for (policy_id, probability), counts in seen.items()
             if policy_id == policy.policy_id
         ]
