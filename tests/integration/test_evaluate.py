@@ -47,7 +47,7 @@ def test_a_recorded_version_is_the_policy_that_it_was(bigquery):
     record(bigquery, OLD)
     found = other_version(OLD.version, SPAM, bigquery)
     assert found.version == OLD.version
-    assert found == replace(OLD, status=found.status)
+    assert found == replace(OLD, status=found.status, grounds=found.grounds)
 
 
 def test_a_version_that_cannot_be_made_again_is_refused(bigquery):

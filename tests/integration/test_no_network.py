@@ -58,3 +58,26 @@ def test_an_attempt_is_counted(attempt):
     code, attempts, _ = alone(sys.executable, "-c", f"import socket; {attempt}")
     assert code != 0
     assert attempts > 0
+
+
+# Exits with 0 where its own attempt was counted in the network that it went to.
+ELSEWHERE = """
+import socket
+from contextlib import suppress
+from weir.infra.local.isolated import another_network, attempts
+try:
+    with another_network():
+        with suppress(OSError):
+            socket.create_connection(("192.0.2.1", 80))
+        counted = attempts()
+except PermissionError:
+    raise SystemExit(77)
+raise SystemExit(counted == 0)
+"""
+
+
+def test_what_asks_in_another_network_is_counted_there_alone():
+    code, attempts, _ = alone(sys.executable, "-c", ELSEWHERE)
+    if code == 77:
+        pytest.skip("who is not root gets no second network here")
+    assert (code, attempts) == (0, 0)
