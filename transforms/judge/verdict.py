@@ -122,7 +122,7 @@ def _final(completion: Completion, policy: Policy) -> _Final:
             final = _label_and_rules(_undecorated(text, policy), policy)
         case Contract.JSON:
             final = _json(unfenced(text), policy)
-        case Contract.GROUP:  # read member by member: see together
+        case Contract.GROUP:  # read member by member: see joint_questions
             raise _UnreadableError(Reason.MALFORMED)
     if not final.violates and completion.tokens_cut:
         raise _UnreadableError(Reason.UNREAD)

@@ -1,7 +1,7 @@
 """Answers as the OpenAI API has them, and as servers that are nearly like it do; pure.
 
 What decides nothing, such as counts, is read as far as it can be. What decides is read by
-``message`` and ``verdict``, where it can mean one thing only.
+``chat_message`` and ``verdict``, where it can mean one thing only.
 """
 
 import math

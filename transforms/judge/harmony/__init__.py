@@ -1,1 +1,1 @@
-"""The prompts and answers of gpt-oss models, as token ids."""
+"""The prompts of the judge, and the answers of gpt-oss models, as messages and as token ids."""
