@@ -75,7 +75,9 @@ class Arguments:
         if path is None:
             return self
         rest = self.without(CONFIG)
-        less = {*without, *overruled_names(read(rest.argv)[0])}
+        said = read(rest.argv)[0]
+        # Also what may be said several times: else the file's would stand beside it.
+        less = {*without, *overruled_names(said), *said}
         return rest.after(ConfigFile.read(path).arguments(less))
 
     def after(self, defaults: Sequence[str]) -> "Arguments":

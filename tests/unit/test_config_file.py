@@ -72,6 +72,14 @@ def test_the_command_line_wins(job):
     assert found.kafka.brokers == "kafka-1:9092"
 
 
+@pytest.mark.parametrize("name", ["text-field", "context-field", "skip", "deleted-field"])
+def test_it_wins_where_an_option_may_be_said_several_times(tmp_path, name):
+    path = tmp_path / "job.yaml"
+    path.write_text(f"{name}: a=1\n", "utf-8")
+    argv = Arguments.of([f"--config={path}", f"--{name}=b=1", f"--{name}=c=1"]).with_file().argv
+    assert read(argv)[0][name] == "b=1,c=1"
+
+
 def test_it_wins_where_it_says_the_same_by_another_option(job):
     found = said("--config", job, "--requests-per-1000=300").shares
     assert (found.budget_per_head, found.requests_per_1000) == (None, 300)
