@@ -36,6 +36,7 @@ def supervised(body, retries=3, hang_seconds=60.0, failing_starts=()):
 def test_an_engine_that_dies_is_started_again_once_for_all_who_wait():
     async def body(supervisor, engines):
         await supervisor.start()
+        engines[0].hanging = True  # however late this test goes on, all are asked still
         waiting = [asyncio.create_task(supervisor.answer(f"slow {n}")) for n in range(50)]
         await asyncio.sleep(0.01)
         engines[0].kill()
@@ -114,6 +115,7 @@ def test_the_first_start_that_fails_says_why():
 def test_requests_fail_where_the_engine_does_not_start_again_and_the_next_one_tries():
     async def body(supervisor, engines):
         await supervisor.start()
+        engines[0].hanging = True  # however late this test goes on, all are asked still
         waiting = [asyncio.create_task(supervisor.answer("slow")) for _ in range(5)]
         await asyncio.sleep(0.01)
         engines[0].kill()
@@ -154,6 +156,7 @@ def test_an_engine_stops_work_on_a_cancelled_request():
 def test_closing_fails_what_is_asked_and_starts_no_other_engine():
     async def body(supervisor, engines):
         await supervisor.start()
+        engines[0].hanging = True  # however late this test goes on, all are asked still
         waiting = [asyncio.create_task(supervisor.answer("slow")) for _ in range(5)]
         await asyncio.sleep(0.01)
         await supervisor.close()
