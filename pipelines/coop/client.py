@@ -16,6 +16,7 @@ from typing import Any
 
 from weir.pipelines.errors import OptionError
 from weir.transforms.secret import Secret
+from weir.transforms.secret_http import opener, sends_in_the_clear
 
 Item = dict[str, Any]
 Refused = tuple[Item, str]  # an item that Coop does not take, and why: nothing of the item
@@ -28,7 +29,6 @@ _OF_ITEMS = (400, 413, 422)  # wrong is what was sent
 _OF_THE_KEY = (401, 403)
 # A failure that comes back so often, with the same items, may be the items'.
 _TRIES = 5
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class CoopError(OptionError):
@@ -54,7 +54,7 @@ class Coop:
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
             raise CoopError("--coop-url is no address; give https://HOST, without a login")
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        if sends_in_the_clear(self.url):
             raise CoopError("--coop-url would send the key and posts in the clear; give https://")
 
     def post(self, items: Sequence[Item]) -> Answer:
@@ -64,22 +64,14 @@ class Coop:
             data=json.dumps({"items": list(items)}).encode(),
             headers={"X-API-KEY": str(self.key), "Content-Type": "application/json"},
         )
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
-        if urllib.parse.urlsplit(self.url).hostname in _LOOPBACK:  # no proxy knows it
-            handlers.append(urllib.request.ProxyHandler({}))
         try:
-            with urllib.request.build_opener(*handlers).open(request, timeout=_SECONDS) as answer:
+            with opener(self.url).open(request, timeout=_SECONDS) as answer:
                 return Answer(answer.status)
         except urllib.error.HTTPError as error:
             error.close()
             return Answer(error.code, _seconds(error.headers.get("Retry-After")))
         except (OSError, ValueError):
             return Answer(None)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_args: Any, **_named: Any) -> None:
-        """Follow none: key and posts are for the place that was named."""
 
 
 def deliver(

@@ -12,19 +12,18 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
 
 from kafka.errors import SaslAuthenticationFailedError
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from weir.transforms.kafka.errors import SourceError
+from weir.transforms.secret_http import opener, sends_in_the_clear
 
 _SECONDS = 10.0
 _MOST_BYTES = 1 << 20
 _USED_FOR = 0.8  # of the time that a token is said to last
 _DEFAULT_SECONDS = 60.0  # where it is not said
 _LONGEST_SECONDS = 86_400.0
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class TokenError(SaslAuthenticationFailedError):
@@ -45,15 +44,10 @@ def check_token_url(url: str) -> None:
             "--sasl-token-url has a login in it: give --sasl-username, and its password in "
             "$WEIR_KAFKA_SASL_PASSWORD."
         )
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if sends_in_the_clear(url):
         raise SourceError(
             f"--sasl-token-url would send a password to {host} in the clear; give https://."
         )
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_args: Any, **_named: Any) -> None:
-        """Follow none: the secret is for the place that was named."""
 
 
 class ClientCredentials(AbstractTokenProvider):
@@ -65,11 +59,7 @@ class ClientCredentials(AbstractTokenProvider):
         self._client_id, self._secret, self._scope = client_id, secret, scope
         self._lock = threading.Lock()
         self._token, self._until = "", 0.0
-        host = urllib.parse.urlsplit(url).hostname
-        ways: list[urllib.request.BaseHandler] = [_NoRedirect()]
-        if host in _LOOPBACK:  # no proxy knows it
-            ways.append(urllib.request.ProxyHandler({}))
-        self._opener = urllib.request.build_opener(*ways)
+        self._opener = opener(url)
 
     def token(self) -> str:
         """Return a token; TokenError where none can be had."""
