@@ -19,10 +19,9 @@ from weir.transforms.decode.wire_format import (
     Damage,
     Found,
     Readers,
-    bodies,
     leaves_by_schema,
     rest_as_json,
-    unframed,
+    rest_by_schema,
 )
 
 _DAMAGE: Mapping[State, Damage] = {
@@ -47,21 +46,14 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
 
 def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
     """Return each message less the decoded fields, as JSON text; None where nothing is left."""
-    readers, messages = readers_of(settings), bodies(values)
     parts = [n for n, each in enumerate(settings.wanted) if each.path in settings.paths]
-    numbers = np.zeros(len(values), np.int64)
-    if settings.schema.framed:
-        messages, numbers = unframed(messages)
 
-    def rest(row: int, number: int) -> str | None:
-        schema = readers.of(number) if number >= 0 else None
-        if not isinstance(schema, AvroSchema):
-            return None
+    def rest(schema: AvroSchema, value: bytes) -> str | None:
         # What was read as a post is nested as deeply as fastavro may recurse.
-        whole = _whole(schema, messages.value(row))
+        whole = _whole(schema, value)
         return rest_as_json(whole, [place for column in parts for place in schema.places[column]])
 
-    return [rest(row, number) for row, number in enumerate(numbers.tolist())]
+    return rest_by_schema(values, readers_of(settings), rest, framed=settings.schema.framed)
 
 
 @lru_cache(maxsize=8)

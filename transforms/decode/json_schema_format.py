@@ -14,13 +14,7 @@ from weir.transforms.decode.leaves import Leaves
 from weir.transforms.decode.outcome import Failure, drop_failures
 from weir.transforms.decode.schema_source import FRAME, schema_of
 from weir.transforms.decode.settings import DecodeSettings
-from weir.transforms.decode.wire_format import (
-    Damage,
-    Readers,
-    bodies,
-    not_framed,
-    unframed,
-)
+from weir.transforms.decode.wire_format import Readers, bodies, rows_by_schema, unframed
 
 
 def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
@@ -31,13 +25,7 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
     def found(batch: pa.RecordBatch) -> Leaves:
         values = bodies(batch["value"])
         _, numbers = unframed(values)
-        damaged: dict[int, Damage] = {}
-        for number in np.unique(numbers).tolist():
-            rows = np.flatnonzero(numbers == number).tolist()
-            if number < 0:
-                damaged |= {row: not_framed(values.value(row)) for row in rows}
-            elif isinstance(damage := known.of(number), tuple):
-                damaged |= dict.fromkeys(rows, damage)
+        _, damaged = rows_by_schema(values, numbers, known)
         failures = [Failure(row, *damaged[row]) for row in sorted(damaged)]
         framed = drop_failures(batch, failures)
         place = framed.schema.get_field_index("value")

@@ -17,10 +17,9 @@ from weir.transforms.decode.wire_format import (
     Damage,
     Found,
     Readers,
-    bodies,
     leaves_by_schema,
     rest_as_json,
-    unframed,
+    rest_by_schema,
 )
 
 _FIRST = (0,)
@@ -62,17 +61,9 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
 
 def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
     """Return each message less the decoded fields, as JSON text; None where nothing is left."""
-    readers, messages = readers_of(settings), bodies(values)
     framed = settings.schema.framed
-    numbers = np.zeros(len(values), np.int64)
-    if framed:
-        messages, numbers = unframed(messages)
 
-    def rest(row: int, number: int) -> str | None:
-        schema = readers.of(number) if number >= 0 else None
-        if not isinstance(schema, ProtobufSchema):
-            return None
-        value = messages.value(row)
+    def rest(schema: ProtobufSchema, value: bytes) -> str | None:
         indexes, begin = message_indexes(value) if framed else (_FIRST, 0)
         for of in (indexes and schema.at(indexes)) or ():
             (message,), unread = of.read([value[begin:]])
@@ -81,7 +72,7 @@ def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
                 return rest_as_json(whole, settings.paths)
         return None
 
-    return [rest(row, number) for row, number in enumerate(numbers.tolist())]
+    return rest_by_schema(values, readers_of(settings), rest, framed=framed)
 
 
 def message_indexes(value: bytes) -> tuple[Indexes | None, int]:

@@ -133,6 +133,44 @@ def not_framed(value: bytes) -> Damage:
     )
 
 
+def rows_by_schema(
+    values: Bodies, numbers: Ints, readers: Readers[R]
+) -> tuple[list[tuple[Ints, R]], dict[int, Damage]]:
+    """Return the rows of each schema with its reader, and what is wrong with those without one."""
+    readable: list[tuple[Ints, R]] = []
+    damaged: dict[int, Damage] = {}
+    for number in np.unique(numbers).tolist():
+        rows = np.flatnonzero(numbers == number)
+        if number < 0:
+            damaged |= {row: not_framed(values.value(row)) for row in rows.tolist()}
+        elif isinstance(reader := readers.of(number), tuple):
+            damaged |= dict.fromkeys(rows.tolist(), reader)
+        else:
+            readable.append((rows, reader))
+    return readable, damaged
+
+
+def rest_by_schema(
+    values: pa.Array,
+    readers: Readers[R],
+    rest: Callable[[R, bytes], str | None],
+    *,
+    framed: bool,
+) -> list[str | None]:
+    """Return what ``rest`` gives for each message; None for one without a schema to be read by."""
+    messages, numbers = bodies(values), np.zeros(len(values), np.int64)
+    if framed:
+        messages, numbers = unframed(messages)
+
+    def of(row: int, number: int) -> str | None:
+        reader = readers.of(number) if number >= 0 else None
+        if reader is None or isinstance(reader, tuple):
+            return None
+        return rest(reader, messages.value(row))
+
+    return [of(row, number) for row, number in enumerate(numbers.tolist())]
+
+
 def leaves_by_schema(
     batch: pa.RecordBatch,
     wanted: Sequence[Wanted],
@@ -144,17 +182,9 @@ def leaves_by_schema(
     """Return what ``find`` finds in a MESSAGE batch, schema by schema; not ``framed``: of id 0."""
     values = bodies(batch["value"])
     body, numbers = unframed(values) if framed else (values, np.zeros(batch.num_rows, np.int64))
-    damaged: dict[int, Damage] = {}
+    readable, damaged = rows_by_schema(values, numbers, readers)
     parts: list[tuple[Ints, Found]] = []
-    for number in np.unique(numbers).tolist():
-        rows = np.flatnonzero(numbers == number)
-        if number < 0:
-            damaged |= {row: not_framed(values.value(row)) for row in rows.tolist()}
-            continue
-        reader = readers.of(number)
-        if isinstance(reader, tuple):
-            damaged |= dict.fromkeys(rows.tolist(), reader)
-            continue
+    for rows, reader in readable:
         found = find(reader, body if len(rows) == len(numbers) else body.take(rows))
         damaged |= {int(rows[row]): damage for row, damage in found.damaged.items()}
         parts.append((rows, found))

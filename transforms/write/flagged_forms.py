@@ -19,6 +19,7 @@ import msgspec
 from google.protobuf import descriptor_pb2
 
 from weir.transforms.decode.protobuf.compile import file_set, message_class
+from weir.transforms.decode.schema_source import FRAME
 from weir.transforms.kafka.outbox import Record
 from weir.transforms.registry import RegistryError, Schema, SchemaType
 
@@ -29,7 +30,6 @@ _TIMES = ("created_at", "judged_at")
 _STRUCTURED = b"application/cloudevents+json"
 _JSON = b"application/json"
 _CE, _TYPE = "ce_", "content-type"
-_FRAME = 5
 
 
 class Form(StrEnum):
@@ -114,7 +114,7 @@ class FlaggedForm:
 
     def plain(self, record: Record) -> Record:
         """Return what was ``encoded`` as the JSON message that it was."""
-        body = (record.value or b"")[_FRAME:]
+        body = (record.value or b"")[FRAME:]
         match self.form:
             case Form.JSON:
                 return record
