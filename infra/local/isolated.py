@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 _SIOCSIFFLAGS = 0x8914
@@ -70,12 +71,11 @@ def _counters() -> Iterator[tuple[str, int]]:
 def _leave_network(*, as_root: bool) -> None:
     """Move this process into a network namespace with loopback; OSError where not permitted."""
     user, group = os.getuid(), os.getgid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNET):
+    try:
+        _unshare(_CLONE_NEWNET)
+    except OSError:
         # Whoever is not root may still do it in a user namespace that holds only himself.
-        if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        _unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
         Path("/proc/self/setgroups").write_text("deny", "ascii")
         Path("/proc/self/uid_map").write_text(f"{0 if as_root else user} {user} 1", "ascii")
         Path("/proc/self/gid_map").write_text(f"{0 if as_root else group} {group} 1", "ascii")
@@ -89,19 +89,23 @@ def another_network() -> Iterator[None]:
     OSError where it may not. What looks beyond loopback there is counted there, and not where
     others are.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
-        if libc.unshare(_CLONE_NEWNET):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        _unshare(_CLONE_NEWNET)
         try:
             _loopback_up()
             yield
         finally:
-            libc.setns(before, _CLONE_NEWNET)
+            _LIBC.setns(before, _CLONE_NEWNET)
     finally:
         os.close(before)
+
+
+def _unshare(kinds: int) -> None:
+    """Give this thread new namespaces of these kinds; OSError where not permitted."""
+    if _LIBC.unshare(kinds):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _loopback_up() -> None:

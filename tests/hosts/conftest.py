@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runners.conftest import policies, require, save_screen  # noqa: F401 - a fixture
+from tests.runners.conftest import on_flink, policies, require, save_screen  # noqa: F401 - a fixture
 from tests.runners.images import as_in_an_image
 from tests.runners.stream import Command, Stream
 from weir.infra.local import (
@@ -87,12 +87,7 @@ def job(stream, cluster, rack, tmp_path):
     """What starts the job on all hosts."""
     arguments = [
         *stream.arguments(),
-        "--runner=flink",
-        f"--flink-master={cluster.rest}",
-        "--environment-type=EXTERNAL",
-        f"--environment-config={cluster.workers}",
-        "--job-server-jvm-properties=-Xmx384m",
-        "--job-server-jvm-properties=-XX:+UseSerialGC",
+        *on_flink(cluster),
         f"--parallelism={PARALLELISM}",
         f"--checkpoints={(rack.shared / 'kept').as_uri()}",
     ]

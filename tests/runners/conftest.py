@@ -115,8 +115,8 @@ def cluster(tmp_path_factory):
         yield running
 
 
-@pytest.fixture
-def flink(cluster):
+def on_flink(cluster):
+    """Return the arguments of a job that runs on a cluster."""
     return [
         "--runner=flink",
         f"--flink-master={cluster.rest}",
@@ -125,3 +125,8 @@ def flink(cluster):
         "--job-server-jvm-properties=-Xmx384m",
         "--job-server-jvm-properties=-XX:+UseSerialGC",
     ]
+
+
+@pytest.fixture
+def flink(cluster):
+    return on_flink(cluster)
