@@ -146,6 +146,12 @@ def test_a_login_is_sent_and_not_shown(server, login, header, monkeypatch, caplo
     assert header.split()[1] not in shown
 
 
+@pytest.mark.usefixtures("proxy_elsewhere")
+def test_a_registry_on_this_machine_is_asked_by_no_proxy(server):
+    number = server.add("a")
+    assert _client(server).schema(number).text == "a"
+
+
 def test_no_login_is_taken_from_a_netrc(server, monkeypatch, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login ann password secret\n")

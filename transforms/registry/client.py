@@ -8,6 +8,7 @@ import msgspec
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
+from weir.transforms.loopback import is_loopback
 from weir.transforms.registry.settings import (
     AwayError,
     RegistryError,
@@ -53,6 +54,7 @@ class RegistryClient:
     def __init__(self, settings: RegistrySettings) -> None:
         self._settings = settings
         self._session = requests.Session()
+        self._session.trust_env = not is_loopback(settings.url)  # whether by a proxy
         # Else a login for the host would be taken from ~/.netrc.
         self._session.auth = _auth(settings)
 
