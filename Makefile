@@ -51,6 +51,7 @@ $(ENGINE_READY): tests/engine/requirements.txt | $(READY)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(ENGINE_VENV)
 	@$(BIN)/uv pip install --quiet --python $(ENGINE_VENV)/bin/python --no-deps --compile-bytecode \
 		--requirements tests/engine/requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(ENGINE_VENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Two files at a time, as an engine starts for half a minute on one core.
