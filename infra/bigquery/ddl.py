@@ -25,6 +25,7 @@ TABLES = (
     "policies",
     "screens",
     "promotions",
+    "console_actions",
     "salts",
 )
 # Not to be handed out with the others.

@@ -109,6 +109,7 @@ app = typer.Typer(
         plan=Later("plan:plan_stream"),
         redrive=Later("redrive:redrive"),
         report=Later("report:report"),
+        console=Later("console:serve_console"),
         compare=Later("compare:compare"),
         appeal=Later("appeal:appeal"),
         forget=Later("forget:forget"),

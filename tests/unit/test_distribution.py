@@ -58,7 +58,7 @@ def test_the_name_is_the_one_that_is_installed():
 
 
 def test_one_extra_has_all_that_the_demo_needs():
-    assert "weir-moderation[screen]" in PROJECT["optional-dependencies"]["local"]
+    assert "weir-moderation[console,screen]" in PROJECT["optional-dependencies"]["local"]
 
 
 def test_an_extra_is_asked_for_by_the_name_of_the_distribution():

@@ -1,0 +1,1 @@
+"""What could not be processed, or was deferred, and sending it again."""

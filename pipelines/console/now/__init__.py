@@ -1,0 +1,1 @@
+"""What the stream is doing now."""

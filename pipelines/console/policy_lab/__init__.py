@@ -1,0 +1,1 @@
+"""Policies written, tried and put in force."""

@@ -1,0 +1,1 @@
+"""Posts: found, and the whole way of each."""

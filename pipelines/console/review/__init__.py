@@ -1,0 +1,1 @@
+"""Posts put before people, and what they decide."""

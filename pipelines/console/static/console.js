@@ -1,0 +1,112 @@
+// What the console does in a browser beyond links and forms: parts that renew themselves, keys, and
+// what was typed and not sent. Every page works without it.
+"use strict";
+(() => {
+  // Answers of this console alone become elements; scripts in them do not run.
+  const trusted = window.trustedTypes
+    ? window.trustedTypes.createPolicy("weir", { createHTML: (text) => text })
+    : { createHTML: (text) => text };
+  const elements = (text) => new DOMParser().parseFromString(trusted.createHTML(text), "text/html").body;
+
+  // data-from="/address": filled from there at once; data-every="5": and again every so many seconds.
+  // data-form="id": with what that form holds, each time that it is typed in.
+  async function renew(part, options = {}) {
+    const from = options.body ? part.dataset.from : part.dataset.from || location.href;
+    part.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(from, { headers: { "x-weir-fragment": "1" }, credentials: "same-origin", ...options });
+      if (answer.redirected && new URL(answer.url).pathname === "/sign-in") { location.reload(); return; }
+      part.replaceChildren(...elements(await answer.text()).childNodes);
+      part.classList.toggle("stale", !answer.ok);
+      prepare(part);
+    } catch {
+      part.classList.add("stale");
+      part.title = "The console does not answer; tried again by itself.";
+    } finally {
+      part.removeAttribute("aria-busy");
+    }
+  }
+
+  function watch(part) {
+    const again = async () => {
+      const busy = document.hidden || part.contains(document.activeElement) || part.querySelector("details[open]");
+      if (!busy) await renew(part);
+      if (part.isConnected && part.dataset.every) setTimeout(again, 1000 * part.dataset.every);
+    };
+    if (part.dataset.form) {
+      const form = document.getElementById(part.dataset.form);
+      let waiting;
+      form.addEventListener("input", () => {
+        clearTimeout(waiting);
+        waiting = setTimeout(() => renew(part, { method: "POST", body: new URLSearchParams(new FormData(form)) }), 400);
+      });
+    } else {
+      renew(part).then(() => { if (part.dataset.every) setTimeout(again, 1000 * part.dataset.every); });
+    }
+  }
+
+  // data-keep: what is typed in such a form stays until it was sent and answered without an error.
+  function keep(form) {
+    const name = `typed ${location.pathname} ${form.id}`;
+    const fields = () => [...form.elements].filter((each) => each.matches("textarea, input[type=text], input:not([type])"));
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(name) || "{}");
+      for (const each of fields()) if (each.name in kept && !each.value) each.value = kept[each.name];
+      form.addEventListener("input", () => {
+        sessionStorage.setItem(name, JSON.stringify(Object.fromEntries(fields().map((each) => [each.name, each.value]))));
+      });
+      form.addEventListener("submit", () => sessionStorage.setItem("typed and sent", name));
+      if (document.querySelector(".said-so") && sessionStorage.getItem("typed and sent") === name) sessionStorage.removeItem(name);
+    } catch { /* a browser that stores nothing */ }
+  }
+
+  function prepare(root) {
+    root.querySelectorAll("[data-from]").forEach(watch);
+    root.querySelectorAll("form[data-keep]").forEach(keep);
+    // data-submit: a form is sent as soon as this is chosen.
+    root.querySelectorAll("[data-submit]").forEach((each) => each.addEventListener("change", () => each.form.requestSubmit()));
+    // data-all="name": chooses every box of that name.
+    root.querySelectorAll("[data-all]").forEach((each) => {
+      each.hidden = false;
+      each.addEventListener("change", () => document.getElementsByName(each.dataset.all).forEach((box) => { box.checked = each.checked; }));
+    });
+  }
+
+  // data-key="v": this key presses it, or puts the cursor in it. data-go="n": g and then this key goes there.
+  const typing = (target) => target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
+  const pressable = (selector) => [...document.querySelectorAll(selector)].filter((each) => each.offsetParent !== null && !each.disabled);
+  let going = false;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
+    if (typing(event.target)) return;
+    if (event.key === "?") { event.preventDefault(); showKeys(); return; }
+    if (event.key === "g") { going = true; setTimeout(() => { going = false; }, 1500); return; }
+    const found = pressable(going ? "[data-go]" : "[data-key]").find((each) => (going ? each.dataset.go : each.dataset.key) === event.key);
+    going = false;
+    if (!found) return;
+    event.preventDefault();
+    if (typing(found)) found.focus(); else found.click();
+  });
+
+  function showKeys() {
+    const list = document.querySelector("#keys dl");
+    const line = (key, said) => {
+      const name = document.createElement("dt"), what = document.createElement("dd"), pressed = document.createElement("kbd");
+      pressed.textContent = key;
+      name.append(pressed);
+      what.textContent = said;
+      list.append(name, what);
+    };
+    list.replaceChildren();
+    const said = (each) => each.getAttribute("aria-label") || each.dataset.says || each.textContent.trim() || each.labels?.[0]?.textContent.trim() || each.name;
+    pressable("[data-key]").forEach((each) => line(each.dataset.key, said(each)));
+    pressable("[data-go]").forEach((each) => line(`g ${each.dataset.go}`, said(each)));
+    line("?", "these keys");
+    document.getElementById("keys").showModal();
+  }
+
+  const button = document.getElementById("keys-button");
+  if (button) { button.hidden = false; button.addEventListener("click", showKeys); }
+  prepare(document);
+})();
