@@ -141,6 +141,7 @@ SCREENING = pa.schema(
         pa.field("detected_language", pa.string()),  # see transforms.text.languages
         # Of the thresholds that follow the stream; null where none does, or nothing is to read.
         pa.field("threshold_version", pa.string()),
+        pa.field("audit_rate", pa.float64()),  # of the run, for cleared posts that nothing raises
     ]
 )
 

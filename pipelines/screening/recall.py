@@ -113,11 +113,18 @@ def _judged(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[object, ...], Judge
             more = Judged(caught=row["violating"])
         elif row["route"] == Route.BESIDE:
             more = Judged(beside=row["posts"] - row["answered"] + row["violating"])
-        else:
+        elif row["route"] == Route.AUDIT:
             audits = ((row["probability"], row["answered"], row["violating"]),)
-            more = Judged(0, audits if row["answered"] else (), row["posts"] - row["answered"])
-        found[_key(row)] = found.get(_key(row), Judged()) + more
+            more = Judged(audits=audits, unanswered=row["posts"] - row["answered"])
+        else:
+            more = Judged()
+        found[_key(row)] = found.get(_key(row), Judged()) + more + _cleared_at(row["audit_rate"])
     return found
+
+
+def _cleared_at(rate: float | None) -> Judged:
+    """Return that posts are cleared at an audit rate, though none of it may be audited yet."""
+    return Judged() if rate is None else Judged(audits=((rate, 0, 0),))
 
 
 def _key(row: Mapping[str, Any]) -> tuple[object, ...]:
@@ -152,19 +159,20 @@ _DAYS = (
 _JUDGED = """
 WITH pairs AS (
   SELECT
-    l.mode, policy_id, l.screen_version, DATE(created_at) AS day, route, verdict,
+    l.mode, policy_id, l.screen_version, DATE(created_at) AS day, route, verdict, l.audit_rate,
     LEAST(1.0, COALESCE(inclusion_probability, 1) / COALESCE(r.sample, 1)) AS probability
   FROM `{dataset}.decisions` AS l
   LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
     USING (run)
   WHERE run = @run AND DATE(created_at) >= @since AND @policy IN ('', policy_id)
-    AND route IN ('escalate', 'audit', 'beside')
+    AND route NOT IN ('forced', 'empty')
 )
 SELECT
   mode, policy_id, screen_version, day, route, probability,
   COUNT(*) AS posts,
   SUM(IF(verdict IS NULL, 0, 1)) AS answered,
-  SUM(IF(COALESCE(verdict, '') = 'violates', 1, 0)) AS violating
+  SUM(IF(COALESCE(verdict, '') = 'violates', 1, 0)) AS violating,
+  MIN(audit_rate) AS audit_rate
 FROM pairs
 GROUP BY mode, policy_id, screen_version, day, route, probability
 """

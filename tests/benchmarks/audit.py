@@ -141,6 +141,7 @@ def _part(
         beside=int(counted + counted_safe),
         beside_answered=int(beside + beside_safe),
         beside_missed=int(beside),
+        cleared_weight=float(cleared) / rate,
     )
     return sample, (int(missed), violating)
 

@@ -84,6 +84,20 @@ def test_nothing_is_certain_without_an_answered_audit():
     assert certify(Judged(900, (), unanswered=4)) is None
 
 
+def test_a_lower_rate_of_which_none_is_audited_yet_lowers_the_promise():
+    compared, cleared = (0.5, 119, 0), (0.001, 0, 0)
+    assert certify(Judged(48, (compared,))).recall > 0.8
+    assert certify(Judged(48, (compared, cleared))).recall < 0.02
+
+
+def test_nothing_is_certain_of_what_was_cleared_without_any_chance_of_an_audit():
+    assert certify(Judged(48, ((0.5, 119, 0), (0.0, 0, 0)))) is None
+
+
+def test_nothing_is_certain_where_a_rate_is_known_and_no_audit_was_answered():
+    assert certify(Judged(48, ((0.01, 0, 0),))) is None
+
+
 def test_where_nothing_was_caught_nothing_is_promised():
     assert certify(Judged(0, ((0.1, 400, 0),))).recall == 0
 

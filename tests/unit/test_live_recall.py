@@ -86,6 +86,14 @@ def test_two_rates_widen_the_interval_beyond_that_of_either_count():
     assert estimate(two).missed.high - estimate(two).missed.low > width_one
 
 
+def test_audits_of_what_a_screen_in_shadow_would_send_say_little_of_the_rest():
+    compared = sample(caught=48, missed=0, audits=20, chance=0.5)
+    assert estimate(compared).recall.low > 0.8
+    rare = replace(compared, cleared_weight=compared.cleared / 0.001)
+    assert estimate(rare).recall.low < 0.05
+    assert estimate(rare).missed.high > 1000
+
+
 def test_what_is_judged_beside_other_policies_is_counted_and_not_estimated():
     alone = estimate(sample(caught=80, missed=2, chance=0.1))
     both = estimate(beside(sample(caught=80, missed=2, chance=0.1), 300, 15))

@@ -50,9 +50,11 @@ _STEPS = 12
 class Judged:
     """What the judge said of one policy over some posts; those of separate posts can be added up.
 
-    ``audits`` has (inclusion probability, audits, of them violating). What waits or died is
-    ``unanswered``; an indeterminate verdict is an answer, and calls nothing violating. ``beside``
-    are the cleared posts judged beside other policies that violate, or have no answer yet.
+    ``audits`` has (inclusion probability, answered audits, of them violating) for each probability
+    at which posts were cleared, also where none was audited; 0 is that of what nobody audits. What
+    waits or died is ``unanswered``; an indeterminate verdict is an answer, and calls nothing
+    violating. ``beside`` are the cleared posts judged beside other policies that violate, or have
+    no answer yet.
     """
 
     caught: int = 0  # escalated posts that violate
@@ -62,7 +64,8 @@ class Judged:
 
     def __post_init__(self) -> None:
         for probability, audits, violating in self.audits:
-            if not (0 < probability <= 1 and 0 <= violating <= audits):
+            known = 0 < probability <= 1 or probability == audits == 0
+            if not (known and 0 <= violating <= audits):
                 raise ValueError(f"{self} has an impossible audit")
 
     def __add__(self, other: "Judged") -> "Judged":
@@ -84,16 +87,19 @@ class LiveCertificate:
 
 
 def certify(judged: Judged, confidence: float = CONFIDENCE) -> LiveCertificate | None:
-    """Return what is certain of the recall; None where no audit at random was answered.
+    """Return what is certain of the recall.
 
-    An unanswered audit counts as a violation of the smallest probability: the bound holds whatever
-    it turns out to be.
+    None where no audit at random was answered, or some posts were cleared without any chance of
+    one. An unanswered audit counts as a violation of the smallest probability: the bound holds
+    whatever it turns out to be.
     """
     if not judged.audits:
         return None
-    probabilities, _, violating = (
+    probabilities, answered, violating = (
         np.array(each, float) for each in zip(*judged.audits, strict=True)
     )
+    if not answered.any() or not probabilities.all():
+        return None
     violating[np.argmin(probabilities)] += judged.unanswered
     missed = math.floor(missed_at_most(violating, probabilities, confidence)) + judged.beside
     return LiveCertificate(judged.caught / max(1, judged.caught + missed), missed, confidence)

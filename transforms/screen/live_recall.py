@@ -63,6 +63,8 @@ class Sample:
     beside: int = 0  # of the cleared, judged beside other policies; none of them is an audit
     beside_answered: int = 0
     beside_missed: int = 0  # of them, violating
+    # Sum of 1 / the run's audit rate over the cleared; 0 where an older version wrote their rows.
+    cleared_weight: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.missed_seen <= self.audits_answered <= self.audits <= self.cleared:
@@ -148,9 +150,13 @@ def _unit(sample: Sample) -> float:
 
     With one probability it is its inverse. With several, the ratio of the squared weights to the
     weights (Fay and Feuer, 1997): of all the audits, since the few violating ones say little of it,
-    unless theirs is larger, as when a storm of violations had its audits cut by the budget.
+    unless theirs is larger, as when a storm of violations had its audits cut by the budget. The
+    run's own rate bounds it from below: what a screen in shadow would send is audited far more
+    often, and may be all that was audited yet.
     """
     unit = sample.audit_squares / sample.audit_weight
+    if sample.cleared:
+        unit = max(unit, sample.cleared_weight / sample.cleared)
     if sample.missed_seen:
         unit = max(unit, sample.missed_squares / sample.missed_weight)
     return max(1.0, unit)

@@ -86,6 +86,7 @@ def screenings(
         "threshold_version": pa.nulls(rows, pa.string())
         if threshold_versions is None
         else pa.array(threshold_versions, pa.string()),
+        "audit_rate": pa.repeat(settings.audit_rate, rows),
     }
     return pa.RecordBatch.from_arrays(
         [columns[name] if name in columns else content[name] for name in SCREENING.names],

@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS `{dataset}.folded_labels` (
   text STRING OPTIONS (description = 'The post, where it was judged; hostile input, escape it'),
   author_id STRING OPTIONS (description = 'Pseudonym of the author'),
   detected_language STRING OPTIONS (description = 'Language or script as the screen tells it'),
-  stages INT64 OPTIONS (description = 'Stages of the screen that read the post')
+  stages INT64 OPTIONS (description = 'Stages of the screen that read the post'),
+  audit_rate FLOAT64 OPTIONS (description = 'Chance of a cleared post to be audited in the run, where nothing raised it')
 )
 PARTITION BY DATE(created_at)
 CLUSTER BY run, policy_id, label

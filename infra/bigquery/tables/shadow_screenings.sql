@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS `{dataset}.shadow_screenings` (
   author_id STRING OPTIONS (description = 'Pseudonym of the author; null where no --author-field is given'),
   stages INT64 OPTIONS (description = 'Stages of the screen that read the post: 1, the linear heads; 2, the sentence encoder too'),
   detected_language STRING OPTIONS (description = 'Language or script as the screen tells it; a script stands for all of its languages, latin for a language not told'),
-  threshold_version STRING OPTIONS (description = 'Key of the thresholds table; null where the thresholds are those of the screen')
+  threshold_version STRING OPTIONS (description = 'Key of the thresholds table; null where the thresholds are those of the screen'),
+  audit_rate FLOAT64 OPTIONS (description = 'Chance of a cleared post to be audited in this run, where nothing raised it; null where an older version wrote the row')
 )
 PARTITION BY DATE(created_at)
 CLUSTER BY run, content_id

@@ -64,7 +64,7 @@ known AS (
       s.mode = 'enforce' AND p.policy_id IN UNNEST(s.shadow_policies), 'shadow', s.mode
     ) AS screen_mode,
     COALESCE(s.recorded_probability, 1.0) AS recorded_probability,
-    COALESCE(s.record_cleared, 1.0) AS record_cleared, s.detected_language, s.stages,
+    COALESCE(s.record_cleared, 1.0) AS record_cleared, s.detected_language, s.stages, s.audit_rate,
     CAST(NULL AS STRING) AS human_verdict, CAST(NULL AS STRING) AS human_version,
     CAST(NULL AS STRING) AS reviewer, CAST(NULL AS TIMESTAMP) AS reviewed_at
   FROM screened AS s, UNNEST(s.policies) AS p
@@ -77,7 +77,7 @@ known AS (
     mode, verdict, probability, inclusion_probability, categories, rule_ids,
     rationale, reason, model, text,
     author_id, judged_at AS decided_at, decision_id, 1 AS precedence,
-    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM judged
   UNION ALL
   SELECT
@@ -87,7 +87,7 @@ known AS (
     CAST(NULL AS ARRAY<STRING>), CAST(NULL AS ARRAY<STRING>),
     NULL, NULL, NULL, NULL,
     author_id, deferred_at AS decided_at, decision_id, 2 AS precedence,
-    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM set_aside
   UNION ALL
   SELECT
@@ -96,21 +96,22 @@ known AS (
     NULL, NULL, NULL, NULL, CAST(NULL AS ARRAY<STRING>), CAST(NULL AS ARRAY<STRING>),
     NULL, NULL, NULL, NULL,
     author_id, reviewed_at AS decided_at, review_id AS decision_id, 4 AS precedence,
-    NULL, NULL, NULL, NULL, NULL, human_verdict, policy_version, reviewer, reviewed_at
+    NULL, NULL, NULL, NULL, NULL, NULL, human_verdict, policy_version, reviewer, reviewed_at
   FROM reviewed
 ),
 -- Of the rows of a pair the first counts; what only another row knows is brought to it.
 current_ones AS (
   SELECT
     * EXCEPT (
-      screen_mode, recorded_probability, record_cleared, detected_language, stages, human_verdict,
-      human_version, reviewer, reviewed_at
+      screen_mode, recorded_probability, record_cleared, detected_language, stages, audit_rate,
+      human_verdict, human_version, reviewer, reviewed_at
     ),
     MAX(screen_mode) OVER pair AS screen_mode,
     MAX(recorded_probability) OVER pair AS recorded_probability,
     MAX(record_cleared) OVER pair AS record_cleared,
     MAX(detected_language) OVER pair AS detected_language,
     MAX(stages) OVER pair AS stages,
+    MAX(audit_rate) OVER pair AS audit_rate,
     MAX(human_verdict) OVER pair AS human_verdict,
     MAX(human_version) OVER pair AS human_version,
     MAX(reviewer) OVER pair AS reviewer,
@@ -157,5 +158,5 @@ SELECT
   IF(reviewed, reviewed_at, NULL) AS reviewed_at,
   IF(precedence = 4, 0.0, 1 / COALESCE(recorded_probability, 1.0)) AS weight,
   COALESCE(record_cleared, 1.0) AS record_cleared,
-  categories, rule_ids, model, text, author_id, detected_language, stages
+  categories, rule_ids, model, text, author_id, detected_language, stages, audit_rate
 FROM standing

@@ -30,7 +30,8 @@ WITH pairs AS (
     COALESCE(verdict IS NOT NULL AND label = 'violates', FALSE) AS violates,
     -- Of a replay's sample: its own share is in every probability, and says nothing of the screen.
     COALESCE(r.sample, 1) / COALESCE(inclusion_probability, 1) AS weight,
-    l.weight AS posts
+    l.weight AS posts,
+    COALESCE(l.weight / NULLIF(l.audit_rate, 0), 0.0) AS cleared_weight
   FROM `{dataset}.decisions` AS l
   LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
     USING (run)
@@ -44,6 +45,7 @@ counted AS (
     SUM(IF(escalated AND answered, 1, 0)) AS escalated_answered,
     SUM(IF(escalated AND violates, 1, 0)) AS caught,
     CAST(ROUND(SUM(IF(forced OR escalated, 0.0, posts))) AS INT64) AS cleared,
+    SUM(IF(forced OR escalated, 0.0, cleared_weight)) AS cleared_weight,
     SUM(IF(audit, 1, 0)) AS audits,
     SUM(IF(audit AND answered, 1, 0)) AS audits_answered,
     SUM(IF(audit AND violates, 1, 0)) AS missed_seen,
@@ -57,13 +59,15 @@ counted AS (
   FROM pairs
   GROUP BY run, mode, day, policy_id, screen_version
 ),
--- unit: how many posts one audited post stands for, as variance has it.
+-- unit: how many posts one audited post stands for, as variance has it: no fewer than the run's own rate
+-- has it, of which few posts or none may have been audited yet beside those that a screen in shadow sends.
 weighed AS (
   SELECT
     *,
     GREATEST(
       1.0,
       audit_squares / NULLIF(audit_weight, 0),
+      COALESCE(cleared_weight / NULLIF(cleared, 0), 0.0),
       COALESCE(missed_squares / NULLIF(missed_weight, 0), 0.0)
     ) AS unit,
     audits / NULLIF(audits_answered, 0) AS answering,
@@ -149,7 +153,7 @@ SELECT
   run, mode, day, policy_id, screen_version,
   forced, escalated, escalated_answered, caught, cleared, audits, audits_answered, missed_seen,
   audit_weight, audit_squares, missed_weight, missed_squares,
-  beside, beside_answered, beside_missed,
+  beside, beside_answered, beside_missed, cleared_weight,
   -- Null where nothing was audited: then nothing is known of what was missed.
   missed_weight * answering + missed_beside AS missed,
   GREATEST(few * unit * answering, missed_seen) + missed_beside AS missed_low,

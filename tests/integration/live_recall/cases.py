@@ -25,7 +25,7 @@ class Decision(NamedTuple):
     chance: float = 1.0
 
 
-def store(settings, run, decisions, version="s1", at=NOON):
+def store(settings, run, decisions, version="s1", at=NOON, audit_rate=None):
     """Write the rows of a run, as a job would that processes them at this time."""
     routes: dict = {}
     verdicts, deferrals = [], []
@@ -42,7 +42,7 @@ def store(settings, run, decisions, version="s1", at=NOON):
             deferrals.append(deferral(run, d.offset, d.policy, **row | {"deferred_at": at}))
     screened = [
         screening(run, offset, screened_at=at, screen_version=version, **chosen)
-        | {"created_at": created}
+        | {"created_at": created, "audit_rate": audit_rate}
         for (offset, created), chosen in routes.items()
     ]
     for table, rows in (
@@ -75,7 +75,7 @@ def about(value) -> Any:
     return pytest.approx(value)
 
 
-def counted(decisions):
+def counted(decisions, audit_rate=None):
     """Return what is known of decisions, counted one by one."""
     answered = [d for d in decisions if d.outcome in ("violates", "safe")]
     escalated = [d for d in answered if d.route == "escalate"]
@@ -83,11 +83,12 @@ def counted(decisions):
     missed = [d for d in audits if d.outcome == "violates"]
     beside = [d for d in answered if d.route == "beside"]
     routes = [d.route for d in decisions]
+    cleared = sum(route in ("clear", "audit", "beside", "deferred") for route in routes)
     return Sample(
         escalated=routes.count("escalate"),
         escalated_answered=len(escalated),
         caught=sum(d.outcome == "violates" for d in escalated),
-        cleared=sum(route in ("clear", "audit", "beside", "deferred") for route in routes),
+        cleared=cleared,
         audits=routes.count("audit"),
         audits_answered=len(audits),
         missed_seen=len(missed),
@@ -98,6 +99,7 @@ def counted(decisions):
         beside=routes.count("beside"),
         beside_answered=len(beside),
         beside_missed=sum(d.outcome == "violates" for d in beside),
+        cleared_weight=about(cleared / audit_rate if audit_rate else 0),
     )
 
 

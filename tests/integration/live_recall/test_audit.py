@@ -29,15 +29,15 @@ from weir.transforms.screen.live_recall import estimate
 
 def test_the_view_says_what_python_counts_whatever_was_written_twice(bigquery, run):
     decisions, others = traffic(1), traffic(2)
-    store(bigquery, run, decisions)
-    store(bigquery, run, decisions[100:700], at=NOON + timedelta(hours=1))
+    store(bigquery, run, decisions, audit_rate=0.05)
+    store(bigquery, run, decisions[100:700], at=NOON + timedelta(hours=1), audit_rate=0.05)
     store(bigquery, f"{run}-b", others)
-    for name, known in ((run, decisions), (f"{run}-b", others)):
+    for name, known, rate in ((run, decisions, 0.05), (f"{run}-b", others, None)):
         rows = live_recall(bigquery, name)
         assert len(rows) == 4
         for row in rows:
             part = [d for d in known if (d.policy, d.at.date()) == (row["policy_id"], row["day"])]
-            assert sample_of(row) == counted(part)
+            assert sample_of(row) == counted(part, rate)
             assert row["forced"] == sum(d.route == "forced" for d in part)
             check_estimate(row)
 
@@ -145,6 +145,42 @@ def test_the_live_certificate_rests_on_the_judges_answers(bigquery, run):
     (said,) = json.loads(weir_audit(bigquery, run, "--json").stdout)
     assert said["live_certificate"] == asdict(spam.live_certificate)
     assert "at least" in weir_audit(bigquery, run).stdout
+
+
+def test_posts_cleared_at_a_rate_of_which_none_is_audited_yet_are_not_taken_for_sound(
+    bigquery, run
+):
+    caught = [Decision(n, "spam", NOON, "escalate", "violates") for n in range(48)]
+    compared = [Decision(100 + n, "spam", NOON, "audit", "safe", 0.5) for n in range(20)]
+    cleared = [Decision(200 + n, "spam", NOON, "clear") for n in range(60)]
+    store(bigquery, run, caught + compared + cleared, audit_rate=0.001)
+    (spam,) = added_up(audit_days(bigquery, run))
+    assert spam.live_certificate == certify(Judged(48, ((0.5, 20, 0), (0.001, 0, 0))))
+    (row,) = live_recall(bigquery, run)
+    assert row["recall_low"] < 0.05
+    check_estimate(row)
+
+
+def test_a_run_that_audits_nothing_for_a_day_certifies_nothing_of_it(bigquery, run):
+    audited = [Decision(n, "spam", NOON, "audit", "safe", 0.5) for n in range(20)]
+    store(bigquery, run, audited, audit_rate=0.5)
+    store(
+        bigquery,
+        run,
+        [Decision(90, "spam", NOON + timedelta(days=1), "clear")],
+        audit_rate=0.0,
+    )
+    (spam,) = added_up(audit_days(bigquery, run))
+    assert spam.live_certificate is None
+
+
+def test_an_audit_that_waits_counts_at_its_own_chance(bigquery, run):
+    caught = [Decision(n, "spam", NOON, "escalate", "violates") for n in range(48)]
+    compared = [Decision(100 + n, "spam", NOON, "audit", "safe", 0.5) for n in range(20)]
+    waiting = [Decision(200, "spam", NOON, "audit", None, 0.01)]
+    store(bigquery, run, caught + compared + waiting)
+    (spam,) = added_up(audit_days(bigquery, run))
+    assert spam.live_certificate == certify(Judged(48, ((0.5, 20, 0), (0.01, 0, 0)), unanswered=1))
 
 
 def weir_audit(settings, run, *more):
