@@ -99,6 +99,18 @@ test-hosts: rig  ## the job on Flink of three hosts (network namespaces): one cu
 	$(BIN)/python -m weir.infra.local.isolated --as-root $(BIN)/python -m pytest -rs -s \
 		-p no:unraisableexception tests/hosts
 
+# CI, which is root, has it installed where it is missing; elsewhere its tests are skipped without it.
+.PHONY: chromium
+chromium:
+	@if [ -n "$(CI)" ] && ! command -v chromium > /dev/null && [ "$$(id -u)" = 0 ]; then \
+		(apt-get install -y --no-install-recommends chromium \
+			|| { apt-get update && apt-get install -y --no-install-recommends chromium; }) > /dev/null; \
+	fi
+
+.PHONY: test-console
+test-console: $(READY) | chromium  ## the console in a real browser, on the demo's data; needs Debian's chromium
+	$(ALONE) $(BIN)/python -m pytest -rs tests/console
+
 .PHONY: check-infra
 check-infra: $(READY)  ## charts, images, rules and templates, without a cluster; needs Go, and apt-get or promtool
 	$(BIN)/python -m weir.infra.checks.tools

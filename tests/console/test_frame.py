@@ -1,0 +1,67 @@
+"""What is around every page, in a real browser."""
+
+import pytest
+from markupsafe import Markup
+
+from tests.console.browsing import LOOKS, Watched, assert_accessible, picture
+from tests.console.conftest import ATTACK
+from weir.pipelines.console import templates, web
+from weir.pipelines.console.rooms import ROOMS, Room
+from weir.pipelines.console.server import console_beside
+from weir.pipelines.console.visit import Page, Shown
+
+PATHS = [room.path for room in ROOMS]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("path", PATHS)
+def test_each_room_opens_and_axe_finds_no_serious_fault(open_page, path, look):
+    page = open_page(look)
+    assert page.goto(path).ok
+    page.wait_for_load_state("networkidle")
+    assert_accessible(page)
+    picture(page, f"{path.strip('/')}-{look}")
+
+
+def test_the_first_tab_leads_past_the_links_to_the_content(page):
+    page.goto("/now")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+
+
+def test_a_question_mark_shows_the_keys_and_g_with_a_letter_goes_to_a_room(page):
+    page.goto("/now")
+    page.keyboard.press("?")
+    assert "Dead letters" in page.locator("#keys").inner_text()
+    assert_accessible(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    page.wait_for_url("**/dead-letters")
+
+
+@pytest.fixture
+def unsafe(setup, monkeypatch):
+    """The address of a console with a page that shows a post as it is, and a part of a page."""
+    shown = Shown("layout/unknown.html.j2", {"message": Markup(ATTACK)})
+    part = Shown("layout/unknown.html.j2", {"message": Markup('<div data-from="/unsafe"></div>')})
+    pages = (Page("/unsafe", lambda _: shown), Page("/with-part", lambda _: part))
+    monkeypatch.setattr(web, "ROOMS", (Room("Unsafe", "/unsafe", pages),))
+    with console_beside(setup) as address:
+        yield address
+
+
+@pytest.mark.parametrize("path", ["unsafe", "with-part"])
+def test_were_a_post_not_escaped_its_scripts_would_still_not_run(browser, unsafe, path):
+    context, watched = browser.new_context(), Watched(unsafe)
+    page = watched.watch(context.new_page())
+    answered = []
+    page.on("response", lambda response: answered.append(response.url))
+    page.goto(f"{unsafe}{path}")
+    page.wait_for_selector("iframe", state="attached")
+    page.wait_for_load_state("networkidle")
+    assert page.title() == "Not here · Weir"
+    assert any("Content Security Policy" in fault for fault in watched.faults)
+    assert all(each.startswith(unsafe) for each in answered if "chrome-error:" not in each)
+    context.close()
