@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from tests.console.browsing import LOOKS, Watched, assert_accessible, picture
 from tests.console.conftest import ATTACK
-from weir.pipelines.console import templates, web
+from weir.pipelines.console import web
 from weir.pipelines.console.rooms import ROOMS, Room
 from weir.pipelines.console.server import console_beside
 from weir.pipelines.console.visit import Page, Shown
