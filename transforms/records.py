@@ -342,7 +342,7 @@ HUMAN_LABEL = pa.schema(
         pa.field("created_at", TIMESTAMP, nullable=False),
         pa.field("policy_id", pa.string(), nullable=False),
         pa.field("policy_version", pa.string()),
-        pa.field("human_verdict", pa.string(), nullable=False),  # violates or safe
+        pa.field("human_verdict", pa.string(), nullable=False),  # violates, safe or undone
         pa.field("reviewer", pa.string(), nullable=False),
         pa.field("reviewed_at", TIMESTAMP, nullable=False),
         pa.field("note", pa.string()),

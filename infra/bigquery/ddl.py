@@ -32,6 +32,7 @@ TABLES = (
 PRIVATE = ("salts",)
 VIEWS = (  # each after what it reads
     "distinct_verdicts",
+    "latest_reviews",
     "decisions",
     "labels",
     "daily_rates",

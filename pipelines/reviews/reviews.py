@@ -22,6 +22,7 @@ from weir.transforms.write.bigquery.sink import BigQuerySettings
 REQUIRED = ("decision_id", "policy_id", "created_at", "decision")
 COLUMNS = (*REQUIRED, "reviewer", "note")
 DECISIONS = ("violates", "safe")
+UNDONE = "undone"  # what a reviewer said before is taken back; no file of reviews says so
 # No post is from before or after: see weir.transforms.decode.times.
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _LONGEST = {"decision_id": 1_024, "policy_id": 1_024, "reviewer": 1_024, "note": 10_000}
@@ -31,7 +32,11 @@ _AT_ONCE = 5_000  # ids in one query
 
 @dataclass(frozen=True)
 class Review:
-    """A row of a file of reviews; ``line`` is where it begins."""
+    """A row of a file of reviews; ``line`` is where it begins.
+
+    ``policy_version`` is what the reviewer read, where the decision itself names none: that of a
+    post which the screen cleared.
+    """
 
     line: int
     decision_id: str
@@ -40,6 +45,7 @@ class Review:
     human_verdict: str
     reviewer: str
     note: str | None
+    policy_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,7 @@ def store_reviews(
 def _row(run: str, review: Review, found: dict[str, Any], reviewed_at: datetime) -> dict[str, Any]:
     identity = [run, review.decision_id, review.policy_id, review.reviewer, review.human_verdict]
     return found | {
+        "policy_version": found["policy_version"] or review.policy_version,
         "review_id": hashlib.sha256("\x00".join(identity).encode()).hexdigest()[:32],
         "run": run,
         "human_verdict": review.human_verdict,

@@ -3,7 +3,7 @@
 import csv
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +12,7 @@ from tests.integration.stored import put, service
 from tests.rows import screening, verdict
 from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import query
+from weir.pipelines.reviews.reviews import UNDONE, Review, store_reviews
 from weir.transforms.screen.training.label_files import read_labels
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -172,3 +173,38 @@ def test_what_cannot_work_is_one_sentence_and_exit_code_2(bigquery, command, sai
     assert result.exit_code == 2
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_what_a_reviewer_undid_counts_no_longer_and_the_decision_of_another_stands(bigquery, run):
+    def say(offset, reviewer, verdict, hour):
+        review = Review(1, f"{run}-spam-v1-{offset}", "spam", NOON, verdict, reviewer, None)
+        assert store_reviews(bigquery, run, [review], NOON + timedelta(hours=hour)).stored == 1
+
+    say(1, "ann", "safe", 1)
+    say(1, "bea", "violates", 2)
+    say(1, "bea", UNDONE, 3)
+    say(2, "bea", "safe", 2)
+    say(2, "bea", UNDONE, 3)
+    say(3, "ann", "safe", 1)
+    say(3, "ann", UNDONE, 2)
+    say(3, "ann", "safe", 3)
+    sql = "SELECT * FROM `{dataset}.%s` WHERE run = @run ORDER BY `offset`"
+    labels = query(bigquery, sql % "labels", run)
+    assert [(row["offset"], row["human_verdict"], row["reviewer"]) for row in labels[:4]] == [
+        (0, None, None),
+        (1, "safe", "ann"),
+        (2, None, None),
+        (3, "safe", "ann"),
+    ]
+    latest = query(bigquery, sql % "latest_reviews", run)
+    assert [(row["offset"], row["reviewer"], row["human_verdict"]) for row in latest] == [
+        (1, "ann", "safe"),
+        (3, "ann", "safe"),
+    ]
+
+
+def test_a_review_of_a_cleared_post_is_of_the_version_that_its_reviewer_read(bigquery, run):
+    review = Review(1, f"{run}-screen-s1-99", "hate", NOON, "safe", "ann", None, "v7")
+    assert store_reviews(bigquery, run, [review], NOON).stored == 1
+    (row,) = query(bigquery, "SELECT * FROM `{dataset}.latest_reviews` WHERE run = @run", run)
+    assert row["policy_version"] == "v7"

@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.human_labels` (
   created_at TIMESTAMP NOT NULL OPTIONS (description = 'When the post was written'),
   policy_id STRING NOT NULL OPTIONS (description = 'The policy it was reviewed by'),
   policy_version STRING OPTIONS (description = 'Key of the policies table; null where the reviewer did not say'),
-  human_verdict STRING NOT NULL OPTIONS (description = 'violates or safe'),
+  human_verdict STRING NOT NULL OPTIONS (description = 'violates, safe, or undone: the reviewer took back what he said before'),
   reviewer STRING NOT NULL OPTIONS (description = 'Who decided, as the team names its reviewers'),
   reviewed_at TIMESTAMP NOT NULL OPTIONS (description = 'When the reviewer decided'),
   note STRING OPTIONS (description = 'Why, in the words of the reviewer; escape it where it is shown'),
@@ -17,4 +17,4 @@ CREATE TABLE IF NOT EXISTS `{dataset}.human_labels` (
 )
 PARTITION BY DATE(created_at)
 CLUSTER BY run, policy_id
-OPTIONS (description = 'What reviewers decided; append-only, the latest decision counts')
+OPTIONS (description = 'What reviewers decided; append-only, the latest decision counts, of those that their reviewers have not undone')

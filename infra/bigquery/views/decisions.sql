@@ -1,7 +1,7 @@
 -- What was decided of every message and policy, by whom, whatever its author did to it since?
 --
--- Once each: a reviewer's decision where there is one on the version in force, else the latest
--- verdict, else what the screen decided, and whether it waits on the deferred topic. A redelivered
+-- Once each: the latest decision of a reviewer, who has not undone it, where there is one on the version
+-- in force, else the latest verdict, else what the screen decided, and whether it waits on the deferred topic. A redelivered
 -- message changes nothing: of the rows with one decision_id the first counts. For live figures
 -- filter on run = 'live' AND mode = 'enforce': replays have a run of their own, and a policy in
 -- shadow has the mode 'shadow'. weight is how many posts a row stands for: more than 1 where the run
@@ -41,10 +41,20 @@ set_aside AS (
     PARTITION BY run, created_at, decision_id ORDER BY deferred_at
   ) = 1
 ),
-reviewed AS (
+-- The latest word of each reviewer, which may be that there is none any more.
+of_reviewers AS (
   SELECT *
   FROM `{dataset}.human_labels`
   WHERE {open}
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY run, created_at, topic, `partition`, `offset`, policy_id, reviewer
+    ORDER BY reviewed_at DESC, review_id, human_verdict
+  ) = 1
+),
+reviewed AS (
+  SELECT *
+  FROM of_reviewers
+  WHERE human_verdict != 'undone'
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY run, created_at, topic, `partition`, `offset`, policy_id
     ORDER BY reviewed_at DESC, review_id, human_verdict

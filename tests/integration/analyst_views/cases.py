@@ -139,11 +139,27 @@ def store(settings, run, pairs, share=0.5):
             later = {"human_verdict": outcome, "policy_version": version, "reviewer": "bea"}
             again = first | later | {"reviewed_at": NOON + timedelta(days=9)}
             tables["human_labels"] += [again, first]
+        if each.offset % 3 == 0:
+            tables["human_labels"] += taken_back(run, each)
     shuffled = random.Random(1)
     for table, rows in tables.items():
         twice = rows + shuffled.sample(rows, len(rows) // 3)
         shuffled.shuffle(twice)
         put(settings, table, twice)
+
+
+def taken_back(run, each):
+    """Return a decision that comes after all others, and that its reviewer has undone."""
+    version = each.last.version if each.last else "v1"
+    said = {"reviewer": "cyd", "policy_version": version, "created_at": each.at}
+    return [
+        human_label(
+            *(run, each.offset, each.policy, outcome),
+            reviewed_at=NOON + timedelta(days=days),
+            **said,
+        )
+        for days, outcome in ((10, "violates"), (11, "undone"))
+    ]
 
 
 def judged(run, each, said, known):
