@@ -79,23 +79,33 @@ def browser():
         yield started
 
 
+class Opener:
+    """Opens pages as a look shows them, and notes what any of them complains of."""
+
+    def __init__(self, browser, console):
+        self._browser, self._console, self._contexts = browser, console, []
+        self.watched = Watched(console)
+
+    def __call__(self, look: str = "light"):
+        context = self._browser.new_context(base_url=self._console, **LOOKS[look])
+        self._contexts.append(context)
+        return self.watched.watch(context.new_page())
+
+    def close(self):
+        for context in self._contexts:
+            context.close()
+
+
 @pytest.fixture
 def open_page(browser, console):
-    """Open a page as a look shows it; a test fails at its end for what any of them complains of.
+    """Open a page by a look's name; a test fails at its end for what any of them complained of.
 
     Who expects a complaint clears ``open_page.watched.faults``.
     """
-    watched, contexts = Watched(console), []
-
-    def new(look: str = "light"):
-        contexts.append(browser.new_context(base_url=console, **LOOKS[look]))
-        return watched.watch(contexts[-1].new_page())
-
-    new.watched = watched
-    yield new
-    for context in contexts:
-        context.close()
-    assert not watched.faults, watched.faults
+    opener = Opener(browser, console)
+    yield opener
+    opener.close()
+    assert not opener.watched.faults, opener.watched.faults
 
 
 @pytest.fixture
