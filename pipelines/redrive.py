@@ -8,8 +8,8 @@ stand beside the earlier ones.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -96,21 +96,41 @@ def redrive(
     starts at the beginning of the dead-letter topic. SourceError where Kafka does not answer, has
     no such topic, or does not take the messages.
     """
+    counts: Counter[str] = Counter()
+    refused = partial(count_refused, counts)
+    with open_letters(settings, dead_letter_topic, topics, refused, max_record_bytes) as opened:
+        consumer, outbox = opened
+        polls = _polls(consumer, dead_letter_topic, again)
+        there = partitions_there(consumer, topics)
+        for done in send_letters(
+            polls, outbox, counts, there, max_attempts, limit=limit, dry_run=dry_run
+        ):
+            # A call that sent nothing, for a topic misspelled or too few attempts, is as if never
+            # made.
+            if counts["redriven"] and not dry_run:
+                consumer.commit({p: OffsetAndMetadata(at, "", -1) for p, at in done.items()})
+        return RedriveReport(**counts, dry_run=dry_run)
+
+
+@contextmanager
+def open_letters(
+    settings: KafkaSettings,
+    dead_letter_topic: str,
+    topics: Collection[str],
+    refused: Callable[[Record], None],
+    max_record_bytes: int = MAX_RECORD_BYTES,
+) -> Iterator[tuple[KafkaConsumer, Outbox]]:
+    """Give what reads the dead-letter topic, and what sends to ``topics``.
+
+    ``refused`` gets what these do not take. SourceError, as ``redrive``.
+    """
     if not topics or dead_letter_topic in topics:
         raise RedriveError("Name the topics that the run reads, and not that of the dead letters")
     check_source(settings, (dead_letter_topic,))
-    counts: Counter[str] = Counter()
-    outbox = Outbox(settings, max_record_bytes=max_record_bytes, refused=partial(_refuse, counts))
+    outbox = Outbox(settings, max_record_bytes=max_record_bytes, refused=refused)
     try:
-        with closing(
-            settings.consumer(
-                group_id=GROUP, auto_offset_reset="earliest", allow_auto_create_topics=False
-            )
-        ) as consumer:
-            letters = _polls(consumer, dead_letter_topic, again)
-            there = {topic: consumer.partitions_for_topic(topic) or set() for topic in topics}
-            _send(letters, consumer, outbox, counts, there, max_attempts, limit, dry_run)
-            return RedriveReport(**counts, dry_run=dry_run)
+        with closing(letter_consumer(settings)) as consumer:
+            yield consumer, outbox
     except (ProduceError, KafkaError) as error:
         raise RedriveError(
             f"Redriving {dead_letter_topic} stopped ({error or type(error).__name__}). What was "
@@ -120,7 +140,20 @@ def redrive(
         outbox.close()
 
 
-def _refuse(counts: Counter[str], _: Record) -> None:
+def letter_consumer(settings: KafkaSettings) -> KafkaConsumer:
+    """Return a consumer of the group that remembers how far a redrive came."""
+    return settings.consumer(
+        group_id=GROUP, auto_offset_reset="earliest", allow_auto_create_topics=False
+    )
+
+
+def partitions_there(consumer: KafkaConsumer, topics: Collection[str]) -> dict[str, set[int]]:
+    """Return the partitions of each topic, none of one that is gone."""
+    return {topic: consumer.partitions_for_topic(topic) or set() for topic in topics}
+
+
+def count_refused(counts: Counter[str], _: Record) -> None:
+    """Count a record as refused that was counted as redriven."""
     counts.update(redriven=-1, refused=1)
 
 
@@ -163,16 +196,17 @@ def original(
     )
 
 
-def _send(
+def send_letters(
     polls: Iterator[list[tuple[TopicPartition, Any]]],
-    consumer: KafkaConsumer,
     outbox: Outbox,
     counts: Counter[str],
     partitions: Mapping[str, Collection[int]],
     max_attempts: int,
-    limit: int | None,
-    dry_run: bool,
-) -> None:
+    *,
+    limit: int | None = None,
+    dry_run: bool = False,
+) -> Iterator[dict[TopicPartition, int]]:
+    """Send what letters hold, or only count it, and yield behind each poll where to go on."""
     seen: set[bytes] = set()
     done: dict[TopicPartition, int] = {}
     for letters in polls:
@@ -193,9 +227,7 @@ def _send(
                     outbox.send(record)
         if not dry_run:
             outbox.flush()
-        # A call that sent nothing, for a topic misspelled or too few attempts, is as if never made.
-        if counts["redriven"] and not dry_run:
-            consumer.commit({p: OffsetAndMetadata(at, "", -1) for p, at in done.items()})
+        yield done
         if limit is not None and counts["redriven"] >= limit:
             break
 

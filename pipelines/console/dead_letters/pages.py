@@ -1,11 +1,159 @@
 """The pages of Dead letters."""
 
-from weir.pipelines.console.visit import Answer, Page, Shown, Visit
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+
+from weir.pipelines.chosen_letters import Chosen, find_letter, without
+from weir.pipelines.console.dead_letters.deferred import deferred_of
+from weir.pipelines.console.dead_letters.letters import (
+    MOST_SENT,
+    PAGE,
+    Filter,
+    causes_of,
+    chosen_by_filter,
+    chosen_by_id,
+    day_of,
+    letter_of,
+    letters_of,
+    moment_of,
+    place_of,
+)
+from weir.pipelines.console.dead_letters.message import message_of
+from weir.pipelines.console.dead_letters.sending import brokers, send, send_once, sent_before
+from weir.pipelines.console.people import Role
+from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit
+from weir.pipelines.dead_letter_advice import advice_on
+
+_LETTERS = "/dead-letters/letters"
+_FIND_SECONDS = 15.0  # for one letter on the topic
 
 
-def show(visit: Visit) -> Answer:
-    """Return the page."""
-    return Shown("dead_letters/dead_letters.html.j2", {"run": visit.run})
+def show(visit: Visit) -> Shown:
+    """Return why messages died, by cause, day, stage, reason, policy and run."""
+    shown = Filter.of(visit.query, visit.now)
+    values = {"shown": shown, "found": causes_of(visit, shown), "most": MOST_SENT}
+    return Shown("dead_letters/dead_letters.html.j2", values)
 
 
-PAGES = (Page("/dead-letters", show),)
+def show_letters(visit: Visit) -> Shown:
+    """Return a page of the letters of a filter."""
+    shown = Filter.of(visit.query, visit.now)
+    letters = letters_of(visit, shown, visit.query.get("after", ""))
+    values = {
+        "shown": shown,
+        "letters": letters[:PAGE],
+        "next": place_of(letters[PAGE - 1]) if len(letters) > PAGE else "",
+        "sent": sent_before(visit),
+    }
+    return Shown("dead_letters/letters.html.j2", values)
+
+
+def show_letter(visit: Visit) -> Shown:
+    """Return one letter, less its message."""
+    letter = letter_of(visit, visit.path["decision_id"], day_of(visit.query.get("day", "")))
+    values = {
+        "letter": letter,
+        "advice": advice_on(letter["reason"], letter["stage"]),
+        "sent": sent_before(visit).get(letter["decision_id"]),
+        "topic": visit.setup.dead_letter_topic,
+    }
+    return Shown("dead_letters/letter.html.j2", values)
+
+
+def show_message(visit: Visit) -> Shown:
+    """Return the message of a letter, from the topic."""
+    letter = letter_of(visit, visit.path["decision_id"], day_of(visit.query.get("day", "")))
+    topic = visit.setup.dead_letter_topic
+    chosen = Chosen(frozenset({letter["decision_id"]}), letter["died_at"])
+    found = find_letter(brokers(visit), topic, chosen, _FIND_SECONDS)
+    if found is None:
+        raise RefusedError(
+            f"The topic {topic} has this letter no longer, or its run had another dead-letter "
+            "topic: retention removes letters there, and the row stays",
+            HTTPStatus.NOT_FOUND,
+        )
+    values = {"letter": letter, "message": message_of(found), "topic": topic}
+    return Shown("dead_letters/message.html.j2", values)
+
+
+def check(visit: Visit) -> Shown:
+    """Return what sending the chosen letters would do, and ask whether to."""
+    asked = _Asked.of(visit.form, visit.chosen, visit.now)
+    chosen = asked.letters(visit)
+    before = sent_before(visit).keys() & chosen.ids
+    left = chosen if asked.again else without(chosen, before)
+    values = {
+        "asked": asked,
+        "chosen": sorted(chosen.ids) if not asked.all else (),
+        "count": len(chosen.ids),
+        "before": len(before),
+        "report": send(visit, left, again=asked.again, dry_run=True) if left.ids else None,
+        "form": uuid.uuid4().hex,
+        "topics": visit.setup.topics,
+    }
+    return Shown("dead_letters/check.html.j2", values)
+
+
+def send_chosen(visit: Visit) -> Moved:
+    """Send the chosen letters back."""
+    form = visit.form.get("form", "")
+    if not form:
+        raise RefusedError("Count the letters first: choose some in the list")
+    asked = _Asked.of(visit.form, visit.chosen, visit.now)
+    chosen = asked.letters(visit)
+    said = send_once(visit, form, chosen, asked.subject, again=asked.again)
+    return Moved(asked.shown.at(_LETTERS), f"{said}.")
+
+
+def show_deferred(visit: Visit) -> Shown:
+    """Return what waits to be judged, and what takes it up."""
+    values = {"rows": deferred_of(visit), "topic": visit.setup.deferred_topic}
+    return Shown("dead_letters/deferred.html.j2", values)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a form asks to be sent: the letters of a filter as of a moment, or some by their ids."""
+
+    shown: Filter
+    all: bool
+    chosen: tuple[str, ...]
+    before: datetime
+    again: bool
+    why: str
+
+    @classmethod
+    def of(cls, form: Mapping[str, str], chosen: tuple[str, ...], now: datetime) -> "_Asked":
+        before = form.get("before", "")
+        return cls(
+            Filter.of(form, now),
+            form.get("all") == "yes",
+            chosen,
+            moment_of(before) if before else now,
+            form.get("again") == "yes",
+            form.get("why", ""),
+        )
+
+    def letters(self, visit: Visit) -> Chosen:
+        if self.all:
+            return chosen_by_filter(visit, self.shown, self.before)
+        return chosen_by_id(visit, self.shown, self.chosen)
+
+    @property
+    def subject(self) -> str:
+        said = [self.shown.run, self.shown.stage, self.shown.reason, self.shown.policy]
+        return " ".join(each for each in said if each) or "dead letters"
+
+
+PAGES = (
+    Page("/dead-letters", show),
+    Page(_LETTERS, show_letters),
+    Page("/dead-letters/deferred", show_deferred),
+    Page("/dead-letters/check", check, Role.OPERATOR, changes=True),
+    Page("/dead-letters/send", send_chosen, Role.OPERATOR, changes=True),
+    Page("/dead-letters/letters/{decision_id}", show_letter),
+    Page("/dead-letters/letters/{decision_id}/message", show_message, Role.REVIEWER),
+)

@@ -1,0 +1,215 @@
+"""Some letters of the dead-letter topic, by the ids that their rows have: read, or sent back.
+
+A chosen letter is looked for from shortly before it died on, and goes back as ``weir redrive``
+sends it. Nothing is remembered for a consumer group: whoever chooses knows what was sent before.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from weir.pipelines.redrive import (
+    RedriveError,
+    RedriveReport,
+    count_refused,
+    letter_consumer,
+    open_letters,
+    original,
+    partitions_there,
+    send_letters,
+)
+from weir.transforms.kafka.outbox import Record
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import Start, Stop, check_source
+from weir.transforms.read.find_slices import partitions_of, slices
+from weir.transforms.write.dead_letter_topic import DECISION
+
+MOST_SECONDS = 60.0
+_IDLE_MS = 500
+# A letter is on the topic after its row says that it died; clocks of brokers and workers differ.
+_EARLIER = timedelta(minutes=5)
+
+Polls = Iterator[list[tuple[TopicPartition, Any]]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Letters by their decision ids, none of which died before ``since``."""
+
+    ids: frozenset[str]
+    since: datetime
+
+
+@dataclass(frozen=True)
+class ChosenReport:
+    """What became of the chosen letters.
+
+    ``passed`` are those that ``weir redrive`` had come past before, so that it sent them or left
+    them; they are sent only where asked for again. ``missing`` were not found on the topic.
+    """
+
+    report: RedriveReport
+    passed: int
+    missing: int
+    in_time: bool  # whether all of the topic was looked through, or all of them found
+    sent: frozenset[str] = frozenset()  # ids of those whose message is back; would be, of a dry run
+
+    def __str__(self) -> str:
+        """Return one sentence a count that is not zero."""
+        parts = [
+            (self.passed, "left: weir redrive had come past them before"),
+            (
+                self.missing if self.in_time else 0,
+                "not on the topic: retention removed them, or their run had another one",
+            ),
+            (0 if self.in_time else self.missing, "not looked for in time: send again for these"),
+        ]
+        told = [f"{count} {what}" for count, what in parts if count]
+        return "; ".join([str(self.report), *told])
+
+
+class _Search:
+    """Looks through the topic for the chosen letters, until all are found, or for so long."""
+
+    def __init__(self, consumer: KafkaConsumer, chosen: Chosen, seconds: float) -> None:
+        self.found: set[str] = set()
+        self.in_time = True
+        self._consumer, self._chosen = consumer, chosen
+        self._deadline = time.monotonic() + seconds
+
+    def letters(self, settings: KafkaSettings, topic: str) -> Polls:
+        places = partitions_of(self._consumer, settings, (topic,))
+        parts = slices(self._consumer, places, Start(self._chosen.since - _EARLIER), Stop("latest"))
+        left = {TopicPartition(p.topic, p.partition): p for p in parts if p.start < p.stop}
+        if not left:
+            return
+        self._consumer.assign(list(left))
+        for place, part in left.items():
+            self._consumer.seek(place, part.start)
+        while self.found < self._chosen.ids:
+            if time.monotonic() > self._deadline:
+                self.in_time = False
+                return
+            polled = self._consumer.poll(_IDLE_MS)
+            yield [
+                (place, letter)
+                for place, letters in polled.items()
+                for letter in letters
+                if letter.offset < left[place].stop and self._is_chosen(letter)
+            ]
+            if not polled and all(self._consumer.position(p) >= left[p].stop for p in left):
+                return
+
+    def _is_chosen(self, letter: Any) -> bool:
+        name = decision_of(letter)
+        if name not in self._chosen.ids:
+            return False
+        self.found.add(name)
+        return True
+
+
+def decision_of(letter: Any) -> str:
+    """Return the decision id that a letter names, empty where it names none."""
+    return next(
+        (value.decode("utf-8", "replace") for key, value in letter.headers if key == DECISION), ""
+    )
+
+
+def redrive_chosen(
+    settings: KafkaSettings,
+    dead_letter_topic: str,
+    topics: Collection[str],
+    chosen: Chosen,
+    *,
+    max_attempts: int = 5,
+    dry_run: bool = False,
+    again: bool = False,
+    seconds: float = MOST_SECONDS,
+) -> ChosenReport:
+    """Send chosen letters back to the topic and partition that each names, byte for byte.
+
+    ``again`` sends also those that ``weir redrive`` had come past. SourceError, as ``redrive``.
+    """
+    counts: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    places: dict[str, bytes] = {}
+    left: set[bytes] = set()
+
+    def refuse(record: Record) -> None:
+        count_refused(counts, record)
+        left.add(record.headers[-1][1])
+
+    with open_letters(settings, dead_letter_topic, topics, refuse) as (consumer, outbox):
+        search = _Search(consumer, chosen, seconds)
+        there = partitions_there(consumer, topics)
+        polls = search.letters(settings, dead_letter_topic)
+        kept = polls if again else _not_passed(polls, consumer, passed)
+        noted = _noted(kept, places, max_attempts, there)
+        for _ in send_letters(noted, outbox, counts, there, max_attempts, dry_run=dry_run):
+            pass
+    return ChosenReport(
+        RedriveReport(**counts, dry_run=dry_run),
+        passed["letters"],
+        len(chosen.ids - search.found),
+        search.in_time,
+        frozenset(name for name, place in places.items() if place not in left),
+    )
+
+
+def find_letter(
+    settings: KafkaSettings, dead_letter_topic: str, chosen: Chosen, seconds: float
+) -> Any | None:
+    """Return one chosen letter as Kafka's client has it; None where the topic has none.
+
+    SourceError where Kafka does not answer, or has no such topic.
+    """
+    check_source(settings, (dead_letter_topic,))
+    try:
+        with closing(letter_consumer(settings)) as consumer:
+            search = _Search(consumer, chosen, seconds)
+            for letters in search.letters(settings, dead_letter_topic):
+                if letters:
+                    return letters[0][1]
+    except KafkaError as error:
+        raise RedriveError(
+            f"{dead_letter_topic} cannot be read ({type(error).__name__}); try again once the "
+            "brokers answer"
+        ) from error
+    return None
+
+
+def _not_passed(polls: Polls, consumer: KafkaConsumer, passed: Counter[str]) -> Polls:
+    committed: dict[TopicPartition, int] = {}
+    for letters in polls:
+        for place in {place for place, _ in letters} - committed.keys():
+            committed[place] = consumer.committed(place) or 0
+        kept = [(place, letter) for place, letter in letters if letter.offset >= committed[place]]
+        passed["letters"] += len(letters) - len(kept)
+        yield kept
+
+
+def _noted(
+    polls: Polls,
+    places: dict[str, bytes],
+    max_attempts: int,
+    partitions: Mapping[str, Collection[int]],
+) -> Polls:
+    """Pass on the polls, and note where each letter goes that can be sent."""
+    for letters in polls:
+        for _, letter in letters:
+            record = original(letter, max_attempts, partitions)
+            if isinstance(record, Record):
+                places[decision_of(letter)] = record.headers[-1][1]
+        yield letters
+
+
+def without(chosen: Chosen, ids: Collection[str]) -> Chosen:
+    """Return the chosen letters less some."""
+    return replace(chosen, ids=chosen.ids - frozenset(ids))

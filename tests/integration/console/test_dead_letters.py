@@ -1,0 +1,235 @@
+"""Dead letters in the console, against the views, the topics and ``weir redrive``."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from kafka.admin import NewTopic
+
+from tests.integration.stored import put
+from tests.integration.test_dead_letter_topic import failed, read, write
+from tests.rows import NOON, dead_letter, deferral, screening
+from weir.pipelines.console.access import OnLoopback
+from weir.pipelines.console.dead_letters import pages
+from weir.pipelines.console.people import Person, Role
+from weir.pipelines.console.setup import Setup
+from weir.pipelines.console.templates import fill
+from weir.pipelines.console.visit import RefusedError, Visit
+from weir.pipelines.redrive import redrive
+from weir.transforms.kafka.settings import KafkaSettings
+
+DAY = {"since": "2026-03-04", "until": "2026-03-04"}
+
+
+@pytest.fixture
+def kafka_settings(kafka):
+    return KafkaSettings(kafka)
+
+
+@pytest.fixture
+def topics(kafka_settings):
+    """A source topic with four partitions, and its dead-letter topic."""
+    name = f"posts-{uuid.uuid4().hex[:8]}"
+    admin = kafka_settings.admin()
+    admin.create_topics([NewTopic(name, 4, 1), NewTopic(f"{name}-dead", 2, 1)])
+    admin.close()
+    return name, f"{name}-dead"
+
+
+@pytest.fixture
+def visit(bigquery, run):
+    """Return a visit of an operator, of whatever is looked at."""
+
+    def visit(query=(), form=(), chosen=(), kafka=None, topics=("posts", "dead"), **path):
+        setup = Setup(
+            bigquery, OnLoopback(), kafka, topics=topics[:1], dead_letter_topic=topics[1], run=run
+        )
+        person = Person("ann", Role.OPERATOR)
+        return Visit(
+            setup, person, "/dead-letters", path, dict(query), dict(form), tuple(chosen), NOON
+        )
+
+    return visit
+
+
+def letters_of(batch, run):
+    """Return the rows of letters that are on the topic, as the job stores them."""
+    return [row | {"run": run, "died_at": NOON} for row in batch.to_pylist()]
+
+
+@pytest.fixture
+def stored(bigquery, kafka_settings, topics, run):
+    """Return a function that has letters die: on the topic, and in the table; their ids."""
+
+    def stored(*numbers, **fields):
+        batch = failed(topics[0], *numbers, **fields)
+        write(kafka_settings, topics[1], batch)
+        rows = letters_of(batch, run)
+        put(bigquery, "dead_letters", rows)
+        return [row["decision_id"] for row in rows]
+
+    return stored
+
+
+def html(shown, visit):
+    return fill(shown.template, shown.values, visit=visit, rooms=(), said="", bare=False)
+
+
+def test_causes_are_those_of_the_view(bigquery, visit, run):
+    tomorrow = NOON + timedelta(days=1)
+    rows = [
+        *(dead_letter(run, n, "decode", "invalid_json") for n in range(3)),
+        dead_letter(run, 1, "decode", "invalid_json", died_at=NOON + timedelta(minutes=1)),
+        dead_letter(run, 5, "judge", "timeout", policy_id="spam", died_at=tomorrow),
+    ]
+    put(bigquery, "dead_letters", rows)
+    asked = visit({"since": "2026-03-04", "until": "2026-03-05", "run": run})
+    found = pages.show(asked).values["found"]
+    view = asked.rows(
+        "SELECT reason, SUM(letters) AS letters FROM `{dataset}.dead_letter_causes` "
+        "WHERE run = @run GROUP BY reason",
+        run=run,
+    )
+    assert {c.reason: c.letters for c in found.causes} == {r["reason"]: r["letters"] for r in view}
+    assert found.letters == 4
+    assert found.by("policy_id") == {"-": 3, "spam": 1}
+    assert [str(day) for day in found.days] == ["2026-03-04", "2026-03-05"]
+    assert "raise its limits, then redrive" in html(pages.show(asked), asked)
+
+
+def test_ten_thousand_letters_are_read_page_by_page_and_each_once(bigquery, visit, run):
+    put(
+        bigquery,
+        "dead_letters",
+        [
+            dead_letter(run, n, "decode", "invalid_json", died_at=NOON + timedelta(seconds=n // 7))
+            for n in range(10_000)
+        ],
+    )
+    seen, after, asked = [], "", DAY | {"run": run}
+    for _ in range(3):
+        values = pages.show_letters(visit(asked | {"after": after})).values
+        seen += [letter["decision_id"] for letter in values["letters"]]
+        after = values["next"]
+    assert len(seen) == len(set(seen)) == 300
+    last = pages.show_letters(visit(asked | {"after": f"{NOON.isoformat()},{run}-dead"})).values
+    assert (len(last["letters"]), last["next"]) == (7, "")
+    assert pages.show(visit(asked)).values["found"].letters == 10_000
+
+
+def test_a_selection_is_counted_first_and_then_sent_back_byte_for_byte(
+    kafka_settings, topics, stored, visit
+):
+    ids = stored(*range(20))
+    form = DAY
+    of = {"kafka": kafka_settings, "topics": topics}
+    counted = pages.check(visit(form=form, chosen=ids[:3], **of)).values
+    assert (counted["report"].report.redriven, counted["report"].missing) == (3, 0)
+    assert read(kafka_settings, topics[0], 4) == []
+    moved = pages.send_chosen(visit(form=form | {"form": uuid.uuid4().hex}, chosen=ids[:3], **of))
+    assert "3 sent back to their topics" in moved.said
+    back = read(kafka_settings, topics[0], 4)
+    assert {(r.key, r.value) for r in back} == {(b"k%d" % n, b"oops %d" % n) for n in range(3)}
+
+
+def test_what_all_of_a_cause_would_send_is_what_a_dry_run_of_weir_redrive_counts(
+    kafka_settings, topics, stored, visit, run
+):
+    stored(1, 1, 2)
+    stored(
+        7, headers=[("weir-attempts", b"5"), ("weir-redriven-from", f"{topics[0]}/3/2".encode())]
+    )
+    form = DAY | {"all": "yes", "run": run, "reason": "invalid_json"}
+    counted = pages.check(visit(form=form, kafka=kafka_settings, topics=topics)).values["report"]
+    assert counted.report == redrive(kafka_settings, topics[1], {topics[0]}, dry_run=True)
+
+
+def test_a_form_that_is_sent_twice_sends_letters_once(kafka_settings, topics, stored, visit):
+    ids = stored(1, 2)
+    asked = visit(DAY, DAY | {"form": uuid.uuid4().hex}, ids, kafka_settings, topics)
+    first, second = pages.send_chosen(asked), pages.send_chosen(asked)
+    assert "2 sent back" in first.said
+    assert "sent already, by ann" in second.said
+    assert len(read(kafka_settings, topics[0], 4)) == 2
+    actions = asked.rows(
+        "SELECT person, what, subject FROM `{dataset}.console_actions` WHERE run = @run",
+        run=asked.run,
+    )
+    assert actions == [{"person": "ann", "what": "letters-redrive", "subject": "dead letters"}]
+
+
+def test_letters_that_were_sent_before_are_left_out_unless_asked_for_again(
+    kafka_settings, topics, stored, visit, run
+):
+    ids = stored(1, 2, 3)
+    of = {"kafka": kafka_settings, "topics": topics}
+    pages.send_chosen(visit(form=DAY | {"form": uuid.uuid4().hex}, chosen=ids[:2], **of))
+    counted = pages.check(visit(form=DAY, chosen=ids, **of)).values
+    assert (counted["before"], counted["report"].report.redriven) == (2, 1)
+    again = pages.check(visit(form=DAY | {"again": "yes"}, chosen=ids, **of)).values
+    assert again["report"].report.redriven == 3
+    assert "sent again" in html(pages.show_letters(asked := visit(DAY | {"run": run})), asked)
+
+
+def test_letters_that_weir_redrive_has_sent_are_left_out_too(kafka_settings, topics, stored, visit):
+    ids = stored(1, 2)
+    redrive(kafka_settings, topics[1], {topics[0]})
+    of = {"kafka": kafka_settings, "topics": topics}
+    counted = pages.check(visit(form=DAY, chosen=ids, **of)).values["report"]
+    assert (counted.passed, counted.report.redriven) == (2, 0)
+
+
+def test_letters_that_retention_removed_from_the_topic_are_counted_and_said(
+    bigquery, kafka_settings, topics, stored, visit, run
+):
+    ids = stored(1)
+    put(bigquery, "dead_letters", [dead_letter(run, 99, "decode", "invalid_json")])
+    gone = f"{run}-dead-decode-None-99"
+    of = {"kafka": kafka_settings, "topics": topics}
+    counted = pages.check(visit(form=DAY, chosen=[*ids, gone], **of)).values["report"]
+    assert (counted.report.redriven, counted.missing) == (1, 1)
+    assert "not on the topic" in str(counted)
+    with pytest.raises(RefusedError, match="has this letter no longer"):
+        pages.show_message(visit({"day": "2026-03-04"}, decision_id=gone, **of))
+
+
+def test_a_message_of_hostile_bytes_is_shown_as_text_that_does_nothing(
+    kafka_settings, topics, visit, bigquery, run
+):
+    batch = failed(
+        topics[0], 1, headers=[("<script>", b"\xff\xfe"), ("plain", "\u202e<b>".encode())]
+    )
+    write(kafka_settings, topics[1], batch)
+    (row,) = letters_of(batch, run)
+    put(bigquery, "dead_letters", [row])
+    asked = visit(
+        {"day": "2026-03-04"}, kafka=kafka_settings, topics=topics, decision_id=row["decision_id"]
+    )
+    text = html(pages.show_message(asked), asked)
+    assert "oops 1" in text
+    assert "<script>" not in text.partition("<main")[2]
+    assert "\u202e" not in text
+    assert "&lt;b&gt;" in text
+    assert "000000  ff fe" in text
+
+
+def test_without_brokers_or_topics_sending_says_what_is_missing(
+    kafka_settings, topics, stored, visit
+):
+    ids = stored(1)
+    with pytest.raises(RefusedError, match="--brokers"):
+        pages.check(visit(form=DAY, chosen=ids))
+    asked = visit(form=DAY, chosen=ids, kafka=kafka_settings)
+    with pytest.raises(RefusedError, match="--topics"):
+        pages.check(replace(asked, setup=replace(asked.setup, topics=())))
+
+
+def test_what_waits_is_what_the_view_of_conservation_counts(bigquery, visit, run):
+    put(bigquery, "screenings", [screening(run, n, spam="escalate") for n in range(3)])
+    put(bigquery, "deferrals", [deferral(run, n, "spam") for n in range(3)])
+    put(bigquery, "dead_letters", [dead_letter(run, 2, "judge", "timeout", policy_id="spam")])
+    asked = visit()
+    rows = [row for row in pages.show_deferred(asked).values["rows"] if row["run"] == run]
+    (view,) = asked.rows("SELECT deferred FROM `{dataset}.conservation` WHERE run = @run", run=run)
+    assert [row["waiting"] for row in rows] == [view["deferred"]] == [2]
