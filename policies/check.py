@@ -11,7 +11,7 @@ from weir.policies.policy import Contract, Policy
 from weir.policies.vocabulary import encoding
 from weir.policies.wording import check_precedence, check_words
 
-__all__ = ["Finding", "check", "tokens"]
+__all__ = ["Finding", "check", "line_of_file", "tokens"]
 
 # The guide's range; a longer policy still works, and each of its tokens is read for every post.
 _FEWEST_TOKENS, _MOST_TOKENS = 400, 600
@@ -35,6 +35,12 @@ def check(policy: Policy) -> list[Finding]:
             *check_golden(policy),
         ]
     )
+
+
+def line_of_file(policy: Policy, finding: Finding) -> int:
+    """Return the line of the file that a finding is about; 0 is the whole of it."""
+    in_text = finding.source == "policy.md" and finding.line > 0
+    return finding.line + policy.text_line - 1 if in_text else finding.line
 
 
 def tokens(text: str) -> int:

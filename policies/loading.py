@@ -1,11 +1,8 @@
 """Read policies from a folder of ``<name>/policy.md`` documents, on disk or in an object store."""
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -13,12 +10,12 @@ from typing import NoReturn, TypeVar
 import yaml
 
 from weir.policies import storage, yaml_nodes
+from weir.policies.examples import VERDICTS, read_examples
 from weir.policies.grounds import Grounds, GroundsError, parse_grounds
 from weir.policies.policy import (
     EFFORT_BAND,
     Contract,
     Effort,
-    Example,
     Policy,
     PolicyError,
     PolicySet,
@@ -31,15 +28,13 @@ POLICIES_OF_SETS = Path(__file__).parent / "published_sets"  # a folder of polic
 
 _REQUIRED = ("id", "title", "owner", "labels")
 _OPTIONAL = ("status", "effort", "effort_band", "contract", "rules", "grounds")
-_VERDICTS = ("violates", "safe")
-_DOCUMENT, _EXAMPLES = "policy.md", "examples.csv"
-_COLUMNS = ("text", "label", "rule_id", "note")
+DOCUMENT, EXAMPLES = "policy.md", "examples.csv"
 _CONTRACTS = (Contract.LABEL, Contract.LABEL_RULES, Contract.JSON)
 _RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LABEL = re.compile(r"\S(?:[^\n\t]{0,62}\S)?")
 
 # 60,000 words, six times the longest text that models follow; every post's prompt holds it.
-_MOST_DOCUMENT = 512 << 10
+MOST_DOCUMENT = 512 << 10
 _MOST_EXAMPLES = 64 << 20
 # A worker tries every label and rule on every line, and every piece of a label as a token.
 _MOST_LABELS, _MOST_RULES = 32, 256
@@ -56,24 +51,35 @@ def load_policies(path: str | Path) -> PolicySet:
     where, and what to do.
     """
     root = str(path).rstrip("/")
-    found: dict[str, tuple[str, Policy]] = {}
+    found: list[tuple[str, Policy]] = []
     sources = {source for source, _ in policy_stamps(root)}
-    for source in sorted(each for each in sources if each.endswith(_DOCUMENT)):
-        examples = source.removesuffix(_DOCUMENT) + _EXAMPLES
+    for source in sorted(each for each in sources if each.endswith(DOCUMENT)):
+        examples = source.removesuffix(DOCUMENT) + EXAMPLES
         table = _read(examples, _MOST_EXAMPLES) if examples in sources else None
-        policy = parse_policy(_read(source, _MOST_DOCUMENT), source, table, examples)
+        policy = parse_policy(_read(source, MOST_DOCUMENT), source, table, examples)
+        found.append((source, policy))
+    if not found:
+        raise PolicyError(f"{root}: no policy here; put each in a folder of its own, as policy.md")
+    return in_force(root, found)
+
+
+def in_force(root: str, documents: Iterable[tuple[str, Policy]]) -> PolicySet:
+    """Return what a job takes of a folder's policies, each of which comes with its source.
+
+    PolicyError where two have one id, or none is left to decide.
+    """
+    found: dict[str, tuple[str, Policy]] = {}
+    for source, policy in documents:
         if policy.policy_id in found:
             raise PolicyError(
                 f"{source}: the id {policy.policy_id!r} is already that of "
                 f"{found[policy.policy_id][0]}; give each policy an id of its own"
             )
         found[policy.policy_id] = (source, policy)
-    if not found:
-        raise PolicyError(f"{root}: no policy here; put each in a folder of its own, as policy.md")
-    in_force = [found[i][1] for i in sorted(found) if found[i][1].status is not Status.RETIRED]
-    if not in_force:
+    taken = [found[i][1] for i in sorted(found) if found[i][1].status is not Status.RETIRED]
+    if not taken:
         raise PolicyError(f"{root}: every policy is retired; set `status: active` in one of them")
-    return PolicySet(tuple(in_force))
+    return PolicySet(tuple(taken))
 
 
 def policy_stamps(path: str | Path) -> tuple[tuple[str, str], ...]:
@@ -83,13 +89,13 @@ def policy_stamps(path: str | Path) -> tuple[tuple[str, str], ...]:
     policy is taken out of force by ``status: retired``, or with its whole folder.
     """
     root = str(path).rstrip("/")
-    found = [*_listed(root, _DOCUMENT), *_listed(root, _EXAMPLES)]
-    documents = {source for source, _ in found if source.endswith(_DOCUMENT)}
+    found = [*_listed(root, DOCUMENT), *_listed(root, EXAMPLES)]
+    documents = {source for source, _ in found if source.endswith(DOCUMENT)}
     folders = {source.rpartition("/")[0] for source, _ in found}
     for folder in sorted(folders | _bare_folders(root)):
-        if f"{folder}/{_DOCUMENT}" not in documents:
+        if f"{folder}/{DOCUMENT}" not in documents:
             raise PolicyError(
-                f"{folder}/{_DOCUMENT}:1: the document is missing; put it back, or remove its "
+                f"{folder}/{DOCUMENT}:1: the document is missing; put it back, or remove its "
                 "folder, too"
             )
     return tuple(sorted(found))
@@ -106,6 +112,8 @@ def parse_policy(
     The sources only name the files in errors. CRLF becomes LF, so that a checkout on
     Windows gives the same version. Raises PolicyError.
     """
+    if len(document) > MOST_DOCUMENT:
+        raise PolicyError(f"{source}:1: it is larger than {MOST_DOCUMENT >> 10} KiB; cut it")
     whole = _decode(document, source)
     _require_splittable(whole, source)
     front, text, text_line = _split(whole, source)
@@ -136,7 +144,9 @@ def parse_policy(
         effort_band=_effort_band(fields, second_effort),
         contract=contract,
         grounds=_grounds(fields),
-        examples=() if examples is None else tuple(_examples(examples, examples_source, rules)),
+        examples=()
+        if examples is None
+        else tuple(read_examples(_decode(examples, examples_source), examples_source, rules)),
         text_line=text_line + len(text) - len(text.lstrip("\n")),
     )
     if not text.strip():
@@ -267,9 +277,9 @@ def _labels(fields: _FrontMatter, contract: Contract) -> Mapping[str, str]:
             fields.fail(
                 "labels", f"the label {label!r} is not 1 to 64 characters on one line; shorten it"
             )
-        if verdict not in _VERDICTS:
+        if verdict not in VERDICTS:
             fields.fail("labels", f"the label {label!r} means {verdict!r}; write violates or safe")
-    if set(labels.values()) != set(_VERDICTS):
+    if set(labels.values()) != set(VERDICTS):
         fields.fail("labels", "labels needs at least one that violates and one that is safe")
     if contract is Contract.JSON and labels != {"1": "violates", "0": "safe"}:
         fields.fail(
@@ -302,41 +312,6 @@ def _split(document: str, source: str) -> tuple[str, str, int]:
     raise PolicyError(
         f"{source}:{len(lines)}: the front matter never ends; put a line `---` above the text"
     )
-
-
-def _examples(table: bytes, source: str, rules: Mapping[str, str]) -> Iterator[Example]:
-    reader = csv.reader(io.StringIO(_decode(table, source)), strict=True)
-    try:
-        header = next(reader, [])
-        if tuple(header) != _COLUMNS:
-            raise PolicyError(f"{source}:1: the first line must be {','.join(_COLUMNS)}")
-        for row in reader:
-            if row:
-                yield replace(
-                    _example(row, f"{source}:{reader.line_num}", rules), line=reader.line_num
-                )
-    except csv.Error as error:
-        raise PolicyError(
-            f"{source}:{reader.line_num}: {error}; put a text with commas, quotes or line breaks "
-            'in "quotes", and double the quotes inside it'
-        ) from error
-
-
-def _example(row: list[str], place: str, rules: Mapping[str, str]) -> Example:
-    if len(row) != len(_COLUMNS):
-        raise PolicyError(
-            f"{place}: {len(row)} columns where there are {len(_COLUMNS)}; "
-            "put a text that has commas in quotes"
-        )
-    text, label, rule_id, note = row
-    if not text.strip():
-        raise PolicyError(f"{place}: the example has no text; write one or delete the line")
-    if label not in _VERDICTS:
-        raise PolicyError(f"{place}: the label is {label!r}; write violates or safe")
-    if rule_id and rule_id not in rules:
-        known = ", ".join(rules) or "none"
-        raise PolicyError(f"{place}: the policy has no rule {rule_id!r}; its rules: {known}")
-    return Example(text, label == "violates", rule_id or None, note or None)
 
 
 def _decode(content: bytes, source: str) -> str:
@@ -375,7 +350,7 @@ def _bare_folders(root: str) -> set[str]:
         return {
             str(each)
             for each in folders
-            if (each / _DOCUMENT).is_symlink() or not any(each.iterdir())
+            if (each / DOCUMENT).is_symlink() or not any(each.iterdir())
         }
 
 

@@ -9,8 +9,8 @@ from rich.markup import escape
 
 from weir.pipelines.commands.terminal import AsJson, Policies, find_policy, print_table, quantity
 from weir.pipelines.errors import report_errors
-from weir.policies.check import Finding
 from weir.policies.check import check as check_policy
+from weir.policies.check import line_of_file
 from weir.policies.loading import LIBRARY, load_policies
 from weir.policies.policy import Policy
 
@@ -44,23 +44,17 @@ def check_policies(policies: Policies = str(LIBRARY), as_json: AsJson = False) -
     findings = [(p, f) for p in loaded.policies for f in check_policy(p)]
     if as_json:
         described = [
-            {"policy": p.policy_id, "file": f.source, "level": f.level, "line": _line(p, f)}
+            {"policy": p.policy_id, "file": f.source, "level": f.level, "line": line_of_file(p, f)}
             | {"message": f.message}
             for p, f in findings
         ]
         typer.echo(json.dumps(described, indent=2))
     else:
         for p, f in findings:
-            typer.echo(f"{p.policy_id}/{f.source}:{_line(p, f)}: {f.level}: {f.message}")
+            typer.echo(f"{p.policy_id}/{f.source}:{line_of_file(p, f)}: {f.level}: {f.message}")
         policies_read = quantity(len(loaded.policies), "policy", "policies")
         typer.echo(f"{policies_read}, {quantity(len(findings), 'finding', 'findings')}")
     raise typer.Exit(1 if any(f.level == "error" for _, f in findings) else 0)
-
-
-def _line(policy: Policy, finding: Finding) -> int:
-    """Return the line of the file that a finding is about; 0 is the whole of it."""
-    in_text = finding.source == "policy.md" and finding.line > 0
-    return finding.line + policy.text_line - 1 if in_text else finding.line
 
 
 def show_policy(
@@ -106,31 +100,19 @@ def show_policy(
             typer.echo(f"{name}: {value}")
 
 
-_POST = "[the post]"
-
-
 def _print_prompt(policy: Policy, as_json: bool) -> None:
-    from weir.transforms.judge.harmony.messages import decode
-    from weir.transforms.judge.harmony.prompt import CONTENT_TOKENS, parts, render
+    from weir.pipelines.policy_prompt import CONTENT_TOKENS, PARTS, as_read
 
-    text = decode(render(policy, _POST).tokens)
-    counts = asdict(parts(policy))
-    total = sum(counts.values())
+    found = as_read(policy)
     if as_json:
-        described = {"id": policy.policy_id, "version": policy.version, "prompt": text}
-        tokens = counts | {"total": total, "post_at_most": CONTENT_TOKENS}
+        described = {"id": policy.policy_id, "version": policy.version, "prompt": found.text}
+        tokens = asdict(found.parts) | {"total": found.tokens, "post_at_most": CONTENT_TOKENS}
         typer.echo(json.dumps(described | {"tokens": tokens}, indent=2, ensure_ascii=False))
         return
-    typer.echo(text)
+    typer.echo(found.text)
     typer.echo()
-    for part, count in counts.items():
-        typer.echo(f"{count:>7,} tokens: {_PARTS[part]}")
-    typer.echo(f"{total:>7,} tokens in all, and those of the post: at most {CONTENT_TOKENS:,}")
-
-
-_PARTS = {
-    "system": "system message",
-    "developer": "developer message: the policy as it is written",
-    "contract": "the form of the answer, added where the policy does not state it twice",
-    "frame": "around the post",
-}
+    for part, count in asdict(found.parts).items():
+        typer.echo(f"{count:>7,} tokens: {PARTS[part]}")
+    typer.echo(
+        f"{found.tokens:>7,} tokens in all, and those of the post: at most {CONTENT_TOKENS:,}"
+    )

@@ -1,6 +1,5 @@
 """``weir policy new``: a document to begin with."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +7,7 @@ from typing import Annotated
 import typer
 
 from weir.pipelines.errors import OptionError, report_errors
-from weir.policies.draft import draft
-from weir.policies.loading import parse_policy
+from weir.policies.draft import begin
 
 
 def new_policy(
@@ -27,10 +25,7 @@ def new_policy(
     """
     with report_errors():
         folder = policies / policy_id
-        # As JSON, a title is one line of YAML whatever it holds.
-        words = json.dumps(title or policy_id.replace("-", " ").capitalize(), ensure_ascii=False)
-        text, examples = draft(policy_id, words)
-        parse_policy(text.encode())  # an id or a title that no policy may have
+        text, examples = begin(policy_id, title)
         if folder.exists():
             raise OptionError(f"{folder} is there already: choose another id, or edit it")
         folder.mkdir(parents=True)

@@ -1,6 +1,9 @@
 """A policy to begin with: a whole document in the form that the guide advises, for its writer."""
 
+import json
 from importlib.resources import files
+
+from weir.policies.loading import parse_policy
 
 _ID, _TITLE, _RULE = "ticket-resale", '"Ticket resale"', "TR"
 _RULE_LETTERS = 4
@@ -23,3 +26,15 @@ def draft(policy_id: str, title: str) -> tuple[str, str]:
             each.replace(f"{_RULE}{number}", f"{rule}{number}") for each in (text, examples)
         )
     return text.replace(_TITLE, title, 1).replace(_ID, policy_id), examples
+
+
+def begin(policy_id: str, title: str | None = None) -> tuple[str, str]:
+    """Return the draft of a policy with any title; without one it is the id in words.
+
+    PolicyError for an id or a title that no policy may have.
+    """
+    # As JSON, a title is one line of YAML whatever it holds.
+    words = json.dumps(title or policy_id.replace("-", " ").capitalize(), ensure_ascii=False)
+    text, examples = draft(policy_id, words)
+    parse_policy(text.encode())
+    return text, examples

@@ -1,11 +1,117 @@
-"""The pages of Policies."""
+"""The pages of Policies: the folder as a list, and a new one."""
 
-from weir.pipelines.console.visit import Answer, Page, Shown, Visit
+from datetime import timedelta
+from typing import Any
+
+from weir.pipelines.bigquery.errors import TablesError
+from weir.pipelines.console import actions
+from weir.pipelines.console.people import Role
+from weir.pipelines.console.policy_lab import editing, saving, versions
+from weir.pipelines.console.policy_lab.edit import Edit, edit_of
+from weir.pipelines.console.policy_lab.folder import (
+    DRAFT,
+    DRAFT_EXAMPLES,
+    Entry,
+    Folder,
+    status_of,
+    title_of,
+)
+from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
+from weir.policies.draft import begin
+from weir.policies.loading import DOCUMENT, EXAMPLES, LIBRARY, load_policies
+from weir.policies.policy import PolicyError
+
+_DAY = timedelta(days=1)
+_FIRST_USED = """
+SELECT policy_version, MIN(recorded_at) AS first_used
+FROM `{dataset}.policies` GROUP BY policy_version
+"""
+_LAST_DAY = """
+SELECT policy_id, COUNT(*) AS violations
+FROM `{dataset}.labels`
+WHERE run = @run AND DATE(created_at) >= DATE(@since) AND created_at >= @since
+  AND label = 'violates'
+GROUP BY policy_id
+"""
 
 
-def show(visit: Visit) -> Answer:
-    """Return the page."""
-    return Shown("policy_lab/policy_lab.html.j2", {"run": visit.run})
+def show(visit: Visit) -> Shown:
+    """Return the list as the files have it; what BigQuery knows of it comes in a part."""
+    folder = Folder.of(visit.setup)
+    return Shown(
+        "policy_lab/policies.html.j2", _list(folder) | {"folder": folder} | _unknown(visit)
+    )
 
 
-PAGES = (Page("/policies", show),)
+def show_with_numbers(visit: Visit) -> Shown:
+    """Return the list with when each version was first used, and what it found in a day."""
+    return Shown("policy_lab/table.html.j2", _list(Folder.of(visit.setup)) | _numbers(visit))
+
+
+def create(visit: Visit) -> Moved:
+    """Begin a policy: a draft beside which nothing is in force yet."""
+    folder = Folder.of(visit.setup)
+    policy_id = visit.form.get("policy_id", "").strip()
+    document, examples = begin(policy_id, visit.form.get("title", "").strip() or None)
+    if any(policy_id in (each.policy_id, each.name) for each in folder.entries()):
+        raise RefusedError(f"There is a policy {policy_id} already: choose another id, or edit it")
+    files = {DRAFT: document.encode(), DRAFT_EXAMPLES: examples.encode()}
+    folder.write(policy_id, Entry(policy_id, {}, {}).stamp, files)
+    actions.record(visit, "policy-new", policy_id)
+    return Moved(
+        address(f"/policies/{policy_id}"),
+        "Here is a draft about something else: change it into what you mean.",
+    )
+
+
+def _list(folder: Folder) -> dict[str, Any]:
+    rows = [(each, status_of(each), title_of(each), _edit(each)) for each in folder.entries()]
+    return {"rows": rows, "problem": _problem(folder), "library": str(LIBRARY)}
+
+
+def _edit(entry: Entry) -> Edit | None:
+    """Return what there is to mend of the document in force, or else of the draft."""
+    names = (DOCUMENT, EXAMPLES) if DOCUMENT in entry.files else (DRAFT, DRAFT_EXAMPLES)
+    if names[0] not in entry.files:
+        return None
+    document, examples = (entry.text(name).text for name in names)
+    return edit_of(document, examples)
+
+
+def _problem(folder: Folder) -> str | None:
+    """Return why no job could start with this folder; None where one could."""
+    try:
+        load_policies(folder.path)
+    except PolicyError as error:
+        return str(error)
+    return None
+
+
+def _unknown(visit: Visit) -> dict[str, Any]:
+    since = visit.now - _DAY
+    return {"first_used": None, "violations": None, "silent": None, "since": since}
+
+
+def _numbers(visit: Visit) -> dict[str, Any]:
+    since = visit.now - _DAY
+    try:
+        used = visit.rows(_FIRST_USED)
+        found = visit.rows(_LAST_DAY, run=visit.run, since=since)
+    except TablesError as error:
+        return _unknown(visit) | {"silent": str(error)}
+    return {
+        "first_used": {row["policy_version"]: row["first_used"] for row in used},
+        "violations": {row["policy_id"]: row["violations"] for row in found},
+        "silent": None,
+        "since": since,
+    }
+
+
+PAGES = (
+    Page("/policies", show),
+    Page("/policies/-/table", show_with_numbers),
+    Page("/policies/-/new", create, Role.WRITER, changes=True),
+    *editing.PAGES,
+    *versions.PAGES,
+    *saving.PAGES,
+)

@@ -106,6 +106,19 @@
     document.getElementById("keys").showModal();
   }
 
+  // data-line="12" data-of="id": puts the cursor into that line of a text area.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-line]");
+    const area = link && document.getElementById(link.dataset.of);
+    if (!area) return;
+    event.preventDefault();
+    const lines = area.value.split("\n"), before = lines.slice(0, link.dataset.line - 1).join("\n").length;
+    const start = before + (link.dataset.line > 1 ? 1 : 0);
+    area.setSelectionRange(start, start + (lines[link.dataset.line - 1] || "").length);
+    area.blur();
+    area.focus();
+  });
+
   const button = document.getElementById("keys-button");
   if (button) { button.hidden = false; button.addEventListener("click", showKeys); }
   prepare(document);
