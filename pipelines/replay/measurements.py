@@ -21,7 +21,7 @@ from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read.find_slices import Slice
 from weir.transforms.screen.model import score_all
 from weir.transforms.screen.route import draw_posts, goes_to_judge, routes
-from weir.transforms.screen.thresholds.decide import Applied
+from weir.transforms.screen.thresholds.decide import Applied, stream_time
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _PLACES = 16
@@ -45,7 +45,7 @@ def measure_sample(settings: ModerationSettings, slices: Sequence[Slice]) -> Mea
         ids: Any = content["content_id"]
         found = score_all([screen], texts)
         sample = draw_posts(ids, settings.audit_rate, "")
-        decided = applied.decide(found.scores[0], found)
+        decided = applied.decide(found.scores[0], found, stream_time(content))
         codes = routes(decided.scores, decided.heads, sample[:, None], found.empty)
         rows, columns = np.nonzero(goes_to_judge(codes))
         posts += content.num_rows

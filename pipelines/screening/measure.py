@@ -95,7 +95,7 @@ def measure_requests(
         # What a stream costs is asked, and not what its first two hundred posts do.
         begun = shares and replace(shares, starts=(start,), follows=False, young=False)
         applied = Applied(screen, policies, begun, f"measure {number}", audit_rate)
-        decided = applied.decide(read.scores[0], read)
+        decided = applied.decide(read.scores[0], read, start.taken_at)
         unaudited = np.zeros((len(read.empty), 1), bool)
         sent = goes_to_judge(routes(decided.scores, decided.heads, unaudited, read.empty))
         asked.append(np.where(sent, 1.0, _audits(decided, audit_rate, read.empty)))

@@ -153,7 +153,11 @@ class _Screening:
     def __call__(self, content: pa.RecordBatch) -> tuple[pa.RecordBatch, Iterator[pa.RecordBatch]]:
         read = screen_step.score_all([self._screen], content["text"])
         routed = screen_step.routed_posts(
-            content["content_id"], self._applied, read, self._settings
+            content["content_id"],
+            self._applied,
+            read,
+            self._settings,
+            screen_step.stream_time(content),
         )
         scores, codes = routed.decided[0].scores, routed.codes
         known: dict[str, Any] = {

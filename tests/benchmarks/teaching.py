@@ -13,6 +13,7 @@ A short stream is asked as much more often as it takes for all verdicts to come 
 
 import argparse
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -242,7 +243,7 @@ def _go(stream: Stream, deciding: Sequence[_Deciding], rows: slice, went: _Went)
         [each.read.scores[0][rows] for each in deciding], first.empty[rows], first.languages[rows]
     )
     applied = [each.applied for each in deciding]
-    routed = routed_posts(stream.ids[rows], applied, read, stream.settings)
+    routed = routed_posts(stream.ids[rows], applied, read, stream.settings, time.time())
     codes, calls = routed.codes, stream.calls[rows]
     went.codes.append(codes)
     went.verdicts += int(goes_to_judge(codes).sum())

@@ -1,8 +1,10 @@
 """The screening step where heads are open for a share of the stream, in each language by itself."""
 
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from tests.language_posts import ABUSE, ORDINARY
-from tests.unit.test_screen_step import content
+from tests.unit.test_screen_step import NOON, content
 from weir.policies.policy import Policy, PolicySet
 from weir.transforms.process.offset_ledger import PROGRESS
 from weir.transforms.records import DEFERRED, THRESHOLD
@@ -22,7 +24,7 @@ from weir.transforms.screen.second_stage.scorer import Reader
 from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource
 from weir.transforms.screen.selectivity import Selectivity
 from weir.transforms.screen.thresholds.allocation import Asked
-from weir.transforms.screen.thresholds.decide import Start, StreamShares
+from weir.transforms.screen.thresholds.decide import Start, StreamShares, stream_time
 from weir.transforms.screen.thresholds.group import BOUND
 from weir.transforms.screen.thresholds.sketch import logit
 from weir.transforms.screen.thresholds.stream import Known
@@ -65,9 +67,12 @@ class Step:
         self.step = ScreenContent(source, POLICIES, settings, shares=shares)._dofn
         self.step.setup()
 
-    def give(self, texts: list[str]) -> dict[str, list[dict]]:
+    def give(self, texts: list[str], sent_at: datetime = NOON) -> dict[str, list[dict]]:
         """Return the rows of a batch by what they are."""
-        *others, screenings = self.step.process(content(*texts))
+        posts = content(*texts)
+        times = pa.array([sent_at] * len(texts), posts.schema.field("timestamp").type)
+        place = posts.schema.get_field_index("timestamp")
+        *others, screenings = self.step.process(posts.set_column(place, "timestamp", times))
         found: dict[str, list] = {name: [] for name in ("escalations", "thresholds", "deferred")}
         for each in others:
             found[each.tag] += each.value.to_pylist()
@@ -294,6 +299,58 @@ def test_a_job_that_starts_again_in_an_attack_stays_near_its_last_thresholds(
     step = Step(screen, tmp_path, (Start.of(screen, attacked, known),))
     given = step.give(english(400, seed=3, more="badword badword"))
     assert "clear" not in routes_of(given["screenings"], "hate")
+
+
+def drifts(screen: Screen, folder: Path, sent_at: Sequence[datetime], start: Start) -> list[str]:
+    """Return the reasons of thresholds as more posts score high, a batch at each time."""
+    step = Step(screen, folder, (start,))
+    given = [
+        step.give([*english(350, seed=n), *english(50, seed=n + 99, more="badword")], at)
+        for n, at in enumerate(sent_at)
+    ]
+    return [row["reason"] for each in given for row in each["thresholds"]]
+
+
+def test_posts_of_before_a_job_began_move_no_threshold_however_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = plain()
+    began = datetime.now(UTC)
+    start = Start.of(screen, english(2000))
+    hours = iter(range(10**6))
+    monkeypatch.setattr("time.monotonic", lambda: next(hours) * 3600.0)
+    before = [began - timedelta(hours=9 - n) for n in range(9)]
+    assert set(drifts(screen, tmp_path, before, start)) == {"start"}
+
+
+def test_thresholds_follow_what_the_stream_brings_after_a_job_began(tmp_path: Path) -> None:
+    screen = plain()
+    began = datetime.now(UTC) - timedelta(hours=9)
+    start = replace(Start.of(screen, english(2000)), taken_at=began.timestamp())
+    after = [began + timedelta(minutes=10 * n) for n in range(9)]
+    assert "follows" in drifts(screen, tmp_path, after, start)
+
+
+def test_a_post_of_the_future_takes_the_stream_no_further_than_now() -> None:
+    tomorrow = content("a").set_column(7, "timestamp", pa.array([NOON + timedelta(days=9**5)]))
+    assert stream_time(tomorrow) <= time.time()
+    assert stream_time(content("a")) == NOON.timestamp()
+
+
+def test_a_language_of_few_posts_begins_where_they_say_whatever_became_of_it_since(
+    tmp_path: Path,
+) -> None:
+    screen = plain()
+    german = [f"der {text} ist nicht auf und mit" for text in english(150, seed=1)]
+    posts = [*german[:135], *(f"{text} badword" for text in german[135:])]
+
+    def routes(known: tuple[Known, ...]) -> list[str]:
+        step = Step(screen, tmp_path / str(len(known)), (Start.of(screen, posts, known),))
+        given = step.give(german[:10])["screenings"]
+        assert {row["detected_language"] for row in given} == {"de"}
+        return routes_of(given, "hate")
+
+    assert routes((Known("hate", "de", -9.0, within=0.1),)) == routes(())
 
 
 def test_a_language_that_a_head_has_not_seen_is_audited_twice_as_often(tmp_path: Path) -> None:

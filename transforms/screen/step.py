@@ -47,6 +47,7 @@ from weir.transforms.screen.thresholds.decide import (
     Decided,
     StreamShares,
     routed_posts,
+    stream_time,
 )
 from weir.transforms.screen.thresholds.group import Reason
 from weir.transforms.screen.thresholds.rows import deferrals, threshold_rows
@@ -124,7 +125,7 @@ class _Screen(beam.DoFn):
         texts: Any = content["text"]
         contents: Any = content["content_id"]
         read = score_all(self.screens, texts)
-        routed = routed_posts(contents, self.applied, read, settings)
+        routed = routed_posts(contents, self.applied, read, settings, stream_time(content))
         (decided, *shadows), codes, shadow_codes = routed.decided, routed.codes, routed.shadow_codes
         scores, rates = decided.scores, routed.audit_rates
         over = decided.over & (codes == ESCALATE)

@@ -1,8 +1,9 @@
 -- What was decided of every message and policy, by whom, whatever its author did to it since?
 --
 -- Once each: the latest decision of a reviewer, who has not undone it, where there is one on the version
--- in force, else the latest verdict, else what the screen decided, and whether it waits on the deferred topic. A redelivered
--- message changes nothing: of the rows with one decision_id the first counts. For live figures
+-- in force, else the latest verdict, else what the screen decided, and whether it waits on the deferred
+-- topic. A redelivered message changes nothing: of the rows with one decision_id the first counts. Where
+-- thresholds have moved meanwhile, the last screening's route holds, and takes no verdict back. For live figures
 -- filter on run = 'live' AND mode = 'enforce': replays have a run of their own, and a policy in
 -- shadow has the mode 'shadow'. weight is how many posts a row stands for: more than 1 where the run
 -- recorded a part of the cleared posts, 0 where a review is all that is known of the post. Of a
@@ -22,7 +23,7 @@ WITH screened AS (
   FROM `{dataset}.screenings`
   WHERE {open}
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY run, created_at, decision_id ORDER BY screened_at
+    PARTITION BY run, created_at, decision_id, threshold_version ORDER BY screened_at
   ) = 1
 ),
 judged AS (

@@ -97,6 +97,31 @@ def test_redelivery_leaves_every_view_as_it_was(bigquery, run):
     ]
 
 
+def test_what_is_screened_again_by_moved_thresholds_keeps_its_verdicts_and_is_accounted_for(
+    bigquery, run
+):
+    stood = {"stored": {"threshold_version": "t1"}}
+    moved = {"stored": {"threshold_version": "t2"}, "screened_at": NOON + timedelta(seconds=9)}
+    put(
+        bigquery,
+        run,
+        [
+            screening(run, 1, spam="escalate", hate="clear", **stood),
+            screening(run, 1, spam="clear", hate="escalate", **moved),
+            # Its job ended before the judge answered, and the next one asks no more.
+            screening(run, 2, spam="escalate", **stood),
+            screening(run, 2, spam="clear", **moved),
+        ],
+        [verdict(run, 1, "spam", "violates"), verdict(run, 1, "hate", "safe")],
+    )
+    assert labels(bigquery, run) == {
+        (1, "spam"): ("violates", "judge"),
+        (1, "hate"): ("safe", "judge"),
+        (2, "spam"): ("cleared", "screen"),
+    }
+    assert view(bigquery, "conservation", run, "run")[0]["unaccounted"] == 0
+
+
 def test_an_escalation_without_an_answer_is_unaccounted(bigquery, run):
     put(bigquery, run, [screening(run, 1, spam="escalate", hate="clear")])
     assert view(bigquery, "conservation", run, "run")[0]["unaccounted"] == 1

@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from weir.policies.policy import PolicySet
 from weir.transforms.arrays import Floats, Mask
@@ -36,12 +38,14 @@ UNSEEN_AUDITS = 2.0  # times the audit rate, in a language that a head has not s
 class Start:
     """What the latest posts of a stream say of one screen; small enough to travel with a step.
 
-    ``sample`` has a row a post: its language and the scores of the heads, as Arrow IPC.
+    ``sample`` has a row a post: its language and the scores of the heads, as Arrow IPC. What the
+    stream brought before ``taken_at``, in seconds since 1970, moves no threshold.
     """
 
     screen_version: str
     sample: bytes
     known: tuple[Known, ...] = ()
+    taken_at: float = field(default_factory=time.time)
 
     @classmethod
     def of(cls, screen: Screen, texts: Sequence[str], known: Sequence[Known] = ()) -> "Start":
@@ -161,15 +165,18 @@ class Applied:
             if head >= 0 and not certified[head]
         ]
 
-    def decide(self, scores: Floats, read: Scored) -> Decided:
-        """Return what decides about posts with these (rows, heads) scores."""
+    def decide(self, scores: Floats, read: Scored, now: float) -> Decided:
+        """Return what decides about posts with these (rows, heads) scores.
+
+        ``now`` is where the stream is: ``stream_time`` of the posts.
+        """
         column = self.heads.column
         unseen = self._of_policies(~self._seen[read.languages])
         if self._state is None:
             none = np.zeros((len(scores), len(column)), bool)
             return Decided(self.heads.scores(scores), self.heads, none, unseen, None, {})
         readable = np.flatnonzero(~read.empty)
-        cut = self._state.cut(scores[readable], read.languages[readable], time.monotonic())
+        cut = self._state.cut(scores[readable], read.languages[readable], now)
         above, over = np.zeros((2, *scores.shape), bool)
         above[readable], over[readable] = cut.above, cut.over
         certified = self._certified[read.languages]
@@ -201,11 +208,18 @@ class Routed:
 
 
 def routed_posts(
-    content_ids: pa.StringArray, applied: Sequence[Applied], read: Scored, settings: ScreenSettings
+    content_ids: pa.StringArray,
+    applied: Sequence[Applied],
+    read: Scored,
+    settings: ScreenSettings,
+    now: float,
 ) -> Routed:
-    """Route what was read: lessons and audits are drawn by ids, each by coins of its own."""
+    """Route what was read: lessons and audits are drawn by ids, each by coins of its own.
+
+    ``now`` is where the stream is: ``stream_time`` of the posts.
+    """
     pairs = zip(applied, read.scores, strict=True)
-    decided = [each.decide(scores, read) for each, scores in pairs]
+    decided = [each.decide(scores, read, now) for each, scores in pairs]
     unaudited = np.zeros((len(read.empty), 1), bool)
     shadows = [routes(each.scores, each.heads, unaudited, read.empty) for each in decided[1:]]
     rates = audit_rates(settings.audit_rate, decided[0].unseen, shadows)
@@ -217,6 +231,18 @@ def routed_posts(
         draw_posts(content_ids, settings.lesson_rate, f"{settings.audit_salt}:lessons")[:, None],
     )
     return Routed(decided, codes, shadows, rates)
+
+
+def stream_time(content: pa.RecordBatch) -> float:
+    """Return where a batch of CONTENT is in its stream, in seconds since 1970.
+
+    That is the latest time that Kafka has of it, and not this machine's clock: how fast a machine
+    is must not decide about posts. No post is of the future, and those without a time are of now.
+    """
+    times: Any = content["timestamp"]
+    latest = pc.max(times.cast(pa.int64())).as_py()
+    now = time.time()
+    return now if latest is None else min(now, latest / 1e6)
 
 
 def audit_rates(rate: float, unseen: Mask, shadows: Sequence[Codes]) -> Floats:
@@ -262,6 +288,6 @@ def begin(state: StreamThresholds, start: Start, screen: Screen) -> None:
     """Put thresholds where a start says."""
     scores, languages = start.posts()
     if len(scores):
-        state.cut(scores, languages, time.monotonic())
+        state.cut(scores, languages, start.taken_at)
         if start.known:
             state.begin(start.known, screen.policy_ids)

@@ -1,6 +1,7 @@
 """The thresholds of every head and language, as the posts of a stream go by."""
 
 import hashlib
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class StreamThresholds:
         self._groups: dict[int, Group] = {}
         self._standing: dict[int, Standing] = {}
         self._seen = np.zeros(1 << _KEY_BITS, np.uint64)
+        self._now = -math.inf
         self._lock = threading.Lock()
 
     def ask(self, shares: Floats) -> None:
@@ -85,12 +87,14 @@ class StreamThresholds:
     def cut(self, scores: Floats, languages: Groups, now: float) -> Cut:
         """Take in a batch's (rows, heads) scores in [0, 1], and say which of them are above.
 
-        ``languages`` is (rows,), ``now`` in seconds of a clock that never goes back.
+        ``languages`` is (rows,), and ``now`` where the stream is, in seconds. A batch behind
+        an earlier one moves nothing: time has not gone on.
         """
         above, over = np.zeros((2, *scores.shape), bool)
         versions = np.empty(len(scores), object)
         standing = {}
         with self._lock:
+            self._now = now = max(self._now, now)
             fresh, lots = self._fresh(scores)
             found = places(scores, lots)
             self._known.add(found, fresh[:, None] & np.isfinite(self._careful[languages]))
@@ -110,11 +114,14 @@ class StreamThresholds:
     def begin(self, known: Sequence[Known], policy_ids: Sequence[str]) -> None:
         """Keep near the thresholds of an earlier run what the posts seen so far would move.
 
-        ``policy_ids`` are those of the heads.
+        ``policy_ids`` are those of the heads. A language of few posts goes where the next ones say:
+        held for these few, they would be decided otherwise than the earlier run did.
         """
         place = {policy_id: head for head, policy_id in enumerate(policy_ids)}
         with self._lock:
             for code, group in self._groups.items():
+                if group.posts < YOUNG:
+                    continue
                 cuts = np.full((2, len(policy_ids)), np.nan)
                 for each in known:
                     if each.language == GROUPS[code] and each.policy_id in place:
