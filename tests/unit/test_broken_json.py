@@ -24,7 +24,6 @@ from weir.transforms.decode import DecodeSettings
         b'{"x": undefined "y": [1, "{"], %b',
         b'{"x": [}, %b}',
         b"{%b} ]",
-        b"\x00\x00\x00\x00\x07{%b}",
     ],
 )
 def test_what_stands_around_a_text_decides_nothing(message):

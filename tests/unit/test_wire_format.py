@@ -9,6 +9,7 @@ from tests import avro_messages, proto_messages
 from tests.json_messages import messages, only
 from tests.registry_server import registry_server
 from weir.transforms.decode import DecodeSettings, attributes, decoder
+from weir.transforms.decode.envelopes import ENVELOPES
 from weir.transforms.decode.schema_source import SchemaSettings
 from weir.transforms.registry import RegistrySettings
 
@@ -184,9 +185,24 @@ def test_settings_that_would_be_of_no_use_are_refused(kind, schema, said):
 
 
 @pytest.mark.parametrize("number", [7, ord('"'), ord("["), ord("{")])
-def test_json_behind_a_frame_is_read_as_json_whatever_the_id(number):
-    value = framed(number, b'{"text": "a post"}')
-    assert only(decoder(DecodeSettings())(messages(value)), "text") == "a post"
+def test_json_behind_a_frame_is_a_dead_letter_that_names_its_format_among_neighbours(number):
+    good = b'{"text": "a post"}'
+    decoded = decoder(DecodeSettings())(messages(good, framed(number, good), b"no JSON", good))
+    assert decoded.content["offset"].to_pylist() == [100, 103]
+    assert [(each.row, each.reason) for each in decoded.failures] == [
+        (1, "schema_framed"),
+        (2, "invalid_json"),
+    ]
+    assert f"the id {number}" in decoded.failures[0].error
+    assert decoded.failures[0].error.endswith("--format=json-schema.")
+
+
+@pytest.mark.parametrize("envelope", sorted(ENVELOPES))
+def test_a_frame_is_named_in_any_envelope(envelope):
+    settings = DecodeSettings(envelope=envelope, skip=("kind=null",), deleted_field=("gone",))
+    decoded = decoder(settings)(messages(framed(7, b'{"kind": null, "gone": true}')))
+    assert [each.reason for each in decoded.failures] == ["schema_framed"]
+    assert not decoded.left_out
 
 
 def test_what_is_no_json_behind_a_frame_is_named_where_json_was_expected():

@@ -12,7 +12,7 @@ from weir.transforms.decode.broken_json import elements, every, members, string,
 from weir.transforms.decode.leaves import EACH, OTHER, Kind, Leaf, Leaves, Path, Wanted
 from weir.transforms.decode.outcome import Failure
 from weir.transforms.decode.repeated_names import Repeated
-from weir.transforms.decode.schema_source import FRAME, framing
+from weir.transforms.decode.schema_source import framing
 from weir.transforms.decode.settings import DecodeSettings
 from weir.transforms.decode.written_times import Time
 
@@ -72,24 +72,31 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
         messages: list[Any] = []
         reread: dict[int, list[Leaf]] = {}
         damaged: dict[int, Failure] = {}
+        framed: dict[int, Failure] = {}
         while (row := len(messages)) < len(values):
             try:
                 messages.extend(map(read, rest))
             except _UNREAD:
                 row = len(messages)
                 messages.append(empty)
-                reread[row], broken = _reread(values[row], wanted, repeated)
+                value = utf8(values[row])
+                if frame := framing(value):  # of another format, also where JSON follows
+                    framed[row] = Failure(row, *frame)
+                    continue
+                reread[row], broken = _reread(value, wanted, repeated)
                 if broken:
                     damaged[row] = Failure(row, *broken)
         columns = [_column(messages, each.path, each.kind) for each in wanted]
         for each, column in zip(wanted, columns, strict=True):
             if each.kind is Kind.TEXT and _in_list(each.path):
-                for row in _crowded(values, column, each.path) - reread.keys():
-                    reread[row], _ = _reread(values[row], wanted, repeated)
+                for row in _crowded(values, column, each.path) - reread.keys() - framed.keys():
+                    reread[row], _ = _reread(utf8(values[row]), wanted, repeated)
         for row, row_leaves in reread.items():
             for column, leaf in zip(columns, row_leaves, strict=True):
                 column[row] = leaf
-        return Leaves(columns, damaged=damaged)
+        for column in columns if framed else ():
+            column[:] = [leaf for row, leaf in enumerate(column) if row not in framed]
+        return Leaves(columns, tuple(framed.values()), damaged)
 
     return found
 
@@ -176,13 +183,11 @@ def _crowded(values: Sequence[bytes], column: Sequence[Leaf], path: Path) -> set
 def _reread(
     value: bytes, wanted: Sequence[Wanted], repeated: Sequence[Repeated]
 ) -> tuple[list[Leaf], Damage | None]:
-    """Return the leaves of a message that is not of the usual form, and what is wrong with it."""
-    value = utf8(value)
-    framed = framing(value)
-    if framed:  # JSON behind it is read; what an id's bytes look like decides nothing
-        value = value[FRAME:]
+    """Return the leaves of a message that is not of the usual form, and what is wrong with it.
+
+    ``value`` is UTF-8, as far as it is text.
+    """
     fields, broken = _fields(value)
-    broken = broken and (framed or broken)
     once = broken is None and not any(each.within(value) for each in repeated)
 
     def leaf_of(path: Path, kind: Kind) -> Leaf:
@@ -289,7 +294,7 @@ def _author(raw: bytes | None) -> str | int | None:
 
 def _rest(value: bytes | None, paths: Sequence[Path]) -> str | None:
     value = utf8(value or b"")
-    fields, broken = _fields(value[FRAME:] if framing(value) else value)
+    fields, broken = _fields(value)
     for path in paths:
         _drop(fields, path)
     if broken:

@@ -89,8 +89,12 @@ def framing(value: bytes) -> tuple[str, str] | None:
     return (
         "schema_framed",
         f"The value begins as a schema registry has it, with the id {number}: it is read with "
-        "--schema-registry, and --format=avro, protobuf or json-schema.",
+        f"--schema-registry, and --format={_framed_format(value[FRAME:])}.",
     )
+
+
+def _framed_format(body: bytes) -> str:
+    return "json-schema" if body.lstrip()[:1] in (b"{", b"[") else "avro or protobuf"
 
 
 def _called(number: int) -> str:
