@@ -1,21 +1,26 @@
 """``weir console``: the web pages of people who moderate."""
 
 import hashlib
+import json
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from weir.pipelines.commands.terminal import Policies, console
+from weir.pipelines.commands.terminal import Policies, console, terminable
 from weir.pipelines.errors import OptionError, report_errors
-from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
+from weir.pipelines.options.judging import EndpointOptions, JudgeOptions, refuse_those_of_others
+from weir.pipelines.options.screening import require_run_name
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.options.source import KafkaOptions
 from weir.pipelines.settings.bigquery import bigquery_settings
-from weir.pipelines.settings.engines import engine_factory
+from weir.pipelines.settings.engines import engine_factory, require_installed
 from weir.pipelines.settings.kafka import kafka_settings
 from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.storage import is_remote
+from weir.transforms.judge.engine import Engine
 
 
 def serve_console(
@@ -31,6 +36,9 @@ def serve_console(
     dead_letter_topic: Annotated[
         str, typer.Option(metavar="T", help="Where dead letters are.")
     ] = "weir-dead-letters",
+    deferred_topic: Annotated[
+        str, typer.Option(metavar="T", help="Where what was over a budget is.")
+    ] = "weir-deferred",
     flagged_topic: Annotated[
         str, typer.Option(metavar="T", help="Where violations are.")
     ] = "weir-flagged",
@@ -69,35 +77,60 @@ def serve_console(
     if new_token is not None:
         _print_token(new_token)
         return
-    from weir.pipelines.console.access import OnLoopback, read_access
-    from weir.pipelines.console.server import address_of, listen, server
-    from weir.pipelines.console.setup import Setup
-
     with report_errors():
+        from weir.pipelines.console.access import OnLoopback
+        from weir.pipelines.console.access_file import read_access
+        from weir.pipelines.console.server import address_of, listen, serve
+        from weir.pipelines.console.setup import Setup
+
+        require_run_name(run)
         setup = Setup(
             bigquery=bigquery_settings(bigquery),
             access=read_access(access) if access else OnLoopback(),
             kafka=kafka_settings(kafka) if kafka.brokers else None,
-            policies=policies,
+            policies=_folder(policies),
             run=run,
             topics=tuple(each.strip() for each in topics.split(",") if each.strip()),
             dead_letter_topic=dead_letter_topic,
+            deferred_topic=deferred_topic,
             flagged_topic=flagged_topic,
-            engine=engine_factory(judge, endpoint, load_policies(policies)),
+            engine=_judge(judge, endpoint, policies),
             max_bytes=int(max_gb * (1 << 30)),
             read_only=read_only,
         )
-        with listen(setup, host, port) as listening:
-            console.print(f"the console is at {address_of(listening)}", markup=False)
-            server(setup).run([listening])
+        with listen(setup, host, port) as listening, terminable():
+            console.print(f"The console is at {address_of(listening)}", markup=False)
+            serve(setup, listening)
+
+
+def _folder(policies: str) -> str:
+    """Return the folder of policies, whatever is in it: what is wrong there is mended here."""
+    if not is_remote(policies) and not Path(policies).is_dir():
+        raise OptionError(f"--policies {policies} is no folder")
+    return policies
+
+
+def _judge(judge: JudgeOptions, endpoint: EndpointOptions, policies: str) -> Callable[[], Engine]:
+    """Return what makes the engine, of the policies as they then are.
+
+    It need not be there before somebody tries a policy.
+    """
+    refuse_those_of_others(judge, endpoint)
+
+    def make() -> Engine:
+        require_installed(judge.engine)
+        return engine_factory(judge, endpoint, load_policies(policies))()
+
+    return make
 
 
 def _print_token(name: str) -> None:
-    token = secrets.token_urlsafe(32)
-    digest = hashlib.sha256(token.encode()).hexdigest()
     with report_errors():
         if not name.strip() or not name.isprintable():
             raise OptionError("--new-token needs the name of a person")
+    token = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(token.encode()).hexdigest()
     typer.echo(f"token for {name}, shown once: {token}\n")
     typer.echo("In the file of --access, below people:")
-    typer.echo(f"  - name: {name}\n    role: reviewer\n    token_sha256: {digest}")
+    quoted = json.dumps(name, ensure_ascii=False)  # which YAML reads too
+    typer.echo(f'  - name: {quoted}\n    role: reviewer\n    token_sha256: "{digest}"')

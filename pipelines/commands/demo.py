@@ -1,9 +1,11 @@
 """``weir demo`` and ``weir local``: the whole system on this machine."""
 
 import json
+import shutil
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +17,12 @@ from weir.pipelines import demo as demo_job
 from weir.pipelines.commands.demo_view import print_details, print_screen
 from weir.pipelines.commands.judging_progress import show_job
 from weir.pipelines.commands.screen_show import certificates_json
-from weir.pipelines.commands.terminal import AsJson, console
+from weir.pipelines.commands.terminal import AsJson, console, terminable
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.file import ConfigFile
+from weir.policies.loading import LIBRARY, load_policies
+from weir.transforms.judge.engine import Engine
+from weir.transforms.judge.exemplar.engine import exemplar_engine
 
 _STAND_IN = "exemplar"
 
@@ -43,7 +48,10 @@ def demo(
         Path | None, typer.Option(help="Write the tables out of BigQuery to this folder.")
     ] = None,
     details: Annotated[bool, typer.Option("--details", help="Print all that is known.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the stack up until Ctrl-C.")] = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Keep the stack up, and the console over it, until Ctrl-C."),
+    ] = False,
 ) -> None:
     """Run the whole pipeline on this machine, from a file of posts to answers in BigQuery.
 
@@ -92,7 +100,9 @@ def demo(
             print_details(report)
         if keep:
             _print_stack(stack, shown)
-            _wait_for_interrupt(shown)
+            deciding = settings.said.deciding
+            with _console_over(stack, shown, deciding.policies, settings.run, settings.engine):
+                _wait_for_interrupt(shown)
     raise typer.Exit(1 if report.problems or report.counts.failed else 0)
 
 
@@ -123,13 +133,18 @@ def local(
         bool, typer.Option("--json", help="Print them as a file for weir run --config.")
     ] = False,
 ) -> None:
-    """Keep a broker and a BigQuery emulator up until Ctrl-C, and print the settings to use."""
+    """Keep a broker and a BigQuery emulator up until Ctrl-C, and print the settings to use.
+
+    The console is served over them, on loopback: its address is printed too.
+    """
     with report_errors(), demo_job.local_stack(broker) as stack:
+        shown = Console(stderr=True) if as_json else console
         if as_json:
             typer.echo(json.dumps(stack.options, indent=2))
         else:
-            _print_stack(stack, console)
-        _wait_for_interrupt(Console(stderr=True) if as_json else console)
+            _print_stack(stack, shown)
+        with _console_over(stack, shown):
+            _wait_for_interrupt(shown)
 
 
 def _print_stack(stack: demo_job.Stack, shown: Console) -> None:
@@ -139,19 +154,47 @@ def _print_stack(stack: demo_job.Stack, shown: Console) -> None:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+def _console_over(
+    stack: demo_job.Stack,
+    shown: Console,
+    policies: str = str(LIBRARY),
+    run: str = "live",
+    engine: Callable[[], Engine] | None = None,
+) -> Iterator[None]:
+    """Serve the console over the stack, on loopback, and say where.
 
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
+    Of the policies that ship with Weir it has a copy: what is written there is no edit of Weir.
+    """
+    from weir.pipelines.console.access import OnLoopback
+    from weir.pipelines.console.server import console_beside
+    from weir.pipelines.console.setup import Setup
+
+    with ExitStack() as opened:
+        if policies == str(LIBRARY):
+            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="weir-"))
+            policies = str(shutil.copytree(LIBRARY, Path(folder) / "policies"))
+        setup = Setup(
+            bigquery=stack.bigquery,
+            access=OnLoopback(),
+            kafka=stack.kafka,
+            policies=policies,
+            run=run,
+            topics=(demo_job.TOPIC,),
+            engine=engine or (lambda: exemplar_engine(load_policies(policies))),
+        )
+        address = opened.enter_context(console_beside(setup))
+        shown.print(f"\nThe console is at {address}", style="bold", markup=False)
+        shown.print(
+            f"A job has what is edited there in force with --policies={policies}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
         yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _wait_for_interrupt(shown: Console) -> None:
-    with _terminable():
+    with terminable():
         try:
             signal.pause()
         except KeyboardInterrupt:

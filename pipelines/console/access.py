@@ -1,29 +1,27 @@
 """How the console knows who asks.
 
-On loopback whoever reaches it is the person who started it. Elsewhere a file says who may: people
-with a token each, of which it holds the SHA-256, or those whom a proxy before the console has
-signed in, by the name in a token that the proxy signs (a JWT, as Google's Identity-Aware Proxy
-sends it).
+On loopback whoever reaches it is the person who started it. Elsewhere a file says who may
+(``access_file.py``): people with a token each, of which it holds the SHA-256, or those whom a
+proxy before the console has signed in, by the name in a token that the proxy signs (a JWT, as
+Google's Identity-Aware Proxy sends it).
 """
 
 import getpass
 import hashlib
-import hmac
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-from google.auth import exceptions, jwt
+from google.auth import jwt
 
 from weir.pipelines.console.people import Person, Role
-from weir.pipelines.errors import OptionError, nearest
+from weir.pipelines.errors import OptionError
 
-SESSION_SECONDS = 12 * 3600  # a day's work
-_ROLES = {role.title: role for role in Role}
+SESSION_SECONDS = 12 * 3600  # a day's work, after which a browser forgets the token
+_SKEW_SECONDS = 30  # between the proxy's clock and this machine's
 
 
 class Access(Protocol):
@@ -35,174 +33,103 @@ class Access(Protocol):
 
     @property
     def signs_in(self) -> bool:
-        """Return whether a person gives a token."""
+        """Return whether a person gives a token, which their browser then sends."""
 
-    def person(self, headers: Mapping[str, str], session: str) -> Person | None:
+    def person(self, headers: Mapping[str, str], token: str) -> Person | None:
         """Return who asks; None where nobody says so."""
-
-    def sign_in(self, token: str) -> str | None:
-        """Return the session of whoever has the token; None for a wrong one."""
 
 
 @dataclass(frozen=True)
 class OnLoopback:
     """Whoever reaches the console started it."""
 
-    name: str = field(default_factory=getpass.getuser)
+    name: str = field(default_factory=lambda: login_name())
     role: Role = Role.OPERATOR
     hosts: frozenset[str] = frozenset()
     signs_in: bool = False
 
-    def person(self, headers: Mapping[str, str], session: str) -> Person:  # noqa: ARG002 - as Access has it
+    def person(self, headers: Mapping[str, str], token: str) -> Person:  # noqa: ARG002 - as Access has it
         """Return the one person that there is."""
         return Person(self.name, self.role)
 
-    def sign_in(self, token: str) -> str | None:  # noqa: ARG002 - as Access has it
-        """Return None: nobody has to."""
-        return None
+
+def login_name() -> str:
+    """Return the name of whoever runs this; a container's user may have none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # the second where Python is older than 3.13
+        return "operator"
 
 
 @dataclass(frozen=True)
 class ByToken:
     """People by the SHA-256 of their tokens, in hexadecimal digits.
 
-    A session is signed with that digest, so it ends where the token does, and outlives a restart.
+    The token itself is what a browser keeps, so that whoever reads the file cannot make what it
+    would send; it ends where the person is taken out of the file, and outlives a restart.
     """
 
     people: Mapping[str, Person] = field(repr=False)
     hosts: frozenset[str] = frozenset()
     signs_in: bool = True
 
-    def person(self, headers: Mapping[str, str], session: str) -> Person | None:  # noqa: ARG002 - as Access has it
-        """Return whose session it is, while it lasts."""
-        until, _, signature = session.partition(".")
-        if not (until.isascii() and until.isdecimal()) or int(until) < time.time():
-            return None
-        for digest, person in self.people.items():
-            if hmac.compare_digest(_signature(digest, until), signature):
-                return person
-        return None
-
-    def sign_in(self, token: str) -> str | None:
-        """Return a session of SESSION_SECONDS."""
-        given = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
-        found = [digest for digest in self.people if hmac.compare_digest(digest, given)]
-        until = str(int(time.time()) + SESSION_SECONDS)
-        return f"{until}.{_signature(found[0], until)}" if found else None
-
-
-def _signature(digest: str, until: str) -> str:
-    return hmac.new(bytes.fromhex(digest), f"session {until}".encode(), "sha256").hexdigest()
+    def person(self, headers: Mapping[str, str], token: str) -> Person | None:  # noqa: ARG002 - as Access has it
+        """Return whose token it is."""
+        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
+        return self.people.get(digest)
 
 
 @dataclass(frozen=True)
 class BySignedHeader:
     """People by the name that a proxy signs: the claim ``email``, in a JWT in a header.
 
-    ``keys`` are the proxy's public keys or certificates in PEM, by their id.
+    ``keys`` is a file of the proxy's public keys or certificates in PEM by their id, which is read
+    anew when it changes: proxies change their keys.
     """
 
     header: str
     audience: str
     issuer: str
-    keys: Mapping[str, str] = field(repr=False)
-    people: Mapping[str, Person] = field(default_factory=dict)
+    keys: Path
+    people: Mapping[str, Person] = field(repr=False)
     hosts: frozenset[str] = frozenset()
     signs_in: bool = False
 
-    def person(self, headers: Mapping[str, str], session: str) -> Person | None:  # noqa: ARG002 - as Access has it
+    def person(self, headers: Mapping[str, str], token: str) -> Person | None:  # noqa: ARG002 - as Access has it
         """Return who was signed in, where the file names them."""
         try:
+            keys = _keys_of(self.keys, self.keys.stat().st_mtime_ns)
             claims: Any = jwt.decode(  # type: ignore[no-untyped-call]  # google-auth has no types
-                headers.get(self.header.lower(), ""), certs=dict(self.keys), audience=self.audience
+                headers.get(self.header, ""),
+                certs=keys,
+                audience=self.audience,
+                clock_skew_in_seconds=_SKEW_SECONDS,
             )
-        except (ValueError, exceptions.GoogleAuthError):
+        except Exception:  # noqa: BLE001 - whatever a forged token has the library raise
             return None
-        if claims.get("iss") != self.issuer:
+        if claims.get("iss") != self.issuer or not isinstance(claims.get("email"), str):
             return None
-        return self.people.get(str(claims.get("email", "")).lower())
-
-    def sign_in(self, token: str) -> str | None:  # noqa: ARG002 - as Access has it
-        """Return None: the proxy does that."""
-        return None
+        return self.people.get(claims["email"].lower())
 
 
-def read_access(path: Path) -> ByToken | BySignedHeader:
-    """Return what a file of people says; OptionError for what is not understood in it."""
-    try:
-        said = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise OptionError(f"--access {path}: it is not YAML") from None
-    top = _fields(path, said, "the file", {"people"}, {"proxy", "hosts"})
-    if not isinstance(top["people"], list) or not top["people"]:
-        raise OptionError(f"--access {path}: people is a list of names and roles; it has none")
-    hosts = top.get("hosts", [])
-    if not isinstance(hosts, list) or not all(isinstance(each, str) for each in hosts):
-        raise OptionError(f"--access {path}: hosts is a list of names, such as [weir.example.org]")
-    named = frozenset(each.lower() for each in hosts)
-    if "proxy" not in top:
-        return ByToken(_tokens(path, top["people"]), named)
-    proxy = _fields(path, top["proxy"], "proxy", {"header", "audience", "issuer", "keys"}, set())
-    people = [_fields(path, each, "a person", {"name", "role"}, set()) for each in top["people"]]
-    return BySignedHeader(
-        header=str(proxy["header"]),
-        audience=str(proxy["audience"]),
-        issuer=str(proxy["issuer"]),
-        keys=_keys(path.parent / str(proxy["keys"])),
-        people={str(each["name"]).lower(): _person(path, each) for each in people},
-        hosts=named,
-    )
+@lru_cache(maxsize=2)
+def _keys_of(path: Path, _changed: int) -> dict[str, str]:
+    return read_keys(path)
 
 
-def _tokens(path: Path, said: list[Any]) -> dict[str, Person]:
-    found: dict[str, Person] = {}
-    for each in said:
-        fields = _fields(path, each, "a person", {"name", "role", "token_sha256"}, set())
-        person, digest = _person(path, fields), str(fields["token_sha256"]).lower()
-        if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-            raise OptionError(
-                f"--access {path}: token_sha256 of {person.name} is not the 64 hexadecimal digits "
-                "of a SHA-256; weir console --new-token NAME makes a token and prints them"
-            )
-        if digest in found:
-            raise OptionError(
-                f"--access {path}: {found[digest].name} and {person.name} share a token"
-            )
-        found[digest] = person
-    return found
-
-
-def _person(path: Path, said: Mapping[str, Any]) -> Person:
-    name, role = str(said["name"]).strip(), str(said["role"])
-    if not name or not name.isprintable() or len(name) > 200:
-        raise OptionError(f"--access {path}: a person's name is empty, too long or not printable")
-    if role not in _ROLES:
-        hint = nearest(role, list(_ROLES), f"there are {', '.join(_ROLES)}")
-        raise OptionError(f"--access {path}: {name} has the role {role!r}; {hint}")
-    return Person(name, _ROLES[role])
-
-
-def _fields(
-    path: Path, said: Any, what: str, required: set[str], optional: set[str]
-) -> dict[str, Any]:
-    """Return an object with these names and no others: what is not understood is refused."""
-    if not isinstance(said, dict):
-        raise OptionError(f"--access {path}: {what} needs {', '.join(sorted(required))}")
-    for name in map(str, said):
-        if name not in required | optional:
-            known = sorted(required | optional)
-            hint = nearest(name, known, f"there are {', '.join(known)}")
-            raise OptionError(f"--access {path}: {what} has {name!r}, which means nothing; {hint}")
-    for name in sorted(required - set(said)):
-        raise OptionError(f"--access {path}: {what} has no {name}")
-    return said
-
-
-def _keys(path: Path) -> dict[str, str]:
+def read_keys(path: Path) -> dict[str, str]:
+    """Return public keys in PEM by their id, of a JSON object in a file; OptionError."""
     try:
         keys = json.loads(path.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         keys = None
-    if not isinstance(keys, dict) or not all(isinstance(each, str) for each in keys.values()):
-        raise OptionError(f"--access: {path} is not a JSON object of keys in PEM by their id")
-    return {str(name): key for name, key in keys.items()}
+    pem = "-----BEGIN "
+    if (
+        not isinstance(keys, dict)
+        or not keys
+        or not all(isinstance(each, str) and each.startswith(pem) for each in keys.values())
+    ):
+        raise OptionError(
+            f"--access: {path} is not a JSON object of public keys in PEM by their id"
+        )
+    return keys

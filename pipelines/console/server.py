@@ -1,20 +1,23 @@
 """The console's server, in this process."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.web import application
 from weir.pipelines.errors import OptionError
 
-PORT = 8766
-_MOST_AT_ONCE = 200  # requests; whoever comes beside is told to come again
+_MOST_AT_ONCE = 200  # connections; whoever comes beside is told to come again
+_MOST_HEADER_BYTES = 32 << 10
+_SECONDS = 20.0  # that a connection may be open without a question
 
 
 def require_access(setup: Setup, host: str) -> None:
@@ -46,25 +49,53 @@ def listen(setup: Setup, host: str, port: int) -> socket.socket:
 
 
 def address_of(listening: socket.socket) -> str:
-    """Return where a browser finds the console."""
+    """Return where a browser of this machine finds the console."""
     host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - all there are
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+class _Brisk(H11Protocol):
+    """Lets go of a connection on which nobody asks anything, whatever comes of it byte by byte."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Look at it again in a while."""
+        super().connection_made(transport)
+        self.loop.call_later(_SECONDS, self._look, self.cycle)
+
+    def _look(self, before: object) -> None:
+        answered = self.cycle is None or self.cycle.response_complete
+        if answered and self.cycle is before:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.loop.call_later(_SECONDS, self._look, self.cycle)
 
 
 def server(setup: Setup) -> uvicorn.Server:
     """Return the server of a console, which writes no log: addresses hold what people look for."""
     config = uvicorn.Config(
         application(setup),
+        # What else is installed beside it has other bounds.
+        http=_Brisk,
+        ws="none",
+        loop="asyncio",
+        h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         lifespan="off",
         limit_concurrency=_MOST_AT_ONCE,
-        timeout_keep_alive=20,
+        timeout_keep_alive=int(_SECONDS),
         timeout_graceful_shutdown=10,
     )
     return uvicorn.Server(config)
+
+
+def serve(setup: Setup, listening: socket.socket) -> None:
+    """Serve the console until Ctrl-C, after which requests that are under way still end."""
+    with suppress(KeyboardInterrupt):
+        server(setup).run([listening])
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def fill(name: str, values: Mapping[str, Any], *, bare: bool, **shared: Any) -> 
     ``bare`` is the content alone, without what is around every page.
     """
     layout = "layout/bare.html.j2" if bare else "layout/base.html.j2"
-    return _environment().get_template(name).render(**values, **shared, layout=layout)
+    return _environment().get_template(name).render(**values, **shared, layout=layout, bare=bare)
 
 
 @cache
