@@ -1,5 +1,6 @@
 """Avro: each message ends as itself, once, whatever it and its neighbours hold."""
 
+import io
 import json
 import tracemalloc
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.avro_messages import MADE, bare, post, read_bare, written
+from tests.avro_messages import MADE, POST, bare, post, read_bare, written
 from tests.json_messages import messages, only
 from weir.transforms.decode import attributes
 
@@ -142,6 +143,28 @@ def _blocks(*counts, item=b""):
             number >>= 7
         out += bytes([number]) + item * max(count, 0)
     return out
+
+
+def _file_of(posts):
+    out = io.BytesIO()
+    fastavro.writer(out, fastavro.parse_schema(POST), posts)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "said"),
+    [
+        (b' {"text": "a post"}\n', "another_format", "it looks like JSON: try --format=json."),
+        (b'[{"text": "a post"}]', "another_format", "it looks like JSON: try --format=json."),
+        (_file_of([post()]), "another_format", "it is an Avro file, not a message."),
+        (b"\xc3\x01" + bytes(8) + written(post()), "another_format", "single-object encoding"),
+        (b"\0\0\0\0\7" + written(post()), "invalid_avro", "give --schema-registry."),
+    ],
+)
+def test_a_bare_message_that_is_of_another_format_is_named(value, reason, said):
+    (failure,) = read_bare(value).failures
+    assert failure.reason == reason
+    assert said in failure.error
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,13 @@ def test_what_is_not_set_is_not_there():
     assert decoded.undated == 1
 
 
+@pytest.mark.parametrize("value", [b'{"text": "a post"}', b'  [{"text": "a post"}]\n'])
+def test_a_bare_message_that_is_json_is_named(value):
+    (failure,) = read_bare(value).failures
+    assert failure.reason == "another_format"
+    assert "it looks like JSON: try --format=json." in failure.error
+
+
 @pytest.mark.parametrize(
     ("path", "fields"),
     [

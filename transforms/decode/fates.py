@@ -22,6 +22,7 @@ class Failed:
 
     reason: str
     error: str  # a sentence without anything of the message
+    sure: bool = False  # whatever a format found wrong with the value
 
 
 class Fates:

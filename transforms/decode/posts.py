@@ -96,15 +96,15 @@ def composer(settings: DecodeSettings) -> Callable[[pa.RecordBatch, Leaves], Dec
             ),
         )
         rows = _read_rows(batch.num_rows, leaves.failures)
-        why = {at: (each.reason, each.error) for at, each in fates.failed()}
+        why = dict(fates.failed())
         for at in np.flatnonzero(textless).tolist():
             why[at] = _textless(seen.texts[at], name)
         failures = list(leaves.failures)
-        for at, said in why.items():
+        for at, found in why.items():
             row = int(rows[at])
-            if row in leaves.damaged:
-                said = leaves.damaged[row].reason, leaves.damaged[row].error
-            failures.append(Failure(row, *said, authors[at] if authors else None))
+            said = found if found.sure else leaves.damaged.get(row, found)
+            author = authors[at] if authors else None
+            failures.append(Failure(row, said.reason, said.error, author))
         return Decoded(
             content,
             tuple(sorted(failures, key=lambda each: each.row)),
@@ -139,10 +139,10 @@ def _of(column: Sequence[Leaf] | None, kept: Mask) -> list[Leaf] | None:
     return None if column is None else list(compress(column, kept))
 
 
-def _textless(text: Leaf, name: str) -> tuple[str, str]:
+def _textless(text: Leaf, name: str) -> Failed:
     if text is None:
-        return "missing_text", f"The value has no field {name}."
-    return "text_not_a_string", f"Field {name} is not a string."
+        return Failed("missing_text", f"The value has no field {name}.")
+    return Failed("text_not_a_string", f"Field {name} is not a string.")
 
 
 def _written(leaves: Sequence[Leaf]) -> Sequence[Leaf]:

@@ -21,11 +21,12 @@ Ints = npt.NDArray[np.int64]
 Damage = tuple[str, str]  # a reason, and a sentence without anything of the message
 
 _MOST_READERS = 1_000  # schemas that are kept as what reads them
+_JSON = "it looks like JSON: try --format=json"
 _SEEN_AS = (
-    (b"{", "it looks like JSON: try --format=json"),
-    (b"[", "it looks like JSON: try --format=json"),
-    (b"Obj\x01", "it is an Avro file, not a message"),
-    (b"\xc3\x01", "it is in Avro's single-object encoding, which is not read"),
+    (b"{", b"}", _JSON),
+    (b"[", b"]", _JSON),
+    (b"Obj\x01", b"", "it is an Avro file, not a message"),
+    (b"\xc3\x01", b"", "it is in Avro's single-object encoding, which is not read"),
 )
 _TYPES: Mapping[Kind, frozenset[type]] = {
     Kind.TEXT: frozenset({str, list}),
@@ -126,11 +127,29 @@ def not_framed(value: bytes) -> Damage:
     """Return what is wrong with a value that has no frame."""
     if value[:1] == b"\0":
         return "cut_short", f"The value ends within the {FRAME} bytes that name its schema."
-    seen = next((f"; {said}" for begin, said in _SEEN_AS if value.startswith(begin)), "")
+    said = _looks_like(value)
     return (
         "wrong_magic_byte",
-        f"The value does not begin with the zero byte and the schema id of a registry{seen}.",
+        "The value does not begin with the zero byte and the schema id of a registry"
+        f"{f'; {said}' if said else ''}.",
     )
+
+
+def not_bare(value: bytes, damage: Damage) -> Damage:
+    """Return what is wrong with a bare value that its schema does not read: what else it may be."""
+    reason, error = damage
+    if said := _looks_like(value):
+        return "another_format", f"{error[:-1]}; {said}."
+    if value[:2] == b"\0\0":  # as a union's first branch does, too
+        return reason, f"{error[:-1]}; if a registry's id is in front, give --schema-registry."
+    return damage
+
+
+def _looks_like(value: bytes) -> str:
+    """Return what a value is, as far as its first and last bytes tell."""
+    begins, ends = value[:64].lstrip(), value[-64:].rstrip()
+    seen = (said for a, b, said in _SEEN_AS if begins.startswith(a) and ends.endswith(b))
+    return next(seen, "")
 
 
 def rows_by_schema(
@@ -188,6 +207,8 @@ def leaves_by_schema(
         found = find(reader, body if len(rows) == len(numbers) else body.take(rows))
         damaged |= {int(rows[row]): damage for row, damage in found.damaged.items()}
         parts.append((rows, found))
+    if not framed:
+        damaged = {row: not_bare(values.value(row), damage) for row, damage in damaged.items()}
     columns = [
         _fitting(_column(parts, column, damaged, len(numbers)), each.kind)
         for column, each in enumerate(wanted)

@@ -73,8 +73,10 @@ def test_the_value_of_a_binary_event_is_the_post_and_its_headers_date_and_name_i
         (
             b"[]",
             {"content__type": "application/cloudevents-batch+json"},
-            "not_an_object",
+            "cloudevents_batch",
         ),
+        (b' [{"specversion": "1.0"}]', {}, "cloudevents_batch"),
+        (b"[7]", {"ce_specversion": "1.0"}, "not_an_object"),
         (
             event(text="a", specversion="1.0"),
             {"content__type": "application/cloudevents-batch+json"},

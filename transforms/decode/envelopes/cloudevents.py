@@ -35,13 +35,17 @@ def rule(seen: Seen, fates: Fates) -> None:
         }
         fates.fail(_NO_JSON, _rows(seen, [r for r, kind in types.items() if not _is_json(kind)]))
     fates.fail(_BASE64, there(seen.column(("data_base64",))) & structured)
-    fates.fail(_NO_EVENT, ~binary & ~structured)
+    neither = ~binary & ~structured
+    fates.fail(_BATCH, _rows(seen, _lists(seen, neither)))
+    fates.fail(_NO_EVENT, neither)
     seen.ids = first_of([seen.ids, _of_headers(seen, headers, "id")])
     if seen.times is not None:
         seen.times = first_of([seen.times, _of_headers(seen, headers, "time")])
 
 
-_BATCH = Failed("cloudevents_batch", "The message holds a batch of events; send one a message.")
+_BATCH = Failed(
+    "cloudevents_batch", "The message holds a batch of events; send one a message.", sure=True
+)
 _NO_JSON = Failed("content_type", "The message's content type is not JSON.")
 _BASE64 = Failed("data_base64", "The event's data is in base64, and none of its fields is read.")
 _NO_EVENT = Failed("not_a_cloudevent", "The message has a specversion in neither header nor value.")
@@ -66,6 +70,13 @@ def _headers(seen: Seen) -> Mapping[str, dict[int, str]]:
     for row, name, value in zip(rows, names.filter(ours).to_pylist(), values, strict=True):
         found.setdefault(name, {}).setdefault(row, (value or b"").decode("utf-8", "replace"))
     return found
+
+
+def _lists(seen: Seen, among: Mask) -> list[int]:
+    """Return which rows are JSON lists: a batch whose content type nobody gave is one."""
+    values = seen.batch["value"]
+    rows: list[int] = np.flatnonzero(among).tolist() if seen.format == "json" else []
+    return [row for row in rows if values[row].as_py().lstrip()[:1] == b"["]
 
 
 def _rows(seen: Seen, found: Iterable[int]) -> Mask:
