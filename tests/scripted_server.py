@@ -109,8 +109,8 @@ class ScriptedServer:
             while (request := await _read(reader)) is not None:
                 if not await self._answer(request, reader, writer):
                     break
-        except ConnectionError:
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # who asked has gone
 
     async def _answer(self, request, reader, writer):
         if self.down:

@@ -111,6 +111,12 @@ class EndpointFactory:
         """Return whether answers come with the probability of their label."""
         return self.served.form is Form.TOKENS
 
+    @property
+    def drawing(self) -> "EndpointFactory":
+        """Return what makes one that draws its answers, at the server's own temperature."""
+        manner = replace(self.served.manner, temperature=False)
+        return replace(self, served=replace(self.served, manner=manner))
+
     def __call__(self) -> Engine:
         """Return the engine, running."""
         from weir.transforms.judge.endpoint.engine import EndpointEngine

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions, refuse_those_of_others
-from weir.pipelines.settings.endpoint import endpoint_factory
+from weir.pipelines.settings.endpoint import EndpointFactory, endpoint_factory
 from weir.policies.policy import PolicySet
 from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.exemplar.engine import exemplar_engine
@@ -44,6 +44,28 @@ def engine_factory(
             return _vllm(judge)
         case "exemplar":
             return _Exemplar(policies)
+
+
+def stand_in(factory: Callable[[], Engine]) -> "Callable[[PolicySet], Callable[[], Engine]] | None":
+    """Return what makes a stand-in of other policies, where a factory makes a stand-in; else None.
+
+    It learns from policies' examples, and answers the same question in the same way each time.
+    """
+    return _Exemplar if isinstance(factory, _Exemplar) else None
+
+
+def drawing(factory: Callable[[], Engine]) -> Callable[[], Engine]:
+    """Return what makes an engine that draws its answers, where there is one.
+
+    A job asks at temperature 0, where the same question has nearly always the same answer; how
+    sure a model is of it shows in what it draws.
+    """
+    match factory:
+        case EndpointFactory():
+            return factory.drawing
+        case _Vllm():
+            return replace(factory, settings=replace(factory.settings, temperature=1.0))
+    return factory
 
 
 def require_installed(engine: str) -> None:

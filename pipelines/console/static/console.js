@@ -8,7 +8,8 @@
     : { createHTML: (text) => text };
   const elements = (text) => new DOMParser().parseFromString(trusted.createHTML(text), "text/html").body;
 
-  // data-from="/address": filled from there at once; data-every="5": and again every so many seconds.
+  // data-from="/address": filled from there at once; data-every="5": and again every so many seconds,
+  // until what comes has data-done in it.
   // data-form="id": with what that form holds, each time that it is typed in.
   async function renew(part, options = {}) {
     const from = options.body ? part.dataset.from : part.dataset.from || location.href;
@@ -18,6 +19,7 @@
       if (answer.redirected && new URL(answer.url).pathname === "/sign-in") { location.reload(); return; }
       part.replaceChildren(...elements(await answer.text()).childNodes);
       part.classList.toggle("stale", !answer.ok);
+      if (part.querySelector("[data-done]")) delete part.dataset.every;
       prepare(part);
     } catch {
       part.classList.add("stale");

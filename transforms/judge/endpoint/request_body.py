@@ -84,11 +84,10 @@ def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: in
         )
     # In steps: the server compiles a grammar for every budget that it has not seen.
     reasoning = max(1, (room - FINAL_TOKENS) // _STEP * _STEP)
-    body = {
+    body: dict[str, Any] = {
         "model": served.model,
         "prompt": list(prompt.tokens),
         "max_tokens": room,
-        "temperature": 0,
         "stop_token_ids": [harmony.RETURN, harmony.CALL, harmony.ENDOFTEXT],
         "return_token_ids": True,
         "structured_outputs": {"structural_tag": structural_tag(policy, reasoning)},
@@ -96,5 +95,7 @@ def _by_tokens(policy: Policy, prompt: Prompt, served: Served, answer_tokens: in
         "logprob_token_ids": list(label_tokens(policy)),
         "return_tokens_as_token_ids": True,
     }
+    if served.manner.temperature:
+        body["temperature"] = 0
     before, least = prompt.tokens_policy, len(prompt.tokens)
     return Question("/completions", body, policy, Form.TOKENS, prompt.tokens_cut, before, least)
