@@ -21,7 +21,7 @@ ADVICE = (
         "then redrive.",
     ),
     Advice(
-        ("missing_id", "missing_text", "text_not_a_string", "implausible_time"),
+        ("missing_id", "missing_text", "null_text", "text_not_a_string", "implausible_time"),
         "A field that makes a post is not there, or is not what it should be.",
         "Name the field that has it (--id-field, --text-field, --time-field) where all messages "
         "are so, then redrive. Of single ones tell who writes them.",

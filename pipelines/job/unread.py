@@ -11,7 +11,7 @@ from weir.transforms.counts import Counts
 from weir.transforms.read import SourceError
 
 _MESSAGES = 100  # that are looked at
-_NO_TEXT = ("missing_text", "text_not_a_string")
+_NO_TEXT = ("missing_text", "null_text", "text_not_a_string")
 
 
 def explain_end(settings: ModerationSettings, counts: Counts) -> list[str]:

@@ -62,7 +62,7 @@ def test_a_number_is_an_id_where_a_union_has_one():
         (lambda value: b"\xff" * 12, "invalid_avro"),
         (lambda value: b"", "invalid_avro"),
         (lambda value: b"\0\xff\xff\xff\xff\x0f" + value, "invalid_avro"),  # an id of 2^31 bytes
-        (lambda value: written(post(text=None)), "missing_text"),
+        (lambda value: written(post(text=None)), "null_text"),
     ],
 )
 def test_a_bad_message_fails_alone(damage, reason):

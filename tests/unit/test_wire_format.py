@@ -99,7 +99,18 @@ def test_versions_of_a_schema_are_read_in_one_batch(registry):
     ]
     decoded = decoder(of(registry, "avro"))(messages(*values))
     assert decoded.content["text"].to_pylist() == ["one", "two", "three"]
-    assert [each.reason for each in decoded.failures] == ["missing_text"]
+    assert [each.reason for each in decoded.failures] == ["null_text"]
+
+
+def test_a_null_text_behind_a_frame_is_told_apart_from_none(registry):
+    number = registry.add(*SCHEMAS["json-schema"])
+    values = [framed(number, body) for body in (b'{"text": null}', b"{}", b'{"text": "a"}')]
+    decoded = decoder(of(registry, "json-schema"))(messages(b"", *values))
+    assert [(each.row, each.reason) for each in decoded.failures] == [
+        (0, "wrong_magic_byte"),
+        (1, "null_text"),
+        (2, "missing_text"),
+    ]
 
 
 def test_a_readers_schema_says_what_a_field_was_called_and_what_it_is_where_it_was_not(registry):

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from weir.transforms.decode.avro.columns import State, columns
 from weir.transforms.decode.avro.schema import AvroSchema, AvroSchemaError, avro_schema
-from weir.transforms.decode.leaves import Kind, Leaf, Leaves, find, told_apart
+from weir.transforms.decode.leaves import EACH, Kind, Leaf, Leaves, Path, find, told_apart
 from weir.transforms.decode.schema_source import schema_of, textless, unusable
 from weir.transforms.decode.settings import DecodeSettings
 from weir.transforms.decode.wire_format import (
@@ -38,8 +39,14 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
     """Return the function that finds what is wanted in a MESSAGE batch, schema by schema."""
     readers, wanted, framed = readers_of(settings), settings.wanted, settings.schema.framed
 
+    texts = [column for column, each in enumerate(wanted) if each.kind is Kind.TEXT]
+
     def found(schema: AvroSchema, messages: Bodies) -> Found:
-        return _found(schema, messages, len(wanted))
+        def null_text(row: int) -> bool:
+            whole = _whole(schema, messages.value(row))
+            return any(_is_null(whole, place) for text in texts for place in schema.places[text])
+
+        return replace(_found(schema, messages, len(wanted)), null_text=null_text)
 
     return lambda batch: leaves_by_schema(batch, wanted, readers, found, framed=framed)
 
@@ -103,6 +110,12 @@ def _found(schema: AvroSchema, messages: Bodies, count: int) -> Found:
                 leaves = (find(whole, place) for place in schema.places[column])
                 values[column][row] = next((leaf for leaf in leaves if leaf is not None), None)
     return Found(values, damaged)
+
+
+def _is_null(whole: Any, place: Path) -> bool:
+    """Return whether a message has a field in some place, and null in it."""
+    parent, name = find(whole, place[:-1]), place[-1].removesuffix(EACH)
+    return isinstance(parent, Mapping) and name in parent and parent[name] is None
 
 
 def _whole(schema: AvroSchema, value: bytes) -> Any:

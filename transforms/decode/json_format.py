@@ -56,6 +56,7 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
     decode, empty = msgspec.json.Decoder(message).decode, message()
     texts = [each.path for each in wanted if each.kind is Kind.TEXT]
     repeated = [Repeated(path) for path in texts if not _in_list(path)]
+    lying = [tuple(name.removesuffix(EACH) for name in path) for path in texts]
 
     def checked(value: bytes) -> Any:
         str(value, "utf-8")
@@ -96,7 +97,12 @@ def leaves(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Leaves]:
                 column[row] = leaf
         for column in columns if framed else ():
             column[:] = [leaf for row, leaf in enumerate(column) if row not in framed]
-        return Leaves(columns, tuple(framed.values()), damaged)
+
+        def null_text(row: int) -> bool:
+            value = utf8(values[row])
+            return any(b"null" in every(value, path) for path in lying)
+
+        return Leaves(columns, tuple(framed.values()), damaged, null_text)
 
     return found
 

@@ -1,6 +1,6 @@
 """The seam between formats and posts: a format finds values at paths, and knows of no post."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
@@ -54,12 +54,14 @@ class Leaves:
 
     ``columns`` are parallel to what was wanted; each has a leaf for every row that did not fail, or
     is None where messages of the format have no such value. ``damaged`` says what is wrong with
-    messages of which some leaves were found all the same.
+    messages of which some leaves were found all the same, and ``null_text`` whether a row of the
+    batch without a text says null in its place: it is asked of few.
     """
 
     columns: Sequence[Sequence[Leaf] | None]
     failures: Sequence[Failure] = ()
     damaged: Mapping[int, Failure] = field(default_factory=dict)
+    null_text: Callable[[int], bool] = lambda _: False
 
     def moved(self, rows: Sequence[int], failures: Sequence[Failure]) -> "Leaves":
         """Return what was found in some rows of a batch as found in the batch, whose others failed.
@@ -69,7 +71,7 @@ class Leaves:
         own = (replace(each, row=rows[each.row]) for each in self.failures)
         damaged = {rows[row]: replace(each, row=rows[row]) for row, each in self.damaged.items()}
         every = sorted((*failures, *own), key=lambda each: each.row)
-        return Leaves(self.columns, every, damaged)
+        return Leaves(self.columns, every, damaged, lambda row: self.null_text(rows.index(row)))
 
 
 def told_apart(wanted: Sequence[Wanted]) -> bool:

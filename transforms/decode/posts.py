@@ -98,7 +98,7 @@ def composer(settings: DecodeSettings) -> Callable[[pa.RecordBatch, Leaves], Dec
         rows = _read_rows(batch.num_rows, leaves.failures)
         why = dict(fates.failed())
         for at in np.flatnonzero(textless).tolist():
-            why[at] = _textless(seen.texts[at], name)
+            why[at] = _textless(seen.texts[at], name, leaves.null_text, int(rows[at]))
         failures = list(leaves.failures)
         for at, found in why.items():
             row = int(rows[at])
@@ -139,7 +139,9 @@ def _of(column: Sequence[Leaf] | None, kept: Mask) -> list[Leaf] | None:
     return None if column is None else list(compress(column, kept))
 
 
-def _textless(text: Leaf, name: str) -> Failed:
+def _textless(text: Leaf, name: str, null_text: Callable[[int], bool], row: int) -> Failed:
+    if text is None and null_text(row):
+        return Failed("null_text", f"Field {name} is null.")
     if text is None:
         return Failed("missing_text", f"The value has no field {name}.")
     return Failed("text_not_a_string", f"Field {name} is not a string.")

@@ -76,10 +76,14 @@ class Bodies:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found in bodies of one schema: columns of all rows, and what is wrong with which."""
+    """What was found in bodies of one schema: columns of all rows, and what is wrong with which.
+
+    ``null_text`` says whether one without a text has null in its place.
+    """
 
     columns: Sequence[Sequence[Leaf]]
     damaged: Mapping[int, Damage] = field(default_factory=dict)
+    null_text: Callable[[int], bool] = lambda _: False
 
 
 R = TypeVar("R")
@@ -214,7 +218,12 @@ def leaves_by_schema(
         for column, each in enumerate(wanted)
     ]
     failures = [Failure(row, *damaged[row]) for row in sorted(damaged)]
-    return Leaves(columns, failures)
+
+    def null_text(row: int) -> bool:
+        places = ((found, np.flatnonzero(rows == row)) for rows, found in parts)
+        return any(found.null_text(int(place[0])) for found, place in places if len(place))
+
+    return Leaves(columns, failures, null_text=null_text)
 
 
 def _column(

@@ -248,7 +248,7 @@ def test_activities_that_are_no_posts_are_counted_and_what_is_no_activity_fails(
     }
     assert reasons(decoded) == [
         (4, "not_an_activity"),
-        (5, "missing_text"),
+        (5, "null_text"),
         (6, "missing_text"),
     ]
 

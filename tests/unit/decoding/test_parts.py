@@ -40,7 +40,7 @@ def test_of_several_fields_those_that_are_there_make_the_post():
     ("value", "reason"),
     [
         ({"other": 1}, "missing_text"),
-        ({"title": None, "media": []}, "missing_text"),
+        ({"title": None, "media": []}, "null_text"),
         ({"title": 7}, "text_not_a_string"),
         ({"media": [{"alt": 7}]}, "text_not_a_string"),
         ({"media": [7, None]}, "missing_text"),
