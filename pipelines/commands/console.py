@@ -11,6 +11,8 @@ import typer
 
 from weir.pipelines.commands.terminal import Policies, console, terminable
 from weir.pipelines.errors import OptionError, report_errors
+from weir.pipelines.options.command_line import CONFIG
+from weir.pipelines.options.file import ConfigFile
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions, refuse_those_of_others
 from weir.pipelines.options.screening import require_run_name
 from weir.pipelines.options.sinks import BigQueryOptions
@@ -42,6 +44,13 @@ def serve_console(
     flagged_topic: Annotated[
         str, typer.Option(metavar="T", help="Where violations are.")
     ] = "weir-flagged",
+    job: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The file of the live job (weir run --config), whose settings replays begin with.",
+        ),
+    ] = None,
     access: Annotated[
         Path | None,
         typer.Option(
@@ -95,12 +104,21 @@ def serve_console(
             deferred_topic=deferred_topic,
             flagged_topic=flagged_topic,
             engine=_judge(judge, endpoint, policies),
+            job=(*_file_of(job), *judge.arguments, *endpoint.arguments),
             max_bytes=int(max_gb * (1 << 30)),
             read_only=read_only,
         )
         with listen(setup, host, port) as listening, terminable():
             console.print(f"The console is at {address_of(listening)}", markup=False)
             serve(setup, listening)
+
+
+def _file_of(job: Path | None) -> list[str]:
+    """Return the option that names the file of the live job; OptionError where it is wrong."""
+    if job is None:
+        return []
+    ConfigFile.read(str(job))
+    return [f"{CONFIG}={job.resolve()}"]
 
 
 def _folder(policies: str) -> str:

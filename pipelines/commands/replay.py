@@ -38,8 +38,8 @@ Say = Callable[[str], None]
 def replay(argv: Sequence[str], say: Say, confirm: Confirm) -> Counts | None:
     """Check what is asked for, say what it will take, and do what is left of it.
 
-    Returns the counts; None where nothing is left, or ``confirm`` declines. Raises OptionError,
-    SourceError, EndpointError or TablesError before anything starts.
+    Returns the counts; None where nothing is left, ``confirm`` declines or only the forecast was
+    asked for. Raises OptionError, SourceError, EndpointError or TablesError before anything starts.
     """
     plan = Plan.of(argv)
     if not plan.replayed.slices:
@@ -48,7 +48,7 @@ def replay(argv: Sequence[str], say: Say, confirm: Confirm) -> Counts | None:
     expected = plan.forecast()
     for each in [*plan.lines(), *expected.lines()]:
         say(each)
-    if not (plan.request.yes or confirm()):
+    if plan.request.dry_run or not (plan.request.yes or confirm()):
         return None
     return plan.do(expected)
 

@@ -29,7 +29,8 @@ GROUP BY in_a, in_b
 FLIPS = """
 SELECT
   topic, `partition`, `offset`, content_id, created_at, policy_id, text, score,
-  label_a, label_b, probability_a, probability_b, rule_ids_a, rule_ids_b,
+  label_a, label_b, decision_id_a, decision_id_b, probability_a, probability_b,
+  rule_ids_a, rule_ids_b,
   rationale_a, rationale_b, reason_a, reason_b
 FROM described
 WHERE (label_a = 'violates' AND label_b IN ('safe', 'cleared'))

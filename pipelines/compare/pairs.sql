@@ -19,6 +19,7 @@ pairs AS (
       WHEN a.label = 'violates' THEN a.category
     END AS category,
     a.label AS label_a, b.label AS label_b,
+    a.decision_id AS decision_id_a, b.decision_id AS decision_id_b,
     a.probability AS probability_a, b.probability AS probability_b,
     a.certainty AS certainty_a, b.certainty AS certainty_b,
     a.rule_ids AS rule_ids_a, b.rule_ids AS rule_ids_b,

@@ -19,6 +19,7 @@ MOST_FLIPS = 1_000_000
 class Decided:
     """What one side decided of a post, and why."""
 
+    decision_id: str
     label: str
     probability: float | None
     rule_ids: tuple[str, ...]
@@ -73,14 +74,16 @@ def compare_sides(
     until: datetime | None = None,
     policy_id: str | None = None,
     most: int = MOST_FLIPS,
+    max_bytes: int | None = None,
 ) -> Compared:
     """Return what two sides decided of the posts of a time; OptionError, TablesError.
 
     The time is that of the days that both have, where ``since`` and ``until`` say nothing else.
+    A question that would be billed for more than ``max_bytes`` is refused.
     """
     if name_a == name_b:
         raise OptionError(f"Both sides are {name_a!r}; name two runs or policy versions")
-    with open_dataset(settings) as dataset:
+    with open_dataset(settings, max_bytes) as dataset:
         a, b = find_side(dataset, name_a), find_side(dataset, name_b)
         window = window_of(a, b, since, until)
         query = _Query(dataset, pairs_of(a, b, policy_id), window)
@@ -162,6 +165,7 @@ def _flip(row: dict[str, Any]) -> Flip:
 
 def _decided(row: dict[str, Any], x: str) -> Decided:
     return Decided(
+        row[f"decision_id_{x}"],
         row[f"label_{x}"],
         row[f"probability_{x}"],
         tuple(row[f"rule_ids_{x}"] or ()),

@@ -28,7 +28,7 @@
 {x}_screenings AS (
   SELECT
     s.topic, s.`partition`, s.`offset`, s.content_id, s.created_at, s.language,
-    p.policy_id, p.route, p.score
+    s.decision_id, p.policy_id, p.route, p.score
   FROM {x}_screened AS s, UNNEST(s.policies) AS p
   WHERE TRUE{of_policies}
 ),
@@ -36,6 +36,7 @@
   SELECT
     topic, `partition`, `offset`, policy_id,
     IF(@one_policy, '', policy_id) AS policy_key,
+    COALESCE(v.decision_id, s.decision_id) AS decision_id,
     COALESCE(v.content_id, s.content_id) AS content_id,
     COALESCE(v.created_at, s.created_at) AS created_at,
     COALESCE(v.language, s.language) AS language,

@@ -25,5 +25,6 @@ class Setup:
     deferred_topic: str = "weir-deferred"
     flagged_topic: str = "weir-flagged"
     engine: Callable[[], Engine] | None = None  # judges what is tried
+    job: tuple[str, ...] = ()  # what a replay is told as the live job is, as its command line
     max_bytes: int = MOST_BYTES
     read_only: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, Self, cast, get_type_hints
 
-from weir.pipelines.options.option import Option
+from weir.pipelines.options.option import Option, text_of
 
 
 class Concern:
@@ -30,6 +30,16 @@ class Concern:
         hints = get_type_hints(cls)
         found = [Option.of(each, hints[each.name]) for each in fields(cast(Any, cls))]
         return tuple(each for each in found if each is not None)
+
+    @property
+    def arguments(self) -> list[str]:
+        """Return what is not as by default, as it stands on a command line."""
+        given = [(each, getattr(self, each.field)) for each in self.options()]
+        return [
+            each.flag if value is True else f"{each.flag}={text_of(value)}"
+            for each, value in given
+            if value != each.default
+        ]
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Self:

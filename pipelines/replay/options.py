@@ -59,6 +59,7 @@ class Request:
     gpu: str = "h100"
     partial: bool = False
     yes: bool = False
+    dry_run: bool = False
 
     @classmethod
     def parse(cls, argv: Sequence[str]) -> tuple["Request", list[str]]:
@@ -96,6 +97,7 @@ class Request:
             gpu=given.gpu,
             partial=given.accept_loss,
             yes=given.yes,
+            dry_run=given.dry_run,
         )
         return request, [
             *_TOPICS,
@@ -189,6 +191,7 @@ def own_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--gpu", default="h100", choices=["h100"], help="the card that the forecast is for"
     )
+    group.add_argument("--dry-run", action="store_true", help="say what it will take, and end")
     group.add_argument(
         "--yes", "-y", action="store_true", help="start without asking, as without a terminal"
     )

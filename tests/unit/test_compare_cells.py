@@ -122,7 +122,7 @@ def test_all_that_is_left_out_is_said():
 
 
 def test_a_post_that_was_not_stored_is_said_to_be_so():
-    decided = Decided("violates", None, (), None, None)
+    decided = Decided("d1", "violates", None, (), None, None)
     flip = Flip("t", 0, 1, "p1", NOON, "spam", None, None, decided, replace(decided, label="safe"))
     shown = page(found(Counted((BASE,)), [flip]))
     assert "(not stored)" in shown

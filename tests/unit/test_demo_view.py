@@ -20,7 +20,7 @@ from weir.transforms.counts import Counts
 from weir.transforms.screen import STARTER, Screen
 
 POLICIES = [policy.policy_id for policy in load_policies(LIBRARY).policies]
-SAFE = Decided("safe", 0.1, (), None, None)
+SAFE = Decided("d1", "safe", 0.1, (), None, None)
 
 
 def report(**changes):

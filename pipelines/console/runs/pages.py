@@ -1,11 +1,145 @@
-"""The pages of Runs."""
+"""The pages of Runs, and of comparisons."""
 
-from weir.pipelines.console.visit import Answer, Page, Shown, Visit
+import os
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from weir.pipelines.console import actions
+from weir.pipelines.console.people import Role
+from weir.pipelines.console.runs import processes
+from weir.pipelines.console.runs.comparison import show_compared, show_comparison
+from weir.pipelines.console.runs.known import accounts_of, days_of, policies_of, runs_of
+from weir.pipelines.console.runs.processes import FORECAST, REPLAY, Kept
+from weir.pipelines.console.runs.replays import DRY_RUN, arguments_of, asked_of, defaults
+from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
+from weir.pipelines.monitoring.status import local_jobs
 
 
-def show(visit: Visit) -> Answer:
-    """Return the page."""
-    return Shown("runs/runs.html.j2", {"run": visit.run})
+def show(visit: Visit) -> Shown:
+    """Return the runs that are known."""
+    return Shown("runs/runs.html.j2", {"runs": runs_of(visit)})
 
 
-PAGES = (Page("/runs", show),)
+def show_here(visit: Visit) -> Shown:
+    """Return the part of what runs on this machine now."""
+    kept = processes.all_of(visit.setup.bigquery)
+    return Shown("runs/here.html.j2", {"jobs": local_jobs(), "kept": kept})
+
+
+def show_accounts(visit: Visit) -> Shown:
+    """Return the part that says whether everything has its decisions."""
+    rows = accounts_of(visit, visit.query.get("run", ""))
+    return Shown("runs/accounts.html.j2", {"rows": rows})
+
+
+def show_policies(visit: Visit) -> Shown:
+    """Return the part of a run's counts by policy."""
+    run = visit.query.get("run", "")
+    days = days_of(visit, run)
+    rows = policies_of(visit, run, days) if days else []
+    return Shown("runs/policies.html.j2", {"rows": rows, "days": days, "run": run})
+
+
+def show_run(visit: Visit) -> Shown:
+    """Return one run: what it was told, how far it is, what became of it."""
+    name = visit.path["run"]
+    found = next(iter(runs_of(visit, name)), None)
+    kept = processes.find(visit.setup.bigquery, name)
+    jobs = [job for job in local_jobs() if job["run"] == name]
+    days = days_of(visit, name)
+    if found is None and kept is None and days is None and not jobs:
+        raise RefusedError(
+            f"There is no run {name!r} in {visit.setup.bigquery.full_name}; /runs lists those "
+            "there are",
+            HTTPStatus.NOT_FOUND,
+        )
+    others = [each.name for each in runs_of(visit) if each.name != name][:20]
+    if visit.setup.run not in (name, *others):
+        others.insert(0, visit.setup.run)
+    values = {"name": name, "run": found, "kept": kept, "days": days, "others": others}
+    return Shown("runs/run.html.j2", values | {"jobs": jobs})
+
+
+def show_process(visit: Visit) -> Shown:
+    """Return the part of a run's process, as it stands now."""
+    name = visit.query.get("run", "")
+    kept = processes.find(visit.setup.bigquery, name)
+    jobs = [job for job in local_jobs() if job["run"] == name]
+    return Shown("runs/process.html.j2", {"kept": kept, "jobs": jobs, "name": name})
+
+
+def show_form(visit: Visit) -> Shown:
+    """Return the form of a replay, with what the address says filled in."""
+    said = defaults(visit.setup)
+    said |= {name: visit.query[name] for name in said if name in visit.query}
+    return Shown("runs/form.html.j2", {"fields": said})
+
+
+def forecast(visit: Visit) -> Moved:
+    """Start the forecast of a replay."""
+    said = {name: visit.form.get(name, "") for name in defaults(visit.setup)}
+    arguments = (*arguments_of(visit.setup, said), DRY_RUN)
+    _start(visit, FORECAST, arguments, said)
+    return Moved(_at(said["name"].strip()))
+
+
+def start(visit: Visit) -> Moved:
+    """Start a replay whose forecast is done, or that was stopped."""
+    kept = _of_form(visit)
+    if kept.running and kept.asked.what == REPLAY:
+        return Moved(_at(kept.asked.run), f"It runs already, started by {kept.asked.person}.")
+    if kept.asked.what == FORECAST and not kept.ready:
+        raise RefusedError("The forecast is not done: wait for it, or mend what it says")
+    arguments = tuple(each for each in kept.asked.arguments if each != DRY_RUN)
+    _start(visit, REPLAY, arguments, kept.asked.said)
+    detail = {"arguments": arguments}
+    why = visit.form.get("why", "")
+    actions.record(visit, "run-start", kept.asked.run, why=why, detail=detail)
+    return Moved(_at(kept.asked.run), "The replay was started.")
+
+
+def stop(visit: Visit) -> Moved:
+    """Have a process finish what is in flight, and end."""
+    kept = _of_form(visit)
+    stopped = processes.stop(visit.setup.bigquery, kept.asked.run, visit.person.name)
+    what = f"{'run' if stopped.asked.what == REPLAY else 'forecast'}-stop"
+    why = visit.form.get("why", "")
+    actions.record(visit, what, kept.asked.run, why=why, detail=processes.describe(stopped))
+    return Moved(_at(kept.asked.run), "It finishes what is in flight, and ends.")
+
+
+def _of_form(visit: Visit) -> Kept:
+    run = visit.form.get("name", "")
+    kept = processes.find(visit.setup.bigquery, run)
+    if kept is None:
+        raise RefusedError(
+            f"No console on this machine has started a replay {run!r}; begin with its form",
+            HTTPStatus.NOT_FOUND,
+        )
+    return kept
+
+
+def _start(visit: Visit, what: str, arguments: tuple[str, ...], said: Any) -> None:
+    asked = asked_of(visit, what, arguments, said)
+    processes.start(visit.setup.bigquery, asked, os.environ)
+
+
+def _at(run: str) -> str:
+    return address(f"/runs/{quote(run, safe='')}")
+
+
+PAGES = (
+    Page("/runs", show),
+    Page("/run-parts/here", show_here),
+    Page("/run-parts/accounts", show_accounts),
+    Page("/run-parts/policies", show_policies),
+    Page("/run-parts/process", show_process),
+    Page("/run-parts/compared", show_compared),
+    Page("/compare", show_comparison),
+    Page("/replay", show_form, Role.OPERATOR),
+    Page("/replay/forecast", forecast, Role.OPERATOR, changes=True),
+    Page("/replay/start", start, Role.OPERATOR, changes=True),
+    Page("/replay/stop", stop, Role.OPERATOR, changes=True),
+    Page("/runs/{run}", show_run),
+)

@@ -1,0 +1,88 @@
+"""From a form to the arguments of ``weir replay``."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from weir.pipelines.console.runs.processes import Asked
+from weir.pipelines.console.setup import Setup
+from weir.pipelines.console.visit import RefusedError, Visit
+from weir.pipelines.monitoring.status import local_jobs
+from weir.pipelines.options.option import text_of
+from weir.pipelines.options.screening import require_run_name
+from weir.pipelines.options.source import KafkaOptions
+from weir.pipelines.replay.options import Request
+
+DRY_RUN = "--dry-run"
+# Of the form, by the option that each stands for.
+FIELDS = {
+    "topics": "--topics",
+    "start": "--from",
+    "stop": "--to",
+    "name": "--run",
+    "policies": "--policies",
+    "sample": "--sample",
+    "budget": "--budget",
+}
+
+
+def defaults(setup: Setup) -> dict[str, str]:
+    """Return what the form holds before anything is said."""
+    return {
+        "topics": ",".join(setup.topics),
+        "start": "earliest",
+        "stop": "latest",
+        "name": "",
+        "policies": setup.policies or "",
+        "sample": "100%",
+        "budget": "",
+        "escalated_by": "",
+        "accept_loss": "",
+    }
+
+
+def arguments_of(setup: Setup, said: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the arguments of ``weir replay``; OptionError or RefusedError where some are wrong."""
+    for name, value in said.items():
+        if "\0" in value:
+            raise RefusedError(f"{name} holds a character that no option takes")
+    own = [f"{option}={said[name].strip()}" for name, option in FIELDS.items() if said.get(name)]
+    if said.get("escalated_by"):
+        own += ["--only-escalated", f"--of={said['escalated_by'].strip()}"]
+    if said.get("accept_loss"):
+        own.append("--accept-loss")
+    request, _ = Request.parse(own)
+    require_run_name(request.run)
+    return (*_services(setup), *setup.job, *own, "--yes")
+
+
+def _services(setup: Setup) -> list[str]:
+    """Return how a job reaches what the console reaches; secrets stay in the environment."""
+    if setup.kafka is None:
+        raise RefusedError(
+            "A replay reads topics, and this console knows no brokers: start it with --brokers "
+            "HOST:PORT"
+        )
+    kafka = {"brokers": setup.kafka.bootstrap_servers} | {
+        each.field: getattr(setup.kafka, each.field)
+        for each in KafkaOptions.options()
+        if each.field != "brokers"
+    }
+    named = {each.field: each.flag for each in KafkaOptions.options()}
+    given = {
+        "--bigquery-project": setup.bigquery.project,
+        "--bigquery-dataset": setup.bigquery.dataset,
+        "--bigquery-rest": setup.bigquery.rest_endpoint,
+        "--bigquery-grpc": setup.bigquery.grpc_endpoint,
+    } | {named[name]: value for name, value in kafka.items()}
+    return [f"{flag}={text_of(value)}" for flag, value in given.items() if value is not None]
+
+
+def asked_of(visit: Visit, what: str, arguments: tuple[str, ...], said: Mapping[str, str]) -> Asked:
+    """Return a process to start; RefusedError where a terminal's of the same name runs here."""
+    run = said["name"].strip()
+    if any(job["run"] == run for job in local_jobs()):
+        raise RefusedError(
+            f"{run} runs on this machine already: watch it, or give another name",
+            HTTPStatus.CONFLICT,
+        )
+    return Asked(run, what, arguments, dict(said), visit.person.name, visit.now.isoformat())
