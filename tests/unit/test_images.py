@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
@@ -157,15 +158,29 @@ def test_images_are_pinned_and_built_by_docker_alone(tmp_path):
     assert (tmp_path / "bases.lock").read_text("utf-8").count(DIGEST) == len(all_bases())
 
 
+def _package(requirement: str) -> str:
+    name = re.split(r"[^A-Za-z0-9._-]", requirement)[0]
+    return re.sub(r"[._-]+", "-", name).lower()
+
+
+def _asked_by(package: str) -> list[str]:
+    """Return what a package needs wherever it runs, as far as it is installed here."""
+    try:
+        return [each for each in requires(package) or () if ";" not in each]
+    except PackageNotFoundError:
+        return []
+
+
 def test_an_image_has_every_package_that_weir_needs():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = {
-        "cpu": ("screen", "endpoint", "metrics", "traces"),
-        "judge": ("engine", "traces"),
+        "cpu": ("screen", "endpoint", "metrics", "traces", "protobuf"),
+        "judge": ("engine", "traces", "protobuf"),
     }
     for image, more in wanted.items():
         lock = (FOLDER / f"requirements-{image}.lock").read_text("utf-8")
         needed = [*project["dependencies"], *(each for name in more for each in extras[name])]
-        names = {re.split(r"[^A-Za-z0-9-]", each)[0].lower() for each in needed}
+        names = set(map(_package, needed))
+        names |= {_package(each) for name in names for each in _asked_by(name)}
         assert {n for n in names if not re.search(rf"^{n}==", lock, re.MULTILINE)} == set()
