@@ -55,7 +55,10 @@ review_app = typer.Typer(
     **_PLAIN,
 )
 coop_app = typer.Typer(
-    help="Send what is flagged to Coop, and take back what its moderators decide.",
+    help=(
+        "Send what is flagged to Coop, and take back what its moderators decide.\n\n"
+        "For example: weir coop push --brokers HOST:9092 --coop-url https://coop.example"
+    ),
     cls=group(
         "coop-",
         push=Later("coop:push"),
@@ -64,7 +67,10 @@ coop_app = typer.Typer(
     **_PLAIN,
 )
 complaint_app = typer.Typer(
-    help="Complaints about decisions, and what became of them.",
+    help=(
+        "Complaints about decisions, and what became of them.\n\n"
+        "For example: weir complaint open DECISION_ID --bigquery-project P"
+    ),
     cls=group(
         "complaint-",
         open=Later("complaint:open_complaint"),
@@ -74,7 +80,10 @@ complaint_app = typer.Typer(
     **_PLAIN,
 )
 transparency_app = typer.Typer(
-    help="Decisions as a regulator takes them.",
+    help=(
+        "Decisions as a regulator takes them.\n\n"
+        "For example: weir transparency export --since 2026-11-01 --until 2026-11-30 --out statements --bigquery-project P"
+    ),
     cls=group(
         "transparency-",
         export=Later("transparency:export"),

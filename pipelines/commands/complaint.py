@@ -39,7 +39,8 @@ def open_complaint(
     """Record a complaint about a decision, and print its id.
 
     Complaints are taken for six months after a decision. The same one again gets the same id, and
-    changes nothing. What it says is not stored.
+    changes nothing. What it says is not stored. For example: weir complaint open DECISION_ID --run
+    live --reference T-1042 --bigquery-project P
     """
     with report_errors():
         asked = Asked(run, decision_id, policy, _day(day))
@@ -62,7 +63,8 @@ def decide_complaint(
     """Record what a complaint came to, and who decided.
 
     A person's word counts in every view from then on. The DSA wants complaints decided by more than
-    automated means; those that were not are counted apart.
+    automated means; those that were not are counted apart. For example: weir complaint decide
+    COMPLAINT_ID --outcome overturned --reviewer ada --bigquery-project P
     """
     with report_errors():
         who = (reviewer or "").strip()
@@ -81,7 +83,10 @@ def list_complaints(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List complaints, the earliest first."""
+    """List complaints, the earliest first.
+
+    For example: weir complaint list --state open --bigquery-project P
+    """
     with report_errors():
         if state not in ("", "open", *Outcome):
             raise OptionError(f"--state {state!r}: give open, upheld or overturned")

@@ -34,7 +34,8 @@ def push(
 
     The key is read from $WEIR_COOP_KEY. A Coop that is away, or asked too often, is waited for.
     What it refuses goes to --refused-topic with the reason; mend that, and give the topic as
-    --flagged-topic to send it again. Prints what was done as JSON when it ends.
+    --flagged-topic to send it again. Prints what was done as JSON when it ends. For example:
+    weir coop push --brokers HOST:9092 --coop-url https://coop.example --flagged-topic weir-flagged
     """
     with report_errors():
         key = secret(COOP_KEY)
@@ -67,7 +68,8 @@ def receive(
 
     Each has to be signed by Coop, and is stored once. A moderator's action is a review, an appeal's
     decision that of a complaint; an action that a rule took is left out. It speaks plain HTTP on
-    loopback: put whatever ends TLS for you before it.
+    loopback: put whatever ends TLS for you before it. For example: weir coop receive --violates
+    remove,warn --safe keep --coop-public-key coop.pem --bigquery-project P
     """
     from weir.pipelines.coop.callbacks import public_key, read_action, read_appeal
     from weir.pipelines.coop.server import serving

@@ -4,7 +4,6 @@ What is printed without calling one is read from the folder ``help``.
 """
 
 import re
-import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -21,6 +20,7 @@ from weir.pipelines.errors import OptionError, nearest, report_errors
 _HELP = ("--help", "-h")
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 _ALIKE = 0.75  # difflib's ratio of a name that may have been meant; the dashes count as alike
+_END = re.compile(r"(?<=\.)\s")  # of a sentence
 _OPTION = re.compile(r"^ +(?:-\w, )?(--[\w-]+)", re.MULTILINE)
 
 _UsageError: Any = (
@@ -58,6 +58,10 @@ def _flags(parameters: Iterable[Any]) -> list[str]:
     return [flag for each in parameters for flag in (*each.opts, *each.secondary_opts)]
 
 
+def _first_sentence(text: str) -> str:
+    return _END.split(" ".join(text.split()), maxsplit=1)[0]
+
+
 class Later(TyperCommand):
     """The command of a function, ``module:function`` of this folder, that is not imported yet."""
 
@@ -81,10 +85,9 @@ class Later(TyperCommand):
         """Return the help as it is printed."""
         return files(__package__).joinpath("help", self.file).read_text("utf-8")
 
-    def get_short_help_str(self, limit: int = 45) -> str:
-        """Return the first sentence of the help, for the list of commands."""
-        self.help = self._says or textwrap.dedent(self.text.split("\n\n", 1)[1])
-        return super().get_short_help_str(limit)
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - none is cut short
+        """Return the first sentence of the help, whole, for the list of commands."""
+        return self._says or _first_sentence(self.text.split("\n\n")[1])
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
@@ -125,6 +128,9 @@ def group(prefix: str = "", /, **commands: Later) -> type[TyperGroup]:
             super().__init__(**settings)
             ours = {n: each.named(n, f"{prefix}{n}.txt") for n, each in commands.items()}
             self.commands = ours | dict(self.commands)
+
+        def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - none is cut short
+            return _first_sentence(self.help or "")
 
         def make_context(
             self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any

@@ -50,6 +50,8 @@ def export(
     Each file is the body of one request of its API, version 2, with 100 statements at most; nothing
     is sent. No word of a post is in it. What cannot be stated is in held-back.csv with the reason,
     and the exit code is 1 then; puids.csv says which decision an identifier is, and stays with you.
+    For example: weir transparency export --since 2026-11-01 --until 2026-11-30 --out statements
+    --contractual "Terms, 4.2" --action removed --territory EU --bigquery-project P
     """
     with report_errors():
         usual = _usual(contractual=contractual, action=action, territory=territory)
@@ -92,7 +94,8 @@ def report(
 
     Those of the Santa Clara Principles, and those of the DSA's templates for what a provider does
     on its own initiative, for complaints, and for the errors of automated means. What Weir cannot
-    count is named.
+    count is named. For example: weir transparency report --since 2026-01-01 --until 2026-12-31
+    --bigquery-project P
     """
     with report_errors():
         usual = _usual(contractual=contractual, action=action)
@@ -107,7 +110,8 @@ def check(
 ) -> None:
     """Say what the DSA Transparency Database would refuse in files of statements.
 
-    Exit 0 where it is nothing, 1 where it is something. No value of a statement is printed.
+    Exit 0 where it is nothing, 1 where it is something. No value of a statement is printed. For
+    example: weir transparency check statements/*.json
     """
     bad = 0
     with report_errors():

@@ -1,6 +1,9 @@
 """What no command understands is answered by a sentence that names what was meant."""
 
+import re
+
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from weir.pipelines.commands.cli import app
@@ -40,3 +43,30 @@ def test_what_is_not_understood_is_answered_in_one_line(line, said):
 def test_a_group_without_a_command_prints_its_help():
     ended = CliRunner().invoke(app, ["policy"], prog_name="weir")
     assert "Usage: weir policy [OPTIONS] COMMAND" in ended.output
+
+
+GROUPS = ["", "config", "policy", "screen", "review", "coop", "complaint", "transparency"]
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_no_summary_in_a_list_of_commands_is_cut_short(name):
+    ended = CliRunner().invoke(app, [*name.split(), "--help"], prog_name="weir")
+    listed = ended.output.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
+
+
+@pytest.mark.parametrize("name", ["coop", "complaint", "transparency"])
+def test_a_group_and_each_of_its_commands_have_an_example_that_their_options_know(name):
+    group = get_command(app).commands[name]
+    helps = {command: each.text for command, each in group.commands.items()}
+    said = "".join(
+        CliRunner().invoke(app, [name, *more, "--help"], prog_name="weir").output
+        for more in [(), *((command,) for command in helps)]
+    )
+    examples = re.findall(
+        rf"For\s+example:\s+weir\s+{name}\s+(\w+)\s(.+?)\n(?:\n|Usage)", said, re.S
+    )
+    assert [command for command, _ in examples][1:] == list(helps)
+    for command, line in examples:
+        assert {*re.findall(r"--[\w-]+", line)} <= {*re.findall(r"--[\w-]+", helps[command])}
