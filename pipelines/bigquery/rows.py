@@ -8,14 +8,21 @@ from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 def insert_once(settings: BigQuerySettings, table: str, key: str, row: dict[str, Value]) -> None:
     """Store a row, unless there is one whose key column has the same value."""
-    columns, values = ", ".join(row), ", ".join(f"@{column}" for column in row)
-    name = f"`{settings.full_name}.{table}`"
     with connect(settings) as dataset:
-        dataset.rows(
-            f"INSERT INTO {name} ({columns}) SELECT {values} FROM (SELECT 1) "  # noqa: S608 - our names
-            f"WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE {key} = @{key})",
-            **row,
-        )
+        insert_once_into(dataset, table, key, row)
+
+
+def insert_once_into(
+    dataset: Dataset, table: str, key: str, row: Mapping[str, Value | None]
+) -> None:
+    """Do the same in a dataset that is open; what is None is left out."""
+    known, columns, values = _written(row)
+    name = f"`{{dataset}}.{table}`"
+    dataset.rows(
+        f"INSERT INTO {name} ({columns}) SELECT {values} FROM (SELECT 1) "  # noqa: S608 - our names
+        f"WHERE NOT EXISTS (SELECT 1 FROM {name} WHERE {key} = @{key})",
+        **known,
+    )
 
 
 def insert(settings: BigQuerySettings, table: str, row: Mapping[str, Value | None]) -> None:
@@ -26,6 +33,11 @@ def insert(settings: BigQuerySettings, table: str, row: Mapping[str, Value | Non
 
 def insert_into(dataset: Dataset, table: str, row: Mapping[str, Value | None]) -> None:
     """Store a row in a dataset that is open; what is None is left out."""
-    known = {column: value for column, value in row.items() if value is not None}
-    columns, values = ", ".join(known), ", ".join(f"@{column}" for column in known)
+    known, columns, values = _written(row)
     dataset.rows(f"INSERT INTO `{{dataset}}.{table}` ({columns}) VALUES ({values})", **known)  # noqa: S608 - our names
+
+
+def _written(row: Mapping[str, Value | None]) -> tuple[dict[str, Value], str, str]:
+    """Return what is known of a row, its columns, and the parameters that stand for them."""
+    known = {column: value for column, value in row.items() if value is not None}
+    return known, ", ".join(known), ", ".join(f"@{column}" for column in known)

@@ -15,6 +15,7 @@ from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.report.period import explain_write_errors, since
 from weir.pipelines.reviews.reviews import COLUMNS, Bad, read_reviews, store_reviews
 from weir.pipelines.reviews.sample import (
+    STRATUM_MOST,
     disagreements,
     sample,
     write_examples,
@@ -30,8 +31,6 @@ Run = Annotated[str, typer.Option(help="Name of the run, as its --run.")]
 Days = Annotated[int, typer.Option(help="Posts of so many days, today's too; 0: all.")]
 OnePolicy = Annotated[str | None, typer.Option(help="This policy only.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
-
-_MOST = 50  # of a stratum, as the view appeals_sample has them
 
 
 class Form(StrEnum):
@@ -73,8 +72,8 @@ def export_sample(
     decision, and give the file to weir review import.
     """
     with report_errors():
-        if not 1 <= per_stratum <= _MOST:
-            raise OptionError(f"--per-stratum is {per_stratum}; give 1 to {_MOST}")
+        if not 1 <= per_stratum <= STRATUM_MOST:
+            raise OptionError(f"--per-stratum is {per_stratum}; give 1 to {STRATUM_MOST}")
         settings = bigquery_settings(bigquery)
         rows = sample(settings, run, since(days), policy, most=per_stratum, again=again)
         if not rows:

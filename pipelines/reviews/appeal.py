@@ -1,6 +1,5 @@
 """A verdict that somebody contests, beside what the judge says of the same post now."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +10,7 @@ from weir.pipelines.errors import OptionError
 from weir.pipelines.evaluate.judging import Answer
 from weir.transforms.judge.in_flight import Failed
 from weir.transforms.write.bigquery.sink import BigQuerySettings
-from weir.transforms.write.redaction import HASH_PREFIX
+from weir.transforms.write.redaction import is_kept
 
 _VERDICT = """
 SELECT decision_id, run, text, policy_id, policy_version, engine, model, effort, reproducible,
@@ -23,7 +22,6 @@ ORDER BY judged_at
 LIMIT 1
 """
 _ANY_DAY = date(1970, 1, 1)
-_HASH = re.compile(re.escape(HASH_PREFIX) + "[0-9a-f]{64}")
 _DECIDES = ("verdict", "reason")
 _WORDS = (*_DECIDES, "reasoning", "confidence", "categories", "rule_ids", "rationale", "answer")
 
@@ -63,7 +61,7 @@ def recorded_verdict(
             f"{settings.full_name}: flagged messages and the table verdicts have it"
         )
     row = rows[0]
-    if not row["text"] or _HASH.fullmatch(row["text"]):
+    if not is_kept(row["text"]):
         raise AppealError(
             "the text of the post was not stored (--store-text), so there is nothing to judge"
         )

@@ -25,7 +25,7 @@ DECISIONS = ("violates", "safe")
 UNDONE = "undone"  # what a reviewer said before is taken back; no file of reviews says so
 # No post is from before or after: see weir.transforms.decode.times.
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-_LONGEST = {"decision_id": 1_024, "policy_id": 1_024, "reviewer": 1_024, "note": 10_000}
+LONGEST = {"decision_id": 1_024, "policy_id": 1_024, "reviewer": 1_024, "note": 10_000}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _AT_ONCE = 5_000  # ids in one query
 
@@ -108,7 +108,7 @@ def _review(line: int, row: dict[str, str], reviewer: str) -> Review | Bad:
         created_at = created_at.replace(tzinfo=UTC)
     if not _EARLIEST <= created_at < _LATEST:
         return Bad(line, "created_at is outside the years 1970 to 2099")
-    for name, longest in _LONGEST.items():
+    for name, longest in LONGEST.items():
         written = who if name == "reviewer" else row.get(name, "")
         if len(written) > longest:
             return Bad(line, f"the {name} is longer than {longest:,} characters")
@@ -154,11 +154,17 @@ def store_reviews(
     return Imported(len(rows), tuple(bad))
 
 
+def review_id(run: str, decision_id: str, policy_id: str, reviewer: str, human_verdict: str) -> str:
+    """Return the id of what a reviewer says of a decision: the same however often it is stored."""
+    identity = (run, decision_id, policy_id, reviewer, human_verdict)
+    return hashlib.sha256("\x00".join(identity).encode()).hexdigest()[:32]
+
+
 def _row(run: str, review: Review, found: dict[str, Any], reviewed_at: datetime) -> dict[str, Any]:
-    identity = [run, review.decision_id, review.policy_id, review.reviewer, review.human_verdict]
+    said = (review.decision_id, review.policy_id, review.reviewer, review.human_verdict)
     return found | {
         "policy_version": found["policy_version"] or review.policy_version,
-        "review_id": hashlib.sha256("\x00".join(identity).encode()).hexdigest()[:32],
+        "review_id": review_id(run, *said),
         "run": run,
         "human_verdict": review.human_verdict,
         "reviewer": review.reviewer,

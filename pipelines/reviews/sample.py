@@ -10,7 +10,7 @@ from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.csv_cells import write_cells
 from weir.pipelines.screening.recall import of_run
 from weir.transforms.write.bigquery.sink import BigQuerySettings
-from weir.transforms.write.redaction import HASH_PREFIX
+from weir.transforms.write.redaction import is_kept
 
 Rows = list[dict[str, Any]]
 
@@ -20,12 +20,17 @@ COLUMNS = (
     *("text", "judge_says", "probability", "rule_ids", "rationale", "decision", "note", "reviewer"),
 )
 _OF_THE_JUDGE = ("judge_says", "probability", "rule_ids", "rationale", "stratum")
-_SAMPLE = """
-SELECT decision_id, run, policy_id, policy_version, created_at, stratum, language, text,
-  verdict AS judge_says, probability, rule_ids, rationale, content_id
+STRATUM_MOST = 50  # posts of a stratum that the view appeals_sample has
+# What is put before people, whoever asks for it.
+SAMPLED = """
 FROM `{dataset}.appeals_sample`
 WHERE run = @run AND day >= @since AND @policy IN ('', policy_id) AND place <= @most
   AND (@again OR human_verdict IS NULL)
+"""
+_SAMPLE = f"""
+SELECT decision_id, run, policy_id, policy_version, created_at, stratum, language, text,
+  verdict AS judge_says, probability, rule_ids, rationale, content_id
+{SAMPLED}
 ORDER BY policy_id, stratum, place, created_at, decision_id
 """
 _DISAGREEMENTS = """
@@ -59,7 +64,7 @@ def disagreements(
     """Return the posts with their text on which people contradict the judge; TablesError."""
     with open_dataset(settings) as dataset:
         rows = dataset.rows(_DISAGREEMENTS, **of_run(run, since, policy_id))
-    return [row for row in rows if row["text"].strip() and not row["text"].startswith(HASH_PREFIX)]
+    return [row for row in rows if row["text"].strip() and is_kept(row["text"])]
 
 
 def write_sample(path: Path, rows: Rows, *, blind: bool) -> None:

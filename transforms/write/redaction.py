@@ -6,6 +6,7 @@ were.
 """
 
 import hmac
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -15,6 +16,7 @@ import pyarrow as pa
 from weir.transforms.secret import Secret
 
 HASH_PREFIX = "hmac-sha256:"
+_HASH = re.compile(re.escape(HASH_PREFIX) + "[0-9a-f]{64}")
 _QUOTING = ("attributes", "rationale", "reasoning", "answer", "note")
 _ENVELOPE = ("key", "headers")
 
@@ -25,6 +27,11 @@ class StoreText(StrEnum):
     FULL = "full"
     HASH = "hash"
     NONE = "none"
+
+
+def is_kept(text: str) -> bool:
+    """Return whether what stands for a post's text in a row is the text itself."""
+    return bool(text) and not _HASH.fullmatch(text)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,245 @@
+"""What waits for a person, in which order; each question reads the days that it is asked for.
+
+A queue has an order of its own for each person, so that two who work at once seldom meet, and a
+place in it is a text: the next posts are those behind a place, whatever was decided or skipped.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from weir.pipelines.bigquery.dataset import Value
+from weir.pipelines.console.review.reference import Reference
+from weir.pipelines.console.visit import RefusedError, Visit, address
+from weir.pipelines.reviews.sample import SAMPLED, STRATUM_MOST
+from weir.policies.policy import is_policy_id
+
+AT_ONCE = 20  # posts that one look at a queue fetches
+DAYS = 7  # today among them
+PER_STRATUM = 5  # as weir review export
+SECOND_SHARE = 10  # percent
+
+_WAITS = """
+FROM `{dataset}.labels`
+WHERE run = @run AND DATE(created_at) >= @since AND @policy IN ('', policy_id)
+  AND verdict IS NOT NULL AND human_verdict IS NULL AND label NOT IN ('withdrawn', 'superseded')
+"""
+# One person has decided, of the version that judged, and it is not who asks.
+_SECOND = """
+FROM (
+  SELECT l.decision_id, l.policy_id, l.created_at
+  FROM `{dataset}.labels` AS l
+  JOIN `{dataset}.latest_reviews` AS r
+    ON r.run = l.run AND r.created_at = l.created_at AND r.topic = l.topic
+    AND r.`partition` = l.`partition` AND r.`offset` = l.`offset` AND r.policy_id = l.policy_id
+  WHERE l.run = @run AND DATE(l.created_at) >= @since AND r.run = @run AND r.day >= @since
+    AND @policy IN ('', l.policy_id)
+    AND l.human_verdict IS NOT NULL AND l.label NOT IN ('withdrawn', 'superseded')
+    AND r.reviewers = 1 AND r.reviewer = l.reviewer AND r.reviewer != @person
+    AND TO_HEX(MD5(CONCAT('second ', l.decision_id))) < @below
+) AS seconds
+"""
+_MISSED = "verdict = 'violates' AND route IN ('audit', 'beside')"
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Posts for people; ``rank`` is SQL for a whole number, and what has the least comes first.
+
+    Where ``blind``, the machine's verdict is hidden until the reviewer has decided.
+    """
+
+    name: str
+    title: str
+    about: str
+    waiting: str  # SQL, from FROM on
+    rank: str = "0"
+    blind: bool = False
+
+
+QUEUES = (
+    Queue(
+        "random",
+        "Random sample",
+        "Drawn by chance from each day, policy and kind of verdict, as weir review export draws "
+        "it: what you decide measures the judge, and the audited posts in it live recall. Each "
+        "stands for the verdicts of its kind that were not drawn. You decide before you see "
+        "what the machine said.",
+        SAMPLED,
+        "place",
+        blind=True,
+    ),
+    Queue(
+        "disagreement",
+        "Screen against judge",
+        "Audits found a violation that the screen had cleared, or the screen was more than half "
+        "sure and the judge called the post safe. The widest apart come first.",
+        f"{_WAITS} AND ({_MISSED} OR verdict = 'safe' AND score >= 0.5)",
+        f"CAST(FLOOR(10 * IF({_MISSED}, score, 1 - score)) AS INT64)",
+    ),
+    Queue(
+        "doubt",
+        "In doubt",
+        "The judge could not tell, or its probability is between 0.3 and 0.7. The nearest to "
+        "one half come first.",
+        f"{_WAITS} AND (verdict = 'indeterminate' OR probability BETWEEN 0.3 AND 0.7)",
+        "CAST(FLOOR(10 * IF(verdict = 'indeterminate', 0, ABS(probability - 0.5))) AS INT64)",
+    ),
+    Queue(
+        "second",
+        "Second look",
+        "A share of what others have decided, drawn by a hash of the decision, so that it is "
+        "known how far people agree. You see what the first said once you have decided.",
+        _SECOND,
+        blind=True,
+    ),
+    Queue(
+        "all",
+        "All that was judged",
+        "Every verdict that nobody has looked at, those that violate first.",
+        _WAITS,
+        "CASE verdict WHEN 'violates' THEN 0 WHEN 'indeterminate' THEN 1 ELSE 2 END",
+    ),
+)
+_BY_NAME = {queue.name: queue for queue in QUEUES}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A queue as an address names it; ``share`` is in percent."""
+
+    queue: Queue
+    run: str
+    since: date
+    person: str
+    policy: str = ""
+    most: int = PER_STRATUM
+    share: int = SECOND_SHARE
+    blind: bool = False
+
+    @classmethod
+    def of(cls, visit: Visit, queue: str | None = None) -> "Asked":
+        """Return what a visit asks for, of this queue or of the one that it names; RefusedError."""
+        query = visit.query
+        name = queue or query.get("queue", "random")
+        if name not in _BY_NAME:
+            raise RefusedError(f"There is no such queue; there are {', '.join(_BY_NAME)}")
+        policy = query.get("policy", "").strip()
+        if policy and not is_policy_id(policy):
+            raise RefusedError("A policy's id has lower-case letters, digits and hyphens")
+        return cls(
+            _BY_NAME[name],
+            visit.run,
+            _since(query, visit.now.date()),
+            visit.person.name,
+            policy,
+            _whole(query, "most", PER_STRATUM, STRATUM_MOST),
+            _whole(query, "share", SECOND_SHARE, 100),
+            _BY_NAME[name].blind or query.get("blind") == "1",
+        )
+
+    @property
+    def query(self) -> dict[str, str | int | None]:
+        """Return what an address has to say for it."""
+        return {
+            "queue": self.queue.name,
+            "run": self.run,
+            "policy": self.policy,
+            "since": self.since.isoformat(),
+            "most": self.most if self.queue.name == "random" else None,
+            "share": self.share if self.queue.name == "second" else None,
+            "blind": "1" if self.blind and not self.queue.blind else None,
+        }
+
+    @property
+    def begin(self) -> datetime:
+        """Return when the first of its days begins."""
+        return datetime.combine(self.since, time(), UTC)
+
+    def to(self, path: str, **more: str | int | None) -> str:
+        """Return the address of a page of this queue."""
+        return address(path, **self.query, **more)
+
+    @property
+    def values(self) -> dict[str, Value | list[str]]:
+        """Return what the queue's statements take."""
+        return {
+            "run": self.run,
+            "since": self.since,
+            "policy": self.policy,
+            "person": self.person,
+            "most": self.most,
+            "again": False,
+            "below": hash_below(self.share / 100),
+        }
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The next posts of a queue, and the place behind the last of them."""
+
+    references: tuple[Reference, ...]
+    after: str
+
+
+def next_batch(visit: Visit, asked: Asked, after: str = "") -> Batch:
+    """Return the first posts behind a place, at most AT_ONCE. TablesError."""
+    queue = asked.queue
+    by_person = "TO_HEX(MD5(CONCAT(@person, ' ', decision_id, ' ', policy_id)))"
+    sql = f"""
+SELECT decision_id, policy_id, created_at, place_of_person
+FROM (
+  SELECT
+    decision_id, policy_id, created_at,
+    CONCAT(LPAD(CAST(COALESCE({queue.rank}, 99) AS STRING), 2, '0'), {by_person})
+      AS place_of_person
+  {queue.waiting}
+) AS waiting
+WHERE place_of_person > @after
+ORDER BY place_of_person
+LIMIT {AT_ONCE}
+"""  # noqa: S608 - our names
+    rows = visit.rows(sql, **asked.values, after=after)
+    found = [Reference(row["decision_id"], row["policy_id"], row["created_at"]) for row in rows]
+    return Batch(tuple(found), rows[-1]["place_of_person"] if rows else after)
+
+
+def count_waiting(visit: Visit, asked: Asked) -> dict[str, int]:
+    """Return how many wait by policy, the most first. TablesError."""
+    sql = f"""
+SELECT policy_id, COUNT(*) AS waiting
+FROM (SELECT policy_id {asked.queue.waiting}) AS those
+GROUP BY policy_id
+ORDER BY waiting DESC, policy_id
+"""  # noqa: S608 - our names
+    return {row["policy_id"]: row["waiting"] for row in visit.rows(sql, **asked.values)}
+
+
+def hash_below(share: float) -> str:
+    """Return what the hexadecimal hashes of this share of all ids are below."""
+    return "g" if share >= 1 else f"{int(share * 2**32):08x}"
+
+
+def is_for_second(decision_id: str, share: float) -> bool:
+    """Return whether a decision is among the share that a second person looks at."""
+    hashed = hashlib.md5(f"second {decision_id}".encode(), usedforsecurity=False).hexdigest()
+    return hashed < hash_below(share)
+
+
+def _since(query: Mapping[str, str], today: date) -> date:
+    said = query.get("since", "").strip()
+    try:
+        return date.fromisoformat(said) if said else today - timedelta(days=DAYS - 1)
+    except ValueError:
+        raise RefusedError("since is no day such as 2026-03-04") from None
+
+
+def _whole(query: Mapping[str, Any], name: str, usual: int, most: int) -> int:
+    said = query.get(name, "").strip()
+    if not said:
+        return usual
+    if not (said.isascii() and said.isdecimal() and 1 <= int(said[:6]) <= most):
+        raise RefusedError(f"{name} is a whole number from 1 to {most}")
+    return int(said)

@@ -1,0 +1,29 @@
+"""Reviewers of a run, and posts for them."""
+
+import pytest
+
+from tests.integration.console.reviewing import Reviewer
+from tests.integration.stored import put
+from tests.rows import screening, verdict
+
+
+@pytest.fixture
+def reviewer(bigquery, run):
+    """Return a function that gives reviewers of the run, by their names."""
+    return lambda name="ann": Reviewer(bigquery, run, name)
+
+
+@pytest.fixture
+def judged(bigquery, run):
+    """Return a function that stores verdicts of spam, with their screenings."""
+
+    def judged(*outcomes, first=0, **changes):
+        offsets = range(first, first + len(outcomes))
+        put(bigquery, "screenings", [screening(run, n, spam="escalate") for n in offsets])
+        rows = [
+            verdict(run, n, "spam", said, **({"text": f"post number {n}."} | changes))
+            for n, said in zip(offsets, outcomes, strict=True)
+        ]
+        put(bigquery, "verdicts", rows)
+
+    return judged
