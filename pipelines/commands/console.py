@@ -3,7 +3,6 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +17,10 @@ from weir.pipelines.options.screening import require_run_name
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.options.source import KafkaOptions
 from weir.pipelines.settings.bigquery import bigquery_settings
-from weir.pipelines.settings.engines import engine_factory, require_installed
+from weir.pipelines.settings.engines import EngineLater
 from weir.pipelines.settings.kafka import kafka_settings
-from weir.policies.loading import LIBRARY, load_policies
+from weir.policies.loading import LIBRARY
 from weir.policies.storage import is_remote
-from weir.transforms.judge.engine import Engine
 
 
 def serve_console(
@@ -93,6 +91,7 @@ def serve_console(
         from weir.pipelines.console.setup import Setup
 
         require_run_name(run)
+        refuse_those_of_others(judge, endpoint)
         setup = Setup(
             bigquery=bigquery_settings(bigquery),
             access=read_access(access) if access else OnLoopback(),
@@ -103,7 +102,7 @@ def serve_console(
             dead_letter_topic=dead_letter_topic,
             deferred_topic=deferred_topic,
             flagged_topic=flagged_topic,
-            engine=_judge(judge, endpoint, policies),
+            engine=EngineLater(judge, endpoint, policies),
             job=(*_file_of(job), *judge.arguments, *endpoint.arguments),
             max_bytes=int(max_gb * (1 << 30)),
             read_only=read_only,
@@ -126,20 +125,6 @@ def _folder(policies: str) -> str:
     if not is_remote(policies) and not Path(policies).is_dir():
         raise OptionError(f"--policies {policies} is no folder")
     return policies
-
-
-def _judge(judge: JudgeOptions, endpoint: EndpointOptions, policies: str) -> Callable[[], Engine]:
-    """Return what makes the engine, of the policies as they then are.
-
-    It need not be there before somebody tries a policy.
-    """
-    refuse_those_of_others(judge, endpoint)
-
-    def make() -> Engine:
-        require_installed(judge.engine)
-        return engine_factory(judge, endpoint, load_policies(policies))()
-
-    return make
 
 
 def _print_token(name: str) -> None:

@@ -9,6 +9,7 @@ from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions, refuse_those_of_others
 from weir.pipelines.settings.endpoint import EndpointFactory, endpoint_factory
+from weir.policies.loading import load_policies
 from weir.policies.policy import PolicySet
 from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.exemplar.engine import exemplar_engine
@@ -51,7 +52,8 @@ def stand_in(factory: Callable[[], Engine]) -> "Callable[[PolicySet], Callable[[
 
     It learns from policies' examples, and answers the same question in the same way each time.
     """
-    return _Exemplar if isinstance(factory, _Exemplar) else None
+    named = isinstance(factory, EngineLater) and factory.judge.engine == "exemplar"
+    return _Exemplar if named or isinstance(factory, _Exemplar) else None
 
 
 def drawing(factory: Callable[[], Engine]) -> Callable[[], Engine]:
@@ -61,6 +63,8 @@ def drawing(factory: Callable[[], Engine]) -> Callable[[], Engine]:
     sure a model is of it shows in what it draws.
     """
     match factory:
+        case EngineLater():
+            return drawing(factory.factory)
         case EndpointFactory():
             return factory.drawing
         case _Vllm():
@@ -88,6 +92,28 @@ def require_together(together: bool, engine: str) -> None:
             "--judge-together needs a judge that reads policies, and the exemplar judge reads "
             "none; give --engine=endpoint or vllm"
         )
+
+
+@dataclass(frozen=True)
+class EngineLater:
+    """What makes an engine of a folder's policies as they then are: until then neither is needed.
+
+    What cannot work is raised as ``engine_factory`` has it, or as a PolicyError.
+    """
+
+    judge: JudgeOptions
+    endpoint: EndpointOptions
+    policies: str
+
+    @property
+    def factory(self) -> Callable[[], Engine]:
+        """Return what makes the engine, looked for now."""
+        require_installed(self.judge.engine)
+        return engine_factory(self.judge, self.endpoint, load_policies(self.policies))
+
+    def __call__(self) -> Engine:
+        """Return the engine."""
+        return self.factory()
 
 
 def no_engine() -> Engine:

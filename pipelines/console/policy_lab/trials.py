@@ -15,7 +15,7 @@ from weir.errors import WeirError
 from weir.pipelines.console.policy_lab.trial import Post, Results, cases_of
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.evaluate.judging import Answer, Judgements, Patience, held_out, judge_cases
-from weir.pipelines.settings.engines import drawing, stand_in
+from weir.pipelines.settings.engines import EngineLater, drawing, stand_in
 from weir.policies.policy import Policy, PolicySet
 from weir.transforms.judge.engine import Completion, Engine, EngineError, Request
 from weir.transforms.judge.in_flight import Failed
@@ -93,6 +93,8 @@ class Trial:
         policies = [asked.policy, *([asked.before] if asked.before else [])]
         teach = stand_in(factory)
         self.stand_in = teach is not None
+        if isinstance(factory, EngineLater):
+            factory = factory.factory  # looked for once, whatever is then made of it
         rounds = 1 if teach else asked.repeats
         self.total = len(asked.posts) * rounds * len(policies)
         if teach:

@@ -14,7 +14,8 @@ from weir.pipelines.console.policy_lab.edit import edit_of
 from weir.pipelines.console.policy_lab.trials import Trials
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
-from weir.pipelines.settings.engines import engine_factory
+from weir.pipelines.settings.endpoint import EndpointFactory
+from weir.pipelines.settings.engines import EngineLater, drawing, engine_factory, stand_in
 from weir.policies.loading import load_policies
 
 VAGUE, FLAGGED = "who swaps, or sells?", "40 tickets from my bot"
@@ -138,6 +139,24 @@ def test_without_an_engine_a_sentence_says_how_to_have_one(policies):
     assert "--engine endpoint" in page(trying.show(seen), seen)
     with pytest.raises(RefusedError, match="--engine endpoint"):
         trying.start(seen)
+
+
+def test_an_engine_that_is_not_there_ends_the_trial_with_what_to_do(policies):
+    nobody = EndpointOptions(endpoint_url="http://127.0.0.1:9/v1")
+    engine = EngineLater(JudgeOptions(engine="endpoint"), nobody, str(policies))
+    trial = tried(policies, engine, FLAGGED)
+    assert "127.0.0.1:9" in trial.problem
+    assert trial.results is None
+
+
+def test_an_engine_that_is_looked_for_later_is_a_stand_in_or_draws_likewise(policies, server):
+    endpoint = EndpointOptions(endpoint_url=server.url)
+    later = EngineLater(JudgeOptions(engine="endpoint"), endpoint, str(policies))
+    draws = drawing(later)
+    assert isinstance(draws, EndpointFactory)
+    assert draws.served.manner.temperature is False
+    assert stand_in(EngineLater(JudgeOptions(), EndpointOptions(), str(policies)))
+    assert stand_in(later) is None
 
 
 def test_an_engine_that_refuses_every_request_ends_the_trial_with_its_words(

@@ -1,0 +1,111 @@
+"""Policies written, tried and put in shadow in a real browser."""
+
+import re
+
+import pytest
+
+from tests.console.browsing import LOOKS, assert_accessible, picture
+from weir.policies.draft import begin
+from weir.policies.loading import load_policies
+from weir.policies.policy import Status
+
+
+@pytest.fixture
+def begun(setup, request):
+    """The id of a policy that is a draft, and of no other test."""
+    policy_id = re.sub("[^a-z]+", "-", request.node.name.lower())[:60].strip("-")
+    from pathlib import Path
+
+    place = Path(setup.policies) / policy_id
+    place.mkdir()
+    document, examples = begin(policy_id)
+    (place / "policy.draft.md").write_text(document)
+    (place / "examples.draft.csv").write_text(examples)
+    return policy_id
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_of_a_policy_is_accessible(open_page, look):
+    page = open_page(look)
+    for path in ("/policies/spam", "/policies/spam/versions", "/policies/spam/try"):
+        assert page.goto(path).ok
+        page.wait_for_load_state("networkidle")
+        assert_accessible(page)
+        picture(page, f"{path.strip('/').replace('/', '-')}-{look}")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_findings_appear_as_one_types_and_lead_to_their_line(open_page, begun, look):
+    page = open_page(look)
+    page.goto(f"/policies/{begun}")
+    text = page.locator("#document")
+    text.fill(text.input_value().replace("- **Copy**", "- usually **Copy**"))
+    page.get_by_text("'usually' is vague").wait_for()
+    assert_accessible(page)
+    picture(page, f"policy-editor-{look}")
+    page.locator("#findings a[data-line]").click()
+    chosen = page.evaluate(
+        "(a => a.value.slice(a.selectionStart, a.selectionEnd))(document.activeElement)"
+    )
+    assert "usually" in chosen
+
+
+def test_a_new_policy_is_in_shadow_by_keyboard_alone(page, setup):
+    page.goto("/policies")
+    page.wait_for_load_state("networkidle")
+    page.keyboard.press("n")
+    page.keyboard.type("loud-noise")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Loud noise")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/policies/loud-noise")
+    page.keyboard.press("e")
+    page.keyboard.press("Control+End")
+    page.keyboard.type('- "Who sells earplugs?" → violation 0: a question.')
+    page.keyboard.press("Escape")
+    page.keyboard.press("h")
+    page.get_by_role("heading", name="what changes").wait_for()
+    assert_accessible(page)
+    picture(page, "policy-compare")
+    page.keyboard.type("we saw it yesterday")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/policies/loud-noise")
+    assert "In shadow" in page.locator(".said-so").inner_text()
+    policy = load_policies(setup.policies)["loud-noise"]
+    assert policy.status is Status.SHADOW
+    assert "earplugs" in policy.text
+    page.goto("/policies/loud-noise/versions")
+    assert "we saw it yesterday" in page.locator("table").inner_text()
+
+
+def test_what_two_write_at_once_is_shown_to_the_second(open_page, begun):
+    first, second = open_page(), open_page()
+    for page, words in ((first, "of the first"), (second, "of the second")):
+        page.goto(f"/policies/{begun}")
+        text = page.locator("#document")
+        text.fill(text.input_value().replace("a swap.", f"a swap, {words}."))
+        page.get_by_role("button", name="Save as a draft").click()
+        page.get_by_label("Why").fill("it was unclear")
+    first.get_by_role("button", name="Save as a draft").click()
+    first.wait_for_url(f"**/policies/{begun}")
+    second.get_by_role("button", name="Save as a draft").click()
+    second.get_by_text("Somebody changed it meanwhile").wait_for()
+    assert_accessible(second)
+    picture(second, "policy-conflict")
+    # A refusal is a failed request to a browser.
+    open_page.watched.faults = [f for f in open_page.watched.faults if "409" not in f]
+    second.get_by_role("button", name="Go on with mine").click()
+    assert "of the second" in second.locator("#document").input_value()
+
+
+def test_a_text_is_tried_on_its_examples_and_on_pasted_posts(page, begun):
+    page.goto(f"/policies/{begun}")
+    page.get_by_role("button", name="Try this text").click()
+    page.get_by_label("Posts of your own").fill("<b>40 tickets</b> from my bot, message me")
+    picture(page, "policy-try")
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_text("Done").wait_for()
+    page.get_by_text("Every post").click()
+    assert page.get_by_text("<b>40 tickets</b>").count() == 1
+    assert_accessible(page)
+    picture(page, "policy-trial")
