@@ -82,7 +82,8 @@ complaint_app = typer.Typer(
 transparency_app = typer.Typer(
     help=(
         "Decisions as a regulator takes them.\n\n"
-        "For example: weir transparency export --since 2026-11-01 --until 2026-11-30 --out statements --bigquery-project P"
+        "For example: weir transparency export --since 2026-11-01 --until 2026-11-30 "
+        "--out statements --bigquery-project P"
     ),
     cls=group(
         "transparency-",

@@ -1,6 +1,7 @@
 """What no command understands is answered by a sentence that names what was meant."""
 
 import re
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -58,7 +59,8 @@ def test_no_summary_in_a_list_of_commands_is_cut_short(name):
 
 @pytest.mark.parametrize("name", ["coop", "complaint", "transparency"])
 def test_a_group_and_each_of_its_commands_have_an_example_that_their_options_know(name):
-    group = get_command(app).commands[name]
+    whole: Any = get_command(app)
+    group = whole.commands[name]
     helps = {command: each.text for command, each in group.commands.items()}
     said = "".join(
         CliRunner().invoke(app, [name, *more, "--help"], prog_name="weir").output
