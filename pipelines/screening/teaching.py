@@ -30,6 +30,8 @@ from weir.transforms.screen.teaching.promotion import Differences, Step, decide,
 
 FIRST = 250  # verdicts, before the first candidate
 GROWTH = 2.0  # times the verdicts of the last candidate, before the next: each is another chance
+_BEGINS = ("begin", "promote", "put back", "open")  # steps after which another screen decides
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)  # before any step
 _DAYS = 90  # of verdicts and comparisons: what is older is about another stream
 
 
@@ -135,6 +137,8 @@ class _Past:
     attempts: int
     verdicts: int
     former: str | None  # the version that decided before, where one was promoted
+    began: datetime  # since when that decides which decides now
+    compared: tuple[str, ...]  # versions of the candidates since then, the first first
     opened: frozenset[str]  # policies whose heads clear nothing any more
 
     @classmethod
@@ -146,7 +150,15 @@ class _Past:
         opened = {
             name for row in rows if row["step"] == "open" for name in row["policies"].split(",")
         }
-        return cls(len(candidates), verdicts, former[-1] if former else None, frozenset(opened))
+        last = max((n for n, row in enumerate(rows) if row["step"] in _BEGINS), default=-1)
+        return cls(
+            len(candidates),
+            verdicts,
+            former[-1] if former else None,
+            rows[last]["decided_at"] if last >= 0 else _EVER,
+            tuple(row["screen_version"] for row in rows[last + 1 :] if row["step"] == "candidate"),
+            frozenset(opened),
+        )
 
 
 def _compare(teaching: Teaching, past: _Past, ledger: _Ledger) -> None:
@@ -156,7 +168,9 @@ def _compare(teaching: Teaching, past: _Past, ledger: _Ledger) -> None:
     if live == shadow:
         return
     returning = shadow == past.former
-    decision = decide(differences(teaching, shadow), 0 if returning else past.attempts)
+    compared = past.compared if shadow in past.compared and not returning else (shadow,)
+    found = differences(teaching, live, compared, past.began)
+    decision = decide(found, 0 if returning else past.attempts)
     of_test = {"other_version": live, "attempt": past.attempts, "e_value": decision.e_value}
     match decision.step:
         case Step.PROMOTE:
@@ -257,19 +271,32 @@ def _report(lessons: Lessons, policy_id: str) -> dict[str, Any]:
     }
 
 
-def differences(teaching: Teaching, shadow: str) -> dict[str, Differences]:
-    """Return by policy what the judge found where the screens differ, since this one is there."""
+def differences(
+    teaching: Teaching, live: str, compared: Sequence[str], began: datetime
+) -> list[Differences]:
+    """Return what the judge found where each of the screens and the one that decides differ.
+
+    Since that one decides: what it was compared with before, and as what, is another comparison.
+    """
     with connect(teaching.bigquery) as dataset:
-        rows = dataset.rows(_DIFFERENCES, run=teaching.run, shadow=shadow, since=_since())
-    return total(
+        rows = dataset.rows(
+            _DIFFERENCES,
+            run=teaching.run,
+            live=live,
+            shadows=list(compared),
+            since=_since(),
+            began=began,
+        )
+    found = total(
         (
-            row["policy_id"],
+            row["shadow_version"],
             Differences(
                 ((row["probability"], row["gained"]),), row["lost"], row["audits"], row["waiting"]
             ),
         )
         for row in rows
     )
+    return [found.get(version, Differences()) for version in compared]
 
 
 def _history(teaching: Teaching) -> list[dict[str, Any]]:
@@ -284,7 +311,7 @@ def _since() -> date:
 # Of what no screen has scored there is nothing to compare.
 _DIFFERENCES = """
 SELECT
-  policy_id, inclusion_probability AS probability,
+  shadow_version, inclusion_probability AS probability,
   SUM(IF(shadow_sent AND route IN ('audit', 'beside') AND violates, 1, 0)) AS gained,
   SUM(
     IF(shadow_sent AND route IN ('audit', 'beside') AND verdict IS NOT NULL, 1, 0)
@@ -292,12 +319,13 @@ SELECT
   SUM(IF(sent AND NOT shadow_sent AND violates, 1, 0)) AS lost,
   SUM(IF(sent AND NOT shadow_sent AND verdict IS NULL, 1, 0)) AS waiting
 FROM `{dataset}.shadow_pairs`
-WHERE run = @run AND shadow_version = @shadow AND day >= @since AND shadow_day >= @since
+WHERE run = @run AND screen_version = @live AND shadow_version IN UNNEST(@shadows)
+  AND day >= @since AND shadow_day >= @since AND compared_at >= @began
   AND head AND shadow_head AND sent != shadow_sent
-GROUP BY policy_id, probability
+GROUP BY shadow_version, probability
 """
 _HISTORY = """
-SELECT step, screen_version, other_version, verdicts, policies
+SELECT step, decided_at, screen_version, other_version, verdicts, policies
 FROM `{dataset}.promotions`
 WHERE run = @run
 ORDER BY decided_at

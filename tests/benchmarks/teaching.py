@@ -53,7 +53,7 @@ from weir.transforms.screen.route import (
 )
 from weir.transforms.screen.second_stage.encoder import Encoder
 from weir.transforms.screen.teaching.lessons import JudgedPost, choose_lessons
-from weir.transforms.screen.teaching.promotion import Differences, Step, decide, total
+from weir.transforms.screen.teaching.promotion import Differences, Step, decide
 from weir.transforms.screen.thresholds.allocation import Asked
 from weir.transforms.screen.thresholds.decide import Applied, Start, StreamShares, routed_posts
 from weir.transforms.screen.training.labelled import (
@@ -139,7 +139,7 @@ class _Went:
     codes: list[Codes] = field(default_factory=list)
     judged: dict[str, list[JudgedPost]] = field(default_factory=dict)
     verdicts: int = 0
-    differences: list[tuple[str, Differences]] = field(default_factory=list)
+    differences: list[Differences] = field(default_factory=list)  # of each candidate compared
     audited: dict[tuple[str, float], list[int]] = field(default_factory=dict)
 
 
@@ -166,16 +166,16 @@ class _Shadow:
         if self.candidate is None:
             return live
         attempt = 0 if self.returning else self.attempts
-        decision = decide(total(went.differences), attempt)
+        decision = decide(went.differences, attempt)
         if not self.returning:
             self.e_values[-1] = decision.e_value
         if decision.step == Step.WAIT:
             return live
-        went.differences.clear()
         if decision.step == Step.WITHDRAW:
             self.withdrawn += not self.returning
             self.candidate = None
             return live
+        went.differences = [Differences()]
         self.promoted += 1 if not self.returning else -1
         self.returning = not self.returning
         decides, self.candidate = self.candidate, live
@@ -183,7 +183,9 @@ class _Shadow:
 
     def put(self, candidate: _Deciding, went: _Went) -> None:
         """Compare another one from now on."""
-        went.differences.clear()
+        if self.returning:
+            went.differences.clear()
+        went.differences.append(Differences())
         self.candidate, self.returning = candidate, False
         self.attempts += 1
         self.e_values.append(1.0)
@@ -265,20 +267,17 @@ def _go(stream: Stream, deciding: Sequence[_Deciding], rows: slice, went: _Went)
             seen[0] += 1
             seen[1] += bool(calls[row, column])
     for shadow in routed.shadow_codes:
-        went.differences += _differences(stream, routed.audit_rates, codes, shadow, calls)
+        went.differences[-1] += _differences(routed.audit_rates, codes, shadow, calls)
 
 
-def _differences(
-    stream: Stream, rates: Floats, codes: Codes, shadow: Codes, calls: Mask
-) -> Iterator[tuple[str, Differences]]:
+def _differences(rates: Floats, codes: Codes, shadow: Codes, calls: Mask) -> Differences:
     gained = (shadow == ESCALATE) & (codes == AUDIT)
     lost = (codes == ESCALATE) & (shadow != ESCALATE)
-    for column, policy in enumerate(stream.policies.policies):
-        for rate in np.unique(rates[gained[:, column], column]).tolist():
-            seen = gained[:, column] & (rates[:, column] == rate)
-            found = int((seen & calls[:, column]).sum())
-            yield policy.policy_id, Differences(((rate, found),), audits=int(seen.sum()))
-        yield policy.policy_id, Differences(lost=int((lost & calls)[:, column].sum()))
+    found = [
+        (rate, int((gained & calls & (rates == rate)).sum()))
+        for rate in np.unique(rates[gained]).tolist()
+    ]
+    return Differences(tuple(found), int((lost & calls).sum()), int(gained.sum()))
 
 
 def _measure(stream: Stream, deciding: _Deciding, rest: slice) -> Measured:

@@ -98,7 +98,7 @@ def differ(teaching: Teaching, *, gained: int, lost: int, first: int = 10_000) -
     for table, version, side in (("screenings", live, 0), ("shadow_screenings", shadow, 1)):
         rows = [
             screening(teaching.run, first + n, screen_version=version, cheats=pair[side],
-                      stored={"created_at": YESTERDAY})
+                      screened_at=datetime.now(UTC), stored={"created_at": YESTERDAY})
             for n, pair in enumerate(pairs)
         ]  # fmt: skip
         put(teaching.bigquery, table, rows)
@@ -177,6 +177,26 @@ def test_the_former_screen_decides_again_once_it_proves_better(teaching) -> None
     (row,) = look(teaching).rows
     assert (row.step, row.screen_version) == ("put back", live)
     assert teaching.folder.live().version == live
+
+
+def test_what_was_found_before_another_screen_decided_counts_no_more(teaching) -> None:
+    taught(teaching)
+    for first in (10_000, 20_000):  # promoted, put back
+        differ(teaching, gained=8, lost=0, first=first)
+        look(teaching)
+    assert look(teaching).rows == ()
+
+
+def test_a_refit_takes_over_what_those_before_it_have_won(teaching) -> None:
+    _, first = taught(teaching)
+    differ(teaching, gained=3, lost=0)
+    judge(teaching, 1_300)
+    assert [row.step for row in look(teaching).rows] == ["candidate"]
+    shadow = teaching.folder.shadow().version
+    assert shadow != first
+    differ(teaching, gained=2, lost=0, first=20_000)
+    (row,) = look(teaching).rows
+    assert (row.step, row.screen_version, row.attempt) == ("promote", shadow, 2)
 
 
 def test_a_screen_that_finds_less_is_withdrawn(teaching) -> None:

@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS `{dataset}.promotions` (
   screen_version STRING NOT NULL OPTIONS (description = 'Key of the screens table: the screen that this is about'),
   other_version STRING OPTIONS (description = 'The screen that it was compared with, or took the place of'),
   attempt INT64 OPTIONS (description = 'Number of the candidate: the more there were, the more it has to win'),
-  e_value FLOAT64 OPTIONS (description = 'What bets on the screen in shadow made of a stake of 1; see transforms/screen/teaching/promotion.py'),
+  e_value FLOAT64 OPTIONS (description = 'What bets on what was learned made of a stake of 1, 20 promote; see transforms/screen/teaching/promotion.py'),
   verdicts INT64 OPTIONS (description = 'Verdicts that the candidate has learned from'),
   policies STRING OPTIONS (description = 'Policies whose heads have learned, or are gone, separated by commas'),
   reason STRING NOT NULL OPTIONS (description = 'Why, in plain words'),

@@ -9,7 +9,7 @@ CREATE OR REPLACE VIEW `{dataset}.shadow_pairs` AS
 WITH shadowed AS (
   SELECT
     s.run, s.created_at, s.topic, s.`partition`, s.`offset`, p.policy_id,
-    s.screen_version AS shadow_version, p.route AS shadow_route
+    s.screen_version AS shadow_version, p.route AS shadow_route, s.screened_at AS compared_at
   FROM `{dataset}.shadow_screenings` AS s, UNNEST(s.policies) AS p
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
@@ -20,7 +20,7 @@ WITH shadowed AS (
 )
 SELECT
   l.run, l.mode, DATE(l.created_at) AS day, DATE(d.created_at) AS shadow_day,
-  l.policy_id, l.screen_version, d.shadow_version,
+  l.policy_id, l.screen_version, d.shadow_version, d.compared_at,
   l.route, l.verdict,
   l.route != 'forced' AS head,
   d.shadow_route != 'forced' AS shadow_head,

@@ -11,14 +11,19 @@ it is looked at as verdicts come (Ville, 1939): Waudby-Smith and Ramdas, "Estima
 bounded random variables by betting" (JRSS B, 2024). Stakes lie in (0, 1), and the capital is spread
 over many of them.
 
-Each refit is another screen and another chance to be wrong. The k-th has to win k (k + 1) / ERROR
-times its stake, so that all of them together are wrong with a probability of ERROR at most.
+A refit takes over the bets of those before it: each post may be bet on by another screen, as long
+as that one is chosen before. So what is shown is that what the verdicts make of the screen finds
+more, and learning costs no evidence. 1 / (k (k + 1)) of the capital is kept for the k-th screen of
+all that were ever compared, and is bet from it on: where those before it found less, it has its
+own. These shares are 1 in all, so the probability that a screen is ever promoted where none has
+found more is ERROR at most.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 
 import numpy as np
 from scipy.special import logsumexp
@@ -33,7 +38,7 @@ _STAKES: Floats = np.sin(np.pi * (2 * np.arange(64) + 1) / 256) ** 2
 
 @dataclass(frozen=True)
 class Differences:
-    """What the judge found where two screens differ on one policy; those of days can be added up.
+    """What the judge found where two screens differ; those of policies and days can be added up.
 
     ``gained`` has (inclusion probability, violating audits) of what the one in shadow alone would
     send, ``lost`` counts the violations that the live one alone sends. ``audits`` is how many of
@@ -80,25 +85,33 @@ class Decision:
     reason: str
 
 
-def decide(found: Mapping[str, Differences], attempt: int = 0) -> Decision:
-    """Return what becomes of a screen in shadow from what is found by policy.
+def decide(found: Sequence[Differences], attempt: int = 0) -> Decision:
+    """Return what becomes of a screen in shadow from what is found of it.
 
-    ``attempt`` is the number of the refit; 0 for the screen that decided before, which may come
-    back: that is no new chance to be wrong.
+    ``found`` is also of those before it that were compared with what decides now, the first first;
+    ``attempt`` is its number among all that ever were. It is 0 for the screen that decided before,
+    alone, which may come back: that is no new chance to be wrong.
     """
-    whole = sum(found.values(), Differences())
-    e_value, against = math.exp(min(evidence(whole), 500.0)), _certainly_lost(found)
-    needed = max(1, attempt * (attempt + 1)) / ERROR
+    *_, own = found
+    e_value, needed = math.exp(min(_capital(found, attempt), 500.0)), 1 / ERROR
     told = (
-        f"it would find about {whole.gained_estimate:.0f} violations that are cleared now "
-        f"({sum(count for _, count in whole.gained)} seen in {whole.audits} audits) and lose "
-        f"{whole.lost}; bets on it won {e_value:.3g} times their stake, and {needed:.0f} are needed"
+        f"it would find about {own.gained_estimate:.0f} violations that are cleared now "
+        f"({sum(count for _, count in own.gained)} seen in {own.audits} audits) and lose "
+        f"{own.lost}; bets on what was learned won {e_value:.3g} times their stake, and "
+        f"{needed:.0f} are needed"
     )
-    if against:
-        return Decision(Step.WITHDRAW, e_value, f"it finds less of {', '.join(against)}: {told}")
-    if e_value >= needed:
+    if own.lost > _most(own):
+        return Decision(Step.WITHDRAW, e_value, f"it finds less: {told}")
+    if e_value >= needed and evidence(own) >= 0:
         return Decision(Step.PROMOTE, e_value, told)
     return Decision(Step.WAIT, e_value, told)
+
+
+def _capital(found: Sequence[Differences], attempt: int) -> float:
+    """Return the logarithm of what bets on all of these screens made of a stake of 1."""
+    since = list(accumulate(reversed(found)))  # the last, the last two, ...
+    shares = [1 / (k * (k + 1)) if k else 1.0 for k in range(attempt, attempt - len(found), -1)]
+    return float(logsumexp([evidence(each) for each in since], b=shares))
 
 
 def evidence(found: Differences) -> float:
@@ -112,22 +125,20 @@ def evidence(found: Differences) -> float:
     return float(logsumexp(logs) - math.log(len(_STAKES)))
 
 
-def _certainly_lost(found: Mapping[str, Differences]) -> list[str]:
-    """Return the policies of which more is lost than can be gained, with confidence 1 - ERROR."""
-    return sorted(policy_id for policy_id, each in found.items() if each.lost > _most(each))
-
-
 def _most(found: Differences) -> float:
-    """Return how many violations are gained at most; infinity where nothing was audited."""
+    """Return how many violations are gained at most, with confidence 1 - ERROR.
+
+    Infinity where nothing was audited.
+    """
     if not found.gained:
         return math.inf
     probabilities, counts = zip(*found.gained, strict=True)
     return float(missed_at_most(np.array(counts, float), probabilities, 1 - ERROR))
 
 
-def total(days: Iterable[tuple[str, Differences]]) -> dict[str, Differences]:
-    """Return the sum for each policy."""
+def total(parts: Iterable[tuple[str, Differences]]) -> dict[str, Differences]:
+    """Return the sum for each screen, by its version."""
     found: dict[str, Differences] = {}
-    for policy_id, each in days:
-        found[policy_id] = found.get(policy_id, Differences()) + each
+    for version, each in parts:
+        found[version] = found.get(version, Differences()) + each
     return found
