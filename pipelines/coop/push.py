@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -18,10 +18,12 @@ from kafka.structs import OffsetAndMetadata
 
 from weir.pipelines.coop.client import Answer, Coop, Item, deliver
 from weir.pipelines.errors import OptionError
+from weir.transforms.decode.protobuf.compile import NoCompilerError
 from weir.transforms.kafka.outbox import Outbox, ProduceError, Record
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.read import check_source
 from weir.transforms.write.flagged import EVENT_TYPE
+from weir.transforms.write.flagged_forms import FlaggedForm, Form, form_of
 
 REASON = "weir-coop-reason"
 MOST_ITEMS = 100
@@ -38,6 +40,24 @@ class Pushed:
     refused: int = 0  # by Coop; they lie in the topic of the refused
     unread: int = 0  # no message of the flagged topic; they lie there, too
     left_out: int = 0  # provisional flags and withdrawals: nothing to review
+
+
+def plain(record: Record) -> Record | None:
+    """Return a flagged message in whatever form as its JSON; None for what is in none.
+
+    NoCompilerError where it is Protobuf, and there is no compiler of its schema.
+    """
+    try:
+        return _read(form_of(record)).plain(record)
+    except NoCompilerError:
+        raise
+    except Exception:  # noqa: BLE001 - what a message makes a reader raise has no common class
+        return None
+
+
+@lru_cache
+def _read(form: Form) -> FlaggedForm:
+    return FlaggedForm.of(form, 1)  # whatever the id: the schema is Weir's own
 
 
 def item_of(value: bytes | None, item_type: str) -> Item | None:
@@ -120,11 +140,12 @@ def _settled(
     items: dict[str, tuple[Item, Any]] = {}
     unread = left_out = sent = 0
     for _, record in records:
-        headers = dict(record.headers)
+        found = plain(_flag(record))
+        headers = dict((found or record).headers)
         if headers.get("ce_type") != EVENT_TYPE.encode() and "ce_type" in headers:
             left_out += 1
             continue
-        item = item_of(record.value, item_type)
+        item = item_of(found.value if found else None, item_type)
         if item is None:
             unread += 1
             outbox.send(_dead(record, refused_topic, "no flagged message"))
@@ -145,10 +166,15 @@ def _settled(
     )
 
 
+def _flag(record: Any) -> Record:
+    """Return a message as it was produced, but for what an earlier push said of it."""
+    headers = tuple((n, v) for n, v in record.headers if v is not None and n != REASON)
+    return Record(record.topic, record.key, record.value, headers)
+
+
 def _dead(record: Any, topic: str, why: str) -> Record:
-    kept = ((name, value) for name, value in record.headers if value is not None)
-    headers = (*((n, v) for n, v in kept if n != REASON), (REASON, why.encode()))
-    return Record(topic=topic, key=record.key, value=record.value, headers=headers)
+    flag = _flag(record)
+    return replace(flag, topic=topic, headers=(*flag.headers, (REASON, why.encode())))
 
 
 def _tell(answer: Answer, seconds: float) -> None:

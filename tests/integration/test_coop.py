@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.stored import put
 from tests.rows import verdict
+from tests.unit.test_flagged import flagged as made
 from weir.pipelines.coop.callbacks import Action, AppealDecision, CallbackError
 from weir.pipelines.coop.client import Answer, Coop
 from weir.pipelines.coop.push import REASON, Pushed, push
@@ -14,6 +15,7 @@ from weir.pipelines.coop.stored import store_action, store_appeal
 from weir.pipelines.demo import query
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 from weir.transforms.write.flagged import EVENT_TYPE, WITHDRAWAL_TYPE
+from weir.transforms.write.flagged_forms import FlaggedForm, Form
 
 NOW = datetime.now(UTC)
 
@@ -34,6 +36,9 @@ def test_every_message_is_sent_refused_or_left_out_and_the_refused_are_sent_agai
             producer.send(topic, flagged(f"d{number}"), headers=violation).get(30)
         producer.send(topic, flagged("d0"), headers=withdrawal).get(30)
         producer.send(topic, b"<html>", headers=violation).get(30)
+        for form in (Form.AVRO, Form.CLOUDEVENTS):
+            flag = FlaggedForm.of(form, 1).encoded(made(decision_id=f"in {form}"))
+            producer.send(topic, flag.value, headers=list(flag.headers)).get(30)
     taken, wrong = [], {"d3"}
 
     def post(items):
@@ -47,8 +52,8 @@ def test_every_message_is_sent_refused_or_left_out_and_the_refused_are_sent_agai
         coop = Coop("https://coop.example", None)
         return push(settings, source, refused, coop, "weir-post", to_end=True, post=post)
 
-    assert pushed(topic) == Pushed(read=7, sent=4, refused=1, unread=1, left_out=1)
-    assert sorted(taken) == ["d0", "d1", "d2", "d4"]
+    assert pushed(topic) == Pushed(read=9, sent=6, refused=1, unread=1, left_out=1)
+    assert sorted(taken) == ["d0", "d1", "d2", "d4", "in avro", "in cloudevents"]
     assert pushed(topic) == Pushed()  # what was settled stays so
     consumer = settings.consumer(auto_offset_reset="earliest", consumer_timeout_ms=3000)
     consumer.subscribe([refused])

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.test_flagged import flagged
+from weir.pipelines.coop import push
 from weir.pipelines.coop.callbacks import (
     Action,
     AppealDecision,
@@ -30,9 +32,13 @@ from weir.pipelines.coop.callbacks import (
     read_appeal,
 )
 from weir.pipelines.coop.client import Answer, Coop, CoopError, deliver
-from weir.pipelines.coop.push import item_of
+from weir.pipelines.coop.push import item_of, plain
 from weir.pipelines.coop.server import MOST_BYTES, serving
 from weir.pipelines.errors import OptionError
+from weir.transforms.decode.protobuf.compile import NoCompilerError
+from weir.transforms.kafka.outbox import Record
+from weir.transforms.write.flagged import EVENT_TYPE
+from weir.transforms.write.flagged_forms import FlaggedForm, Form
 
 KEY: Any = cast("Any", "the-key")
 ITEMS = [{"id": f"d{n}", "typeId": "weir-post", "data": {"text": "a"}} for n in range(7)]
@@ -152,6 +158,35 @@ def test_what_is_sent_is_what_coops_documents_say(proxy_elsewhere):
     assert made["id"] == "d1"
     assert made["data"]["rule_ids"] == "SPAM1 SPAM2"
     assert not {"attributes", "language"} & set(made["data"])
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_a_flag_in_any_form_is_the_same_item(form):
+    record = flagged(rationale="It sells.", rule_ids=["SP2"])
+    found = plain(FlaggedForm.of(form, 7).encoded(record))
+    assert found is not None
+    assert dict(found.headers)["ce_type"] == EVENT_TYPE.encode()
+    item = item_of(found.value, "weir-post")
+    assert item is not None
+    assert item == item_of(record.value, "weir-post")
+
+
+@given(
+    st.binary() | st.binary().map(lambda body: bytes(5) + body),
+    st.sampled_from(("json", "avro", "protobuf", "cloudevents+json")),
+)
+def test_what_is_in_no_form_is_no_item(value, kind):
+    headers = (("content-type", f"application/{kind}".encode()),)
+    found = plain(Record("flagged", None, value, headers))
+    assert item_of(found.value if found else None, "weir-post") is None
+
+
+def test_a_push_of_protobuf_without_its_compiler_says_what_to_install(monkeypatch):
+    record = FlaggedForm.of(Form.PROTOBUF, 7).encoded(flagged())
+    push._read.cache_clear()
+    monkeypatch.setattr("weir.transforms.decode.protobuf.compile.find_spec", lambda _: None)
+    with pytest.raises(NoCompilerError, match="protobuf"):
+        plain(record)
 
 
 @given(

@@ -30,6 +30,7 @@ _TIMES = ("created_at", "judged_at")
 _STRUCTURED = b"application/cloudevents+json"
 _JSON = b"application/json"
 _CE, _TYPE = "ce_", "content-type"
+_ACTION = b'{"send_time":'  # as an action is written here
 
 
 class Form(StrEnum):
@@ -135,6 +136,17 @@ class FlaggedForm:
 
 
 AS_JSON = FlaggedForm()
+
+
+def form_of(record: Record) -> Form:
+    """Return the form that a message of the flagged topic has, as it says itself."""
+    value, kind = record.value or b"", dict(record.headers).get(_TYPE)
+    if kind == _STRUCTURED:
+        return Form.CLOUDEVENTS
+    if value[:1] == b"\0":
+        own = (form for form, (*_, content_type) in _SCHEMAS.items() if content_type == kind)
+        return next(own, Form.JSON_SCHEMA)
+    return Form.OSPREY if value.startswith(_ACTION) else Form.JSON
 
 
 def _timed(body: bytes) -> dict[str, Any]:
