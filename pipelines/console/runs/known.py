@@ -40,6 +40,7 @@ FROM (
   SELECT created_at FROM `{dataset}.verdicts` WHERE run = @run
 )
 """
+_DIED = "SELECT run FROM `{dataset}.dead_letters` WHERE run = @run LIMIT 1"
 _POLICIES = """
 SELECT
   policy_id, mode, SUM(posts) AS posts, SUM(cleared) AS cleared, SUM(judged) AS judged,
@@ -115,6 +116,11 @@ def days_of(visit: Visit, run: str) -> tuple[date, date] | None:
     """Return the first and last day of a run's posts; None where it has none. TablesError."""
     (row,) = visit.rows(_DAYS, run=run)
     return (row["first"], row["last"]) if row["first"] else None
+
+
+def has_died(visit: Visit, run: str) -> bool:
+    """Return whether a run has dead letters, which may be all that it has. TablesError."""
+    return bool(visit.rows(_DIED, run=run))
 
 
 def policies_of(visit: Visit, run: str, days: tuple[date, date]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from weir.pipelines.console import actions
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.runs import processes
 from weir.pipelines.console.runs.comparison import show_compared, show_comparison
-from weir.pipelines.console.runs.known import accounts_of, days_of, policies_of, runs_of
+from weir.pipelines.console.runs.known import accounts_of, days_of, has_died, policies_of, runs_of
 from weir.pipelines.console.runs.processes import FORECAST, REPLAY, Kept
 from weir.pipelines.console.runs.replays import DRY_RUN, arguments_of, asked_of, defaults
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
@@ -48,7 +48,8 @@ def show_run(visit: Visit) -> Shown:
     kept = processes.find(visit.setup.bigquery, name)
     jobs = [job for job in local_jobs() if job["run"] == name]
     days = days_of(visit, name)
-    if found is None and kept is None and days is None and not jobs:
+    known = found or kept or days or jobs or has_died(visit, name)
+    if not known:
         raise RefusedError(
             f"There is no run {name!r} in {visit.setup.bigquery.full_name}; /runs lists those "
             "there are",

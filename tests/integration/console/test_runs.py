@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from tests.integration.stored import service
+from tests.integration.stored import put, service
 from tests.integration.test_compare import A, B, store
 from tests.integration.test_moderate import POSTS, Job
-from tests.rows import NOON
+from tests.rows import NOON, dead_letter
 from weir.pipelines.bigquery.rows import insert
 from weir.pipelines.commands.cli import app
 from weir.pipelines.console.access import OnLoopback
@@ -91,6 +91,12 @@ def test_a_run_that_is_none_is_not_found_and_the_way_out_is_said(visit, name):
     with pytest.raises(RefusedError, match="/runs lists") as refused:
         pages.show_run(visit(run=name))
     assert refused.value.status == 404
+
+
+def test_a_run_of_dead_letters_alone_has_a_page(bigquery, visit, run):
+    put(bigquery, "dead_letters", [dead_letter(run, 1, "decode", "invalid_json")])
+    page = visit(run=run)
+    assert "/run-parts/accounts" in html(pages.show_run(page), page)
 
 
 def test_a_comparison_says_what_weir_compare_says(bigquery, visit, run):

@@ -1,0 +1,64 @@
+"""Runs in a browser: looked at, compared, and a replay by keyboard."""
+
+import shutil
+
+import pytest
+
+from tests.console.browsing import LOOKS, assert_accessible, picture
+from weir.policies.loading import LIBRARY
+
+_PATIENT_MS = 240_000  # of a process that starts beside others
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    """Where jobs write what they are doing, and a console what it started."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+@pytest.fixture
+def one_policy(tmp_path):
+    """A folder with one policy."""
+    shutil.copytree(LIBRARY / "spam", tmp_path / "policies/spam")
+    return str(tmp_path / "policies")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_run_a_comparison_and_the_form_open_in_every_look(open_page, look):
+    page = open_page(look)
+    for name, path in (
+        ("runs", "/runs"),
+        ("run", "/runs/demo"),
+        ("compare", "/compare?run=demo&other=demo-edited"),
+        ("form", "/replay"),
+    ):
+        assert page.goto(path).ok
+        page.wait_for_load_state("networkidle")
+        assert_accessible(page)
+        picture(page, f"runs-{name}-{look}")
+
+
+def test_a_flip_of_a_comparison_leads_to_its_decision(page):
+    page.goto("/compare?run=demo&other=demo-edited")
+    flip = page.get_by_role("link", name="as demo has it").first
+    assert "/posts/" in (flip.get_attribute("href") or "")
+
+
+def test_a_replay_is_forecast_started_watched_and_stopped_by_keyboard(page, one_policy):
+    page.goto("/runs")
+    page.keyboard.press("r")
+    page.wait_for_url("**/replay")
+    page.get_by_label("Name of the run").fill("browsed replay")
+    page.get_by_label("Folder of policies").fill(one_policy)
+    page.get_by_label("Share of the posts").fill("10%")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/browsed%20replay")
+    page.get_by_role("button", name="Start it").wait_for(timeout=_PATIENT_MS)
+    assert "64 posts to decide" in page.locator("pre").inner_text()
+    picture(page, "runs-forecast")
+    page.keyboard.press("s")
+    page.get_by_text("The replay runs").wait_for()
+    page.keyboard.press("x")
+    page.get_by_text("The replay was stopped by ada").wait_for(timeout=_PATIENT_MS)
+    assert_accessible(page)
+    picture(page, "runs-stopped")
