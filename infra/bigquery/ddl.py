@@ -83,10 +83,23 @@ def statement(name: str, dataset: str, folded: Collection[date] = ()) -> str:
     return _filled(_text(name), dataset, among(folded), apart_from(folded))
 
 
+def labels_query(dataset: str, where: str, folded: Collection[date] = ()) -> str:
+    """Return the query of the view labels over those rows of its tables for which ``where`` holds.
+
+    It says of their posts what the view does where ``where`` names nothing but what all rows of a
+    post share: run, created_at, topic, partition, offset, content_id. DuckDB, the emulator's,
+    looks through whole tables before it comes to a condition beside the view.
+    """
+    tables = (f"{among(folded)} AND ({where})", f"{apart_from(folded)} AND ({where})")
+    decisions = _filled(_query("decisions"), dataset, *tables)
+    labels = _filled(_query("labels"), dataset, *tables)
+    return labels.replace(f"`{dataset}.decisions`", f"(\n{decisions})")
+
+
 def fold_statement(dataset: str, day: date) -> str:
     """Return the statement that makes the rows of a day in folded_labels anew, at one stroke."""
     names, of_day = _names("folded_labels"), among([day])
-    query = _filled(_text("decisions").partition(" AS\n")[2], dataset, "FALSE", of_day)
+    query = _filled(_query("decisions"), dataset, "FALSE", of_day)
     return (
         f"MERGE `{dataset}.folded_labels` AS held\nUSING (\n{query}) AS made\nON FALSE\n"  # noqa: S608 - our names
         f"WHEN NOT MATCHED BY SOURCE AND {of_day.replace('created_at', 'held.created_at')}\n"
@@ -164,6 +177,10 @@ def _filled(text: str, dataset: str, folded: str, unfolded: str) -> str:
     for placeholder, value in known.items():
         text = text.replace(placeholder, value)
     return text
+
+
+def _query(view: str) -> str:
+    return _text(view).partition(" AS\n")[2]
 
 
 def _text(name: str) -> str:

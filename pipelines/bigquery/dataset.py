@@ -9,7 +9,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from weir.pipelines.bigquery.errors import explain_errors
-from weir.pipelines.bigquery.queries import Parameter, change, execute
+from weir.pipelines.bigquery.queries import Parameter, change, estimate, execute
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 Value = str | int | float | bool | date | datetime
@@ -39,6 +39,10 @@ class Dataset:
         """Return the rows of a statement; see ``queries.execute``."""
         named = self._named(sql)
         return execute(self.client, named, parameters(values), max_bytes=self.max_bytes)
+
+    def bytes_read(self, sql: str, **values: Value | list[str]) -> int | None:
+        """Return how many bytes a statement would be billed for; see ``queries.estimate``."""
+        return estimate(self.client, self._named(sql), parameters(values))
 
     def change(self, sql: str, *, seconds: float, **values: Value | list[str]) -> int:
         """Return how many rows a DELETE or MERGE changed; see ``queries.change``."""

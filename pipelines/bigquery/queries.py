@@ -58,6 +58,21 @@ def change(
     return int(rows)
 
 
+def estimate(client: bigquery.Client, sql: str, parameters: Iterable[Parameter] = ()) -> int | None:
+    """Return how many bytes a statement would read, without running it.
+
+    None where what answers does not reckon, as the emulator. As ``execute``.
+    """
+    config = bigquery.QueryJobConfig(
+        query_parameters=list(parameters), dry_run=True, use_query_cache=False
+    )
+    named: dict[str, Any] = {"retry": NO_RETRY, "job_retry": NO_RETRY}
+    job = _within(
+        _SUBMIT_SECONDS, lambda: client.query(sql, config, timeout=_SUBMIT_SECONDS, **named)
+    )
+    return int(job.total_bytes_processed or 0) or None
+
+
 def _run(
     client: bigquery.Client, sql: str, config: bigquery.QueryJobConfig, seconds: float
 ) -> tuple[bigquery.QueryJob, list[dict[str, Any]]]:

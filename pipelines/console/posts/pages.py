@@ -1,11 +1,129 @@
 """The pages of Posts."""
 
-from weir.pipelines.console.visit import Answer, Page, Shown, Visit
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from weir.pipelines.console.posts import filters
+from weir.pipelines.console.posts.filters import Filter, read_filter, shared_address
+from weir.pipelines.console.posts.search import bytes_read, count, read_place, search
+from weir.pipelines.console.posts.text import said_of
+from weir.pipelines.console.visit import Answer, Moved, Page, Shown, Visit
+from weir.transforms.records import Mode, Route
+
+ASK_BYTES = 1 << 30  # a search that reads more is begun once somebody has seen how much
 
 
 def show(visit: Visit) -> Answer:
-    """Return the page."""
-    return Shown("posts/posts.html.j2", {"run": visit.run})
+    """Return the filters, and where the posts that they mean come from."""
+    wanted = read_filter(visit)
+    typed = visit.query.get("author", "").strip()
+    unsaid = any(not value for value in visit.query.values())
+    if unsaid or (typed and wanted.authors[0] != typed):
+        # An author's id itself stays in no address that anybody keeps or sends.
+        return Moved(shared_address(visit, "/posts", wanted, texts=_texts(visit)))
+    values = _values(visit, wanted)
+    known = {name: visit.query.get(name, "") for name in filters.NAMES}
+    words = {
+        "label": filters.LABELS,
+        "route": tuple(Route),
+        "by": filters.DECIDERS,
+        "mode": tuple(Mode),
+    }
+    more = {name: visit.query.get(name) for name in ("after", "sure")}
+    return Shown(
+        "posts/posts.html.j2",
+        values
+        | {"given": known | {"author": "".join(wanted.authors[:1])}, "words": words}
+        | {"rows_at": shared_address(visit, "/posts/rows", wanted, texts=_texts(visit), **more)}
+        | {"count_at": shared_address(visit, "/posts/count", wanted)},
+    )
 
 
-PAGES = (Page("/posts", show),)
+def show_rows(visit: Visit) -> Shown:
+    """Return a page of the posts that the filters mean, with each of their labels."""
+    wanted = read_filter(visit)
+    after = read_place(visit.query.get("after", ""))
+    with visit.dataset() as dataset:
+        size = bytes_read(dataset, wanted) if visit.setup.bigquery.rest_endpoint is None else None
+        if size is not None and size > ASK_BYTES and not visit.query.get("sure"):
+            sure = shared_address(visit, "/posts", wanted, sure="1")
+            asked = {"size": size, "most": visit.setup.max_bytes, "sure": sure}
+            return Shown("posts/size.html.j2", _values(visit, wanted) | asked)
+        found = search(dataset, wanted, after, visit.now)
+    further = found.further and shared_address(
+        visit,
+        "/posts",
+        wanted,
+        after=str(found.further),
+        texts=_texts(visit),
+        sure=visit.query.get("sure"),
+    )
+    shown = {
+        "posts": [_post(list(rows)) for _, rows in groupby(found.rows, key=_message)],
+        "labels": len(found.rows),
+        "size": size,
+        "further": further,
+        "back_to": found.further and found.further.created_at,
+        "short": found.short,
+        "later": after is not None,
+    }
+    return Shown("posts/rows.html.j2", _values(visit, wanted) | shown)
+
+
+def show_count(visit: Visit) -> Shown:
+    """Return how many labels the filters mean; of what is most of a stream, once that is asked."""
+    wanted = read_filter(visit)
+    if not wanted.is_narrow and not visit.query.get("all"):
+        at = shared_address(visit, "/posts/count", wanted, all="1")
+        return Shown("posts/count.html.j2", _values(visit, wanted) | {"counted": None, "at": at})
+    with visit.dataset() as dataset:
+        counted = count(dataset, wanted)
+    with_links = [
+        row | {"at": shared_address(visit, "/posts", wanted, label=row["label"])} for row in counted
+    ]
+    return Shown("posts/count.html.j2", _values(visit, wanted) | {"counted": with_links})
+
+
+def _values(visit: Visit, wanted: Filter) -> dict[str, Any]:
+    hidden = _texts(visit) is not None
+    switched = shared_address(visit, "/posts", wanted, texts=None if hidden else "hidden")
+    spans = {
+        "today": f"{visit.now:%Y-%m-%d}",
+        f"{filters.DAYS} days": None,
+        "30 days": f"{filters.default_since(visit.now) - filters.MONTH:%Y-%m-%d}",
+        "all": "1970-01-01",
+    }
+    return {
+        "wanted": wanted,
+        "hidden": hidden,
+        "switched": switched,
+        "spans": {
+            name: shared_address(visit, "/posts", wanted, since=since, until=None)
+            for name, since in spans.items()
+        },
+    }
+
+
+def _texts(visit: Visit) -> str | None:
+    return "hidden" if visit.query.get("texts") == "hidden" else None
+
+
+def _message(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (row["created_at"], row["topic"], row["partition"], row["offset"])
+
+
+def _post(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the labels of one post; the first of its texts that is known stands for all."""
+    texts = [row for row in rows if row["text"] is not None]
+    first = texts[0] if texts else rows[0]
+    return {"rows": rows, "said": said_of(first["text"]), "cut": first["cut"]} | {
+        name: rows[0][name] for name in ("created_at", "content_id", "run", "language")
+    }
+
+
+PAGES = (
+    Page("/posts", show),
+    Page("/posts/rows", show_rows),
+    Page("/posts/count", show_count),
+)

@@ -1,0 +1,266 @@
+"""Which labels are looked for: the filters of an address, and what they ask of rows."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from weir.pipelines.bigquery.dataset import Value
+from weir.pipelines.console.visit import RefusedError, Visit, address
+from weir.pipelines.errors import OptionError, nearest
+from weir.pipelines.settings.storage import pseudonym_key
+from weir.transforms.decode.pseudonyms import pseudonym
+from weir.transforms.records import Mode, Outcome, Route
+from weir.transforms.write.redaction import HASH_PREFIX
+
+DAYS = 7  # that are looked at where nobody says since when
+MONTH = timedelta(days=30 - DAYS)  # that a longer look goes back further
+LABELS = (*map(str, Outcome), "cleared", "undecided", "deferred", "withdrawn", "superseded")
+_OF_AUTHORS = ("withdrawn", "superseded")  # for what they did to a post
+DECIDERS = ("judge", "human", "screen", "nobody")
+_LONGEST = 1_024  # characters of a filter: ids have no more
+_PSEUDONYM = re.compile("[0-9a-f]{32}")
+_UNREADABLE = re.compile("[\x00\ud800-\udfff]")
+_CLEARED = (Route.CLEAR, Route.EMPTY)
+_POST = ("screenings", "verdicts", "deferrals", "human_labels")
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "label": tuple(map(str, LABELS)),
+    "route": tuple(map(str, Route)),
+    "by": DECIDERS,
+    "mode": tuple(map(str, Mode)),
+}
+_PLAIN = ("id", "text", "policy", "rule", "topic")
+NAMES = ("run", *_PLAIN, "author", *_WORDS, "since", "until")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a filter asks of the rows of labels, and of the tables that it may be told by.
+
+    A pair that meets it has a row in one of ``tables`` that meets what stands there; None where
+    nearly every post has.
+    """
+
+    on_labels: str
+    tables: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which labels are looked for; what is empty is any."""
+
+    run: str
+    since: datetime
+    until: datetime | None = None  # the first that is too late
+    id: str = ""  # of a post, or of one of its decisions
+    text: str = ""
+    policy: str = ""
+    rule: str = ""
+    topic: str = ""
+    authors: tuple[str, ...] = ()  # pseudonyms that stand for one
+    label: str = ""
+    route: str = ""
+    by: str = ""
+    mode: str = ""
+
+    def values(self) -> dict[str, Value | list[str]]:
+        """Return the parameters that its conditions name."""
+        named = {name: getattr(self, name) for name in (*_PLAIN, *_WORDS)}
+        given: dict[str, Value | list[str]] = {"run": self.run, "since": self.since}
+        given |= {name: value for name, value in named.items() if value and name != "id"}
+        if self.authors:
+            given["authors"] = list(self.authors)
+        if self.until:
+            given["until"] = self.until
+        return given
+
+    @property
+    def span(self) -> str:
+        """Return the condition on rows of any table that they are of the run and the time."""
+        until = " AND created_at < @until" if self.until else ""
+        return f"run = @run AND created_at >= @since{until}"
+
+    def on_labels(self) -> str:
+        """Return the condition on rows of the view."""
+        return " AND ".join([self.span, *(each.on_labels for each in self._conditions())])
+
+    def tables(self) -> dict[str, str]:
+        """Return the tables whose rows name every post that may be meant, and which rows."""
+        told = [each.tables for each in self._conditions() if each.tables is not None]
+        # Of the filters the one that fewest posts meet; they stand in that order.
+        tables = told[0] if told else dict.fromkeys(_POST, "TRUE")
+        both = " AND topic = @topic" if self.topic else ""
+        of_policy = _of_policy() if self.policy else dict.fromkeys(_POST, "TRUE")
+        return {
+            table: f"{self.span}{both} AND {of_policy[table]} AND {met}"
+            for table, met in tables.items()
+        }
+
+    @property
+    def is_rare(self) -> bool:
+        """Return whether a small table alone tells which posts are meant, or hardly any are."""
+        few = self.label in ("violates", "safe", "indeterminate", "deferred", *_OF_AUTHORS)
+        return bool(self.id or self.text or self.rule or self.authors or few or self.by == "human")
+
+    @property
+    def is_narrow(self) -> bool:
+        """Return whether few posts are meant, so that they can be counted at once."""
+        few = self.label not in ("", "cleared") or self.route not in ("", *_CLEARED)
+        some = self.id or self.text or self.rule or self.authors or self.by in ("judge", "human")
+        return bool(few or some)
+
+    def _conditions(self) -> list[Condition]:
+        known = {
+            "id": Condition(_IDS, dict.fromkeys(_POST, _IDS)),
+            "text": Condition(_TEXT, {"verdicts": _TEXT}),
+            "rule": Condition(_RULE, {"verdicts": _RULE}),
+            "authors": Condition(_AUTHORS, dict.fromkeys(_POST, _AUTHORS)),
+            "label": self._label(),
+            "by": self._by(),
+            "route": Condition("route = @route", _of_routes(self.route)),
+            "policy": Condition("policy_id = @policy"),
+            "topic": Condition("topic = @topic"),
+            "mode": Condition("mode = @mode", _MODE),
+        }
+        return [condition for name, condition in known.items() if getattr(self, name)]
+
+    def _label(self) -> Condition:
+        met = "label = @label"
+        match self.label:
+            case "violates" | "safe":
+                tables = {"verdicts": "verdict = @label", "human_labels": "human_verdict = @label"}
+                return Condition(met, tables)
+            case "indeterminate":
+                return Condition(met, {"verdicts": "verdict = @label"})
+            case "deferred":
+                return Condition("deferred", {"deferrals": "TRUE"})
+            case "undecided":
+                return Condition(met, _of_routes(*_judged()) | {"deferrals": "TRUE"})
+            case "cleared":
+                return Condition(met, {"screenings": "TRUE"})
+            case _:
+                return Condition(met, dict.fromkeys(_POST, _CHANGED))
+
+    def _by(self) -> Condition:
+        match self.by:
+            case "nobody":
+                tables = _of_routes(*_judged()) | {"deferrals": "TRUE"}
+                return Condition("decided_by IS NULL", tables)
+            case "screen":
+                tables = {"screenings": "TRUE"}
+            case "judge":
+                tables = {"verdicts": "TRUE"}
+            case _:
+                tables = {"human_labels": "TRUE"}
+        return Condition("decided_by = @by", tables)
+
+
+_IDS = "content_id IN UNNEST(@contents)"
+_AUTHORS = "author_id IN UNNEST(@authors)"
+_TEXT = f"(STRPOS(LOWER(text), LOWER(@text)) > 0 AND NOT STARTS_WITH(text, '{HASH_PREFIX}'))"
+_RULE = "@rule IN UNNEST(rule_ids)"
+_MODE = {
+    "screenings": (
+        "(COALESCE(mode, 'enforce') = @mode "
+        "OR (@mode = 'shadow' AND ARRAY_LENGTH(shadow_policies) > 0))"
+    ),
+    "verdicts": "mode = @mode",
+    "deferrals": "TRUE",
+    "human_labels": "TRUE",
+}
+_CHANGED = "content_id IN (SELECT content_id FROM `{dataset}.post_changes` WHERE run = @run)"
+
+
+def _judged() -> tuple[Route, ...]:
+    return tuple(route for route in Route if route not in _CLEARED)
+
+
+def _named_in_policies(*words: str) -> str:
+    """Return the condition that one of the words is a value in screenings.policies, at least.
+
+    To look into the array itself takes the emulator's engine a hundred times as long.
+    """
+    return f"REGEXP_CONTAINS(TO_JSON_STRING(policies), '\"({'|'.join(words)})\"')"
+
+
+def _of_policy() -> dict[str, str]:
+    named = "STRPOS(TO_JSON_STRING(policies), CONCAT('\"', @policy, '\"')) > 0"
+    return dict.fromkeys(_POST, "policy_id = @policy") | {"screenings": named}
+
+
+def _of_routes(*routes: str) -> dict[str, str]:
+    said = ", ".join(f"'{route}'" for route in routes)
+    tables = dict.fromkeys(("verdicts", "deferrals"), f"route IN ({said})")
+    return {"screenings": _named_in_policies(*routes)} | tables
+
+
+def read_filter(visit: Visit) -> Filter:
+    """Return the filter of an address. RefusedError for what means nothing."""
+    said = {name: visit.query.get(name, "").strip() for name in NAMES}
+    for name, value in said.items():
+        if len(value) > _LONGEST or _UNREADABLE.search(value):
+            raise RefusedError(
+                f"What is given as {name} is longer than {_LONGEST:,} characters, or holds one "
+                "that no text has"
+            )
+    for name, words in _WORDS.items():
+        if said[name] and said[name] not in words:
+            hint = nearest(said[name], list(words), f"there are {', '.join(words)}")
+            raise RefusedError(f"{name} is none of those that there are; {hint}")
+    since = _time("since", said["since"]) or default_since(visit.now)
+    until = _time("until", said["until"], end=True)
+    if until is not None and until <= since:
+        raise RefusedError(
+            f"since, {since:%Y-%m-%d %H:%M}, is not before until, {until:%Y-%m-%d %H:%M}: nothing "
+            "is between"
+        )
+    plain = {name: said[name] for name in (*_PLAIN, *_WORDS)}
+    return Filter(visit.run, since, until, authors=_authors(said["author"]), **plain)
+
+
+def default_since(now: datetime) -> datetime:
+    """Return the beginning of the first of the last DAYS days, as ``weir report`` has them."""
+    return datetime.combine(now.date() - timedelta(days=DAYS - 1), time(), UTC)
+
+
+def shared_address(visit: Visit, path: str, found: Filter, **more: str | None) -> str:
+    """Return an address of the filters, in which an author stands by their pseudonym."""
+    said = {name: visit.query.get(name, "").strip() or None for name in NAMES}
+    if found.authors:
+        said["author"] = found.authors[0]
+    said["run"] = visit.query.get("run") or None
+    return address(path, **(said | more))
+
+
+def _authors(said: str) -> tuple[str, ...]:
+    """Return the pseudonyms that may be meant by what a person typed.
+
+    An author's id is turned into its pseudonym, as the job does, where the key is there.
+    """
+    if not said:
+        return ()
+    try:
+        made = pseudonym(pseudonym_key("author"), said)
+    except OptionError:
+        return (said,)
+    return (said, made) if _PSEUDONYM.fullmatch(said) else (made,)
+
+
+def _time(name: str, said: str, *, end: bool = False) -> datetime | None:
+    """Return a time in UTC; of a day its beginning, or its end where it is the last one meant."""
+    if not said:
+        return None
+    try:
+        try:
+            day = date.fromisoformat(said)
+            at = datetime.combine(day, time(), UTC) + timedelta(days=end)
+        except ValueError:
+            at = datetime.fromisoformat(said)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise RefusedError(
+            f"{name} is no day such as 2026-03-04, and no time such as 2026-03-04T12:00"
+        ) from None
+    if not 1970 <= at.year <= 2100:
+        raise RefusedError(f"{name} is outside the years 1970 to 2100: no post is from there")
+    return at
