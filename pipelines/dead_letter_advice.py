@@ -53,6 +53,12 @@ ADVICE = (
         "one, then redrive.",
     ),
     Advice(
+        ("schema_in_header",),
+        "The schema is named in a header, which is not read.",
+        "Have the producer write the schema's id in front of the value "
+        "(PrefixSchemaIdSerializer), and the messages be sent anew.",
+    ),
+    Advice(
         ("wrong_magic_byte", "cut_short", "schema_framed", "another_format"),
         "The value begins as one of another format does.",
         "Name the topic's own with --format, then redrive.",

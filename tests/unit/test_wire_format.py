@@ -3,6 +3,7 @@
 import json
 import struct
 
+import pyarrow as pa
 import pytest
 
 from tests import avro_messages, proto_messages
@@ -76,6 +77,24 @@ def test_what_is_wrong_is_named_and_each_fails_alone(registry, kind):
     assert [each.reason for each in decoded.failures] == list(wrong.values())
     assert decoded.content["offset"].to_pylist() == list(range(100, 100 + len(values), 2))
     assert set(decoded.content["text"].to_pylist()) == {"a post"}
+
+
+@EVERY
+def test_a_schema_that_a_header_names_is_named_and_what_is_framed_is_read_all_the_same(
+    registry, kind
+):
+    good = framed(registry.add(*SCHEMAS[kind]), _message(kind, "a post"))
+    batch = messages(good, good[5:], b"\0" + good[5:], good[:4])
+    named = [{"key": "__value_schema_id", "value": b"\1" + bytes(16)}]
+    headers = pa.array([named, named, named, None], batch.schema.field("headers").type)
+    place = batch.schema.get_field_index("headers")
+    decoded = decoder(of(registry, kind))(batch.set_column(place, "headers", headers))
+    assert decoded.content["offset"].to_pylist() == [100]
+    assert [each.reason for each in decoded.failures] == [
+        "schema_in_header",
+        "schema_in_header",
+        "cut_short",
+    ]
 
 
 def test_versions_of_a_schema_are_read_in_one_batch(registry):

@@ -17,6 +17,7 @@ from weir.transforms.decode.posts import composer
 from weir.transforms.decode.schema_source import TYPES
 from weir.transforms.decode.settings import DecodeSettings
 from weir.transforms.decode.unread import apart_from_unread
+from weir.transforms.decode.wire_format import of_headers
 
 _FORMATS = {
     "json": json_format,
@@ -33,7 +34,10 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
     compose = composer(settings)
 
     def decoded(batch: pa.RecordBatch) -> Decoded:
-        return compose(batch, find(batch))
+        leaves = find(batch)
+        if settings.schema.framed and leaves.failures:
+            leaves = of_headers(batch, leaves)
+        return compose(batch, leaves)
 
     return apart_from_unread(decoded, settings)
 

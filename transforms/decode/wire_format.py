@@ -5,7 +5,7 @@ one message, or with one schema, is the failure of its messages alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -27,6 +27,13 @@ _SEEN_AS = (
     (b"[", b"]", _JSON),
     (b"Obj\x01", b"", "it is an Avro file, not a message"),
     (b"\xc3\x01", b"", "it is in Avro's single-object encoding, which is not read"),
+)
+# Where Confluent's HeaderSchemaIdSerializer puts the schema's GUID, which other registries lack.
+_SCHEMA_HEADER = "__value_schema_id"
+_IN_HEADER: Damage = (
+    "schema_in_header",
+    f"The schema is named in the header {_SCHEMA_HEADER}, which is not read: have the producer "
+    "write its id in front of the value (PrefixSchemaIdSerializer).",
 )
 _TYPES: Mapping[Kind, frozenset[type]] = {
     Kind.TEXT: frozenset({str, list}),
@@ -154,6 +161,19 @@ def _looks_like(value: bytes) -> str:
     begins, ends = value[:64].lstrip(), value[-64:].rstrip()
     seen = (said for a, b, said in _SEEN_AS if begins.startswith(a) and ends.endswith(b))
     return next(seen, "")
+
+
+def of_headers(batch: pa.RecordBatch, leaves: Leaves) -> Leaves:
+    """Return what was found in a batch, failures named anew whose schema's id is in a header."""
+    headers = batch["headers"]
+
+    def named(failure: Failure) -> Failure:
+        if all(each["key"] != _SCHEMA_HEADER for each in headers[failure.row].as_py() or ()):
+            return failure
+        reason, error = _IN_HEADER
+        return replace(failure, reason=reason, error=error)
+
+    return replace(leaves, failures=[named(each) for each in leaves.failures])
 
 
 def rows_by_schema(

@@ -23,6 +23,7 @@ from tests.unit.decoding.cases import (
 )
 from weir.transforms.decode import DecodeSettings, attributes
 from weir.transforms.decode.envelopes.debezium import UNAVAILABLE
+from weir.transforms.decode.protobuf.compile import file_set, message_class
 from weir.transforms.decode.schema_source import SchemaSettings
 
 DEBEZIUM = DecodeSettings(envelope="debezium", text_field="body")
@@ -178,3 +179,31 @@ def test_change_events_in_avro_are_read_as_those_in_json_are():
     assert changes(decoded) == [("2", "deleted", CREATED), ("3", "edited", CREATED)]
     assert left_out(decoded) == {"text_unchanged": [2]}
     assert reasons(decoded) == [(4, "invalid_avro")]
+
+
+def test_an_event_in_protobuf_is_read_as_one_in_json_is():
+    schema = """syntax = "proto3"; package d;
+    message Part { string text = 1; }
+    message Row { string id = 1; repeated Part parts = 2; }
+    message Event { optional Row before = 1; optional Row after = 2; string op = 3; }"""
+    made = message_class(file_set(schema), "d.Event")
+    row = {"id": "p1", "parts": [{"text": "one"}, {"text": "two"}]}
+    values = [
+        made(op="c", after=row),
+        made(op="u", before=row, after=row | {"parts": [{"text": "three"}]}),
+        made(op="d", before=row),
+        made(op="c"),
+        made(),
+        made(op="t"),
+    ]
+    settings = DecodeSettings(
+        "protobuf",
+        schema=SchemaSettings(file=schema, message="d.Event"),
+        envelope="debezium",
+        text_field="parts[].text",
+    )
+    decoded = read(*(each.SerializeToString() for each in values), settings=settings)
+    assert decoded.content["text"].to_pylist() == ["one\ntwo", "three"]
+    assert decoded.changes["change"].to_pylist() == ["edited", "deleted"]
+    assert reasons(decoded) == [(3, "missing_text"), (4, "not_a_change_event")]
+    assert left_out(decoded) == {"truncate": [5]}
