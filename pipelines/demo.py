@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -317,6 +318,17 @@ def query(settings: BigQuerySettings, sql: str, run: str) -> list[dict[str, Any]
     """Return the rows of a query over the settings' dataset, ``@run`` bound."""
     with connect(settings) as dataset:
         return dataset.rows(sql, run=run)
+
+
+_FIRST_DAY = "SELECT MIN(DATE(created_at)) AS day FROM `{dataset}.screenings` WHERE run = @run"
+_A_WEEK = 7
+
+
+def days_since_the_first(stack: Stack, run: str) -> int:
+    """Return of how many days the posts of a run are, today's too; a week at least."""
+    (row,) = query(stack.bigquery, _FIRST_DAY, run)
+    first = row["day"] or datetime.now(UTC).date()
+    return max((datetime.now(UTC).date() - first).days + 1, _A_WEEK)
 
 
 def _against_input(handed_over: int | None, counts: Counts) -> list[str]:

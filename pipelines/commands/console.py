@@ -30,6 +30,9 @@ def serve_console(
     endpoint: EndpointOptions,
     policies: Policies = str(LIBRARY),
     run: Annotated[str, typer.Option(help="The run that pages begin with.")] = "live",
+    days: Annotated[
+        int, typer.Option(help="Pages begin with posts of so many days, today's too.", min=1)
+    ] = 7,
     topics: Annotated[
         str, typer.Option(metavar="T,...", help="Topics that dead letters may go back to.")
     ] = "",
@@ -98,6 +101,7 @@ def serve_console(
             kafka=kafka_settings(kafka) if kafka.brokers else None,
             policies=_folder(policies),
             run=run,
+            days=days,
             topics=tuple(each.strip() for each in topics.split(",") if each.strip()),
             dead_letter_topic=dead_letter_topic,
             deferred_topic=deferred_topic,

@@ -179,6 +179,7 @@ def _console_over(
             kafka=stack.kafka,
             policies=policies,
             run=run,
+            days=demo_job.days_since_the_first(stack, run),
             topics=(demo_job.TOPIC,),
             engine=engine or (lambda: exemplar_engine(load_policies(policies))),
         )

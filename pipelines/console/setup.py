@@ -20,6 +20,7 @@ class Setup:
     kafka: KafkaSettings | None = None
     policies: str | None = None  # their folder, as ``weir run --policies``
     run: str = "live"  # that a page is about, unless its address names another
+    days: int = 7  # whose posts a page is about, today's among them, unless its address says
     topics: tuple[str, ...] = ()  # that posts are read from, and dead letters go back to
     dead_letter_topic: str = "weir-dead-letters"
     deferred_topic: str = "weir-deferred"

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -45,6 +45,11 @@ class Visit:
     def run(self) -> str:
         """Return the run that the page is about."""
         return self.query.get("run", "").strip() or self.setup.run
+
+    @property
+    def first_day(self) -> date:
+        """Return the first of the days that a page is about whose address names none."""
+        return self.now.astimezone(UTC).date() - timedelta(days=self.setup.days - 1)
 
     @contextmanager
     def dataset(self) -> Iterator[Dataset]:

@@ -12,7 +12,16 @@ from tests.console.browsing import LOOKS, Watched, chromium
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.server import console_beside
 from weir.pipelines.console.setup import Setup
-from weir.pipelines.demo import TOPIC, Stack, fill, input_posts, moderate_once, stack_on, with_edit
+from weir.pipelines.demo import (
+    TOPIC,
+    Stack,
+    days_since_the_first,
+    fill,
+    input_posts,
+    moderate_once,
+    stack_on,
+    with_edit,
+)
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.settings.engines import engine_factory
 from weir.policies.loading import LIBRARY, load_policies
@@ -56,6 +65,7 @@ def setup(stack, tmp_path_factory) -> Setup:
         kafka=stack.kafka,
         policies=str(policies),
         run="demo",
+        days=days_since_the_first(stack, "demo"),
         topics=(TOPIC,),
         engine=engine_factory(JudgeOptions(), EndpointOptions(), load_policies(str(policies))),
     )
