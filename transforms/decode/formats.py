@@ -34,7 +34,7 @@ def decoder(settings: DecodeSettings) -> Callable[[pa.RecordBatch], Decoded]:
     compose = composer(settings)
 
     def decoded(batch: pa.RecordBatch) -> Decoded:
-        leaves = find(batch)
+        leaves = find(_opened(batch, settings))
         if settings.schema.framed and leaves.failures:
             leaves = of_headers(batch, leaves)
         return compose(batch, leaves)
@@ -52,5 +52,16 @@ def file_damage(settings: DecodeSettings) -> str | None:
 
 def attributes(values: pa.Array, settings: DecodeSettings) -> list[str | None]:
     """Return each message less the decoded fields, as JSON text; None where nothing is left."""
+    if settings.format == "json":
+        values = settings.open_envelope.opened(values)
     rest: list[str | None] = _FORMATS[settings.format].attributes(values, settings)
     return rest
+
+
+def _opened(batch: pa.RecordBatch, settings: DecodeSettings) -> pa.RecordBatch:
+    values = batch["value"]
+    found = settings.open_envelope.opened(values) if settings.format == "json" else values
+    if found is values:
+        return batch
+    place = batch.schema.get_field_index("value")
+    return batch.set_column(place, batch.schema.field(place), found)

@@ -1,5 +1,7 @@
 """Envelopes, by samples written from what their specifications say (named in each module)."""
 
+import base64
+import json
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -16,7 +18,7 @@ from tests.unit.decoding.cases import (
     posts,
     reasons,
 )
-from weir.transforms.decode import DecodeSettings, decoder
+from weir.transforms.decode import DecodeSettings, attributes, decoder
 from weir.transforms.records import MESSAGE
 
 # CloudEvents
@@ -94,6 +96,42 @@ def test_the_value_of_a_binary_event_is_the_post_and_its_headers_date_and_name_i
 )
 def test_an_event_of_another_kind_fails_alone_and_says_why(value, headers, reason):
     assert reasons(sent(value, **headers)) == [(1, reason)]
+
+
+def in_base64(data):
+    return base64.b64encode(data).decode()
+
+
+def test_data_in_base64_that_is_json_is_read_among_neighbours():
+    hidden = event(**STRUCTURED, data_base64=in_base64(b'{"text": "hidden", "more": 1}'))
+    plain = event(**STRUCTURED, data={"text": "a post"})
+    decoded = read(plain, hidden, plain, settings=EVENTS)
+    assert decoded.content["text"].to_pylist() == ["a post", "hidden", "a post"]
+    assert decoded.content["value"].to_pylist() == [plain, hidden, plain]
+    (rest,) = attributes(decoded.content["value"][1:2], EVENTS)
+    assert json.loads(rest)["data"] == {"more": 1}
+    assert "data_base64" not in rest
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data_base64": in_base64(b"\x89PNG")},
+        {"data_base64": in_base64(b'{"text": "\xff"}')},
+        {"data_base64": in_base64(b"[" * 10_000)},
+        {"data_base64": "no base64"},
+        {"data_base64": in_base64(b'{"text": "a"}'), "data": {"data_base64": 1}},
+    ],
+)
+def test_data_in_base64_that_is_no_json_or_not_all_of_the_data_is_named(data):
+    decoded = read(event(**STRUCTURED, **data), settings=EVENTS)
+    assert reasons(decoded) == [(0, "data_base64")]
+
+
+def test_a_field_of_that_name_in_a_binary_events_data_is_left_alone():
+    value = event(text="a post", data_base64=in_base64(b'{"text": "another"}'))
+    decoded = sent(value, ce_specversion="1.0", content__type="application/json")
+    assert decoded.content["text"][1].as_py() == "a post"
 
 
 def test_events_of_a_type_can_be_skipped():

@@ -4,10 +4,13 @@ The forms are those of the CloudEvents specification 1.0.2, its JSON event forma
 protocol binding (https://github.com/cloudevents/spec/tree/v1.0.2/cloudevents).
 """
 
+from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from weir.transforms.arrays import Mask
@@ -18,7 +21,31 @@ from weir.transforms.decode.leaves import Kind, Wanted
 _PREFIX = "ce_"
 _VERSION = "specversion"
 _CONTENT_TYPE = ("datacontenttype",)
+_BASE64_NAME = '"data_base64"'
 _BATCHED = "application/cloudevents-batch"
+
+
+def opened(values: pa.Array) -> pa.Array:
+    """Return structured events with the JSON that is their data in base64 as their data."""
+    hidden = pc.match_substring(values, _BASE64_NAME)
+    if not pc.any(hidden).as_py():
+        return values
+    plain = [_plain(value.as_py()) for value in values.filter(hidden)]
+    return pc.replace_with_mask(values, hidden, pa.array(plain, values.type))
+
+
+def _plain(value: bytes) -> bytes:
+    """Return an event with its data as such; what is none, or has no JSON or two, as it is."""
+    try:
+        event = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+        data = b64decode(msgspec.json.decode(event.pop("data_base64"), type=str), validate=True)
+        msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        str(data, "utf-8")
+    except (KeyError, ValueError, RecursionError):
+        return value
+    if _VERSION not in event or "data" in event or value.count(_BASE64_NAME.encode()) > 1:
+        return value
+    return msgspec.json.encode(event | {"data": msgspec.Raw(data)})
 
 
 def rule(seen: Seen, fates: Fates) -> None:
@@ -47,7 +74,7 @@ _BATCH = Failed(
     "cloudevents_batch", "The message holds a batch of events; send one a message.", sure=True
 )
 _NO_JSON = Failed("content_type", "The message's content type is not JSON.")
-_BASE64 = Failed("data_base64", "The event's data is in base64, and none of its fields is read.")
+_BASE64 = Failed("data_base64", "The event's data is in base64, and no JSON object.")
 _NO_EVENT = Failed("not_a_cloudevent", "The message has a specversion in neither header nor value.")
 
 
@@ -98,4 +125,5 @@ ENVELOPE = Envelope(
         Wanted(path, Kind.SCALAR) for path in ((_VERSION,), _CONTENT_TYPE, ("data_base64",))
     ),
     rule=rule,
+    opened=opened,
 )

@@ -69,6 +69,10 @@ def first_of(columns: Sequence[Sequence[Leaf]]) -> Sequence[Leaf]:
     return first
 
 
+def _as_it_is(values: pa.Array) -> pa.Array:
+    return values
+
+
 def _nothing(seen: Seen, fates: Fates) -> None:
     """Leave every message what it is."""
 
@@ -79,7 +83,8 @@ class Envelope:
 
     The text's path begins at one of ``inside``; those of id, time, language and author may begin at
     one of ``beside`` as well, and are looked for in the whole message at last. ``fields`` are what
-    field options mean that nobody has set.
+    field options mean that nobody has set. ``opened`` gives JSON messages as their fields are found
+    in, where an envelope may hide these.
     """
 
     inside: tuple[Path, ...] = ((),)
@@ -88,6 +93,7 @@ class Envelope:
     reads: tuple[Wanted, ...] = ()
     fields: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     rule: Callable[[Seen, Fates], None] = _nothing
+    opened: Callable[[pa.Array], pa.Array] = _as_it_is
     tells_changes: bool = False  # of posts: edits and deletions
     tombstones: str = "dead-letter"
 
