@@ -74,6 +74,14 @@ def measure_screen(
     console.print(f"By {stages}, on {part} posts of the file.", markup=False, highlight=False)
     if found.nothing_to_read:
         console.print(f"{found.nothing_to_read:,} have nothing to read and are never judged")
+    if found.copies:
+        console.print(
+            f"{found.copies:,} are copies of others among them, and each is counted here; a run "
+            "asks about equal posts once, as far as --cache-mb holds their verdict.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     columns = ["requests per 1,000 posts", "posts untouched"]
     print_table(
         None,

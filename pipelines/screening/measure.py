@@ -48,6 +48,7 @@ class Measured:
     """What a screen asks for some posts, in all, by policy and by language."""
 
     posts: int
+    copies: int  # posts equal to one before them, of which a run asks the judge once
     nothing_to_read: int
     requests_per_1000: float
     untouched: float
@@ -108,6 +109,7 @@ def measure_requests(
     names = [policy.policy_id for policy in policies.policies]
     return Measured(
         posts=whole.posts,
+        copies=len(texts) - len(set(texts)),
         nothing_to_read=empty,
         requests_per_1000=whole.requests_per_1000,
         untouched=whole.untouched,

@@ -1,11 +1,13 @@
 """Heads beside those of a trained screen, and the encoder's second look."""
 
+from typing import cast
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from tests import cold_posts
-from tests.cold_posts import keyword_encoder, stream
+from tests.cold_posts import KeywordEncoder, keyword_encoder, stream
 from weir.transforms.screen.cold.extra_heads import (
     ExtraHead,
     Reranking,
@@ -15,7 +17,7 @@ from weir.transforms.screen.cold.extra_heads import (
     with_heads,
 )
 from weir.transforms.screen.model import Screen, scores_of
-from weir.transforms.screen.second_stage.encoder import DIMENSIONS
+from weir.transforms.screen.second_stage.encoder import DIMENSIONS, Encoder
 from weir.transforms.text.features import matrix
 
 BUCKETS = np.unique(matrix(["selling an aimbot"]).indices).astype(np.int32)
@@ -75,6 +77,21 @@ def test_reranked_scores_are_bit_equal_alone_and_in_any_batch(reranking) -> None
     texts = [*stream(60), "", "selling an aimbot"]
     alone = [reranking.score(pa.array([text], pa.string()))[0] for text in texts]
     assert np.array_equal(reranking.score(pa.array(texts)), np.array(alone))
+
+
+def test_equal_posts_of_a_batch_are_read_once_to_be_reranked(base) -> None:
+    read: list[str] = []
+
+    class Remembers(KeywordEncoder):
+        def embed(self, texts) -> np.ndarray:
+            read.extend(texts)
+            return super().embed(texts)
+
+    heads = [extra(reranking=reader())]
+    screen = RerankingScreen.over(with_heads(base, heads), heads, cast(Encoder, Remembers()))
+    scores = screen.score(pa.array(["selling an aimbot", "roses", "selling an aimbot"]))
+    assert read == ["selling an aimbot"]
+    assert np.array_equal(scores[0], scores[2])
 
 
 def test_a_screen_that_reranks_is_scored_beside_another_as_by_itself(base, reranking) -> None:

@@ -56,6 +56,16 @@ def test_the_requests_are_about_what_was_asked_for(measured: dict) -> None:
     )
 
 
+def test_copies_are_counted_each_and_that_is_said(posts: Path, tmp_path: Path) -> None:
+    lines = posts.read_text("utf-8").splitlines()[:100]
+    file = tmp_path / "copies.jsonl"
+    file.write_text("\n".join([*lines, *lines[:30]]), "utf-8")
+    said = measure("--posts", file, "--reading", "off")
+    assert "30 are copies of others among them, and each is counted here" in said.stdout
+    assert json.loads(measure("--posts", file, "--reading", "off", "--json").stdout)["copies"] == 30
+    assert "copies" not in measure("--posts", posts, "--reading", "off").stdout
+
+
 def test_languages_are_told_apart_the_largest_first(measured: dict) -> None:
     names = [each["name"] for each in measured["languages"]]
     assert names[0] == "en"

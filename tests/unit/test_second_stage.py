@@ -64,6 +64,14 @@ def test_a_disguise_is_undone_before_a_post_is_read() -> None:
     assert words.read == ["something bad"]
 
 
+def test_equal_posts_of_a_batch_are_read_once_and_each_keeps_its_own_first_score() -> None:
+    words, first = Words(), np.array([[0.6], [0.7], [0.6], [0.9]])
+    copies = pa.array(["bad", "fine", "bad", "BAD"])
+    scores = reader("a").final_scores(first, copies, cast(Encoder, words))[:, 0]
+    assert words.read == ["bad", "fine"]
+    assert scores[0] == scores[2] < scores[3]
+
+
 @given(st.lists(st.sampled_from(["bad", "fine", "", "bad " * 30]), min_size=1, max_size=8))
 def test_a_row_has_the_same_score_alone_and_in_any_batch(texts: list[str]) -> None:
     first = np.linspace(0.3, 0.9, 2 * len(texts)).reshape(-1, 2)

@@ -116,9 +116,11 @@ class RerankingScreen(Screen):
             return scores
         rows = np.flatnonzero(np.logical_or.reduce(list(above.values())))
         column: Any = texts
-        texts_read: list[str] = column.take(pa.array(rows)).to_pylist()
+        chosen = column.take(pa.array(rows)).dictionary_encode()
+        distinct = chosen.dictionary.to_pylist()
         none = np.zeros((0, DIMENSIONS), np.float32)
-        vectors = self.encoder.embed(texts_read) if texts_read else none
+        vectors = self.encoder.embed(distinct) if distinct else none
+        vectors = vectors[chosen.indices.to_numpy()]  # equal posts are read once
         for head, reranking in gates:
             read = np.flatnonzero(above[head][rows])
             scores[:, head] = rerank(scores[:, head], reranking, rows[read], vectors[read])

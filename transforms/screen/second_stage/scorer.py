@@ -162,10 +162,11 @@ class Reader:
         scores = first / 2
         if len(read):
             column: Any = texts
-            chosen: list[str] = normalise(column.take(pa.array(read))).to_pylist()
-            meanings = self.meanings(*encoder.embed_whole(chosen))
-            beyond = np.array([len(text) > CHARACTERS for text in chosen], bool)
-            scores[read] = self.finished(first[read], meanings, beyond)
+            chosen: Any = normalise(column.take(pa.array(read))).dictionary_encode()
+            distinct, rows = chosen.dictionary.to_pylist(), chosen.indices.to_numpy()
+            meanings = self.meanings(*encoder.embed_whole(distinct))  # equal posts are read once
+            beyond = np.array([len(text) > CHARACTERS for text in distinct], bool)
+            scores[read] = self.finished(first[read], meanings[rows], beyond[rows])
         return scores
 
     def finished(self, first: Floats, meanings: Floats, beyond: npt.NDArray[np.bool_]) -> Floats:
