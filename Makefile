@@ -103,7 +103,7 @@ test-hosts: rig  ## the job on Flink of three hosts (network namespaces): one cu
 .PHONY: chromium
 chromium:
 	@if [ -n "$(CI)" ] && ! command -v chromium > /dev/null && [ "$$(id -u)" = 0 ]; then \
-		(apt-get install -y --no-install-recommends chromium \
+		export DEBIAN_FRONTEND=noninteractive; (apt-get install -y --no-install-recommends chromium \
 			|| { apt-get update && apt-get install -y --no-install-recommends chromium; }) > /dev/null; \
 	fi
 

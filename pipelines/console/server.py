@@ -58,7 +58,7 @@ def address_of(listening: socket.socket) -> str:
 class _Brisk(H11Protocol):
     """Lets go of a connection on which nobody asks anything, whatever comes of it byte by byte."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Look at it again in a while."""
         super().connection_made(transport)
         self.loop.call_later(_SECONDS, self._look, self.cycle)

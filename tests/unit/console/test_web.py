@@ -1,94 +1,15 @@
 """What is around every page: who may, what a form may hold, and what errors say."""
 
-import hashlib
 import logging
-from http import HTTPStatus
 
 import pytest
-from starlette.testclient import TestClient
 
-from weir.pipelines.bigquery.errors import TablesError
+from tests.unit.console.made_up import HERE, TYPED, signed_in, with_role
 from weir.pipelines.console import forms, web
-from weir.pipelines.console.access import ByToken, OnLoopback
+from weir.pipelines.console.access import ByToken
 from weir.pipelines.console.guard import HEADERS
-from weir.pipelines.console.people import Person, Role
-from weir.pipelines.console.rooms import ROOMS, Room
-from weir.pipelines.console.setup import Setup
-from weir.pipelines.console.visit import Moved, Page, RefusedError, Saved, Shown
-from weir.transforms.write.bigquery.sink import BigQuerySettings
-
-NOWHERE = BigQuerySettings(
-    "p", "d", rest_endpoint="http://127.0.0.1:1", grpc_endpoint="127.0.0.1:1"
-)
-HERE = {"sec-fetch-site": "same-origin"}
-ADA = OnLoopback("ada")
-TYPED = "what was typed <b>\nat length"
-
-
-def hello(visit):
-    return Shown("layout/unknown.html.j2", {"message": f"hello {visit.person.name}"})
-
-
-def done(visit):
-    return Moved("/hello", f"done: {visit.form['word']}")
-
-
-def raises(error):
-    def handler(_visit):
-        raise error
-
-    return handler
-
-
-def breaking_off(why):
-    raise TablesError(why)
-
-
-def breaking():
-    yield b"first\n"
-    yield from breaking_off("BigQuery went away")
-
-
-def unbegun():
-    yield from breaking_off("BigQuery is away")
-
-
-PAGES = (
-    Page("/hello", hello),
-    Page("/write", done, Role.WRITER, changes=True),
-    Page("/away", raises(TablesError("BigQuery is away.")), Role.REVIEWER, changes=True),
-    Page("/wrong", raises(RefusedError("that is gone", HTTPStatus.CONFLICT)), changes=True),
-    Page("/defect", raises(RuntimeError("a post's text")), changes=True),
-    Page("/unfilled", lambda _: Shown("layout/unknown.html.j2", {})),
-    Page("/elsewhere", lambda _: Moved("//planted.example/"), changes=True),
-    Page("/file", lambda _: Saved("a b.csv", "text/csv", [b"a", b"b"])),
-    Page("/nothing", lambda _: Saved("a.csv", "text/csv", [])),
-    Page("/unbegun", lambda _: Saved("a.csv", "text/csv", unbegun())),
-    Page("/breaking", lambda _: Saved("a.csv", "text/csv", breaking())),
-)
-
-
-@pytest.fixture
-def client(monkeypatch):
-    """A browser at a console of these pages, by who uses it."""
-    monkeypatch.setattr(web, "ROOMS", (Room("Hello", "/hello", PAGES),))
-
-    def at(access=ADA, base="http://127.0.0.1:8766", **more):
-        app = web.application(Setup(NOWHERE, access, **more))
-        return TestClient(app, base_url=base, follow_redirects=False)
-
-    return at
-
-
-def with_role(role, name="grace", token="t"):
-    return ByToken({hashlib.sha256(token.encode()).hexdigest(): Person(name, role)})
-
-
-def signed_in(client, role, **more):
-    browser = client(with_role(role), **more)
-    answer = browser.post("/sign-in", data={"token": "t"}, headers=HERE)
-    assert answer.status_code == HTTPStatus.SEE_OTHER
-    return browser
+from weir.pipelines.console.people import Role
+from weir.pipelines.console.rooms import ROOMS
 
 
 @pytest.mark.parametrize("path", ["/hello", "/", "/static/console.js", "/no", "/unfilled", "/file"])
@@ -242,14 +163,6 @@ def test_every_page_that_changes_something_needs_more_than_a_reader():
     assert [page.path for page in pages if page.changes and page.role is Role.READER] == []
 
 
-def test_what_was_typed_outlives_a_session_that_ended(client):
-    answer = client(with_role(Role.WRITER)).post("/write", data={"word": TYPED}, headers=HERE)
-    assert answer.status_code == 401
-    assert "at length</textarea>" in answer.text
-    assert 'href="/sign-in"' in answer.text
-    assert "nobody" not in answer.text
-
-
 @pytest.mark.parametrize(
     ("sent", "headers", "status"),
     [
@@ -273,94 +186,8 @@ def test_a_long_address_is_refused(client):
     assert client().get("/hello?text=" + "x" * 8_000).is_success
 
 
-def test_who_is_not_known_signs_in_and_goes_on_where_they_were(client):
-    browser = client(with_role(Role.READER))
-    answer = browser.get("/hello?a=1&b=%2F")
-    assert answer.headers["location"] == "/sign-in?to=%2Fhello%3Fa%3D1%26b%3D%252F"
-    form = browser.get(answer.headers["location"])
-    assert 'action="/sign-in?to=%2Fhello%3Fa%3D1%26b%3D%252F"' in form.text
-    after = browser.post(answer.headers["location"], data={"token": " t "}, headers=HERE)
-    assert after.headers["location"] == "/hello?a=1&b=%2F"
-    assert "hello grace" in browser.get("/hello").text
-
-
-def test_a_wrong_token_signs_nobody_in(client):
-    browser = client(with_role(Role.READER))
-    answer = browser.post("/sign-in", data={"token": "wrong"}, headers=HERE)
-    assert answer.status_code == 401
-    assert "set-cookie" not in answer.headers
-    assert "no token of anybody" in answer.text
-    assert "wrong" not in answer.text
-
-
-def test_nobody_is_signed_in_by_a_page_elsewhere(client):
-    answer = client(with_role(Role.READER)).post("/sign-in", data={"token": "t"})
-    assert answer.status_code == 403
-    assert "set-cookie" not in answer.headers
-
-
-def test_the_form_of_a_token_is_bounded(client):
-    sent = b"token=" + b"x" * forms.MOST_BYTES
-    headers = HERE | {"content-type": "application/x-www-form-urlencoded"}
-    answer = client(with_role(Role.READER)).post("/sign-in", content=sent, headers=headers)
-    assert answer.status_code == 413
-
-
-@pytest.mark.parametrize(
-    "to",
-    [
-        "//planted.example",
-        "/\\planted.example",
-        "https://planted.example",
-        "planted.example",
-        "/\t/planted.example",
-        "javascript:alert(1)",
-        "",
-        "\\\\planted.example",
-    ],
-)
-def test_signing_in_leads_nowhere_else(client, to):
-    browser = client(with_role(Role.READER))
-    answer = browser.post("/sign-in", params={"to": to}, data={"token": "t"}, headers=HERE)
-    assert answer.headers["location"] in ("/", "/%09/planted.example")
-
-
 def test_a_page_leads_nowhere_else(client):
     assert client().post("/elsewhere", data={"word": "x"}, headers=HERE).headers["location"] == "/"
-
-
-@pytest.mark.parametrize(
-    ("base", "secure"),
-    [
-        ("https://weir.example.org", True),
-        ("http://127.0.0.1:8766", False),
-        ("http://[::1]:8766", False),
-        ("http://localhost", False),
-    ],
-)
-def test_no_script_reads_a_session_and_only_loopback_sends_it_in_the_clear(client, base, secure):
-    access = ByToken(with_role(Role.READER).people, frozenset({"weir.example.org"}))
-    answer = client(access, base).post("/sign-in", data={"token": "t"}, headers=HERE)
-    flags = {each.strip().lower() for each in answer.headers["set-cookie"].split(";")[1:]}
-    assert {"httponly", "samesite=lax", "path=/"} <= flags
-    assert ("secure" in flags) is secure
-
-
-def test_signing_out_ends_the_session(client):
-    browser = signed_in(client, Role.READER)
-    browser.post("/sign-out", headers={"sec-fetch-site": "cross-site"})
-    assert browser.get("/hello").is_success
-    browser.post("/sign-out", headers=HERE)
-    assert browser.get("/hello").status_code == 303
-
-
-def test_a_cookie_of_anything_signs_nobody_in(client):
-    browser = client(with_role(Role.READER))
-    for cookie in ("é", "9" * 6000, "1.2", "\x7f"):
-        answer = browser.get(
-            "/hello", headers={"cookie": f"weir-session={cookie}".encode("latin-1")}
-        )
-        assert answer.status_code == 303
 
 
 def test_there_is_a_page_for_what_is_missing_and_one_for_what_is_only_sent(client):
@@ -402,15 +229,3 @@ def test_a_file_that_breaks_off_is_logged_by_the_kind_of_error_alone(client, cap
     client().get("/breaking")
     assert "TablesError" in caplog.text
     assert "went away" not in caplog.text
-
-
-def test_whom_no_proxy_names_is_told_so(client):
-    class Nobody(OnLoopback):
-        def person(self, headers, token):
-            return None
-
-    browser = client(Nobody("x"))
-    assert browser.get("/hello").status_code == 401
-    assert browser.get("/").status_code == 401
-    assert browser.get("/sign-in").status_code == 303
-    assert browser.post("/write", data={"word": "x"}, headers=HERE).status_code == 401
