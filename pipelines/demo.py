@@ -1,5 +1,6 @@
 """``weir demo``: the whole system on one machine, from a file of posts to answers in BigQuery."""
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -179,11 +180,11 @@ def checked_settings(arguments: Iterable[str]) -> ModerationSettings:
 
 
 def input_posts(path: Path | None, decode: DecodeSettings) -> PostFile:
-    """Return the posts of a file, of the sample where there is none.
+    """Return the posts of a file; of the sample where there is none, whose newest is of just now.
 
     FileError or OptionError where it cannot be read, or holds no post or one that no topic takes.
     """
-    posts = read_posts(path or SAMPLE, decode)
+    posts = read_posts(path, decode) if path else _until_now(read_posts(SAMPLE, decode))
     for number, (_, value) in enumerate(posts.messages, 1):
         if len(value) > MAX_POST_BYTES - _OVERHEAD:
             raise OptionError(
@@ -191,6 +192,21 @@ def input_posts(path: Path | None, decode: DecodeSettings) -> PostFile:
                 f"{MAX_POST_BYTES - _OVERHEAD:,} at most. Cut it or take it out"
             )
     return posts
+
+
+_TIME = re.compile(rb'(?<="created_at": ")[^"]+')  # as the sample has it
+
+
+def _until_now(sample: PostFile) -> PostFile:
+    """Return the sample with its two weeks up to now: pages show what came lately."""
+    found = [_TIME.findall(value)[0] for _, value in sample.messages]
+    times = [datetime.fromisoformat(each.decode()) for each in found]
+    later = datetime.now(UTC).replace(microsecond=0) - max(times)
+    moved = tuple(
+        (key, _TIME.sub((time + later).isoformat().encode(), value))
+        for (key, value), time in zip(sample.messages, times, strict=True)
+    )
+    return replace(sample, messages=moved)
 
 
 def fill(stack: Stack, messages: Iterable[tuple[bytes | None, bytes]]) -> int:

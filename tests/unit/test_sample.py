@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from weir.pipelines.demo import input_posts
 from weir.pipelines.posts import SAMPLE, read_posts
 from weir.transforms.decode import DecodeSettings
 
@@ -41,6 +42,18 @@ def test_the_reader_finds_every_post_under_its_own_id(posts):
     keys = [key for key, _ in read_posts(SAMPLE, DecodeSettings()).messages]
     assert keys == [post["id"].encode() for post in posts]
     assert len(set(keys)) == len(keys)
+
+
+def test_the_demo_has_them_all_up_to_now_as_far_apart_as_they_are(posts):
+    moved = [json.loads(value) for _, value in input_posts(None, DecodeSettings()).messages]
+    said, now = (
+        [datetime.fromisoformat(post["created_at"]) for post in each] for each in (posts, moved)
+    )
+    assert len({after - before for before, after in zip(said, now, strict=True)}) == 1
+    assert abs(datetime.now(UTC) - max(now)) < timedelta(minutes=10)
+    assert [post | {"created_at": ""} for post in moved] == [
+        post | {"created_at": ""} for post in posts
+    ]
 
 
 def test_every_post_has_these_fields_as_strings_and_no_others(posts):
