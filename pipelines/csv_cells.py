@@ -1,8 +1,10 @@
 """CSV that a spreadsheet shows and never runs."""
 
 import csv
+import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,18 @@ def _shown(before: re.Match[str]) -> str:
     return before[0] if _SEPARATORS.isdisjoint(before[0]) else f"{before[0]}'"
 
 
+def lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield rows under their columns as lines of CSV, every cell in quotes."""
+    line = io.StringIO(newline="")
+    writer = csv.writer(line, quoting=csv.QUOTE_ALL)
+    for cells in chain([columns], ([cell(row.get(name)) for name in columns] for row in rows)):
+        writer.writerow(cells)
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
 def write_cells(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows under their columns as UTF-8 CSV, every cell in quotes; OSError passes through."""
+    """Write rows under their columns as UTF-8 CSV, as ``lines``; OSError passes through."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-        writer.writerow(columns)
-        writer.writerows([cell(row.get(column)) for column in columns] for row in rows)
+        file.writelines(lines(columns, rows))
