@@ -42,14 +42,14 @@ def _table(job: dict[str, Any]) -> Table:
         if lag:
             table.add_row(escape(f"  {partition}"), f"{lag:,}")
     for route, latency in sorted(job["latency_ms"].items()):
-        at_most = f"{_time(latency['p50'])} / {_time(latency['p99'])}"
+        at_most = f"{latency_bound(latency['p50'])} / {latency_bound(latency['p99'])}"
         table.add_row(f"post to label, {route}: p50 / p99", at_most)
     for name, version in sorted(job.get("versions", {}).items()):  # an older build has none
         table.add_row(escape(name), version)
     return table
 
 
-def _time(milliseconds: float | None) -> str:
+def latency_bound(milliseconds: float | None) -> str:
     """Return what a histogram knows of a time: the bound that it does not exceed."""
     if milliseconds is None:
         return f"over {BOUNDS_MS[-1] / 1000:,.0f} s"

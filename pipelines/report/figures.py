@@ -1,6 +1,6 @@
 """What the report says, asked of the views: one query a section, each of the days asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -9,6 +9,9 @@ from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.report.stages import Stages, stages
 from weir.pipelines.screening.recall import Audited, added_up, audit_days, of_run
 from weir.transforms.write.bigquery.sink import BigQuerySettings
+
+# The rows of a statement, to which @run, @mode and @since are bound.
+Ask = Callable[[str], list[dict[str, Any]]]
 
 CATEGORIES = 12  # that the report names
 EXAMPLES = 3  # of each policy
@@ -180,15 +183,25 @@ def figures(
             recall=tuple(added_up(audit_days(settings, run, since=since))),
             categories=_categories(ask(_CATEGORIES), calendar),
             stages=stages(ask),
-            costs=tuple(Cost(**row) for row in ask(_COSTS)),
+            costs=costs(ask),
             changes=_changes(ask(_CHANGES)),
-            causes=tuple(Cause(**row) for row in ask(_CAUSES)),
+            causes=causes(ask),
             examples=tuple(
                 Example(**row | {"rules": tuple(row["rules"] or ())}) for row in ask(_EXAMPLES)
             ),
             disagreements=reviews["disagreements"],
             reviewed=reviews["reviewed"],
         )
+
+
+def costs(ask: Ask) -> tuple[Cost, ...]:
+    """Return what judging took of the run, mode and days that are asked for."""
+    return tuple(Cost(**row) for row in ask(_COSTS))
+
+
+def causes(ask: Ask) -> tuple[Cause, ...]:
+    """Return why messages of the run and days died, the most frequent first."""
+    return tuple(Cause(**row) for row in ask(_CAUSES))
 
 
 def _policies(rows: Iterable[dict[str, Any]], calendar: Sequence[date]) -> tuple[PolicyRow, ...]:

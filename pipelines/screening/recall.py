@@ -81,9 +81,13 @@ def audit_days(
     *,
     since: date | None = None,
     policy_id: str | None = None,
+    max_bytes: int | None = None,
 ) -> list[Audited]:
-    """Return every day, from ``since`` on, of each policy and screen of a run; TablesError."""
-    with open_dataset(settings) as dataset:
+    """Return every day, from ``since`` on, of each policy and screen of a run; TablesError.
+
+    A question that would be billed for more than ``max_bytes`` is refused.
+    """
+    with open_dataset(settings, max_bytes) as dataset:
         rows = dataset.rows(_DAYS, **of_run(run, since, policy_id))
         verdicts = dataset.rows(_JUDGED, **of_run(run, since, policy_id))
         versions = sorted({row["screen_version"] for row in rows})

@@ -1,11 +1,119 @@
-"""The pages of Now."""
+"""The pages of Now: one that opens at once, and its parts, each of which asks for something."""
 
-from weir.pipelines.console.visit import Answer, Page, Shown, Visit
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from weir.pipelines.bigquery.dataset import Value
+from weir.pipelines.console.now import decides
+from weir.pipelines.console.now.jobs import Readings, job_of
+from weir.pipelines.console.now.windows import behind, labels, windows
+from weir.pipelines.console.visit import Page, RefusedError, Shown, Visit, address
+from weir.pipelines.monitoring.status import local_jobs
+from weir.pipelines.report.figures import causes, costs
+from weir.pipelines.screening.recall import added_up, audit_days, of_run
+
+DAYS = (1, 7, 30)  # that are looked at, as the page is asked
+_DAYS = 7
+# How often each part is renewed, in seconds: what a job says costs nothing, a question is billed.
+_PARTS = (
+    ("/now/jobs", 2, "Jobs of this machine"),
+    ("/now/labels", 60, "The last hour and day"),
+    ("/now/judge", 300, "The judge"),
+    ("/now/recall", 300, "Live recall"),
+    ("/now/dead", 60, "Dead letters"),
+    ("/now/decides", 300, "In force"),
+    ("/now/changes", 60, "What changed"),
+)
+_READINGS = Readings()
 
 
-def show(visit: Visit) -> Answer:
-    """Return the page."""
-    return Shown("now/now.html.j2", {"run": visit.run})
+def show(visit: Visit) -> Shown:
+    """Return the page, which asks for nothing itself."""
+    days = _days(visit)
+    asked = {"run": visit.run, "days": str(days)}
+    parts = [(address(path, **asked), every, title) for path, every, title in _PARTS]
+    return Shown("now/now.html.j2", {"parts": parts, "days": days, "choices": DAYS})
 
 
-PAGES = (Page("/now", show),)
+def show_jobs(_visit: Visit) -> Shown:
+    """Return what the jobs of this machine say of themselves."""
+    jobs = [job_of(each, _READINGS) for each in local_jobs()]
+    began = {job.pid: datetime.fromtimestamp(job.started, UTC) for job in jobs}
+    return Shown("now/jobs.html.j2", {"jobs": jobs, "began": began})
+
+
+def show_labels(visit: Visit) -> Shown:
+    """Return what was decided of the posts of the last hour and day, by policy."""
+    rows = labels(visit)
+
+    def to(window: int, **asked: str | None) -> str:
+        return behind(visit, windows(visit.now)[window], **asked)
+
+    values = {"whole": rows[:1], "rows": rows[1:], "windows": windows(visit.now), "to": to}
+    return Shown("now/labels.html.j2", values)
+
+
+def show_judge(visit: Visit) -> Shown:
+    """Return what judging took, by policy, as ``weir report`` has it."""
+    found = costs(lambda sql: visit.rows(sql, **_asked(visit)))
+    return Shown("now/judge.html.j2", _of_days(visit) | {"costs": found})
+
+
+def show_recall(visit: Visit) -> Shown:
+    """Return what the screens catch, as ``weir screen audit`` has it."""
+    days = audit_days(
+        visit.setup.bigquery, visit.run, since=_since(visit), max_bytes=visit.setup.max_bytes
+    )
+    return Shown("now/recall.html.j2", _of_days(visit) | {"rows": added_up(days)})
+
+
+def show_dead(visit: Visit) -> Shown:
+    """Return why messages died, the most frequent causes first."""
+    found = causes(lambda sql: visit.rows(sql, **_asked(visit)))
+    return Shown("now/dead.html.j2", _of_days(visit) | {"causes": found})
+
+
+def show_decides(visit: Visit) -> Shown:
+    """Return the policies and screens in force."""
+    days = _days(visit)
+    policies, problem = decides.in_force(visit, days)
+    found = {"policies": policies, "problem": problem, "screens": decides.screens(visit, days)}
+    return Shown("now/decides.html.j2", _of_days(visit) | found)
+
+
+def show_changes(visit: Visit) -> Shown:
+    """Return what changed, and when."""
+    found = {"changes": decides.changes(visit, _days(visit))}
+    return Shown("now/changed.html.j2", _of_days(visit) | found)
+
+
+def _days(visit: Visit) -> int:
+    said = visit.query.get("days", "").strip() or str(_DAYS)
+    if said not in map(str, DAYS):
+        raise RefusedError(f"days is none of {', '.join(map(str, DAYS))}")
+    return int(said)
+
+
+def _since(visit: Visit) -> Any:
+    """Return the first of the days, up to today, as ``weir report --days`` counts them."""
+    return visit.now.astimezone(UTC).date() - timedelta(days=_days(visit) - 1)
+
+
+def _asked(visit: Visit) -> dict[str, Value]:
+    return of_run(visit.run, _since(visit), None) | {"mode": "enforce"}
+
+
+def _of_days(visit: Visit) -> dict[str, Any]:
+    return {"days": _days(visit), "since": _since(visit), "run": visit.run}
+
+
+PAGES = (
+    Page("/now", show),
+    Page("/now/jobs", show_jobs),
+    Page("/now/labels", show_labels),
+    Page("/now/judge", show_judge),
+    Page("/now/recall", show_recall),
+    Page("/now/dead", show_dead),
+    Page("/now/decides", show_decides),
+    Page("/now/changes", show_changes),
+)

@@ -1,0 +1,39 @@
+"""Now and Changes, in a browser: parts fill themselves, and numbers lead to what is behind them."""
+
+import re
+
+import pytest
+
+from tests.console.browsing import LOOKS, assert_accessible, picture
+from weir.pipelines.console.now import pages
+
+PARTS = [page.path for page in pages.PAGES if page.path != "/now"]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_parts_of_now_fill_themselves(open_page, look):
+    page = open_page(look)
+    page.goto("/now")
+    page.get_by_text("Being asked for").first.wait_for(state="detached")
+    page.wait_for_load_state("networkidle")
+    assert page.get_by_text("Being asked for").count() == 0
+    lately = page.get_by_label("The last hour and day").locator(".tiles b").all_inner_texts()
+    assert int(lately[3]) > 10  # posts in the last day
+    assert_accessible(page)
+    picture(page, f"now-filled-{look}")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_opens_alone_without_a_script(browser, console, part):
+    context = browser.new_context(base_url=console, java_script_enabled=False)
+    page = context.new_page()
+    assert page.goto(part).ok
+    assert page.locator("h2").count() >= 1
+    assert page.locator("nav").get_by_role("link", name="Posts", exact=True).count() == 1
+    context.close()
+
+
+def test_a_number_leads_to_the_posts_behind_it(page):
+    page.goto("/now/labels")
+    page.locator(".tiles a", has_text="violate a policy").last.click()
+    page.wait_for_url(re.compile(r"/posts\?run=demo&label=violates&since="))
