@@ -109,9 +109,13 @@ def send_chosen(visit: Visit) -> Moved:
 
 
 def show_deferred(visit: Visit) -> Shown:
-    """Return what waits to be judged, and what takes it up."""
-    values = {"rows": deferred_of(visit), "topic": visit.setup.deferred_topic}
-    return Shown("dead_letters/deferred.html.j2", values)
+    """Return what takes up what waits to be judged."""
+    return Shown("dead_letters/deferred.html.j2", {"topic": visit.setup.deferred_topic})
+
+
+def show_waiting(visit: Visit) -> Shown:
+    """Return the part that counts what waits to be judged."""
+    return Shown("dead_letters/waiting.html.j2", {"rows": deferred_of(visit)})
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,7 @@ PAGES = (
     Page("/dead-letters", show),
     Page(_LETTERS, show_letters),
     Page("/dead-letters/deferred", show_deferred),
+    Page("/dead-letters/deferred/waiting", show_waiting),
     Page("/dead-letters/check", check, Role.OPERATOR, changes=True),
     Page("/dead-letters/send", send_chosen, Role.OPERATOR, changes=True),
     Page("/dead-letters/letters/{decision_id}", show_letter),

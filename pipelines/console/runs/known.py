@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset
 from weir.pipelines.console.visit import Visit
 
 _MOST = 300  # runs on a page
+_SHOWN_DAYS = 7
 
 _FINISHED = """
 SELECT
@@ -121,6 +122,12 @@ def days_of(visit: Visit, run: str) -> tuple[date, date] | None:
 def has_died(visit: Visit, run: str) -> bool:
     """Return whether a run has dead letters, which may be all that it has. TablesError."""
     return bool(visit.rows(_DIED, run=run))
+
+
+def latest_days(days: tuple[date, date]) -> tuple[date, date]:
+    """Return the last days of a run, of which a page counts the posts unless all are asked for."""
+    first, last = days
+    return max(first, last - timedelta(days=_SHOWN_DAYS - 1)), last
 
 
 def policies_of(visit: Visit, run: str, days: tuple[date, date]) -> list[dict[str, Any]]:

@@ -9,9 +9,22 @@ from weir.pipelines.console import actions
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.runs import processes
 from weir.pipelines.console.runs.comparison import show_compared, show_comparison
-from weir.pipelines.console.runs.known import accounts_of, days_of, has_died, policies_of, runs_of
+from weir.pipelines.console.runs.known import (
+    accounts_of,
+    days_of,
+    has_died,
+    latest_days,
+    policies_of,
+    runs_of,
+)
 from weir.pipelines.console.runs.processes import FORECAST, REPLAY, Kept
-from weir.pipelines.console.runs.replays import DRY_RUN, arguments_of, asked_of, defaults
+from weir.pipelines.console.runs.replays import (
+    DRY_RUN,
+    arguments_of,
+    asked_of,
+    defaults,
+    with_draft,
+)
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
 from weir.pipelines.monitoring.status import local_jobs
 
@@ -37,8 +50,11 @@ def show_policies(visit: Visit) -> Shown:
     """Return the part of a run's counts by policy."""
     run = visit.query.get("run", "")
     days = days_of(visit, run)
-    rows = policies_of(visit, run, days) if days else []
-    return Shown("runs/policies.html.j2", {"rows": rows, "days": days, "run": run})
+    whole = visit.query.get("all") == "yes"
+    shown = days if whole or not days else latest_days(days)
+    rows = policies_of(visit, run, shown) if shown else []
+    values = {"rows": rows, "days": shown, "run": run, "more": days != shown}
+    return Shown("runs/policies.html.j2", values)
 
 
 def show_run(visit: Visit) -> Shown:
@@ -80,9 +96,16 @@ def show_form(visit: Visit) -> Shown:
 def forecast(visit: Visit) -> Moved:
     """Start the forecast of a replay."""
     said = {name: visit.form.get(name, "") for name in defaults(visit.setup)}
-    arguments = (*arguments_of(visit.setup, said), DRY_RUN)
+    arguments = arguments_of(visit.setup, said)
+    run = said["name"].strip()
+    if said["draft"]:
+        processes.require_idle(visit.setup.bigquery, run)
+        place = processes.folder_of(visit.setup.bigquery, run) / "policies"
+        drafted = with_draft(visit.setup, said["draft"].strip(), place)
+        arguments = arguments_of(visit.setup, said | {"policies": drafted})
+    arguments = (*arguments, DRY_RUN)
     _start(visit, FORECAST, arguments, said)
-    return Moved(_at(said["name"].strip()))
+    return Moved(_at(run))
 
 
 def start(visit: Visit) -> Moved:

@@ -91,14 +91,10 @@ def all_of(bigquery: BigQuerySettings) -> list[Kept]:
 
 def start(bigquery: BigQuerySettings, asked: Asked, environment: Mapping[str, str]) -> None:
     """Start a process; RefusedError where one of the run's is running already."""
-    path = own_folder(_base() / _name(bigquery, asked.run))
+    path = folder_of(bigquery, asked.run)
     with _held(path) as lock:
         if lock is None:
-            other = _kept(path)
-            by = f", started by {other.asked.person}" if other else ""
-            raise RefusedError(
-                f"{asked.run} runs already{by}: watch it, or stop it first", HTTPStatus.CONFLICT
-            )
+            raise _runs_already(asked.run, _kept(path))
         for name in (_CODE, _STOPPED, _PID):
             (path / name).unlink(missing_ok=True)
         _write(path / _ASKED, json.dumps(asdict(asked)))
@@ -114,6 +110,24 @@ def start(bigquery: BigQuerySettings, asked: Asked, environment: Mapping[str, st
             )
         _write(path / _PID, str(process.pid))
     threading.Thread(target=process.wait, name="weir-replay", daemon=True).start()
+
+
+def require_idle(bigquery: BigQuerySettings, run: str) -> None:
+    """Raise RefusedError where a process of the run is running."""
+    kept = find(bigquery, run)
+    if kept and kept.running:
+        raise _runs_already(run, kept)
+
+
+def _runs_already(run: str, other: Kept | None) -> RefusedError:
+    by = f", started by {other.asked.person}" if other else ""
+    said = f"{run} runs already{by}: watch it, or stop it first"
+    return RefusedError(said, HTTPStatus.CONFLICT)
+
+
+def folder_of(bigquery: BigQuerySettings, run: str) -> Path:
+    """Return the folder of a run's process, made where it is missing."""
+    return own_folder(_base() / _name(bigquery, run))
 
 
 def stop(bigquery: BigQuerySettings, run: str, person: str) -> Kept:

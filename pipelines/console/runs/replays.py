@@ -1,8 +1,11 @@
 """From a form to the arguments of ``weir replay``."""
 
+import shutil
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 
+from weir.pipelines.console.policy_lab.folder import DRAFT, DRAFT_EXAMPLES, Folder
 from weir.pipelines.console.runs.processes import Asked
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.visit import RefusedError, Visit
@@ -11,6 +14,8 @@ from weir.pipelines.options.option import text_of
 from weir.pipelines.options.screening import require_run_name
 from weir.pipelines.options.source import KafkaOptions
 from weir.pipelines.replay.options import Request
+from weir.policies import storage
+from weir.policies.loading import DOCUMENT, EXAMPLES
 
 DRY_RUN = "--dry-run"
 # Of the form, by the option that each stands for.
@@ -35,6 +40,7 @@ def defaults(setup: Setup) -> dict[str, str]:
         "policies": setup.policies or "",
         "sample": "100%",
         "budget": "",
+        "draft": "",
         "escalated_by": "",
         "accept_loss": "",
     }
@@ -53,6 +59,26 @@ def arguments_of(setup: Setup, said: Mapping[str, str]) -> tuple[str, ...]:
     request, _ = Request.parse(own)
     require_run_name(request.run)
     return (*_services(setup), *setup.job, *own, "--yes")
+
+
+def with_draft(setup: Setup, policy_id: str, place: Path) -> str:
+    """Return a copy of the folder of policies, in which a draft is in force, made at a place.
+
+    RefusedError where there is no draft of the policy, or the folder is not on this machine.
+    """
+    folder = Folder.of(setup)
+    if storage.is_remote(folder.path):
+        raise RefusedError("A draft is replayed from a folder on this machine: copy it here")
+    entry = folder.find(policy_id)
+    if not entry.has_draft:
+        raise RefusedError(f"{policy_id} has no draft: save one, or leave the field empty")
+    if place.exists():
+        shutil.rmtree(place)
+    shutil.copytree(folder.path, place)
+    for draft, name in ((DRAFT, DOCUMENT), (DRAFT_EXAMPLES, EXAMPLES)):
+        if draft in entry.files:
+            (place / entry.name / name).write_bytes(entry.files[draft])
+    return str(place)
 
 
 def _services(setup: Setup) -> list[str]:

@@ -230,6 +230,6 @@ def test_what_waits_is_what_the_view_of_conservation_counts(bigquery, visit, run
     put(bigquery, "deferrals", [deferral(run, n, "spam") for n in range(3)])
     put(bigquery, "dead_letters", [dead_letter(run, 2, "judge", "timeout", policy_id="spam")])
     asked = visit()
-    rows = [row for row in pages.show_deferred(asked).values["rows"] if row["run"] == run]
+    rows = [row for row in pages.show_waiting(asked).values["rows"] if row["run"] == run]
     (view,) = asked.rows("SELECT deferred FROM `{dataset}.conservation` WHERE run = @run", run=run)
     assert [row["waiting"] for row in rows] == [view["deferred"]] == [2]
