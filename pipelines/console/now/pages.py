@@ -12,8 +12,7 @@ from weir.pipelines.monitoring.status import local_jobs
 from weir.pipelines.report.figures import causes, costs
 from weir.pipelines.screening.recall import added_up, audit_days, of_run
 
-DAYS = (1, 7, 30)  # that are looked at, as the page is asked
-_DAYS = 7
+_DAYS = (1, 7, 30)  # that are looked at, beside those that the console is started for
 # How often each part is renewed, in seconds: what a job says costs nothing, a question is billed.
 _PARTS = (
     ("/now/jobs", 2, "Jobs of this machine"),
@@ -32,7 +31,7 @@ def show(visit: Visit) -> Shown:
     days = _days(visit)
     asked = {"run": visit.run, "days": str(days)}
     parts = [(address(path, **asked), every, title) for path, every, title in _PARTS]
-    return Shown("now/now.html.j2", {"parts": parts, "days": days, "choices": DAYS})
+    return Shown("now/now.html.j2", {"parts": parts, "days": days, "choices": _choices(visit)})
 
 
 def show_jobs(_visit: Visit) -> Shown:
@@ -87,10 +86,14 @@ def show_changes(visit: Visit) -> Shown:
     return Shown("now/changed.html.j2", _of_days(visit) | found)
 
 
+def _choices(visit: Visit) -> list[int]:
+    return sorted({*_DAYS, visit.setup.days})
+
+
 def _days(visit: Visit) -> int:
-    said = visit.query.get("days", "").strip() or str(_DAYS)
-    if said not in map(str, DAYS):
-        raise RefusedError(f"days is none of {', '.join(map(str, DAYS))}")
+    said, choices = visit.query.get("days", "").strip() or str(visit.setup.days), _choices(visit)
+    if said not in map(str, choices):
+        raise RefusedError(f"days is none of {', '.join(map(str, choices))}")
     return int(said)
 
 

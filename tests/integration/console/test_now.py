@@ -84,6 +84,13 @@ def test_posts_and_labels_of_the_hour_and_the_day_are_those_of_the_report(bigque
     assert found["hate", "shadow"][1].violating == 1
 
 
+def test_what_has_no_head_is_behind_another_route(bigquery, run, visit):
+    rows = [screening(run, 1, spam="forced"), screening(run, 2, fraud="escalate")]
+    put(bigquery, "screenings", at(rows, LATELY))
+    routes = {row.policy_id: row.windows[0].route for row in labels(visit)}
+    assert routes == {None: None, "spam": "forced", "fraud": "escalate"}
+
+
 @pytest.mark.usefixtures("stored")
 def test_of_a_run_that_records_no_cleared_post_nobody_says_how_many_came(bigquery, run, visit):
     unknown = screening(run, 5, stored={"mode": "enforce", "record_cleared": 0.0}, spam="escalate")
