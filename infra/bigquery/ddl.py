@@ -96,6 +96,11 @@ def labels_query(dataset: str, where: str, folded: Collection[date] = ()) -> str
     return labels.replace(f"`{dataset}.decisions`", f"(\n{decisions})")
 
 
+def view_query(name: str, dataset: str) -> str:
+    """Return what a view that reads no folded days itself asks, as it stands in its statement."""
+    return _filled(_query(name), dataset, "FALSE", "TRUE")
+
+
 def fold_statement(dataset: str, day: date) -> str:
     """Return the statement that makes the rows of a day in folded_labels anew, at one stroke."""
     names, of_day = _names("folded_labels"), among([day])

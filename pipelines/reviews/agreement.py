@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from weir.pipelines.bigquery.dataset import Dataset
+from weir.pipelines.bigquery.labels import narrowed
 from weir.pipelines.screening.recall import of_run
 
 Rows = list[dict[str, Any]]
@@ -154,7 +155,8 @@ def pairs_by_policy(
 
 def disputed(dataset: Dataset, run: str, since: date | None, policy_id: str | None = None) -> Rows:
     """Return decisions on which two people differ and no third has spoken, 100 at most."""
-    return dataset.rows(_DISPUTED, **of_run(run, since, policy_id))
+    statement = narrowed(dataset, _DISPUTED, _named_in(dataset, "human_labels"))
+    return dataset.rows(statement, **of_run(run, since, policy_id))
 
 
 def confirmed(dataset: Dataset, run: str, since: date | None, policy_id: str | None = None) -> Rows:
@@ -163,4 +165,12 @@ def confirmed(dataset: Dataset, run: str, since: date | None, policy_id: str | N
     Of the sample that the view appeals_sample draws, each review weighed by how many verdicts of
     its day and stratum it stands for. TablesError.
     """
-    return dataset.rows(_CONFIRMED, **of_run(run, since, policy_id))
+    statement = narrowed(dataset, _CONFIRMED, _named_in(dataset, "verdicts"))
+    return dataset.rows(statement, **of_run(run, since, policy_id))
+
+
+def _named_in(dataset: Dataset, table: str) -> str:
+    """Return the condition that a post of these days has a row in a table."""
+    span = "run = @run AND DATE(created_at) >= @since"
+    of_table = f"SELECT content_id FROM `{dataset.name}.{table}` WHERE {span}"  # noqa: S608 - our names
+    return f"{span} AND content_id IN ({of_table})"

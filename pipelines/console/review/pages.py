@@ -1,6 +1,7 @@
 """The pages of Review: queues, one post at a time with its policy, and how far people agree."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from weir.pipelines.console.people import Role
@@ -8,6 +9,8 @@ from weir.pipelines.console.review import agreement_pages
 from weir.pipelines.console.review.deciding import decide, skip, undo
 from weir.pipelines.console.review.queues import (
     AT_ONCE,
+    DAYS,
+    EVER,
     QUEUES,
     Asked,
     Batch,
@@ -25,7 +28,12 @@ def show(visit: Visit) -> Answer:
     """Return the queues, or one of them where the address names it."""
     if "queue" not in visit.query:
         queues = [Asked.of(visit, queue.name) for queue in QUEUES]
-        return Shown("review/review.html.j2", {"queues": queues, "asked": queues[0]})
+        spans = {
+            f"{days} days": (visit.now.date() - timedelta(days=days - 1)).isoformat()
+            for days in (DAYS, 30)
+        }
+        values = {"queues": queues, "asked": queues[0], "spans": spans | {"any day": EVER}}
+        return Shown("review/review.html.j2", values)
     asked = Asked.of(visit)
     on = {name: visit.query.get(name) for name in ("after", "last", "blur")}
     return Shown("review/queue.html.j2", {"asked": asked, "on": on, "last": _last(visit)})
@@ -34,9 +42,8 @@ def show(visit: Visit) -> Answer:
 def waiting(visit: Visit) -> Answer:
     """Return how many wait in a queue."""
     asked = Asked.of(visit)
-    return Shown(
-        "review/waiting.html.j2", {"asked": asked, "by_policy": count_waiting(visit, asked)}
-    )
+    counted = count_waiting(visit, asked)
+    return Shown("review/waiting.html.j2", {"asked": asked, "counted": counted})
 
 
 def begin(visit: Visit) -> Answer:

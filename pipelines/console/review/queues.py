@@ -2,15 +2,20 @@
 
 A queue has an order of its own for each person, so that two who work at once seldom meet, and a
 place in it is a text: the next posts are those behind a place, whatever was decided or skipped.
+The view labels would be made for every post of the days, to find twenty: so it is made of the posts
+alone that a small table names, and for ever earlier days until there are enough.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import Any
 
-from weir.pipelines.bigquery.dataset import Value
+from weir.pipelines.bigquery.dataset import Dataset, Value
+from weir.pipelines.bigquery.labels import narrowed
 from weir.pipelines.console.review.reference import Reference
 from weir.pipelines.console.visit import RefusedError, Visit, address
 from weir.pipelines.reviews.sample import SAMPLED, STRATUM_MOST
@@ -20,11 +25,16 @@ AT_ONCE = 20  # posts that one look at a queue fetches
 DAYS = 7  # today among them
 PER_STRATUM = 5  # as weir review export
 SECOND_SHARE = 10  # percent
+EVER = "1970-01-01"  # no post is earlier
+MOST_COUNTED = 1_000  # above which nobody has to know how many wait
+_PATIENCE = 1.0  # seconds, after which no earlier days are counted
+_LAST_DAY = date(2100, 1, 1)  # no post is later
 
 _WAITS = """
 FROM `{dataset}.labels`
-WHERE run = @run AND DATE(created_at) >= @since AND @policy IN ('', policy_id)
-  AND verdict IS NOT NULL AND human_verdict IS NULL AND label NOT IN ('withdrawn', 'superseded')
+WHERE run = @run AND created_at >= @begin AND created_at < @end
+  AND @policy IN ('', policy_id) AND verdict IS NOT NULL AND human_verdict IS NULL
+  AND label NOT IN ('withdrawn', 'superseded')
 """
 # One person has decided, of the version that judged, and it is not who asks.
 _SECOND = """
@@ -34,7 +44,7 @@ FROM (
   JOIN `{dataset}.latest_reviews` AS r
     ON r.run = l.run AND r.created_at = l.created_at AND r.topic = l.topic
     AND r.`partition` = l.`partition` AND r.`offset` = l.`offset` AND r.policy_id = l.policy_id
-  WHERE l.run = @run AND DATE(l.created_at) >= @since AND r.run = @run AND r.day >= @since
+  WHERE l.run = @run AND l.created_at >= @begin AND r.run = @run AND r.created_at >= @begin
     AND @policy IN ('', l.policy_id)
     AND l.human_verdict IS NOT NULL AND l.label NOT IN ('withdrawn', 'superseded')
     AND r.reviewers = 1 AND r.reviewer = l.reviewer AND r.reviewer != @person
@@ -48,6 +58,8 @@ _MISSED = "verdict = 'violates' AND route IN ('audit', 'beside')"
 class Queue:
     """Posts for people; ``rank`` is SQL for a whole number, and what has the least comes first.
 
+    ``among`` is the table whose rows name all posts that may be in it, and which of its rows.
+    ``by_day`` says that all of a day come before those of the day before.
     Where ``blind``, the machine's verdict is hidden until the reviewer has decided.
     """
 
@@ -55,8 +67,10 @@ class Queue:
     title: str
     about: str
     waiting: str  # SQL, from FROM on
+    among: str
     rank: str = "0"
     blind: bool = False
+    by_day: bool = True
 
 
 QUEUES = (
@@ -68,23 +82,27 @@ QUEUES = (
         "stands for the verdicts of its kind that were not drawn. You decide before you see "
         "what the machine said.",
         SAMPLED,
+        "`{dataset}.verdicts` WHERE TRUE",
         "place",
         blind=True,
+        by_day=False,
     ),
     Queue(
         "disagreement",
         "Screen against judge",
         "Audits found a violation that the screen had cleared, or the screen was more than half "
-        "sure and the judge called the post safe. The widest apart come first.",
+        "sure and the judge called the post safe. Of each day the widest apart come first.",
         f"{_WAITS} AND ({_MISSED} OR verdict = 'safe' AND score >= 0.5)",
+        f"`{{dataset}}.verdicts` WHERE ({_MISSED} OR verdict = 'safe' AND score >= 0.5)",
         f"CAST(FLOOR(10 * IF({_MISSED}, score, 1 - score)) AS INT64)",
     ),
     Queue(
         "doubt",
         "In doubt",
-        "The judge could not tell, or its probability is between 0.3 and 0.7. The nearest to "
-        "one half come first.",
+        "The judge could not tell, or its probability is between 0.3 and 0.7. Of each day "
+        "the nearest to one half come first.",
         f"{_WAITS} AND (verdict = 'indeterminate' OR probability BETWEEN 0.3 AND 0.7)",
+        "`{dataset}.verdicts` WHERE (verdict = 'indeterminate' OR probability BETWEEN 0.3 AND 0.7)",
         "CAST(FLOOR(10 * IF(verdict = 'indeterminate', 0, ABS(probability - 0.5))) AS INT64)",
     ),
     Queue(
@@ -93,13 +111,16 @@ QUEUES = (
         "A share of what others have decided, drawn by a hash of the decision, so that it is "
         "known how far people agree. You see what the first said once you have decided.",
         _SECOND,
+        "`{dataset}.human_labels` WHERE TRUE",
         blind=True,
+        by_day=False,
     ),
     Queue(
         "all",
         "All that was judged",
-        "Every verdict that nobody has looked at, those that violate first.",
+        "Every verdict that nobody has looked at, of each day those that violate first.",
         _WAITS,
+        "`{dataset}.verdicts` WHERE TRUE",
         "CASE verdict WHEN 'violates' THEN 0 WHEN 'indeterminate' THEN 1 ELSE 2 END",
     ),
 )
@@ -156,7 +177,7 @@ class Asked:
     @property
     def begin(self) -> datetime:
         """Return when the first of its days begins."""
-        return datetime.combine(self.since, time(), UTC)
+        return _midnight(self.since)
 
     def to(self, path: str, **more: str | int | None) -> str:
         """Return the address of a page of this queue."""
@@ -184,37 +205,91 @@ class Batch:
     after: str
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """How many wait by policy, of the posts since a day; ``more`` may, of those before it."""
+
+    by_policy: Mapping[str, int]
+    since: date
+    more: bool
+
+
 def next_batch(visit: Visit, asked: Asked, after: str = "") -> Batch:
     """Return the first posts behind a place, at most AT_ONCE. TablesError."""
-    queue = asked.queue
+    queue, found = asked.queue, list[dict[str, Any]]()
     by_person = "TO_HEX(MD5(CONCAT(@person, ' ', decision_id, ' ', policy_id)))"
-    sql = f"""
+    rank = f"LPAD(CAST(COALESCE({queue.rank}, 99) AS STRING), 2, '0')"
+    day = f"CAST(DATE_DIFF(DATE '{_LAST_DAY}', DATE(created_at), DAY) AS STRING)"
+    with visit.dataset() as dataset:
+        for begin, end in _spans(asked, visit.now.date(), after):
+            sql = f"""
 SELECT decision_id, policy_id, created_at, place_of_person
 FROM (
   SELECT
     decision_id, policy_id, created_at,
-    CONCAT(LPAD(CAST(COALESCE({queue.rank}, 99) AS STRING), 2, '0'), {by_person})
+    CONCAT({f"LPAD({day}, 5, '0')" if queue.by_day else "''"}, {rank}, {by_person})
       AS place_of_person
-  {queue.waiting}
+  {_waiting(dataset, asked)}
 ) AS waiting
 WHERE place_of_person > @after
 ORDER BY place_of_person
-LIMIT {AT_ONCE}
+LIMIT {AT_ONCE - len(found)}
 """  # noqa: S608 - our names
-    rows = visit.rows(sql, **asked.values, after=after)
-    found = [Reference(row["decision_id"], row["policy_id"], row["created_at"]) for row in rows]
-    return Batch(tuple(found), rows[-1]["place_of_person"] if rows else after)
+            found += dataset.rows(sql, **asked.values, begin=begin, end=end, after=after)
+            if len(found) == AT_ONCE:
+                break
+    references = [
+        Reference(row["decision_id"], row["policy_id"], row["created_at"]) for row in found
+    ]
+    return Batch(tuple(references), found[-1]["place_of_person"] if found else after)
 
 
-def count_waiting(visit: Visit, asked: Asked) -> dict[str, int]:
-    """Return how many wait by policy, the most first. TablesError."""
-    sql = f"""
+def count_waiting(visit: Visit, asked: Asked, clock: Callable[[], float] = monotonic) -> Waiting:
+    """Return how many wait by policy, the most first. TablesError.
+
+    Earlier days are left out once MOST_COUNTED are found, or it takes long.
+    """
+    begun, counted, spans = clock(), Counter[str](), _spans(asked, visit.now.date())
+    begin = asked.begin
+    with visit.dataset() as dataset:
+        for begin, end in spans:
+            sql = f"""
 SELECT policy_id, COUNT(*) AS waiting
-FROM (SELECT policy_id {asked.queue.waiting}) AS those
+FROM (SELECT policy_id {_waiting(dataset, asked)}) AS those
 GROUP BY policy_id
-ORDER BY waiting DESC, policy_id
 """  # noqa: S608 - our names
-    return {row["policy_id"]: row["waiting"] for row in visit.rows(sql, **asked.values)}
+            rows = dataset.rows(sql, **asked.values, begin=begin, end=end)
+            counted.update({row["policy_id"]: row["waiting"] for row in rows})
+            if counted.total() >= MOST_COUNTED or clock() - begun > _PATIENCE:
+                break
+    by_policy = sorted(counted.items(), key=lambda each: (-each[1], each[0]))
+    return Waiting(dict(by_policy), begin.date(), more=begin > asked.begin)
+
+
+def _spans(asked: Asked, today: date, after: str = "") -> Iterator[tuple[datetime, datetime]]:
+    """Yield ever longer spans of days, from the newest or that of a place back to the first."""
+    if not asked.queue.by_day:
+        yield asked.begin, _midnight(_LAST_DAY)
+        return
+    newest = _LAST_DAY - timedelta(days=int(after[:5])) if after else today
+    end, days = _midnight(newest + timedelta(days=1) if after else _LAST_DAY), 1
+    begin = _midnight(newest)
+    while begin > asked.begin:
+        yield begin, end
+        begin, end, days = begin - timedelta(days=days), begin, 2 * days
+    yield asked.begin, end
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _waiting(dataset: Dataset, asked: Asked) -> str:
+    """Return what waits in a queue in a span, as SQL from FROM on."""
+    span = "run = @run AND created_at >= @begin AND created_at < @end"
+    named = asked.queue.among.replace("{dataset}", dataset.name)
+    some = f"{span} AND content_id IN (SELECT content_id FROM {named} AND {span})"  # noqa: S608 - our names
+    return narrowed(dataset, asked.queue.waiting, some)
 
 
 def hash_below(share: float) -> str:

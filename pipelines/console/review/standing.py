@@ -8,6 +8,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from weir.pipelines.bigquery.labels import narrowed
 from weir.pipelines.console.review.reference import Reference
 from weir.pipelines.console.visit import RefusedError, Visit
 from weir.transforms.write.redaction import is_kept
@@ -140,10 +141,11 @@ def look_up(visit: Visit, reference: Reference) -> Standing:
         "policy": reference.policy_id,
     }
     # Two questions to BigQuery cost a person the time of one.
-    with ThreadPoolExecutor(2) as both:
-        asked = both.submit(visit.rows, _DECISION, decision=reference.decision_id, **named)
-        reviews = both.submit(visit.rows, _REVIEWS, **named).result()
-        rows = asked.result()
+    with ThreadPoolExecutor(1) as beside, visit.dataset() as dataset:
+        asked = beside.submit(visit.rows, _REVIEWS, **named)
+        statement = narrowed(dataset, _DECISION, "run = @run AND created_at = @at")
+        rows = dataset.rows(statement, decision=reference.decision_id, **named)
+        reviews = asked.result()
     if not rows:
         raise RefusedError(
             f"The run {visit.run!r} has no such decision on that day: it may have been deleted",
