@@ -45,6 +45,20 @@ class Secret(str):
         return f"<the secret in {self.file or self.variable}>"
 
 
+class _NotRead(Secret):
+    """A text that stands for a secret, and is the same everywhere."""
+
+    def __new__(cls) -> Self:
+        """Return it, as long as the longest that is asked for."""
+        made = str.__new__(cls, "x" * 32)
+        made.variable, made.file = "", None
+        return made
+
+
+# For checks of what is said around a secret that nobody needs to look for.
+SECRET_NOT_READ: Secret = _NotRead()
+
+
 def secret(variable: str) -> Secret | None:
     """Return the secret in $VARIABLE, or in the file that $VARIABLE_FILE names; None for neither.
 

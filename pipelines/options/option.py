@@ -4,6 +4,7 @@ The command line, the configuration file, its schema and every help are made fro
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
@@ -12,6 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from weir.pipelines.errors import OptionError
 
 _METADATA = "option"
+# Kafka's own clients take a protocol before it; a host may be IPv6, in brackets.
+_ADDRESS = r"(?:[A-Za-z_]+://)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s,:/@\[\]]+):[0-9]{1,5}"
 _WORDS = {"true": True, "false": False}
 _TEXT = {"type": "string", "pattern": r"\S"}
 _KINDS = {
@@ -54,6 +57,21 @@ def share() -> Allowed:
     """Allow shares in (0, 1]."""
     says = "give a share above 0, at most 1, such as 0.1"
     return Allowed(says, lambda value: 0 < value <= 1, {"exclusiveMinimum": 0, "maximum": 1})
+
+
+def addresses(example: str, most: int | None = None) -> Allowed:
+    """Allow addresses of servers, separated by commas; ``most`` is how many."""
+
+    def holds(text: str) -> bool:
+        ports = [int(each.rpartition(":")[2]) for each in text.split(",")]
+        return max(ports) < 1 << 16 and (most is None or len(ports) <= most)
+
+    several = re.compile(rf"\s*{_ADDRESS}(,\s*{_ADDRESS})*\s*")
+    return Allowed(
+        f"give HOST:PORT, such as {example}",
+        lambda text: several.fullmatch(text) is not None and holds(text),
+        {"pattern": r"^\S.*:[0-9]{1,5}$"},
+    )
 
 
 @dataclass(frozen=True)
@@ -173,7 +191,14 @@ class Option:
         if self.base is None:
             raise OptionError(f"{self.flag} is {value!r}; it is one of {', '.join(self.words)}")
         if allowed is not None and not allowed.holds(value):
-            shown = repr(value) if isinstance(value, str) else value
+            # What has an @ in it may hold a login.
+            shown = (
+                "not shown"
+                if "@" in str(value)
+                else repr(value)
+                if isinstance(value, str)
+                else value
+            )
             raise OptionError(f"{self.flag} is {shown}; {self.way_out}")
 
     @property

@@ -1,11 +1,14 @@
 """Where decisions go."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.concern import Concern
-from weir.pipelines.options.option import option
+from weir.pipelines.options.option import Allowed, addresses, option
+
+_URL = r"https?://[^/@\s]+(?:/[^@\s]*)?"
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,22 @@ class BigQueryOptions(Concern, title="BigQuery"):
     )
     dataset: str = option("weir", name="bigquery-dataset", metavar="D", help="their dataset")
     rest: str | None = option(
-        None, name="bigquery-rest", metavar="URL", help="an emulator's REST endpoint"
+        None,
+        Allowed(
+            "give http://HOST:PORT",
+            lambda url: re.fullmatch(_URL, url) is not None,
+            {"pattern": f"^{_URL}$"},
+        ),
+        name="bigquery-rest",
+        metavar="URL",
+        help="an emulator's REST endpoint",
     )
     grpc: str | None = option(
-        None, name="bigquery-grpc", metavar="HOST:PORT", help="an emulator's gRPC one"
+        None,
+        addresses("127.0.0.1:9060", most=1),
+        name="bigquery-grpc",
+        metavar="HOST:PORT",
+        help="an emulator's gRPC one",
     )
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.concern import Concern
-from weir.pipelines.options.option import option
+from weir.pipelines.options.option import addresses, option
 
 FROM_GROUP = "group"
 
@@ -14,7 +14,12 @@ FROM_GROUP = "group"
 class KafkaOptions(Concern, title="Kafka"):
     """How brokers are reached."""
 
-    brokers: str | None = option(None, metavar="HOST:PORT,...", help="Kafka brokers to start from")
+    brokers: str | None = option(
+        None,
+        addresses("kafka-1:9092,kafka-2:9092"),
+        metavar="HOST:PORT,...",
+        help="Kafka brokers to start from",
+    )
     security_protocol: str = option(
         "PLAINTEXT",
         metavar="P",

@@ -4,6 +4,7 @@ from weir.pipelines.options.runner_name import IN_PROCESS
 from weir.pipelines.runners.choice import (
     job_options,
     require_known,
+    require_suited,
     restores,
     runs_in_process,
     runs_on_prism,
@@ -16,6 +17,7 @@ __all__ = [
     "cancel_of",
     "job_options",
     "require_known",
+    "require_suited",
     "restores",
     "runs_in_process",
     "runs_on_prism",

@@ -16,8 +16,12 @@ from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.options.job import OPTIONS, read
 from weir.pipelines.options.runner_name import IN_PROCESS, runner_class
 from weir.pipelines.options.running import RunnerOptions
-from weir.pipelines.runners.dataflow import dataflow_defaults, require_dataflow
-from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults
+from weir.pipelines.runners.dataflow import (
+    dataflow_defaults,
+    require_dataflow,
+    require_dataflows_options,
+)
+from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults, require_flinks_options
 from weir.pipelines.runners.prism import prism_defaults
 
 Defaults = Callable[[Arguments], list[str]]
@@ -43,17 +47,26 @@ def job_options(argv: Sequence[str]) -> PipelineOptions:
     if "." in runner:
         _require_class(runner)
     require_known(read(arguments.argv)[1], runner)
-    if runner != "FlinkRunner":
-        _refuse_flinks(arguments)
+    require_suited(arguments, runner)
     defaults = _DEFAULTS[runner](arguments) if runner in _DEFAULTS else []
     if runner == "DataflowRunner":
         require_dataflow()
-    if runner == "PortableRunner" and not arguments.has("--job-endpoint"):
-        raise OptionError("--runner=portable needs --job-endpoint, the HOST:PORT of a job server")
     for program in _PROGRAMS:  # the defaults name what keeps them on loopback
         arguments = arguments.without(program)
     chosen = arguments.without("--runner").after([f"--runner={runner}", *defaults])
     return PipelineOptions(chosen.for_beam)
+
+
+def require_suited(arguments: Arguments, runner: str) -> None:
+    """Raise OptionError where what is said does not suit the runner, of which nothing is asked."""
+    if runner == "FlinkRunner":
+        require_flinks_options(arguments)
+    else:
+        _refuse_flinks(arguments)
+    if runner == "DataflowRunner":
+        require_dataflows_options(arguments)
+    if runner == "PortableRunner" and not arguments.has("--job-endpoint"):
+        raise OptionError("--runner=portable needs --job-endpoint, the HOST:PORT of a job server")
 
 
 def require_known(others: Sequence[str], runner: str) -> None:

@@ -23,8 +23,7 @@ _SETUP = Path(__file__).resolve().parents[2] / "setup.py"
 
 def dataflow_defaults(arguments: Arguments) -> list[str]:
     """Return the options that Dataflow needs; OptionError where the job could not run there."""
-    _require_project(arguments)
-    _refuse_what_only_this_machine_reaches(arguments)
+    _require_secrets(arguments)
     defaults = [*_staging(arguments), *_packages(arguments)]
     if (arguments.value("--stop") or "never") == "never":
         # Workers fitted to each step's hints: a card for the judge alone.
@@ -38,6 +37,16 @@ def dataflow_defaults(arguments: Arguments) -> list[str]:
             "--experiments=no_use_multiple_sdk_containers",
         ]
     return defaults
+
+
+def require_dataflows_options(arguments: Arguments) -> None:
+    """Raise OptionError where Dataflow lacks an option, or its workers could not use one."""
+    _require_project(arguments)
+    _refuse_what_only_this_machine_reaches(arguments)
+    if arguments.value("--engine") == "vllm" and not _image(arguments):
+        raise OptionError(
+            "--engine=vllm on Dataflow needs --sdk-container-image: an image with Weir and vLLM"
+        )
 
 
 def require_dataflow() -> None:
@@ -75,6 +84,9 @@ def _refuse_what_only_this_machine_reaches(arguments: Arguments) -> None:
         raise OptionError(
             f"--screen is {screen}, a folder of this machine; Dataflow's workers need it under gs://"
         )
+
+
+def _require_secrets(arguments: Arguments) -> None:
     for variable in _secrets(arguments):
         file = os.environ.get(f"{variable}_FILE", "")
         if not file.startswith("gs://"):
@@ -103,11 +115,6 @@ def _staging(arguments: Arguments) -> list[str]:
 
 def _packages(arguments: Arguments) -> list[str]:
     given = ("--sdk-container-image", "--setup-file", "--extra-package", "--requirements-file")
-    image = any(map(arguments.value, ("--sdk-container-image", "--requirements-file")))
-    if arguments.value("--engine") == "vllm" and not image:
-        raise OptionError(
-            "--engine=vllm on Dataflow needs --sdk-container-image: an image with Weir and vLLM"
-        )
     if any(map(arguments.value, given)):
         return []
     if not _SETUP.exists():
@@ -116,3 +123,7 @@ def _packages(arguments: Arguments) -> list[str]:
             "--setup-file=./setup.py of a checkout"
         )
     return [f"--setup-file={_SETUP}"]
+
+
+def _image(arguments: Arguments) -> bool:
+    return any(map(arguments.value, ("--sdk-container-image", "--requirements-file")))

@@ -68,7 +68,6 @@ class FlinkJobOptions(PipelineOptions):
 
 def flink_defaults(arguments: Arguments) -> list[str]:
     """Return the options that Flink needs; OptionError where the job would fail, or hang, there."""
-    _refuse_traps(arguments)
     endless = _endless(arguments)
     defaults = [
         "--streaming",
@@ -90,10 +89,24 @@ def flink_defaults(arguments: Arguments) -> list[str]:
     if not endless:
         # With checkpoints Beam keeps the impulse at the head of the graph alive, and the job so.
         defaults.append("--shutdown-sources-after-idle-ms=0")
+    flink = _address(arguments)
+    return defaults + (_cluster(arguments, flink) if flink else _embedded(arguments))
+
+
+def require_flinks_options(arguments: Arguments) -> None:
+    """Raise OptionError where what is said could only fail on Flink, or hang there."""
+    _refuse_traps(arguments)
+    if _address(arguments):
+        _require_environment(arguments)
+        for option in ("--supervised", "--resume"):
+            if arguments.has(option) and not arguments.value("--checkpoints"):
+                raise OptionError(f"{option} needs the --checkpoints that the job was started with")
+
+
+def _address(arguments: Arguments) -> FlinkAddress | None:
+    """Return where the cluster is, None for Flink in a process of this machine."""
     master = (arguments.value("--flink-master") or "[local]").strip()
-    if master in EMBEDDED:
-        return defaults + _embedded(arguments)
-    return defaults + _cluster(arguments, FlinkAddress.of(master))
+    return None if master in EMBEDDED else FlinkAddress.of(master)
 
 
 def _endless(arguments: Arguments) -> bool:
@@ -147,16 +160,6 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
             f"--parallelism is {parallelism}, but {flink.host}:{flink.port} has {slots} slots; "
             "the job would wait for more without end"
         )
-    environment = arguments.value("--environment-type")
-    if environment is None:
-        raise OptionError(
-            "--flink-master needs --environment-type too, or its workers would start Beam's own "
-            "containers: EXTERNAL with --environment-config=HOST:PORT of a worker pool, DOCKER "
-            "with the image in --environment-config, or LOOPBACK where the cluster is this machine"
-        )
-    if environment in ("EXTERNAL", "DOCKER") and not arguments.value("--environment-config"):
-        what = "HOST:PORT of a worker pool" if environment == "EXTERNAL" else "an image with Weir"
-        raise OptionError(f"--environment-type={environment} needs --environment-config: {what}")
     kept = {"state.checkpoints.dir", "execution.checkpointing.dir"} & set(configuration)
     checkpoints = arguments.value("--checkpoints")
     if not (kept or checkpoints):
@@ -174,11 +177,21 @@ def _cluster(arguments: Arguments, flink: FlinkAddress) -> list[str]:
         if arguments.has("--supervised"):
             _end_the_one_before(flink, _job_name(arguments))
         stored, resumed = _checkpoints_in(folder), _resumed(arguments, folder)
-    elif arguments.has("--supervised") or arguments.has("--resume"):
-        option = "--supervised" if arguments.has("--supervised") else "--resume"
-        raise OptionError(f"{option} needs the --checkpoints that the job was started with")
     server = _server(arguments, minor, begins=not resumed)
     return [f"--flink-version={minor}", *stored, *resumed, *server]
+
+
+def _require_environment(arguments: Arguments) -> None:
+    environment = arguments.value("--environment-type")
+    if environment is None:
+        raise OptionError(
+            "--flink-master needs --environment-type too, or its workers would start Beam's own "
+            "containers: EXTERNAL with --environment-config=HOST:PORT of a worker pool, DOCKER "
+            "with the image in --environment-config, or LOOPBACK where the cluster is this machine"
+        )
+    if environment in ("EXTERNAL", "DOCKER") and not arguments.value("--environment-config"):
+        what = "HOST:PORT of a worker pool" if environment == "EXTERNAL" else "an image with Weir"
+        raise OptionError(f"--environment-type={environment} needs --environment-config: {what}")
 
 
 def _doubts(arguments: Arguments) -> Iterator[str]:

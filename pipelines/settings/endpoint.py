@@ -21,7 +21,7 @@ from weir.transforms.judge.endpoint.settings import (
     fitting_timeout,
 )
 from weir.transforms.judge.engine import Engine
-from weir.transforms.secret import ENDPOINT_KEY, SecretError, secret
+from weir.transforms.secret import ENDPOINT_KEY, Secret, SecretError, secret
 
 _LOG = logging.getLogger(__name__)
 _SAID_AFTER_S = 10.0
@@ -32,13 +32,7 @@ def endpoint_factory(said: EndpointOptions) -> "EndpointFactory":
 
     Raises OptionError, or EndpointError where the server cannot.
     """
-    given: dict[str, Any] = said.engine_fields
-    if "url" not in given:
-        raise OptionError(
-            "--endpoint-url is missing: where the server is, such as http://127.0.0.1:11434/v1"
-        )
-    if "form" in given:
-        given |= {"form": Form(given["form"])}
+    settings = endpoint_of(said, key=None)
     try:
         from weir.transforms.judge.endpoint.check import check_endpoint
     except ModuleNotFoundError as error:
@@ -47,9 +41,10 @@ def endpoint_factory(said: EndpointOptions) -> "EndpointFactory":
         ) from error
     try:
         # Not OPENAI_API_KEY: a key for one provider must not reach whatever --endpoint-url names.
-        settings = EndpointSettings(**given, key=secret(ENDPOINT_KEY))
-    except (EndpointError, SecretError) as error:
+        settings = endpoint_of(said, secret(ENDPOINT_KEY))
+    except SecretError as error:
         raise OptionError(f"--engine=endpoint: {error}") from error
+    given = said.engine_fields
     # How fast it is nobody knows yet, and it may have a model to load.
     patient = settings if "timeout" in given else replace(settings, timeout=MOST_TIMEOUT_S)
     with _waiting_said(patient):
@@ -62,6 +57,21 @@ def endpoint_factory(said: EndpointOptions) -> "EndpointFactory":
     for doubt in served.doubts:
         _LOG.warning("%s", doubt)
     return EndpointFactory(settings, served)
+
+
+def endpoint_of(said: EndpointOptions, key: Secret | None) -> EndpointSettings:
+    """Return the server and how it is used; OptionError where that does not fit."""
+    given: dict[str, Any] = said.engine_fields
+    if "url" not in given:
+        raise OptionError(
+            "--endpoint-url is missing: where the server is, such as http://127.0.0.1:11434/v1"
+        )
+    if "form" in given:
+        given |= {"form": Form(given["form"])}
+    try:
+        return EndpointSettings(**given, key=key)
+    except EndpointError as error:
+        raise OptionError(f"--engine=endpoint: {error}") from error
 
 
 @contextmanager

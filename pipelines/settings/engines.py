@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions, refuse_those_of_others
-from weir.pipelines.settings.endpoint import EndpointFactory, endpoint_factory
+from weir.pipelines.settings.endpoint import EndpointFactory, endpoint_factory, endpoint_of
 from weir.policies.loading import load_policies
 from weir.policies.policy import PolicySet
 from weir.transforms.judge.engine import Engine
@@ -114,6 +114,15 @@ class EngineLater:
     def __call__(self) -> Engine:
         """Return the engine."""
         return self.factory()
+
+
+def require_settings_fit(judge: JudgeOptions, endpoint: EndpointOptions) -> None:
+    """Raise OptionError where an engine's own options do not fit together, or its server lacks."""
+    refuse_those_of_others(judge, endpoint)
+    if judge.engine == "endpoint":
+        endpoint_of(endpoint, key=None)
+    elif judge.engine == "vllm":
+        _vllm(judge)
 
 
 def no_engine() -> Engine:

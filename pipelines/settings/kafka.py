@@ -3,7 +3,7 @@
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.source import KafkaOptions
 from weir.transforms.kafka.settings import KafkaSettings
-from weir.transforms.secret import KAFKA_PASSWORD, secret
+from weir.transforms.secret import KAFKA_PASSWORD, Secret, secret
 
 
 def kafka_settings(said: KafkaOptions) -> KafkaSettings:
@@ -14,12 +14,17 @@ def kafka_settings(said: KafkaOptions) -> KafkaSettings:
     """
     if not said.brokers:
         raise OptionError("--brokers is missing: HOST:PORT of a Kafka broker")
+    return kafka_of(said, secret(KAFKA_PASSWORD) if said.sasl_mechanism else None)
+
+
+def kafka_of(said: KafkaOptions, password: Secret | None) -> KafkaSettings:
+    """Return how to connect with a password; SourceError as above."""
     return KafkaSettings(
-        bootstrap_servers=said.brokers,
+        bootstrap_servers=said.brokers or "",
         security_protocol=said.security_protocol,
         sasl_mechanism=said.sasl_mechanism,
         sasl_username=said.sasl_username,
-        sasl_password=secret(KAFKA_PASSWORD) if said.sasl_mechanism else None,
+        sasl_password=password,
         sasl_token_url=said.sasl_token_url,
         sasl_token_scope=said.sasl_token_scope,
         ssl_cafile=said.ssl_cafile,

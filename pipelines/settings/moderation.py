@@ -5,34 +5,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.transforms.resources import parse_resource_hints
 
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.beam import options_of
 from weir.pipelines.options.job import JobOptions
-from weir.pipelines.options.judging import SpendingOptions
-from weir.pipelines.runners import (
-    restores,
-    runs_in_process,
-    runs_on_prism,
-    several_processes,
-)
+from weir.pipelines.runners import restores, runs_in_process
 from weir.pipelines.settings.bigquery import bigquery_settings
+from weir.pipelines.settings.consistency import require_consistent
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.edits import Edits
-from weir.pipelines.settings.engines import (
-    engine_factory,
-    no_engine,
-    require_installed,
-    require_together,
-)
+from weir.pipelines.settings.engines import engine_factory, no_engine, require_installed
 from weir.pipelines.settings.kafka import kafka_settings
-from weir.pipelines.settings.progress import DEFERRED_GROUP, Progress
+from weir.pipelines.settings.place import Place
+from weir.pipelines.settings.progress import Progress, progress_of, stop_of
 from weir.pipelines.settings.provisional import require_flags
-from weir.pipelines.settings.registry import check_form
 from weir.pipelines.settings.screens import screen_source
 from weir.pipelines.settings.shape import Shape, Stages
 from weir.pipelines.settings.shares import shares_of
+from weir.pipelines.settings.spending import budgets_of, reuse_of
 from weir.pipelines.settings.storage import redaction
 from weir.pipelines.settings.taught_screen import Teaching
 from weir.pipelines.settings.traces import trace_settings
@@ -44,7 +34,6 @@ from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.reuse import ReuseSettings
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Stop
-from weir.transforms.read.topics import apart_from
 from weir.transforms.records import Mode
 from weir.transforms.screen import STARTER, ScreenError, ScreenSource
 from weir.transforms.screen.thresholds.decide import StreamShares
@@ -58,16 +47,6 @@ from weir.transforms.write.redaction import Redaction
 # would never hear of anything else.
 LESSONS = 0.2
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the steps of a job run."""
-
-    one_process: bool  # every step in the process of the command
-    # Beam's own runner gains nothing from breaking fusion, and would hold every escalation in
-    # memory until the source ends.
-    break_fusion: bool
 
 
 @dataclass(frozen=True)
@@ -159,42 +138,24 @@ class ModerationSettings:
         An engine that asks a server is checked against it: EndpointError where it cannot serve.
         Not so one that is given, of the same options: it was.
         """
-        in_process = runs_in_process(options)
-        said = options_of(options)
-        kafka = kafka_settings(said.kafka)
-        own = (
-            *(said.topics.flagged_topic, said.topics.dead_letter_topic),
-            *(said.shape.escalation_topic, said.shape.deferred_topic),
-        )
-        shape = Shape.of(said.shape, apart_from(said.source.topics, own))
-        if in_process and shape.stages.judges:
+        said, place = options_of(options), Place.of(options)
+        require_consistent(said, place)
+        kafka, bigquery = kafka_settings(said.kafka), bigquery_settings(said.bigquery)
+        shape, stop = Shape.of(said), stop_of(said.source)
+        if not shape.topics:
+            raise OptionError("--topics is missing: the topics to moderate, separated by commas")
+        if runs_in_process(options) and shape.stages.judges:
             require_installed(said.judge.engine)
-        if shape.stages.judges:
-            require_together(said.spending.judge_together, said.judge.engine)
-        bigquery, stop = bigquery_settings(said.bigquery), _stop(said.source.stop)
-        one_process = runs_on_prism(options) or (in_process and not several_processes(options))
-        if said.watching.metrics_port is not None and not one_process:
-            raise OptionError(
-                "--metrics-port serves what this process counts, and on a cluster it counts "
-                "nothing: leave it out, and read the runner's metrics"
-            )
-        _require_readable(said.runner.judge_hints)
         policies, screen, shadow_screen = _deciders(said)
         if said.flags.provisional:
-            require_flags(shape.stages.screens, screen, policies, Mode(said.deciding.mode))
-        spending = said.spending
-        settings = cls(
+            require_flags(screen, policies, Mode(said.deciding.mode))
+        budget, shadow_budget = budgets_of(said.spending)
+        return cls(
             said=said,
-            place=Place(one_process, break_fusion=not in_process),
+            place=place,
             kafka=kafka,
             shape=shape,
-            progress=Progress.of(
-                said.progress.group,
-                said.source.start,
-                stop,
-                DEFERRED_GROUP if shape.deferred else f"weir-{said.deciding.run}",
-                restored=restores(options, said.runner),
-            ),
+            progress=progress_of(said, shape, stop, restored=restores(options, said.runner)),
             stop=stop,
             decode=decode_settings(said.decoding, said.storing.author_field, said.registry),
             policies=policies,
@@ -206,15 +167,9 @@ class ModerationSettings:
                 if shape.stages.judges
                 else no_engine
             ),
-            budget=Budget(
-                spending.budget_requests_per_second,
-                spending.budget_tokens_per_second,
-                spending.budget_share,
-            ),
-            shadow_budget=Budget(
-                spending.shadow_budget_requests_per_second, share=spending.shadow_budget_share
-            ),
-            reuse=_reuse(spending),
+            budget=budget,
+            shadow_budget=shadow_budget,
+            reuse=reuse_of(said.spending),
             bigquery=bigquery,
             redaction=redaction(said.storing),
             edits=Edits.of(
@@ -223,9 +178,6 @@ class ModerationSettings:
             shares=shares_of(said.shares, said.deciding.audit_rate, screen, policies),
             traces=trace_settings(said.watching),
         )
-        check_form(said.topics, said.registry)
-        _refuse_own_output(settings)
-        return settings
 
 
 def _deciders(said: JobOptions) -> tuple[PolicySet, ScreenSource, ScreenSource | None]:
@@ -242,38 +194,3 @@ def _deciders(said: JobOptions) -> tuple[PolicySet, ScreenSource, ScreenSource |
     if ignored and screen.path != STARTER:
         _LOG.warning("%s", ignored)
     return policies, screen, shadow_screen
-
-
-def _reuse(spending: SpendingOptions) -> ReuseSettings | None:
-    if not spending.judge_reuse_mb:
-        return None
-    size = int(spending.judge_reuse_mb * (1 << 20))
-    return ReuseSettings(size, spending.judge_reuse_check, spending.judge_reuse_agreement)
-
-
-def _stop(text: str) -> Stop:
-    try:
-        return Stop.parse(text)
-    except ValueError as error:
-        raise OptionError(f"--stop {text!r}: {error}") from error
-
-
-def _require_readable(hints: dict[str, str]) -> None:
-    try:
-        parse_resource_hints(hints)
-    except ValueError as error:
-        raise OptionError(f"--judge-accelerator or --judge-min-ram: {error}") from error
-
-
-def _refuse_own_output(settings: ModerationSettings) -> None:
-    topics = settings.said.topics
-    outputs = {topics.flagged_topic, topics.dead_letter_topic}
-    if settings.stages.screens:
-        outputs |= {settings.shape.escalation_topic, settings.shape.deferred_topic}
-    if outputs & set(settings.topics):
-        raise OptionError("--topics names an output topic: Weir would moderate its own output")
-    again = settings.shape.deferred_topic in set(settings.topics) & set(settings.topics_written)
-    if again and settings.stop.at == "never":
-        raise OptionError(
-            "With a budget, a job that reads the deferred topic writes to it: give --stop=latest"
-        )

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from weir.pipelines.errors import OptionError
-from weir.pipelines.options.source import FROM_GROUP
+from weir.pipelines.options.job import JobOptions
+from weir.pipelines.options.source import FROM_GROUP, SourceOptions
+from weir.pipelines.settings.shape import Shape
 from weir.transforms.read import Start, Stop
 
 _NONE = "none"
-DEFERRED_GROUP = "weir-deferred"  # whichever run deferred them, and whichever judges them
+_DEFERRED_GROUP = "weir-deferred"  # whichever run deferred them, and whichever judges them
 
 
 @dataclass(frozen=True)
@@ -40,3 +42,17 @@ class Progress:
         if start and group is None:
             raise OptionError("--start=group needs a group: leave --group=none out")
         return cls(group, group is not None and not restored, Start("earliest"))
+
+
+def progress_of(said: JobOptions, shape: Shape, stop: Stop, *, restored: bool) -> Progress:
+    """Return where a job keeps how far it has got, and begins; OptionError."""
+    usual = _DEFERRED_GROUP if shape.deferred else f"weir-{said.deciding.run}"
+    return Progress.of(said.progress.group, said.source.start, stop, usual, restored=restored)
+
+
+def stop_of(said: SourceOptions) -> Stop:
+    """Return where a job ends; OptionError."""
+    try:
+        return Stop.parse(said.stop)
+    except ValueError as error:
+        raise OptionError(f"--stop {said.stop!r}: {error}") from error

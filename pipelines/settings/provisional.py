@@ -7,11 +7,8 @@ from weir.transforms.screen import ScreenSource
 from weir.transforms.screen.provisional import any_flags
 
 
-def require_flags(screens: bool, screen: ScreenSource, policies: PolicySet, mode: Mode) -> None:
-    """Raise OptionError where no provisional flag could ever be sent.
-
-    ``screens`` is whether the job reads posts.
-    """
+def require_enforcing(screens: bool, mode: str) -> None:
+    """Raise OptionError where a job sends no flags; ``screens`` says whether it reads posts."""
     if not screens:
         raise OptionError(
             "--provisional is for the job that screens; the one that judges answers its flags "
@@ -19,6 +16,10 @@ def require_flags(screens: bool, screen: ScreenSource, policies: PolicySet, mode
         )
     if mode != Mode.ENFORCE:
         raise OptionError(f"--provisional flags nothing with --mode={mode}; leave it out")
+
+
+def require_flags(screen: ScreenSource, policies: PolicySet, mode: Mode) -> None:
+    """Raise OptionError where no head could ever send a provisional flag."""
     if not any_flags(screen.screen(), policies, mode):
         raise OptionError(
             f"--provisional: no head of the screen {screen.path} is certified for a precision, "

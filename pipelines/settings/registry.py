@@ -10,7 +10,7 @@ from weir.transforms.registry import (
     RegistrySettings,
     UnknownSchemaError,
 )
-from weir.transforms.secret import REGISTRY_LOGIN, secret
+from weir.transforms.secret import REGISTRY_LOGIN, Secret, secret
 from weir.transforms.write.flagged_forms import FlaggedForm, Form, schema_of_form, subject_of
 
 
@@ -21,7 +21,12 @@ def registry_settings(said: RegistryOptions) -> RegistrySettings | None:
     """
     if said.schema_registry is None:
         return None
-    return RegistrySettings(said.schema_registry, secret(REGISTRY_LOGIN))
+    return registry_of(said, secret(REGISTRY_LOGIN))
+
+
+def registry_of(said: RegistryOptions, login: Secret | None) -> RegistrySettings | None:
+    """Return where the registry is, None where there is none; RegistryError as above."""
+    return RegistrySettings(said.schema_registry, login) if said.schema_registry else None
 
 
 def check_form(topics: TopicOptions, registry: RegistryOptions) -> None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from weir.pipelines.errors import OptionError
-from weir.pipelines.options.source import StageOptions
+from weir.pipelines.options.job import JobOptions
+from weir.transforms.read.topics import apart_from
 
 
 class Stages(StrEnum):
@@ -36,13 +36,14 @@ class Shape:
     deferred: bool = False  # whether it is the topic of the deferred that is read, by that name
 
     @classmethod
-    def of(cls, said: StageOptions, topics: tuple[str, ...]) -> "Shape":
-        """Return the shape; OptionError where no topic is named."""
-        stages, deferred = Stages(said.stages), said.source == "deferred"
+    def of(cls, said: JobOptions) -> "Shape":
+        """Return the shape, without topics where none is named; SourceError for a wrong pattern."""
+        between = (said.shape.escalation_topic, said.shape.deferred_topic)
+        own = (said.topics.flagged_topic, said.topics.dead_letter_topic, *between)
+        topics = apart_from(said.source.topics, own)
+        stages, deferred = Stages(said.shape.stages), said.shape.source == "deferred"
         if deferred:
-            stages, topics = Stages.JUDGE, (said.deferred_topic,)
+            stages, topics = Stages.JUDGE, (said.shape.deferred_topic,)
         elif stages is Stages.JUDGE and not topics:
-            topics = (said.escalation_topic,)
-        if not topics:
-            raise OptionError("--topics is missing: the topics to moderate, separated by commas")
-        return cls(stages, topics, said.escalation_topic, said.deferred_topic, deferred)
+            topics = (said.shape.escalation_topic,)
+        return cls(stages, topics, *between, deferred)

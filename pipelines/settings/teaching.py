@@ -12,7 +12,7 @@ from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.kafka import kafka_settings
 from weir.pipelines.settings.moderation import ModerationSettings
 from weir.pipelines.settings.screens import screen_source
-from weir.pipelines.settings.taught_screen import Teaching
+from weir.pipelines.settings.taught_screen import Teaching, require_taught, untaught
 from weir.policies.storage import is_remote
 from weir.transforms.screen import ScreenError, ScreenSource
 from weir.transforms.screen.second_stage.screen import ReadingSource
@@ -25,11 +25,10 @@ def with_teaching(settings: ModerationSettings) -> ModerationSettings:
     OptionError where a folder is named for it and it cannot be.
     """
     said = settings.said.teaching
-    why = _untaught(settings)
-    if why and said.taught_screen and said.seconds:
-        raise OptionError(f"--taught-screen: {why}; leave it out, or give --teach-every=off")
+    require_taught(settings.said)
     folder = said.taught_screen or _default(settings)
-    if why or folder is None or not said.seconds:
+    taught = not untaught(settings.said)
+    if not taught or folder is None or not said.seconds:
         return settings
     return replace(settings, teaching=_teaching(settings.said, folder, settings.screen))
 
@@ -81,18 +80,3 @@ def state_folder(environment: Mapping[str, str], dataset: str, run: str) -> str:
     """Return a folder for each dataset and run among what this user's programs keep."""
     state = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return str(Path(state) / "weir" / "screens" / dataset / run)
-
-
-def _untaught(settings: ModerationSettings) -> str | None:
-    """Return why a job's screen learns nothing, None where it can."""
-    if not settings.stages.screens:
-        return "a job that screens nothing has no screen to teach"
-    if settings.stop.at != "never":
-        return "a job with a --stop decides by the screen that it began with"
-    if settings.shadow_screen is not None:
-        return "what has learned runs in shadow, where --shadow-screen is"
-    if not settings.edits.seconds:
-        return "with --policy-seconds=0 no screen is read again"
-    if not 0 < settings.audit_rate < 1:
-        return f"with --audit-rate={settings.audit_rate:g} two screens cannot be compared"
-    return None

@@ -269,11 +269,30 @@ def test_manifests_fit_with_everything_that_values_can_add(tmp_path):
         ({"judge": {"gpus": 0}}, "judge.gpus is 0"),
         ({"judge": {"nodeSelector": {"a b": "c"}, "tolerations": [{"kee": "v"}]}}, "kee"),
         ({"job": {"endpoint-url": "https://judge.example/v1"}}, "weir-judge.yaml: --endpoint-url"),
+        ({"job": {"format": "avro"}}, "weir-screen.yaml: --format, --envelope and the field"),
     ],
-    ids=["helm", "Kubernetes", "Weir"],
+    ids=["helm", "Kubernetes", "Weir", "a job's start"],
 )
 def test_values_of_a_person_are_checked_by_who_would_refuse_them(tmp_path, values, said):
     assert said in "\n".join(problems_of(tmp_path, values))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"job": {"max-post-bytes": "lots"}}, ":2: max-post-bytes is 'lots'; give bytes from 1 to"),
+        ({"job": {"topcis": "posts"}}, ":2: 'topcis' is not an option: did you mean topics?"),
+        ({"judge": {"options": {"engin": "vllm"}}}, ":3: 'engin' is not an option: did you mean"),
+        ({"screen": {"options": {"brokers": "kafka-1"}}}, ":3: brokers is 'kafka-1'; give HOST"),
+    ],
+)
+def test_a_wrong_option_in_values_is_said_as_in_a_jobs_own_file(tmp_path, values, said):
+    (found,) = problems_of(tmp_path, values)
+    assert found.startswith(f"values.yaml{said}")
+
+
+def test_what_a_pod_has_is_not_looked_for_on_this_machine(tmp_path):
+    assert problems_of(tmp_path, {"job": {"policies": "/mnt/policies"}}) == []
 
 
 def flinks(made):

@@ -11,6 +11,7 @@ from tests.unit.test_runners import JOB
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.graph import moderate
 from weir.pipelines.options.command_line import Arguments
+from weir.pipelines.runners import job_options
 from weir.pipelines.runners.dataflow import dataflow_defaults
 from weir.pipelines.settings import ModerationSettings
 
@@ -34,7 +35,7 @@ CLOUD = ["--project=my-project", "--region=europe-west4", "--temp-location=gs://
 )
 def test_what_dataflow_would_refuse_or_not_reach_is_refused_at_start(given, said):
     with pytest.raises(OptionError, match=said):
-        dataflow_defaults(Arguments.of([*JOB, *given]))
+        job_options([*JOB, "--runner=dataflow", *given])
 
 
 def test_a_checkout_ships_itself_to_dataflow():

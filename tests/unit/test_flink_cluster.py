@@ -10,6 +10,7 @@ import pytest
 from tests.unit.test_runners import JAVA, JOB, embedded
 from weir.pipelines.errors import OptionError
 from weir.pipelines.options.command_line import Arguments
+from weir.pipelines.runners import job_options
 from weir.pipelines.runners.flink import flink_defaults
 
 
@@ -132,4 +133,4 @@ def test_a_cluster_that_cannot_run_the_job_is_refused(version, configuration, gi
         flink_that_says(version, **configuration) as master,
         pytest.raises(OptionError, match=said),
     ):
-        flink_defaults(Arguments.of([*JOB, master, *given]))
+        job_options([*JOB, "--runner=flink", master, *given])

@@ -23,8 +23,8 @@ from weir.pipelines.errors import OptionError
 from weir.pipelines.job.graph import on_lanes
 from weir.pipelines.runners import IN_PROCESS, job_options
 from weir.pipelines.settings import ModerationSettings
-from weir.pipelines.settings.moderation import Place
-from weir.pipelines.settings.provisional import require_flags
+from weir.pipelines.settings.place import Place
+from weir.pipelines.settings.provisional import require_enforcing, require_flags
 from weir.policies.loading import LIBRARY
 from weir.policies.policy import PolicySet, Status
 from weir.transforms.bundle_lanes import Lanes
@@ -260,26 +260,27 @@ def test_lanes_give_on_what_they_are_given():
 
 
 def test_flags_of_a_certified_head_that_screens_may_be_sent(source):
-    require_flags(True, source, POLICIES, Mode.ENFORCE)
+    require_enforcing(True, "enforce")
+    require_flags(source, POLICIES, Mode.ENFORCE)
 
 
 @pytest.mark.parametrize(
     ("screens", "mode", "said"),
     [
-        (False, Mode.ENFORCE, "the job that screens"),
-        (True, Mode.SHADOW, "flags nothing with --mode=shadow"),
+        (False, "enforce", "the job that screens"),
+        (True, "shadow", "flags nothing with --mode=shadow"),
     ],
 )
-def test_flags_that_nobody_would_send_are_refused(source, screens, mode, said):
+def test_flags_that_nobody_would_send_are_refused(screens, mode, said):
     with pytest.raises(OptionError, match=said):
-        require_flags(screens, source, POLICIES, mode)
+        require_enforcing(screens, mode)
 
 
 def test_a_screen_without_a_certified_precision_is_refused_with_a_way_out(screen, tmp_path):
     screen.with_thresholds(screen.thresholds).save(tmp_path, {})
     plain = ScreenSource.of(tmp_path)
     with pytest.raises(OptionError, match="weir screen train --precision"):
-        require_flags(True, plain, POLICIES, Mode.ENFORCE)
+        require_flags(plain, POLICIES, Mode.ENFORCE)
 
 
 def settings_of(folder, *given):

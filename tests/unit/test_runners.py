@@ -17,7 +17,7 @@ from weir.pipelines.errors import OptionError
 from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.options.runner_name import runner_class
 from weir.pipelines.runners import IN_PROCESS, job_options, ports, runs_in_process
-from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults
+from weir.pipelines.runners.flink import FlinkJobOptions, flink_defaults, require_flinks_options
 
 JOB = ["--brokers=kafka.example:9092", "--topics=posts", "--bigquery-project=p"]
 PRISM = f"--prism-location={sys.executable}"  # any program: none of them is started
@@ -119,8 +119,19 @@ def test_flink_is_always_told_to_finish_bundles_before_checkpoints(tmp_path, mon
     assert options.view_as(FlinkRunnerOptions).flink_master == "[local]"
 
 
+def on_flink(*given):
+    arguments = Arguments.of([*JOB, *given])
+    require_flinks_options(arguments)
+    return flink_defaults(arguments)
+
+
 def embedded(*given):
-    return flink_defaults(Arguments.of([*JOB, JAVA, *given]))
+    return on_flink(JAVA, *given)
+
+
+def test_an_address_where_no_flink_is_is_refused():
+    with pytest.raises(OptionError, match="no Flink answers"):
+        on_flink("--flink-master=127.0.0.1:1", "--environment-type=LOOPBACK")
 
 
 @pytest.fixture
@@ -188,9 +199,8 @@ def test_a_run_without_a_checkpoint_cannot_be_resumed(tmp_path):
         ("--checkpointing-interval=0", "above 0"),
         ("--checkpointing-interval=-1", "above 0"),
         ("--flink-master=flink:port", "no address"),
-        ("--flink-master=127.0.0.1:1", "no Flink answers"),
     ],
 )
 def test_what_would_hang_or_lose_on_flink_is_refused(given, said):
     with pytest.raises(OptionError, match=said):
-        flink_defaults(Arguments.of([*JOB, given]))
+        on_flink(JAVA, given)

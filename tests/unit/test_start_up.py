@@ -63,7 +63,7 @@ def test_neither_help_nor_what_reads_policies_and_status_imports_what_a_job_need
     groups = ["--help", "policy --help", "screen --help", "review --help", "--version"]
     light = ["policy list", "policy check", "policy show spam", "status --once"]
     (tmp_path / "job.yaml").write_text("topics: posts\nstop: latest\n", "utf-8")
-    light += ["config schema", f"config check {tmp_path / 'job.yaml'}", "config show --run=a"]
+    light += ["config schema", f"config show --config={tmp_path / 'job.yaml'}"]
     helps = [f"{each} --help" for each in EVERY]
     assert imported(tmp_path, *groups, *helps, *light) == ("[]", "")
 

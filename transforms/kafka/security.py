@@ -116,6 +116,10 @@ def _check_msk(protocol: Protocol, username: str | None) -> None:
             "--sasl-username is of no use with --sasl-mechanism=AWS_MSK_IAM: AWS's own variables "
             "and roles say who logs in."
         )
+
+
+def require_aws() -> None:
+    """Raise SourceError where what logs in at AWS's brokers is not installed."""
     if importlib.util.find_spec("botocore") is None:
         raise SourceError(
             "--sasl-mechanism=AWS_MSK_IAM needs botocore, which finds and refreshes credentials of "

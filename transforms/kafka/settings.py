@@ -18,6 +18,7 @@ from weir.transforms.kafka.security import (
     check_login,
     mechanism_of,
     member,
+    require_aws,
     tls,
 )
 from weir.transforms.kafka.tokens import TokenError, check_token_url, client_credentials
@@ -95,7 +96,8 @@ class KafkaSettings:
         return settings | dict(self.extra)
 
     def _login(self) -> dict[str, Any]:
-        if self.sasl_mechanism == Mechanism.AWS_MSK_IAM:  # botocore finds it
+        if self.sasl_mechanism == Mechanism.AWS_MSK_IAM:
+            require_aws()
             return {}
         user, password = str(self.sasl_username), self.sasl_password or ""
         if self.sasl_token_url is not None:
