@@ -175,7 +175,7 @@ def test_an_image_has_every_package_that_weir_needs():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = {
-        "cpu": ("screen", "endpoint", "metrics", "traces", "protobuf"),
+        "cpu": ("screen", "endpoint", "metrics", "traces", "protobuf", "console"),
         "judge": ("engine", "traces", "protobuf"),
     }
     for image, more in wanted.items():
