@@ -1,9 +1,9 @@
 """The pages of Policies: the folder as a list, and a new one."""
 
-from datetime import timedelta
 from typing import Any
 
 from weir.pipelines.bigquery.errors import TablesError
+from weir.pipelines.bigquery.labels import labels_of
 from weir.pipelines.console import actions
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.policy_lab import editing, replaying, saving, trying, versions
@@ -21,17 +21,23 @@ from weir.policies.draft import begin
 from weir.policies.loading import DOCUMENT, EXAMPLES, LIBRARY, load_policies
 from weir.policies.policy import PolicyError
 
-_DAY = timedelta(days=1)
 _FIRST_USED = """
 SELECT policy_version, MIN(recorded_at) AS first_used
 FROM `{dataset}.policies` GROUP BY policy_version
 """
-_LAST_DAY = """
-SELECT policy_id, COUNT(*) AS violations
-FROM `{dataset}.labels`
-WHERE run = @run AND DATE(created_at) >= DATE(@since) AND created_at >= @since
-  AND label = 'violates'
-GROUP BY policy_id
+_FOUND = """
+SELECT policy_id, COUNT(*) AS violations FROM {labels}
+WHERE label = 'violates' GROUP BY policy_id
+"""
+# Somebody has to have called a post a violation: of a million posts few are then looked at.
+_CALLED = """
+run = @run AND DATE(created_at) >= @since AND content_id IN (
+  SELECT content_id FROM `{dataset}.verdicts`
+  WHERE run = @run AND DATE(created_at) >= @since AND verdict = 'violates'
+  UNION ALL
+  SELECT content_id FROM `{dataset}.human_labels`
+  WHERE run = @run AND DATE(created_at) >= @since AND human_verdict = 'violates'
+)
 """
 
 
@@ -44,7 +50,7 @@ def show(visit: Visit) -> Shown:
 
 
 def show_with_numbers(visit: Visit) -> Shown:
-    """Return the list with when each version was first used, and what it found in a day."""
+    """Return the list with when each version was first used, and what it found."""
     return Shown("policy_lab/table.html.j2", _list(Folder.of(visit.setup)) | _numbers(visit))
 
 
@@ -88,22 +94,21 @@ def _problem(folder: Folder) -> str | None:
 
 
 def _unknown(visit: Visit) -> dict[str, Any]:
-    since = visit.now - _DAY
-    return {"first_used": None, "violations": None, "silent": None, "since": since}
+    return {"first_used": None, "violations": None, "silent": None, "since": visit.first_day}
 
 
 def _numbers(visit: Visit) -> dict[str, Any]:
-    since = visit.now - _DAY
     try:
-        used = visit.rows(_FIRST_USED)
-        found = visit.rows(_LAST_DAY, run=visit.run, since=since)
+        with visit.dataset() as dataset:
+            used = dataset.rows(_FIRST_USED)
+            labels = labels_of(dataset, _CALLED)
+            asked = _FOUND.replace("{labels}", labels)
+            found = dataset.rows(asked, run=visit.run, since=visit.first_day)
     except TablesError as error:
         return _unknown(visit) | {"silent": str(error)}
-    return {
+    return _unknown(visit) | {
         "first_used": {row["policy_version"]: row["first_used"] for row in used},
         "violations": {row["policy_id"]: row["violations"] for row in found},
-        "silent": None,
-        "since": since,
     }
 
 

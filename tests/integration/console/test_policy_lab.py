@@ -92,7 +92,7 @@ def test_the_list_says_what_the_views_say(bigquery, visit, run):
             verdict(run, 0, "spam", "violates"),
             verdict(run, 1, "spam", "safe"),
             verdict(run, 2, "spam", "violates"),
-            verdict(run, 3, "spam", "violates", created_at=NOON - timedelta(days=2)),
+            verdict(run, 3, "spam", "violates", created_at=NOON - timedelta(days=20)),
             verdict("another-run", 4, "spam", "violates"),
         ],
     )
