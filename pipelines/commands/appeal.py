@@ -10,23 +10,18 @@ from rich.markup import escape
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console
 from weir.pipelines.errors import OptionError, report_errors
-from weir.pipelines.evaluate.judging import Patience, judge_cases
-from weir.pipelines.evaluate.labels import Case
-from weir.pipelines.evaluate.other_version import recorded_policy
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.reviews.appeal import (
     Compared,
-    compare,
+    judge_again,
     recorded_verdict,
     require_same_engine,
-    require_same_judge,
 )
 from weir.pipelines.reviews.complaints import open_until, outcomes
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.engines import engine_factory
 from weir.policies.loading import LIBRARY, load_policies
-from weir.policies.policy import Effort
 from weir.transforms.text.hidden import visible
 
 
@@ -54,18 +49,11 @@ def appeal(
     with report_errors():
         settings = bigquery_settings(bigquery)
         row = recorded_verdict(decision_id, settings, _date(day))
-        # At the effort of the answer that decided: a policy may have two.
-        recorded = recorded_policy(row["policy_version"], settings)
-        policy = replace(recorded, effort=Effort(row["effort"]), second_effort=None)
         if row["engine"] == judge.engine == "vllm" and row["reproducible"]:
             judge = replace(judge, judge_reproducible=True)
         require_same_engine(row, judge.engine)
-        case = Case(1, row["text"], violates=False)  # which of the two it is nobody says
         factory = engine_factory(judge, endpoint, load_policies(policies))
-        found = judge_cases(factory, policy, [case], 1, Patience(1, judge.judge_timeout))
-        require_same_judge(row, found.engine, found.model)
-        ((answer,),) = found.answers
-        compared = compare(row, answer)
+        compared = judge_again(row, settings, factory, judge.judge_timeout)
         complaints = outcomes(settings, decision_id=row["decision_id"], run=row["run"])
     if as_json:
         told = _described(row, compared) | {"complaints": complaints}

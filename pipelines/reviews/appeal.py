@@ -1,21 +1,25 @@
 """A verdict that somebody contests, beside what the judge says of the same post now."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.errors import OptionError
-from weir.pipelines.evaluate.judging import Answer
+from weir.pipelines.evaluate.judging import Answer, Patience, judge_cases
+from weir.pipelines.evaluate.labels import Case
+from weir.pipelines.evaluate.other_version import recorded_policy
+from weir.policies.policy import Effort
+from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.in_flight import Failed
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 from weir.transforms.write.redaction import is_kept
 
 _VERDICT = """
-SELECT decision_id, run, text, policy_id, policy_version, engine, model, effort, reproducible,
-  reused_from, asked_together, verdict, reason, reasoning, confidence, categories, rule_ids,
-  rationale, answer, judged_at
+SELECT decision_id, run, created_at, text, policy_id, policy_version, engine, model, effort,
+  reproducible, reused_from, asked_together, verdict, reason, reasoning, confidence, categories,
+  rule_ids, rationale, answer, judged_at
 FROM `{dataset}.verdicts`
 WHERE decision_id = @decision AND (NOT @of_day OR DATE(created_at) = @day)
 ORDER BY judged_at
@@ -66,6 +70,36 @@ def recorded_verdict(
             "the text of the post was not stored (--store-text), so there is nothing to judge"
         )
     return row
+
+
+def judge_again(
+    row: Mapping[str, Any],
+    settings: BigQuerySettings,
+    factory: Callable[[], Engine],
+    timeout_seconds: float,
+) -> Compared:
+    """Return a recorded verdict beside what the same judge says of the post now.
+
+    It is asked under the recorded policy, at the effort of the answer that decided. AppealError,
+    before the post goes anywhere, where the engine is another one; PolicyError, TablesError.
+    """
+    recorded = recorded_policy(row["policy_version"], settings)
+    # A policy may have two efforts.
+    policy = replace(recorded, effort=Effort(row["effort"]), second_effort=None)
+
+    def same_judge() -> Engine:
+        engine = factory()
+        try:
+            require_same_judge(row, engine.name, engine.model)
+        except AppealError:
+            engine.close()
+            raise
+        return engine
+
+    case = Case(1, row["text"], violates=False)  # which of the two it is nobody says
+    found = judge_cases(same_judge, policy, [case], 1, Patience(1, timeout_seconds))
+    ((answer,),) = found.answers
+    return compare(row, answer)
 
 
 def require_same_engine(row: Mapping[str, Any], engine: str) -> None:
