@@ -17,12 +17,14 @@ from weir.pipelines.console.runs.known import (
     policies_of,
     runs_of,
 )
-from weir.pipelines.console.runs.processes import FORECAST, REPLAY, Kept
+from weir.pipelines.console.runs.processes import DEFERRED, FORECAST, REPLAY, Kept
 from weir.pipelines.console.runs.replays import (
     DRY_RUN,
+    OF_DEFERRED,
     arguments_of,
     asked_of,
     defaults,
+    deferred_arguments,
     with_draft,
 )
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
@@ -113,6 +115,8 @@ def start(visit: Visit) -> Moved:
     kept = _of_form(visit)
     if kept.running and kept.asked.what == REPLAY:
         return Moved(_at(kept.asked.run), f"It runs already, started by {kept.asked.person}.")
+    if kept.asked.what == DEFERRED:
+        raise RefusedError("What waits is judged from the page of what waits")
     if kept.asked.what == FORECAST and not kept.ready:
         raise RefusedError("The forecast is not done: wait for it, or mend what it says")
     arguments = tuple(each for each in kept.asked.arguments if each != DRY_RUN)
@@ -127,10 +131,19 @@ def stop(visit: Visit) -> Moved:
     """Have a process finish what is in flight, and end."""
     kept = _of_form(visit)
     stopped = processes.stop(visit.setup.bigquery, kept.asked.run, visit.person.name)
-    what = f"{'run' if stopped.asked.what == REPLAY else 'forecast'}-stop"
+    what = f"{'run' if stopped.asked.what == REPLAY else stopped.asked.what}-stop"
     why = visit.form.get("why", "")
     actions.record(visit, what, kept.asked.run, why=why, detail=processes.describe(stopped))
     return Moved(_at(kept.asked.run), "It finishes what is in flight, and ends.")
+
+
+def start_deferred(visit: Visit) -> Moved:
+    """Start a job that judges what waits, as ``weir run --source deferred`` does."""
+    arguments = deferred_arguments(visit.setup)
+    _start(visit, DEFERRED, arguments, {"name": OF_DEFERRED})
+    why, detail = visit.form.get("why", ""), {"arguments": arguments}
+    actions.record(visit, "deferred-start", visit.setup.deferred_topic, why=why, detail=detail)
+    return Moved(_at(OF_DEFERRED), "What waits is being judged.")
 
 
 def _of_form(visit: Visit) -> Kept:
@@ -165,5 +178,6 @@ PAGES = (
     Page("/replay/forecast", forecast, Role.OPERATOR, changes=True),
     Page("/replay/start", start, Role.OPERATOR, changes=True),
     Page("/replay/stop", stop, Role.OPERATOR, changes=True),
+    Page("/dead-letters/deferred/start", start_deferred, Role.OPERATOR, changes=True),
     Page("/runs/{run}", show_run),
 )

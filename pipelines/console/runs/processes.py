@@ -1,4 +1,4 @@
-"""Replays that the console starts: processes of their own, which outlive it.
+"""Replays and the like that the console starts: processes of their own, which outlive it.
 
 Each has a folder of this user's alone, named after its dataset and run: what was asked for, what
 it prints, and how it ended. As long as it runs it holds a lock on a file there (flock), handed to
@@ -27,7 +27,12 @@ from weir.pipelines.monitoring.status import folder as status_folder
 from weir.transforms.process.own_folder import own_folder
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
-FORECAST, REPLAY = "forecast", "replay"
+FORECAST, REPLAY, DEFERRED = "forecast", "replay", "deferred"
+_WORDS = {
+    FORECAST: "The forecast",
+    REPLAY: "The replay",
+    DEFERRED: "The judging of what was deferred",
+}
 _MOST_OUTPUT = 32 * 1024  # bytes of its end that are read
 _TRIES, _PAUSE_SECONDS = 5, 0.05
 _ASKED, _PID, _LOCK, _OUTPUT, _CODE, _STOPPED = "asked", "pid", "lock", "output", "code", "stopped"
@@ -38,7 +43,7 @@ class Asked:
     """What a process does, and for whom; ``said`` is the form that it came from."""
 
     run: str
-    what: str  # FORECAST or REPLAY
+    what: str  # FORECAST, REPLAY or DEFERRED
     arguments: tuple[str, ...]
     said: Mapping[str, str]
     person: str
@@ -63,7 +68,7 @@ class Kept:
     @property
     def state(self) -> str:
         """Return in words how it stands."""
-        what = "The forecast" if self.asked.what == FORECAST else "The replay"
+        what = _WORDS[self.asked.what]
         if self.running:
             return f"{what} finishes what is in flight" if self.stopping else f"{what} runs"
         if self.stopping:

@@ -18,6 +18,7 @@ from weir.policies import storage
 from weir.policies.loading import DOCUMENT, EXAMPLES
 
 DRY_RUN = "--dry-run"
+OF_DEFERRED = "judging what was deferred"  # a run's name; the rows keep those of theirs
 # Of the form, by the option that each stands for.
 FIELDS = {
     "topics": "--topics",
@@ -59,6 +60,19 @@ def arguments_of(setup: Setup, said: Mapping[str, str]) -> tuple[str, ...]:
     request, _ = Request.parse(own)
     require_run_name(request.run)
     return (*_services(setup), *setup.job, *own, "--yes")
+
+
+def deferred_arguments(setup: Setup) -> tuple[str, ...]:
+    """Return the arguments of ``weir run`` that judges what waits; RefusedError without brokers."""
+    topics = {
+        "--deferred-topic": setup.deferred_topic,
+        "--dead-letter-topic": setup.dead_letter_topic,
+        "--flagged-topic": setup.flagged_topic,
+    }
+    own = [f"{flag}={topic}" for flag, topic in topics.items()]
+    policies = [f"--policies={setup.policies}"] if setup.policies else []
+    ends = ("--source=deferred", "--stop=latest", f"--run={OF_DEFERRED}")
+    return (*_services(setup), *setup.job, *policies, *own, *ends)
 
 
 def with_draft(setup: Setup, policy_id: str, place: Path) -> str:

@@ -20,6 +20,7 @@ from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.runs import pages, processes
 from weir.pipelines.console.runs.comparison import show_compared
+from weir.pipelines.console.runs.replays import OF_DEFERRED
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.templates import fill
 from weir.pipelines.console.visit import RefusedError, Visit
@@ -223,3 +224,22 @@ def test_one_that_was_stopped_or_killed_is_known_as_that_by_another_console(
     (file,) = processes._base().glob("*/pid")
     os.kill(int(file.read_text()), signal.SIGKILL)
     assert ended(bigquery, topic.name).state == "The forecast was killed"
+
+
+def test_what_was_deferred_is_judged_by_a_process_that_an_operator_starts(
+    bigquery, topic, to_replay, form, visit
+):
+    setup = replace(to_replay, deferred_topic=f"{topic.name}-deferred")
+    topic.run(
+        f"--policies={to_replay.policies}",
+        f"--deferred-topic={setup.deferred_topic}",
+        "--budget-share=0.5",
+    )
+    waits = "SELECT deferred, judged FROM `{dataset}.conservation` WHERE run = @run"
+    (before,) = topic.rows(waits)
+    assert before["deferred"] > 0
+    pages.start_deferred(visit(form={"why": "all is well again"}, setup=setup))
+    kept = ended(bigquery, OF_DEFERRED)
+    assert kept.state == "The judging of what was deferred is done", kept.lines
+    (after,) = topic.rows(waits)
+    assert after == {"deferred": 0, "judged": before["judged"] + before["deferred"]}

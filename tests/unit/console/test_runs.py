@@ -10,7 +10,12 @@ import pytest
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.runs import processes
 from weir.pipelines.console.runs.processes import FORECAST, Asked
-from weir.pipelines.console.runs.replays import arguments_of, defaults, with_draft
+from weir.pipelines.console.runs.replays import (
+    arguments_of,
+    defaults,
+    deferred_arguments,
+    with_draft,
+)
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.errors import OptionError
@@ -40,6 +45,13 @@ def test_a_form_becomes_arguments_each_of_which_is_one():
         *("--topics=posts", "--from=earliest", "--to=latest", "--run=mine", "--sample=1%"),
         *("--only-escalated", "--of=live", "--accept-loss", "--yes"),
     )
+
+
+def test_what_waits_is_judged_by_a_job_that_ends_and_sends_where_the_live_one_does():
+    setup = replace(SETUP, deferred_topic="d", flagged_topic="f", dead_letter_topic="x")
+    arguments = deferred_arguments(setup)
+    said = {"--source=deferred", "--stop=latest", "--deferred-topic=d", "--flagged-topic=f"}
+    assert said | {"--dead-letter-topic=x", "--brokers=127.0.0.1:9"} <= set(arguments)
 
 
 def test_what_is_typed_stays_the_value_of_its_own_option():
