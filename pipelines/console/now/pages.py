@@ -34,11 +34,13 @@ def show(visit: Visit) -> Shown:
     return Shown("now/now.html.j2", {"parts": parts, "days": days, "choices": _choices(visit)})
 
 
-def show_jobs(_visit: Visit) -> Shown:
-    """Return what the jobs of this machine say of themselves."""
+def show_jobs(visit: Visit) -> Shown:
+    """Return what the jobs of this machine say of themselves, those of other runs folded."""
     jobs = [job_of(each, _READINGS) for each in local_jobs()]
     began = {job.pid: datetime.fromtimestamp(job.started, UTC) for job in jobs}
-    return Shown("now/jobs.html.j2", {"jobs": jobs, "began": began})
+    ours = [job for job in jobs if job.run == visit.run]
+    others = [job for job in jobs if job.run != visit.run]
+    return Shown("now/jobs.html.j2", {"ours": ours, "others": others, "began": began})
 
 
 def show_labels(visit: Visit) -> Shown:

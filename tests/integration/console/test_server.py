@@ -117,7 +117,7 @@ def test_a_slow_answer_is_waited_for_by_the_server(monkeypatch):
 
     monkeypatch.setattr(pages, "local_jobs", slow)
     with console_beside(Setup(AWAY, OnLoopback("ada"))) as address:
-        assert "No job runs" in get(f"{address}now/jobs")[1]
+        assert "No job of the run live runs" in get(f"{address}now/jobs")[1]
 
 
 def test_the_local_stack_has_a_console_and_says_where_beside_its_settings(tmp_path):

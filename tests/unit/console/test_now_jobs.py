@@ -84,8 +84,14 @@ def test_the_numbers_of_an_older_build_are_shown_without_what_it_does_not_say(sh
     assert "posts a second" in shown(old)
 
 
+def test_jobs_of_other_runs_are_folded(shown):
+    page = shown(said(run="other"))
+    assert "1 other job of this machine" in page
+    assert page.index("<details>") < page.index("posts a second") < page.index("</details>")
+
+
 def test_no_job_is_said_kindly(shown):
-    assert "No job runs on this machine" in shown()
+    assert "No job of the run live runs" in shown()
 
 
 @pytest.mark.parametrize("days", ["0", "2", "-1", "x", "7.0", "١"])
