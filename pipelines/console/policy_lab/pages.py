@@ -6,7 +6,7 @@ from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.bigquery.labels import labels_of
 from weir.pipelines.console import actions
 from weir.pipelines.console.people import Role
-from weir.pipelines.console.policy_lab import editing, replaying, saving, trying, versions
+from weir.pipelines.console.policy_lab import editing, saving, trying, versions
 from weir.pipelines.console.policy_lab.edit import Edit, edit_of
 from weir.pipelines.console.policy_lab.folder import (
     DRAFT,
@@ -119,6 +119,5 @@ PAGES = (
     *editing.PAGES,
     *versions.PAGES,
     *trying.PAGES,
-    *replaying.PAGES,
     *saving.PAGES,
 )

@@ -1,7 +1,6 @@
 """The folder of policies as a list, and one of them as it is opened and typed in."""
 
 import os
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +9,7 @@ from tests.unit.console.policy_forms import document, edited, files, form_of, fo
 from tests.unit.console.visits import page, visit
 from weir.pipelines.commands.cli import app
 from weir.pipelines.console.people import Role
-from weir.pipelines.console.policy_lab import editing, pages, replaying, saving
+from weir.pipelines.console.policy_lab import editing, pages, saving
 from weir.pipelines.console.policy_lab.front_matter import with_status
 from weir.pipelines.console.visit import RefusedError
 from weir.policies.draft import begin
@@ -170,27 +169,7 @@ def test_examples_too_long_for_here_stay_as_they_are(policies):
     assert (policies / "tickets/examples.csv").read_text() == table
 
 
-# A replay
-
-
-def test_a_text_that_no_job_reads_is_replayed_from_a_folder_of_its_own(policies):
-    form = form_of(policies, document=edited(policies))
-    moved = replaying.prepare(visit(policies, role=Role.OPERATOR, form=form, policy_id="tickets"))
-    asked = dict(parse_qsl(urlsplit(moved.to).query))
-    (policy,) = load_policies(asked["policies"]).policies
-    assert "an exchange." in policy.text
-    assert len(policy.examples) == 6
-    assert asked["name"] == f"tickets-{policy.version}"
-    assert "an exchange." not in document(policies)
-
-
-def test_who_may_not_start_a_replay_is_given_its_address(policies):
-    moved = replaying.prepare(visit(policies, form=form_of(policies), policy_id="tickets"))
-    assert "/replay?policies=" in moved.said
-
-
-@pytest.mark.parametrize("change", [("status: active", "status: retired"), ("contract", "contact")])
-def test_what_no_replay_can_judge_by_is_said(policies, change):
-    form = form_of(policies, document=document(policies).replace(*change))
-    with pytest.raises(RefusedError):
-        replaying.prepare(visit(policies, form=form, policy_id="tickets"))
+def test_a_draft_that_is_saved_leads_to_a_replay_of_history_under_it(policies):
+    (policies / "tickets/policy.draft.md").write_text(edited(policies))
+    seen = visit(policies, policy_id="tickets")
+    assert "/replay?draft=tickets" in page(editing.show(seen), seen)
