@@ -23,21 +23,29 @@ def test_the_document_says_what_the_console_says_of_each_reason():
 
 
 def reasons_in_code():
-    """Return the reasons that failures are made with, as far as they stand there in letters."""
+    """Return the reasons that failures are made with: by name, or beside their sentence."""
     for file in (ROOT / "transforms").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-                first = node.args[0]
+            found: list[ast.expr] = []
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 known = node.func.id in ("Failed", "_UnreadableError")
                 of_endpoint = node.func.id == "Failure" and "endpoint" in file.parts
-                if (known or of_endpoint) and isinstance(first, ast.Constant):
-                    yield first.value
+                found = node.args[:1] if known or of_endpoint else []
+            elif isinstance(node, ast.Tuple) and len(node.elts) == 2:
+                found = node.elts[:1] if _is_sentence(node.elts[1]) else []
+            yield from (each.value for each in found if isinstance(each, ast.Constant))
+
+
+def _is_sentence(node):
+    if isinstance(node, ast.JoinedStr):
+        node = node.values[0]
+    return isinstance(node, ast.Constant) and str(node.value).startswith("The ")
 
 
 def test_there_is_advice_for_each_reason_that_the_code_gives():
     known = {reason for each in ADVICE for reason in each.reasons}
     found = set(reasons_in_code())
-    assert {"unknown_policy", "rate_limited", "not_an_escalation"} <= found
+    assert {"unknown_policy", "rate_limited", "not_an_escalation", "invalid_avro"} <= found
     assert found <= known
 
 
