@@ -1,8 +1,9 @@
 """The last posts of a topic, or those of a file: a sample of what a screen will rank."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,19 @@ from weir.transforms.kafka.partition_reader import PartitionReader
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Start, Stop
 from weir.transforms.read.find_slices import Slice, find_slices
+from weir.transforms.screen.thresholds.decide import stream_time
 
 POSTS = 2_000
 _SECONDS = 10.0
 _PARTITIONS = 32  # each costs a connection
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Posts of topics, and where their stream is with the last of them, in seconds since 1970."""
+
+    texts: list[str]
+    until: float
 
 
 def posts_of_topics(
@@ -31,7 +41,18 @@ def posts_of_topics(
     limit: int = POSTS,
     within: Sequence[Slice] | None = None,
 ) -> list[str]:
-    """Return the text of about the last ``limit`` posts of the topics, in a few seconds.
+    """Return the texts of ``sample_of_topics``."""
+    return sample_of_topics(kafka, topics, decode, limit, within).texts
+
+
+def sample_of_topics(
+    kafka: KafkaSettings,
+    topics: tuple[str, ...],
+    decode: DecodeSettings,
+    limit: int = POSTS,
+    within: Sequence[Slice] | None = None,
+) -> Sample:
+    """Return about the last ``limit`` posts of the topics, in a few seconds.
 
     Or of slices of them, where these are given.
 
@@ -40,11 +61,17 @@ def posts_of_topics(
     """
     slices = _spread(within or find_slices(kafka, topics, Start("earliest"), Stop("latest")))
     deadline = time.monotonic() + _SECONDS
+    read, until = decoder(decode), 0.0
     texts: list[str] = []
     for number, each in enumerate(slices):
         share = -(-(limit - len(texts)) // (len(slices) - number))
-        texts += _texts(_last(kafka, each, share, deadline), decode)
-    return texts[:limit]
+        for batch in _last(kafka, each, share, deadline):
+            content = read(batch).content
+            column: Any = content["text"]
+            texts += column.to_pylist()
+            if len(content):
+                until = max(until, stream_time(content))
+    return Sample(texts[:limit], until)
 
 
 def values_of_topics(kafka: KafkaSettings, topics: tuple[str, ...], limit: int) -> list[bytes]:
@@ -79,12 +106,3 @@ def _last(
                 batch, position = reader.poll(share)
                 if batch is not None:
                     yield batch
-
-
-def _texts(batches: Iterable[pa.RecordBatch], decode: DecodeSettings) -> list[str]:
-    posts: list[str] = []
-    read = decoder(decode)
-    for batch in batches:
-        column: Any = read(batch).content["text"]
-        posts += column.to_pylist()
-    return posts

@@ -14,7 +14,7 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPICallError
 
 from weir.pipelines.bigquery.dataset import connect
-from weir.pipelines.screening.stream_sample import posts_of_topics
+from weir.pipelines.screening.stream_sample import sample_of_topics
 from weir.pipelines.settings import ModerationSettings
 from weir.transforms.read import SourceError
 from weir.transforms.screen.thresholds.decide import Start
@@ -37,15 +37,18 @@ def start_thresholds(settings: ModerationSettings) -> ModerationSettings:
         return settings
     within = settings.replay.whole if settings.replay else None
     try:
-        posts = posts_of_topics(settings.kafka, settings.topics, settings.decode, within=within)
+        found = sample_of_topics(settings.kafka, settings.topics, settings.decode, within=within)
     except SourceError as error:
         _LOG.warning("thresholds begin with the first posts that come: %s", error)
         return settings
     known = () if settings.replay else _known(settings)
     starts = tuple(
-        Start.of(each.screen(), posts, known if each is settings.screen else ())
+        replace(
+            Start.of(each.screen(), found.texts, known if each is settings.screen else ()),
+            taken_at=found.until,
+        )
         for each in (settings.screen, settings.shadow_screen)
-        if each is not None and posts
+        if each is not None and found.texts
     )
     follows = settings.replay is None
     return replace(settings, shares=replace(shares, starts=starts, follows=follows))

@@ -1,6 +1,7 @@
 """The whole job: real broker, real emulator, Beam's in-process runner."""
 
 import json
+import time
 import uuid
 from collections.abc import Iterable
 
@@ -160,8 +161,10 @@ def test_screenings_name_thresholds_that_have_rows_and_the_next_start_knows_them
         "USING (run, threshold_version) WHERE s.run = @run AND t.run IS NULL"
     )
     assert unknown == []
+    sent_before = time.time()
     settings = start_thresholds(ModerationSettings.from_options(job_options(job.arguments())))
     (start,) = settings.shares.starts
+    assert sent_before - 600 < start.taken_at < sent_before
     assert {("spam", "en"), ("hate", "en")} <= {
         (each.policy_id, each.language) for each in start.known
     }

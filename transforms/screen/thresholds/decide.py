@@ -39,7 +39,7 @@ class Start:
     """What the latest posts of a stream say of one screen; small enough to travel with a step.
 
     ``sample`` has a row a post: its language and the scores of the heads, as Arrow IPC. What the
-    stream brought before ``taken_at``, in seconds since 1970, moves no threshold.
+    stream brought until ``taken_at``, in seconds since 1970, moves no threshold.
     """
 
     screen_version: str
