@@ -223,6 +223,17 @@ def default_since(now: datetime) -> datetime:
     return datetime.combine(now.date() - timedelta(days=DAYS - 1), time(), UTC)
 
 
+def as_query(found: Filter) -> dict[str, str | int | None]:
+    """Return a filter as addresses have it, with an author's pseudonym, and all that is set."""
+    return {
+        "run": found.run,
+        **{name: getattr(found, name) for name in (*_PLAIN, *_WORDS)},
+        "author": next(iter(found.authors), None),
+        "since": found.since.isoformat(),
+        "until": found.until.isoformat() if found.until else None,
+    }
+
+
 def shared_address(visit: Visit, path: str, found: Filter, **more: str | None) -> str:
     """Return an address of the filters, in which an author stands by their pseudonym."""
     said = {name: visit.query.get(name, "").strip() or None for name in NAMES}

@@ -6,10 +6,10 @@ from typing import Any
 
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.posts import again, complaining, filters, one_post
-from weir.pipelines.console.posts.filters import Filter, read_filter, shared_address
+from weir.pipelines.console.posts.filters import Filter, as_query, read_filter, shared_address
 from weir.pipelines.console.posts.search import bytes_read, count, read_place, search
 from weir.pipelines.console.posts.text import said_of
-from weir.pipelines.console.visit import Answer, Moved, Page, Shown, Visit
+from weir.pipelines.console.visit import Answer, Moved, Page, Shown, Visit, address
 from weir.transforms.records import Mode, Route
 
 ASK_BYTES = 1 << 30  # a search that reads more is begun once somebody has seen how much
@@ -99,6 +99,7 @@ def _values(visit: Visit, wanted: Filter) -> dict[str, Any]:
         "wanted": wanted,
         "hidden": hidden,
         "switched": switched,
+        "review_at": address("/review", queue="filter", **as_query(wanted)),
         "spans": {
             name: shared_address(visit, "/posts", wanted, since=since, until=None)
             for name, since in spans.items()

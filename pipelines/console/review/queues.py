@@ -16,6 +16,8 @@ from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset, Value
 from weir.pipelines.bigquery.labels import narrowed
+from weir.pipelines.console.posts.filters import Filter, as_query, read_filter
+from weir.pipelines.console.posts.search import with_contents
 from weir.pipelines.console.review.reference import Reference
 from weir.pipelines.console.visit import RefusedError, Visit, address
 from weir.pipelines.reviews.sample import SAMPLED, STRATUM_MOST
@@ -124,7 +126,19 @@ QUEUES = (
         "CASE verdict WHEN 'violates' THEN 0 WHEN 'indeterminate' THEN 1 ELSE 2 END",
     ),
 )
-_BY_NAME = {queue.name: queue for queue in QUEUES}
+# Of what a person looks for in Posts; what asks for it stands in ``Asked.wanted``.
+_OF_FILTER = Queue(
+    "filter",
+    "What was looked for",
+    "What the filters of Posts mean, of what was judged and you have not decided on.",
+    """
+FROM `{dataset}.labels`
+WHERE {wanted} AND created_at >= @begin AND created_at < @end AND verdict IS NOT NULL
+  AND label NOT IN ('withdrawn', 'superseded') AND COALESCE(reviewer, '') != @person
+""",
+    "`{dataset}.verdicts` WHERE TRUE",
+)
+_BY_NAME = {queue.name: queue for queue in (*QUEUES, _OF_FILTER)}
 
 
 @dataclass(frozen=True)
@@ -139,6 +153,7 @@ class Asked:
     most: int = PER_STRATUM
     share: int = SECOND_SHARE
     blind: bool = False
+    wanted: Filter | None = None
 
     @classmethod
     def of(cls, visit: Visit, queue: str | None = None) -> "Asked":
@@ -147,6 +162,11 @@ class Asked:
         name = queue or query.get("queue", "random")
         if name not in _BY_NAME:
             raise RefusedError(f"There is no such queue; there are {', '.join(_BY_NAME)}")
+        blind = _BY_NAME[name].blind or query.get("blind") == "1"
+        if name == "filter":
+            found = read_filter(visit)
+            day, person = found.since.date(), visit.person.name
+            return cls(_OF_FILTER, visit.run, day, person, found.policy, blind=blind, wanted=found)
         policy = query.get("policy", "").strip()
         if policy and not is_policy_id(policy):
             raise RefusedError("A policy's id has lower-case letters, digits and hyphens")
@@ -158,12 +178,18 @@ class Asked:
             policy,
             _whole(query, "most", PER_STRATUM, STRATUM_MOST),
             _whole(query, "share", SECOND_SHARE, 100),
-            _BY_NAME[name].blind or query.get("blind") == "1",
+            blind,
         )
 
     @property
     def query(self) -> dict[str, str | int | None]:
         """Return what an address has to say for it."""
+        if self.wanted:
+            return {
+                "queue": "filter",
+                **as_query(self.wanted),
+                "blind": "1" if self.blind else None,
+            }
         return {
             "queue": self.queue.name,
             "run": self.run,
@@ -177,15 +203,16 @@ class Asked:
     @property
     def begin(self) -> datetime:
         """Return when the first of its days begins."""
-        return _midnight(self.since)
+        return self.wanted.since if self.wanted else _midnight(self.since)
 
     def to(self, path: str, **more: str | int | None) -> str:
         """Return the address of a page of this queue."""
         return address(path, **self.query, **more)
 
-    @property
-    def values(self) -> dict[str, Value | list[str]]:
-        """Return what the queue's statements take."""
+    def values(self, dataset: Dataset) -> dict[str, Value | list[str]]:
+        """Return what the queue's statements take. TablesError."""
+        if self.wanted:
+            return with_contents(dataset, self.wanted) | {"person": self.person}
         return {
             "run": self.run,
             "since": self.since,
@@ -221,6 +248,7 @@ def next_batch(visit: Visit, asked: Asked, after: str = "") -> Batch:
     rank = f"LPAD(CAST(COALESCE({queue.rank}, 99) AS STRING), 2, '0')"
     day = f"CAST(DATE_DIFF(DATE '{_LAST_DAY}', DATE(created_at), DAY) AS STRING)"
     with visit.dataset() as dataset:
+        values = asked.values(dataset)
         for begin, end in _spans(asked, visit.now.date(), after):
             sql = f"""
 SELECT decision_id, policy_id, created_at, place_of_person
@@ -235,7 +263,7 @@ WHERE place_of_person > @after
 ORDER BY place_of_person
 LIMIT {AT_ONCE - len(found)}
 """  # noqa: S608 - our names
-            found += dataset.rows(sql, **asked.values, begin=begin, end=end, after=after)
+            found += dataset.rows(sql, **values, begin=begin, end=end, after=after)
             if len(found) == AT_ONCE:
                 break
     references = [
@@ -252,13 +280,14 @@ def count_waiting(visit: Visit, asked: Asked, clock: Callable[[], float] = monot
     begun, counted, spans = clock(), Counter[str](), _spans(asked, visit.now.date())
     begin = asked.begin
     with visit.dataset() as dataset:
+        values = asked.values(dataset)
         for begin, end in spans:
             sql = f"""
 SELECT policy_id, COUNT(*) AS waiting
 FROM (SELECT policy_id {_waiting(dataset, asked)}) AS those
 GROUP BY policy_id
 """  # noqa: S608 - our names
-            rows = dataset.rows(sql, **asked.values, begin=begin, end=end)
+            rows = dataset.rows(sql, **values, begin=begin, end=end)
             counted.update({row["policy_id"]: row["waiting"] for row in rows})
             if counted.total() >= MOST_COUNTED or clock() - begun > _PATIENCE:
                 break
@@ -289,7 +318,8 @@ def _waiting(dataset: Dataset, asked: Asked) -> str:
     span = "run = @run AND created_at >= @begin AND created_at < @end"
     named = asked.queue.among.replace("{dataset}", dataset.name)
     some = f"{span} AND content_id IN (SELECT content_id FROM {named} AND {span})"  # noqa: S608 - our names
-    return narrowed(dataset, asked.queue.waiting, some)
+    wanted = asked.wanted.on_labels() if asked.wanted else ""
+    return narrowed(dataset, asked.queue.waiting.replace("{wanted}", wanted), some)
 
 
 def hash_below(share: float) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.console.reviewing import DAY, HANDLERS, actions, labels, number, stored
 from tests.integration.stored import put
-from tests.rows import NOON, verdict
+from tests.rows import NOON, human_label, verdict
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.review import queues
 from weir.pipelines.console.review.pages import PAGES
@@ -192,3 +192,21 @@ def test_two_reviewers_are_given_different_orders(reviewer, judged):
         orders.append(re.search(r'name="then" value="([^"]*)"', page)[1])
     assert orders[0] != orders[1]
     assert np.unique(orders[0].split()).size == AT_ONCE - 1
+
+
+def test_what_was_looked_for_in_posts_is_a_queue(bigquery, run, reviewer, judged):
+    judged("violates", "violates", rule_ids=["R7"])
+    judged("violates", first=5, rule_ids=["R8"])
+    judged("violates", first=6, rule_ids=["R8"], policy_version="v2")
+    said = human_label(run, 6, "spam", "safe", reviewer="ann", policy_version="v2")
+    put(bigquery, "human_labels", [said])
+    ann, more = reviewer(), {"rule": "R8", "until": DAY}
+    page = ann.queue("filter", **more)
+    assert number(page) == 5
+    asked = Asked.of(ann.visit(f"/review?queue=filter&since={DAY}&rule=R8&until={DAY}"))
+    assert count_waiting(ann.visit("/"), asked).by_policy == {"spam": 1}
+    ann.press(page, "v")
+    assert number(ann.queue("filter", **more)) is None
+    assert number(reviewer("bea").queue("filter", **more)) in (5, 6)
+    with pytest.raises(RefusedError, match="since"):
+        ann.open("/review?queue=filter&since=yesterday")
