@@ -36,6 +36,7 @@ ALONE = {
 # With a broker and an emulator that are lent to them.
 LENT = {
     "accounting": "--messages 100 --out {out} --reading=off",
+    "console_pages": "--posts 200 --out {out}",
     "labelled": "--data {few} --set davidson --out {out} --reading=off",
     "planned": "--posts 100 --times 1 --reading=off --out {out}",
     "throughput": "--messages 80 --repeats 1 --out {out}",
