@@ -1,0 +1,42 @@
+"""Posts in a browser: found by their text, read through, and asked about again."""
+
+import pytest
+
+from tests.console.browsing import LOOKS, assert_accessible, picture
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_way_of_a_post_is_read_in_every_look(open_page, look):
+    page = open_page(look)
+    page.goto("/posts?label=violates")
+    page.locator("table.posts tbody").first.wait_for()
+    assert_accessible(page)
+    picture(page, f"posts-{look}")
+    page.locator("table.posts tbody a").first.click()
+    page.get_by_text("Where it came from").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert_accessible(page)
+    picture(page, f"post-{look}")
+
+
+def test_a_hostile_post_is_found_by_keyboard_and_runs_nothing(page):
+    page.goto("/posts")
+    page.keyboard.press("/")
+    page.keyboard.type("FREE MONEY click now <script>")
+    page.keyboard.press("Enter")
+    page.locator("table.posts .text").first.wait_for()
+    assert "<script>" in page.locator("table.posts .text").first.inner_text()
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")
+    page.get_by_text("text hidden").first.wait_for()
+    assert not page.locator("table.posts .text").first.is_visible()
+    assert page.title() == "Posts · Weir"
+
+
+def test_the_judge_is_asked_again_from_the_page_of_a_post(page):
+    page.goto("/posts?label=violates")
+    page.locator("table.posts tbody a").first.click()
+    page.get_by_role("button", name="Ask the judge again").first.click()
+    page.get_by_text("It is not stored").wait_for()
+    assert_accessible(page)
+    picture(page, "post-again")
