@@ -47,6 +47,7 @@ def show(visit: Visit) -> Shown | Moved:
             "decision_id": visit.path["decision_id"],
             "now": visit.now,
             "reviewer": visit.person.may(Role.REVIEWER),
+            "writer": visit.person.may(Role.WRITER),
         },
     )
 

@@ -12,6 +12,7 @@ from weir.pipelines.console.posts.text import said_of
 from weir.pipelines.console.visit import Answer, Moved, Page, Shown, Visit, address
 from weir.transforms.records import Mode, Route
 
+_MORE = ("id", "author", "by", "route", "rule", "until", "mode", "topic")  # that are folded
 ASK_BYTES = 1 << 30  # a search that reads more is begun once somebody has seen how much
 
 
@@ -35,6 +36,7 @@ def show(visit: Visit) -> Answer:
     return Shown(
         "posts/posts.html.j2",
         values
+        | {"more_given": any(known[name] for name in _MORE)}
         | {"given": known | {"author": "".join(wanted.authors[:1])}, "words": words}
         | {"rows_at": shared_address(visit, "/posts/rows", wanted, texts=_texts(visit), **more)}
         | {"count_at": shared_address(visit, "/posts/count", wanted)},
