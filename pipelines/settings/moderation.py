@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from weir.pipelines.errors import OptionError
+from weir.pipelines.errors import OptionError, require_extra
 from weir.pipelines.options.beam import options_of
 from weir.pipelines.options.job import JobOptions
 from weir.pipelines.runners import restores, runs_in_process
@@ -146,6 +146,8 @@ class ModerationSettings:
             raise OptionError("--topics is missing: the topics to moderate, separated by commas")
         if runs_in_process(options) and shape.stages.judges:
             require_installed(said.judge.engine)
+        if said.watching.metrics_port is not None:
+            require_extra("--metrics-port", "prometheus_client")
         policies, screen, shadow_screen = _deciders(said)
         if said.flags.provisional:
             require_flags(screen, policies, Mode(said.deciding.mode))

@@ -9,9 +9,7 @@ import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from weir.pipelines.errors import OptionError
 from weir.pipelines.options.job import JobOptions
-from weir.pipelines.settings import traces as trace_settings_module
 from weir.pipelines.settings.traces import trace_settings
 from weir.transforms.records import CONTENT, VERDICT
 from weir.transforms.traces import Recorder, TraceSettings
@@ -131,9 +129,3 @@ def test_nothing_is_traced_unless_it_is_asked_for():
     assert trace_settings(watching()) is None
     url = "http://127.0.0.1:4318/v1/traces"
     assert trace_settings(watching(traces_endpoint=url)) == TraceSettings(url, 0.001)
-
-
-def test_traces_without_the_extra_are_refused_with_the_way_out(monkeypatch):
-    monkeypatch.setattr(trace_settings_module, "find_spec", lambda _: None)
-    with pytest.raises(OptionError, match=r"weir-moderation\[traces\]"):
-        trace_settings(watching(traces_endpoint="http://127.0.0.1:4318/v1/traces"))

@@ -11,6 +11,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from weir.distribution import install_command
 from weir.errors import WeirError
 
 ROOT = "weir_schema.proto"  # what the schema itself is called among the files
@@ -31,8 +32,8 @@ def require_compiler() -> None:
     """Raise NoCompilerError where .proto files cannot be compiled."""
     if find_spec("grpc_tools") is None:
         raise NoCompilerError(
-            "--format=protobuf compiles .proto files with grpcio-tools, which is not installed: "
-            "pip install 'weir-moderation[protobuf]'"
+            "compiling .proto files needs grpcio-tools, which is missing: "
+            f"{install_command('protobuf')}"
         )
 
 
