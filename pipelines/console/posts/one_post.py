@@ -7,7 +7,7 @@ from weir.pipelines.console.people import Role
 from weir.pipelines.console.posts.flagged import copies
 from weir.pipelines.console.posts.text import said_of
 from weir.pipelines.console.posts.way import Position, Way, find, others, way_of
-from weir.pipelines.console.review.reference import Reference
+from weir.pipelines.console.reference import Reference
 from weir.pipelines.console.visit import Moved, RefusedError, Shown, Visit, address
 from weir.pipelines.reviews.complaints import open_until
 from weir.transforms.records import Outcome, Route

@@ -1,7 +1,7 @@
 """How far people agree with each other, and with the judge."""
 
+from weir.pipelines.console.reference import Reference
 from weir.pipelines.console.review.queues import Asked
-from weir.pipelines.console.review.reference import Reference
 from weir.pipelines.console.visit import Answer, Page, Shown, Visit
 from weir.pipelines.reviews.agreement import Pairs, confirmed, disputed, kappa, pairs_by_policy
 

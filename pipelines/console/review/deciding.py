@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from weir.pipelines.console.actions import record
+from weir.pipelines.console.reference import Reference, joined, parse_all
 from weir.pipelines.console.review.queues import Asked
-from weir.pipelines.console.review.reference import Reference, joined, parse_all
 from weir.pipelines.console.review.standing import Standing, look_up, policy_texts
 from weir.pipelines.console.visit import Answer, Moved, RefusedError, Visit
 from weir.pipelines.reviews.reviews import (

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from weir.pipelines.console.people import Role
+from weir.pipelines.console.reference import Reference, joined, parse_all
 from weir.pipelines.console.review import agreement_pages
 from weir.pipelines.console.review.deciding import decide, skip, undo
 from weir.pipelines.console.review.queues import (
@@ -17,7 +18,6 @@ from weir.pipelines.console.review.queues import (
     count_waiting,
     next_batch,
 )
-from weir.pipelines.console.review.reference import Reference, joined, parse_all
 from weir.pipelines.console.review.standing import look_up, policy_texts
 from weir.pipelines.console.visit import Answer, Page, Shown, Visit
 

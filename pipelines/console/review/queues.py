@@ -18,7 +18,7 @@ from weir.pipelines.bigquery.dataset import Dataset, Value
 from weir.pipelines.bigquery.labels import narrowed
 from weir.pipelines.console.posts.filters import Filter, as_query, read_filter
 from weir.pipelines.console.posts.search import with_contents
-from weir.pipelines.console.review.reference import Reference
+from weir.pipelines.console.reference import Reference
 from weir.pipelines.console.visit import RefusedError, Visit, address
 from weir.pipelines.reviews.sample import SAMPLED, STRATUM_MOST
 from weir.policies.policy import is_policy_id

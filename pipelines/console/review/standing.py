@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from weir.pipelines.bigquery.labels import narrowed
-from weir.pipelines.console.review.reference import Reference
+from weir.pipelines.console.reference import Reference
 from weir.pipelines.console.visit import RefusedError, Visit
 from weir.transforms.write.redaction import is_kept
 

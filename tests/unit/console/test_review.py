@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.hostile_posts import POSTS
 from tests.unit.console.visits import page, visit
 from weir.pipelines.console.people import Role
+from weir.pipelines.console.reference import Reference, joined, parse_all
 from weir.pipelines.console.review import pages
 from weir.pipelines.console.review.queues import hash_below, is_for_second
-from weir.pipelines.console.review.reference import Reference, joined, parse_all
 from weir.pipelines.console.review.standing import PolicyText, Standing
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.reviews.agreement import Pairs, kappa
