@@ -10,7 +10,6 @@ from weir.pipelines.console.review import agreement_pages
 from weir.pipelines.console.review.deciding import decide, skip, undo
 from weir.pipelines.console.review.queues import (
     AT_ONCE,
-    DAYS,
     EVER,
     QUEUES,
     Asked,
@@ -30,7 +29,7 @@ def show(visit: Visit) -> Answer:
         queues = [Asked.of(visit, queue.name) for queue in QUEUES]
         spans = {
             f"{days} days": (visit.now.date() - timedelta(days=days - 1)).isoformat()
-            for days in (DAYS, 30)
+            for days in sorted({visit.setup.days, 7, 30})
         }
         values = {"queues": queues, "asked": queues[0], "spans": spans | {"any day": EVER}}
         return Shown("review/review.html.j2", values)

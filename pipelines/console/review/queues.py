@@ -24,7 +24,6 @@ from weir.pipelines.reviews.sample import SAMPLED, STRATUM_MOST
 from weir.policies.policy import is_policy_id
 
 AT_ONCE = 20  # posts that one look at a queue fetches
-DAYS = 7  # today among them
 PER_STRATUM = 5  # as weir review export
 SECOND_SHARE = 10  # percent
 EVER = "1970-01-01"  # no post is earlier
@@ -173,7 +172,7 @@ class Asked:
         return cls(
             _BY_NAME[name],
             visit.run,
-            _since(query, visit.now.date()),
+            _since(query, visit.now.date(), visit.setup.days),
             visit.person.name,
             policy,
             _whole(query, "most", PER_STRATUM, STRATUM_MOST),
@@ -333,10 +332,10 @@ def is_for_second(decision_id: str, share: float) -> bool:
     return hashed < hash_below(share)
 
 
-def _since(query: Mapping[str, str], today: date) -> date:
+def _since(query: Mapping[str, str], today: date, days: int) -> date:
     said = query.get("since", "").strip()
     try:
-        return date.fromisoformat(said) if said else today - timedelta(days=DAYS - 1)
+        return date.fromisoformat(said) if said else today - timedelta(days=days - 1)
     except ValueError:
         raise RefusedError("since is no day such as 2026-03-04") from None
 
