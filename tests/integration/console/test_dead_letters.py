@@ -18,6 +18,7 @@ from weir.pipelines.console.templates import fill
 from weir.pipelines.console.visit import RefusedError, Visit
 from weir.pipelines.redrive import redrive
 from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.read import SourceError
 
 DAY = {"since": "2026-03-04", "until": "2026-03-04"}
 
@@ -212,6 +213,16 @@ def test_a_message_of_hostile_bytes_is_shown_as_text_that_does_nothing(
     assert "\u202e" not in text
     assert "&lt;b&gt;" in text
     assert "000000  ff fe" in text
+
+
+def test_a_topic_that_is_gone_is_said_or_counted(kafka_settings, topics, stored, visit):
+    ids = stored(1)
+    gone = {"kafka": kafka_settings, "topics": ("gone-since", topics[1])}
+    counted = pages.check(visit(form=DAY, chosen=ids, **gone)).values["report"]
+    assert (counted.report.foreign, counted.report.redriven) == (1, 0)
+    no_letters = {"kafka": kafka_settings, "topics": (topics[0], "no-such-topic")}
+    with pytest.raises(SourceError, match="no-such-topic"):
+        pages.check(visit(form=DAY, chosen=ids, **no_letters))
 
 
 def test_without_brokers_or_topics_sending_says_what_is_missing(
