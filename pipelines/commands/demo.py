@@ -4,7 +4,7 @@ import json
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,7 @@ from weir.pipelines.commands.screen_show import certificates_json
 from weir.pipelines.commands.terminal import AsJson, console, terminable
 from weir.pipelines.errors import OptionError, report_errors, require_extra
 from weir.pipelines.options.file import ConfigFile
+from weir.pipelines.options.job import JobOptions
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.exemplar.engine import exemplar_engine
@@ -102,7 +103,9 @@ def demo(
         if keep:
             _print_stack(stack, shown)
             deciding = settings.said.deciding
-            with _console_over(stack, shown, deciding.policies, settings.run, settings.engine):
+            with _console_over(
+                stack, shown, deciding.policies, settings.run, settings.engine, _own(settings.said)
+            ):
                 _wait_for_interrupt(shown)
     raise typer.Exit(1 if report.problems or report.counts.failed else 0)
 
@@ -154,6 +157,11 @@ def _print_stack(stack: demo_job.Stack, shown: Console) -> None:
     shown.print("\nCtrl-C stops it; nothing it holds is kept.")
 
 
+def _own(said: JobOptions) -> list[str]:
+    """Return what a replay has to be told as the demo's job was."""
+    return [*said.decoding.arguments, *said.judge.arguments, *said.endpoint.arguments]
+
+
 @contextmanager
 def _console_over(
     stack: demo_job.Stack,
@@ -161,6 +169,7 @@ def _console_over(
     policies: str = str(LIBRARY),
     run: str = "live",
     engine: Callable[[], Engine] | None = None,
+    job: Sequence[str] = (),
 ) -> Iterator[None]:
     """Serve the console over the stack, on loopback, and say where.
 
@@ -183,6 +192,7 @@ def _console_over(
             days=demo_job.days_since_the_first(stack, run),
             topics=(demo_job.TOPIC,),
             engine=engine or (lambda: exemplar_engine(load_policies(policies))),
+            job=tuple(job),
         )
         address = opened.enter_context(console_beside(setup))
         shown.print(f"\nThe console is at {address}", style="bold", markup=False)

@@ -8,6 +8,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from weir.pipelines.commands.cli import app
+from weir.pipelines.options.job import JobOptions, read
+from weir.pipelines.options.judging import JudgeOptions
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,11 @@ def test_a_group_and_each_of_its_commands_have_an_example_that_their_options_kno
     assert [command for command, _ in examples][1:] == list(helps)
     for command, line in examples:
         assert {*re.findall(r"--[\w-]+", line)} <= {*re.findall(r"--[\w-]+", helps[command])}
+
+
+def test_what_is_not_as_by_default_goes_back_to_a_command_line_and_is_read_the_same():
+    argv = ["--engine=endpoint", "--endpoint-url=http://127.0.0.1:1/v1", "--text-field=title,body"]
+    said = JobOptions.of(read(argv)[0])
+    written = [*said.decoding.arguments, *said.judge.arguments, *said.endpoint.arguments]
+    assert sorted(written) == sorted(argv)
+    assert JudgeOptions(judge_reproducible=True).arguments == ["--judge-reproducible"]

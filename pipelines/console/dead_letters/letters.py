@@ -14,7 +14,6 @@ from weir.pipelines.dead_letter_advice import Advice, advice_on
 PAGE = 100  # letters
 MOST_SENT = 10_000  # letters that are sent at once
 NO_POLICY = "-"  # stands in an address for letters that belong to none
-_DAYS = 7
 _MOST_CAUSES = 5_000
 
 _CAUSES = """
@@ -76,12 +75,15 @@ class Filter:
     policy: str = ""
 
     @classmethod
-    def of(cls, said: Mapping[str, str], now: datetime) -> Self:
-        """Return what a page's address, or a form, says; RefusedError names a wrong day."""
+    def of(cls, said: Mapping[str, str], now: datetime, days: int = 7) -> Self:
+        """Return what a page's address, or a form, says, else the last days, today among them.
+
+        RefusedError names a wrong day.
+        """
         words = {name: said.get(name, "").strip() for name in ("run", "stage", "reason", "policy")}
         today = now.astimezone(UTC).date()
         until = _day("until", said) or today
-        since = _day("since", said) or until - timedelta(days=_DAYS - 1)
+        since = _day("since", said) or until - timedelta(days=days - 1)
         if since > until:
             raise RefusedError(f"Since {since} is not before until {until}; exchange them")
         return cls(since, until, **words)

@@ -33,14 +33,14 @@ _FIND_SECONDS = 15.0  # for one letter on the topic
 
 def show(visit: Visit) -> Shown:
     """Return why messages died, by cause, day, stage, reason, policy and run."""
-    shown = Filter.of(visit.query, visit.now)
+    shown = Filter.of(visit.query, visit.now, visit.setup.days)
     values = {"shown": shown, "found": causes_of(visit, shown), "most": MOST_SENT}
     return Shown("dead_letters/dead_letters.html.j2", values)
 
 
 def show_letters(visit: Visit) -> Shown:
     """Return a page of the letters of a filter."""
-    shown = Filter.of(visit.query, visit.now)
+    shown = Filter.of(visit.query, visit.now, visit.setup.days)
     letters = letters_of(visit, shown, visit.query.get("after", ""))
     values = {
         "shown": shown,
