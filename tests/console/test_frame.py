@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from tests.console.browsing import LOOKS, Watched, assert_accessible, picture
 from tests.console.conftest import ATTACK
-from weir.pipelines.console import web
+from weir.pipelines.console import templates, web
 from weir.pipelines.console.rooms import ROOMS, Room
 from weir.pipelines.console.server import console_beside
 from weir.pipelines.console.visit import Page, Shown
@@ -64,4 +64,31 @@ def test_were_a_post_not_escaped_its_scripts_would_still_not_run(browser, unsafe
     assert page.title() == "Not here · Weir"
     assert any("Content Security Policy" in fault for fault in watched.faults)
     assert all(each.startswith(unsafe) for each in answered if "chrome-error:" not in each)
+    context.close()
+
+
+@pytest.fixture
+def unescaped(setup, monkeypatch):
+    """The address of a console whose every page shows texts as they are."""
+    made = templates._environment.__wrapped__()
+    made.autoescape = False
+    monkeypatch.setattr(templates, "_environment", lambda: made)
+    with console_beside(setup) as address:
+        yield address
+
+
+def test_with_escaping_taken_out_everywhere_no_script_of_a_stored_post_runs(browser, unescaped):
+    context, watched = browser.new_context(base_url=unescaped), Watched(unescaped)
+    page = watched.watch(context.new_page())
+    answered = []
+    page.on("response", lambda response: answered.append(response.url))
+    page.goto("/posts?run=demo&id=hostile")
+    page.wait_for_selector("iframe", state="attached")  # the post's
+    page.wait_for_load_state("networkidle")
+    assert page.title() == "Posts · Weir"
+    page.goto(page.locator("a[href*='/posts/']").first.get_attribute("href"))
+    page.wait_for_selector("iframe", state="attached")
+    assert "ran" not in page.title()
+    assert any("Content Security Policy" in fault for fault in watched.faults)
+    assert all(each.startswith(unescaped) for each in answered if "chrome-error:" not in each)
     context.close()
