@@ -13,8 +13,6 @@ from weir.transforms.decode.pseudonyms import pseudonym
 from weir.transforms.records import Mode, Outcome, Route
 from weir.transforms.write.redaction import HASH_PREFIX
 
-DAYS = 7  # that are looked at where nobody says since when
-MONTH = timedelta(days=30 - DAYS)  # that a longer look goes back further
 LABELS = (*map(str, Outcome), "cleared", "undecided", "deferred", "withdrawn", "superseded")
 _OF_AUTHORS = ("withdrawn", "superseded")  # for what they did to a post
 DECIDERS = ("judge", "human", "screen", "nobody")
@@ -207,7 +205,7 @@ def read_filter(visit: Visit) -> Filter:
         if said[name] and said[name] not in words:
             hint = nearest(said[name], list(words), f"there are {', '.join(words)}")
             raise RefusedError(f"{name} is none of those that there are; {hint}")
-    since = _time("since", said["since"]) or default_since(visit.now)
+    since = _time("since", said["since"]) or datetime.combine(visit.first_day, time(), UTC)
     until = _time("until", said["until"], end=True)
     if until is not None and until <= since:
         raise RefusedError(
@@ -216,11 +214,6 @@ def read_filter(visit: Visit) -> Filter:
         )
     plain = {name: said[name] for name in (*_PLAIN, *_WORDS)}
     return Filter(visit.run, since, until, authors=_authors(said["author"]), **plain)
-
-
-def default_since(now: datetime) -> datetime:
-    """Return the beginning of the first of the last DAYS days, as ``weir report`` has them."""
-    return datetime.combine(now.date() - timedelta(days=DAYS - 1), time(), UTC)
 
 
 def as_query(found: Filter) -> dict[str, str | int | None]:

@@ -1,6 +1,7 @@
 """The pages of Posts."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
@@ -93,8 +94,8 @@ def _values(visit: Visit, wanted: Filter) -> dict[str, Any]:
     switched = shared_address(visit, "/posts", wanted, texts=None if hidden else "hidden")
     spans = {
         "today": f"{visit.now:%Y-%m-%d}",
-        f"{filters.DAYS} days": None,
-        "30 days": f"{filters.default_since(visit.now) - filters.MONTH:%Y-%m-%d}",
+        f"{visit.setup.days} days": None,
+        "30 days": f"{visit.now - timedelta(days=29):%Y-%m-%d}",
         "all": "1970-01-01",
     }
     return {
