@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.console.browsing import LOOKS, assert_accessible, picture
 from weir.pipelines.demo import query
@@ -96,12 +97,12 @@ def test_the_queues_and_agreement_in_each_look(open_page, look):
 def test_a_text_is_blurred_until_asked_and_stays_as_it_was_asked(page):
     page.goto(QUEUE)
     post = next_post(page)
-    blur = "getComputedStyle(document.querySelector('.hidden-text')).filter"
-    assert "blur" in page.evaluate(blur)
+    text = page.locator(".text.hidden-text")
+    expect(text).not_to_have_css("filter", "none")
     page.keyboard.press("b")
-    page.wait_for_function(f"{blur} === 'none'")
+    expect(text).to_have_css("filter", "none")
     press(page, "k", post)
-    assert page.evaluate(blur) == "none"
+    expect(text).to_have_css("filter", "none")
 
 
 def test_the_hostile_post_does_nothing_in_review(page, setup):
