@@ -56,9 +56,9 @@ SEARCHES = {
     "id=p7": "content_id = 'p7'",
     "since=2026-03-05": "created_at >= TIMESTAMP '2026-03-05 00:00:00+00'",
     "until=2026-03-04": "created_at < TIMESTAMP '2026-03-05 00:00:00+00'",
-    "since=2026-03-04T13:00&until=2026-03-04T14:00:30": (
-        "created_at >= TIMESTAMP '2026-03-04 13:00:00+00' "
-        "AND created_at < TIMESTAMP '2026-03-04 14:00:30+00'"
+    "since=2026-03-04T12:10&until=2026-03-04T12:20:30": (
+        "created_at >= TIMESTAMP '2026-03-04 12:10:00+00' "
+        "AND created_at < TIMESTAMP '2026-03-04 12:20:30+00'"
     ),
 }
 
