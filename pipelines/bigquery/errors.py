@@ -47,8 +47,10 @@ def explain_errors(settings: BigQuerySettings) -> Iterator[None]:
         ) from error
     except (exceptions.Forbidden, exceptions.Unauthorized) as error:
         raise TablesError(
-            f"These credentials may not use {dataset}. Grant them roles/bigquery.dataEditor on "
-            "the dataset and roles/bigquery.jobUser on the project."
+            f"These credentials may not use {dataset}, or it does not exist: BigQuery says the "
+            "same of both. Grant them roles/bigquery.dataEditor on the dataset and "
+            f"roles/bigquery.jobUser on the project, or make it with `{command(settings)} "
+            "--create-dataset`."
         ) from error
     except (
         requests.ConnectionError,

@@ -60,3 +60,10 @@ def test_forgetting_ends_in_a_sentence_whatever_answers(
         forget.delete_author(settings, "0" * 32)
     if submitted is HANGS:
         assert server.abandoned.acquire(timeout=240)
+
+
+def test_what_may_be_no_right_or_no_dataset_is_said_to_be_either_with_both_ways_out(server):
+    server.then = error(403)
+    settings = BigQuerySettings("p", "d", server.url.removesuffix("/v1"), "127.0.0.1:1")
+    with pytest.raises(TablesError, match=r"dataEditor.*weir tables .*--create-dataset"):
+        forget.delete_author(settings, "0" * 32)
