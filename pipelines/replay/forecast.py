@@ -33,7 +33,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Judge:
-    """How fast an engine was in the busiest minutes of earlier runs, and how much it wrote."""
+    """How fast an engine was in the busiest minute of earlier runs, and how much it wrote."""
 
     engine: str
     rate: float | None = None  # requests a second; None where it has not judged for long here
@@ -75,8 +75,7 @@ class Forecast:
             f"about {self.escalations:,} escalations, from {self.measured_on:,} posts of the slice",
             f"about {self.tokens_in:,} prompt tokens, most of them in the prefix cache, and "
             f"{self.tokens_out:,} generated",
-            f"about {_time(self.hours)} of judging, at {self.rate:,.1f} requests a second: "
-            f"{self.source}",
+            f"about {_time(self.hours)} of judging, at {_pace(self.rate)}: {self.source}",
         ]
         if self.judged < self.escalations:
             over = self.escalations - self.judged
@@ -139,7 +138,7 @@ def points(sizes: Sequence[int], count: int) -> list[tuple[int, int]]:
 
 def _rate(judge: Judge) -> tuple[float, str]:
     if judge.rate:
-        return judge.rate, f"the busiest minutes of earlier runs with the engine {judge.engine}"
+        return judge.rate, f"the busiest minute of earlier runs with the engine {judge.engine}"
     if judge.stand_in:
         return _STAND_IN_RATE, "the exemplar stand-in, which needs no GPU"
     return PUBLISHED_RATE, "published for gpt-oss-safeguard-20b on one H100"
@@ -149,3 +148,11 @@ def _time(hours: float) -> str:
     if hours >= 1:
         return f"{hours:,.1f} hours"
     return f"{max(1, round(hours * 60))} minutes" if hours * 3600 >= 60 else "a minute"
+
+
+def _pace(rate: float) -> str:
+    """Return requests a second in a unit of which there is at least one, as far as an hour."""
+    for seconds, unit in ((1, "second"), (60, "minute")):
+        if rate * seconds >= 1:
+            return f"{rate * seconds:,.1f} requests a {unit}"
+    return f"{rate * 3600:,.1f} requests an hour"

@@ -62,38 +62,37 @@ def judge_before(settings: BigQuerySettings, engine: str, max_bytes: int) -> Jud
     """Return how an engine did in the last 90 days of a dataset, as far as that may be read."""
     # A forecast can do without: the published figures stand in.
     with suppress(GoogleAPICallError), connect(settings, max_bytes) as dataset:
-        (row,) = dataset.rows(_MINUTES, engine=engine)
-        if row["requests"]:
-            return Judge(engine, row["requests"] / 60, row["tokens_out"])
-        return Judge(engine, None, row["tokens_out"])
+        (row,) = dataset.rows(_MINUTES, engine=engine, least=_LEAST_SECONDS)
+        return Judge(engine, row["rate"], row["tokens_out"])
     return Judge(engine)
 
 
-# Of two minutes in a row the slower: a run of a few posts says nothing of what the engine can do.
+_LEAST_SECONDS = 5.0
+# A job begins and ends within a minute, so what counts is the time between its first and its last
+# verdict there; those of a bundle have one time, so the first bundle counts for nothing: it was
+# judged before that. What took less than _LEAST_SECONDS says nothing of what the engine can do.
 _MINUTES = """
-WITH minutes AS (
+WITH bundles AS (
   SELECT
-    TIMESTAMP_TRUNC(judged_at, MINUTE) AS minute,
-    COUNT(*) AS requests,
-    SUM(tokens_out) AS tokens_out
+    judged_at, COUNT(*) AS requests, SUM(tokens_out) AS tokens_out,
+    MIN(judged_at) OVER (PARTITION BY TIMESTAMP_TRUNC(judged_at, MINUTE)) AS first
   FROM `{dataset}.verdicts`
   WHERE engine = @engine AND NOT cached
     AND judged_at >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 90 DAY)
-  GROUP BY 1
+  GROUP BY judged_at
 ),
-pairs AS (
+minutes AS (
   SELECT
-    requests, tokens_out, minute,
-    LAG(requests) OVER (ORDER BY minute) AS requests_before,
-    LAG(minute) OVER (ORDER BY minute) AS minute_before
-  FROM minutes
+    SUM(requests) AS requests, SUM(tokens_out) AS tokens_out,
+    SUM(IF(judged_at > first, requests, 0)) AS later,
+    TIMESTAMP_DIFF(MAX(judged_at), MIN(first), MILLISECOND) / 1000 AS seconds
+  FROM bundles
+  GROUP BY first
 )
 SELECT
-  MAX(IF(
-    TIMESTAMP_DIFF(minute, minute_before, MINUTE) = 1, LEAST(requests, requests_before), NULL
-  )) AS requests,
+  MAX(IF(seconds >= @least, later / seconds, NULL)) AS rate,
   SUM(tokens_out) / NULLIF(SUM(requests), 0) AS tokens_out
-FROM pairs
+FROM minutes
 """
 
 

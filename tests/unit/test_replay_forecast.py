@@ -32,7 +32,20 @@ def test_an_engine_that_never_ran_here_is_as_fast_as_published():
 def test_one_that_did_is_as_fast_as_it_was():
     expected = forecast(100_000, 1.0, None, MEASURED, Judge("vllm", 20.0, 50.0))
     assert (expected.hours, expected.tokens_out) == (20_000 / 20 / 3600, 1_000_000)
-    assert "busiest minutes of earlier runs" in expected.lines()[-1]
+    assert "busiest minute of earlier runs" in expected.lines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        (17.8, "17.8 requests a second"),
+        (0.3, "18.0 requests a minute"),
+        (1 / 600, "6.0 requests an hour"),
+    ],
+)
+def test_a_slow_engine_is_said_in_a_unit_that_has_some(rate, said):
+    expected = forecast(100_000, 1.0, None, MEASURED, Judge("endpoint", rate))
+    assert f"at {said}: " in expected.lines()[-1]
 
 
 def test_the_stand_in_needs_no_gpu_and_writes_no_tokens():
