@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Value
+from weir.pipelines.console.days import read_span
 from weir.pipelines.console.visit import RefusedError, Visit, address
 
 PAGE = 100  # changes on a page
@@ -28,11 +29,9 @@ class Filter:
     @classmethod
     def of(cls, query: Mapping[str, str], now: datetime) -> "Filter":
         """Return what an address asks for; RefusedError for days that are none."""
-        today = now.astimezone(UTC).date()
-        until = _day("until", query.get("until", "")) or today
-        since = _day("since", query.get("since", "")) or until - timedelta(days=_DAYS - 1)
-        if not 0 <= (until - since).days < _MOST_DAYS:
-            raise RefusedError(f"since {since} until {until} are no days, or more than ten years")
+        since, until = read_span(query.get("since", ""), query.get("until", ""), now, _DAYS)
+        if (until - since).days >= _MOST_DAYS:
+            raise RefusedError(f"from since, {since}, to until, {until}, is more than ten years")
         said = {name: query.get(name, "").strip() for name in ("person", "what", "subject")}
         return cls(since, until, **said)
 
@@ -97,13 +96,6 @@ def kinds_of(visit: Visit, wanted: Filter) -> list[str]:
     """Return what was done in these days, by its names. TablesError."""
     anything = replace(wanted, person="", what="", subject="")
     return [row["what"] for row in visit.rows(_KINDS, **anything.values)]
-
-
-def _day(name: str, said: str) -> date | None:
-    try:
-        return date.fromisoformat(said.strip()) if said.strip() else None
-    except ValueError:
-        raise RefusedError(f"{name} is no day such as 2026-03-04") from None
 
 
 _OF_DAYS = "DATE(done_at) BETWEEN @since AND @until"

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any, Self
 
 from weir.pipelines.bigquery.dataset import Value
 from weir.pipelines.chosen_letters import Chosen
+from weir.pipelines.console.days import read_span, read_time
 from weir.pipelines.console.visit import RefusedError, Visit, address
 from weir.pipelines.dead_letter_advice import Advice, advice_on
 
@@ -81,11 +82,7 @@ class Filter:
         RefusedError names a wrong day.
         """
         words = {name: said.get(name, "").strip() for name in ("run", "stage", "reason", "policy")}
-        today = now.astimezone(UTC).date()
-        until = _day("until", said) or today
-        since = _day("since", said) or until - timedelta(days=days - 1)
-        if since > until:
-            raise RefusedError(f"Since {since} is not before until {until}; exchange them")
+        since, until = read_span(said.get("since", ""), said.get("until", ""), now, days)
         return cls(since, until, **words)
 
     @property
@@ -192,7 +189,7 @@ def letters_of(visit: Visit, shown: Filter, after: str) -> list[dict[str, Any]]:
     return visit.rows(
         _LETTERS,
         **shown.values,
-        after=_moment(at) if at else datetime(1, 1, 1, tzinfo=UTC),
+        after=read_time("after", at) or datetime(1, 1, 1, tzinfo=UTC),
         after_id=after_id,
         most=PAGE + 1,
     )
@@ -242,32 +239,3 @@ def _chosen(rows: list[dict[str, Any]]) -> Chosen:
         raise RefusedError("None of these letters is there; choose others", HTTPStatus.NOT_FOUND)
     ids = frozenset(row["decision_id"] for row in rows)
     return Chosen(ids, min(row["died_at"] for row in rows))
-
-
-def moment_of(said: str) -> datetime:
-    """Return the time that a form carries along; RefusedError where it is none."""
-    return _moment(said)
-
-
-def day_of(said: str) -> date:
-    """Return the day that an address names; RefusedError where it names none."""
-    found = _day("day", {"day": said})
-    if found is None:
-        raise RefusedError("The day on which the letter died is missing: follow the list's link")
-    return found
-
-
-def _moment(said: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(said)
-    except ValueError:
-        raise RefusedError("What you ask for names no time; begin again with the list") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
-
-
-def _day(name: str, said: Mapping[str, str]) -> date | None:
-    text = said.get(name, "").strip()
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise RefusedError(f"{name} is no day; write one such as 2026-03-04") from None

@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from http import HTTPStatus
 
 from weir.pipelines.chosen_letters import Chosen, find_letter, without
+from weir.pipelines.console.days import read_day, read_time
 from weir.pipelines.console.dead_letters.deferred import deferred_of
 from weir.pipelines.console.dead_letters.letters import (
     MOST_SENT,
@@ -15,10 +16,8 @@ from weir.pipelines.console.dead_letters.letters import (
     causes_of,
     chosen_by_filter,
     chosen_by_id,
-    day_of,
     letter_of,
     letters_of,
-    moment_of,
     place_of,
 )
 from weir.pipelines.console.dead_letters.message import message_of
@@ -53,7 +52,7 @@ def show_letters(visit: Visit) -> Shown:
 
 def show_letter(visit: Visit) -> Shown:
     """Return one letter, less its message."""
-    letter = letter_of(visit, visit.path["decision_id"], day_of(visit.query.get("day", "")))
+    letter = letter_of(visit, visit.path["decision_id"], _day(visit))
     values = {
         "letter": letter,
         "advice": advice_on(letter["reason"], letter["stage"]),
@@ -65,7 +64,7 @@ def show_letter(visit: Visit) -> Shown:
 
 def show_message(visit: Visit) -> Shown:
     """Return the message of a letter, from the topic."""
-    letter = letter_of(visit, visit.path["decision_id"], day_of(visit.query.get("day", "")))
+    letter = letter_of(visit, visit.path["decision_id"], _day(visit))
     topic = visit.setup.dead_letter_topic
     chosen = Chosen(frozenset({letter["decision_id"]}), letter["died_at"])
     found = find_letter(brokers(visit), topic, chosen, _FIND_SECONDS)
@@ -118,6 +117,13 @@ def show_waiting(visit: Visit) -> Shown:
     return Shown("dead_letters/waiting.html.j2", {"rows": deferred_of(visit)})
 
 
+def _day(visit: Visit) -> date:
+    found = read_day("day", visit.query.get("day", ""))
+    if found is None:
+        raise RefusedError("The day on which the letter died is missing: follow the list's link")
+    return found
+
+
 @dataclass(frozen=True)
 class _Asked:
     """What a form asks to be sent: the letters of a filter as of a moment, or some by their ids."""
@@ -131,12 +137,11 @@ class _Asked:
 
     @classmethod
     def of(cls, form: Mapping[str, str], chosen: tuple[str, ...], now: datetime) -> "_Asked":
-        before = form.get("before", "")
         return cls(
             Filter.of(form, now),
             form.get("all") == "yes",
             chosen,
-            moment_of(before) if before else now,
+            read_time("before", form.get("before", "")) or now,
             form.get("again") == "yes",
             form.get("why", ""),
         )

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from weir.pipelines.console.days import read_day
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.policy_lab import trials
 from weir.pipelines.console.policy_lab.edit import Edit, edit_of
@@ -181,9 +182,9 @@ def _named(line: str) -> tuple[str, date | None]:
         )
     try:
         (day,) = parse_qs(urlsplit(line).query).get("day", [""])
-        return found[0], date.fromisoformat(day) if day else None
     except ValueError:
         raise RefusedError("The address of a post has no day that can be read") from None
+    return found[0], read_day("day", day)
 
 
 _ONE = "/policies/{policy_id}"

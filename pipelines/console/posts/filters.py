@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time
 
 from weir.pipelines.bigquery.dataset import Value
+from weir.pipelines.console.days import read_time
 from weir.pipelines.console.visit import RefusedError, Visit, address
 from weir.pipelines.errors import OptionError, nearest
 from weir.pipelines.settings.storage import pseudonym_key
@@ -205,8 +206,8 @@ def read_filter(visit: Visit) -> Filter:
         if said[name] and said[name] not in words:
             hint = nearest(said[name], list(words), f"there are {', '.join(words)}")
             raise RefusedError(f"{name} is none of those that there are; {hint}")
-    since = _time("since", said["since"]) or datetime.combine(visit.first_day, time(), UTC)
-    until = _time("until", said["until"], end=True)
+    since = read_time("since", said["since"]) or datetime.combine(visit.first_day, time(), UTC)
+    until = read_time("until", said["until"], end=True)
     if until is not None and until <= since:
         raise RefusedError(
             f"since, {since:%Y-%m-%d %H:%M}, is not before until, {until:%Y-%m-%d %H:%M}: nothing "
@@ -248,23 +249,3 @@ def _authors(said: str) -> tuple[str, ...]:
     except OptionError:
         return (said,)
     return (said, made) if _PSEUDONYM.fullmatch(said) else (made,)
-
-
-def _time(name: str, said: str, *, end: bool = False) -> datetime | None:
-    """Return a time in UTC; of a day its beginning, or its end where it is the last one meant."""
-    if not said:
-        return None
-    try:
-        try:
-            day = date.fromisoformat(said)
-            at = datetime.combine(day, time(), UTC) + timedelta(days=end)
-        except ValueError:
-            at = datetime.fromisoformat(said)
-            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise RefusedError(
-            f"{name} is no day such as 2026-03-04, and no time such as 2026-03-04T12:00"
-        ) from None
-    if not 1970 <= at.year <= 2100:
-        raise RefusedError(f"{name} is outside the years 1970 to 2100: no post is from there")
-    return at

@@ -3,12 +3,13 @@
 from datetime import date
 from typing import Any
 
+from weir.pipelines.console.days import read_day
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.posts.flagged import copies
 from weir.pipelines.console.posts.text import said_of
 from weir.pipelines.console.posts.way import Position, Way, find, others, way_of
 from weir.pipelines.console.reference import Reference
-from weir.pipelines.console.visit import Moved, RefusedError, Shown, Visit, address
+from weir.pipelines.console.visit import Moved, Shown, Visit, address
 from weir.pipelines.reviews.complaints import open_until
 from weir.transforms.records import Outcome, Route
 
@@ -79,11 +80,7 @@ def show_flagged(visit: Visit) -> Shown:
 
 def day_of(visit: Visit) -> date | None:
     """Return the day that an address names; RefusedError where it is none."""
-    said = visit.query.get("day", "").strip()
-    try:
-        return date.fromisoformat(said) if said else None
-    except ValueError:
-        raise RefusedError("day is no day such as 2026-03-04") from None
+    return read_day("day", visit.query.get("day", ""))
 
 
 def asked_for(visit: Visit) -> tuple[date | None, Position]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset, Value
 from weir.pipelines.bigquery.labels import narrowed
+from weir.pipelines.console.days import read_day
 from weir.pipelines.console.posts.filters import Filter, as_query, read_filter
 from weir.pipelines.console.posts.search import with_contents
 from weir.pipelines.console.reference import Reference
@@ -172,7 +173,7 @@ class Asked:
         return cls(
             _BY_NAME[name],
             visit.run,
-            _since(query, visit.now.date(), visit.setup.days),
+            read_day("since", query.get("since", "")) or visit.first_day,
             visit.person.name,
             policy,
             _whole(query, "most", PER_STRATUM, STRATUM_MOST),
@@ -330,14 +331,6 @@ def is_for_second(decision_id: str, share: float) -> bool:
     """Return whether a decision is among the share that a second person looks at."""
     hashed = hashlib.md5(f"second {decision_id}".encode(), usedforsecurity=False).hexdigest()
     return hashed < hash_below(share)
-
-
-def _since(query: Mapping[str, str], today: date, days: int) -> date:
-    said = query.get("since", "").strip()
-    try:
-        return date.fromisoformat(said) if said else today - timedelta(days=days - 1)
-    except ValueError:
-        raise RefusedError("since is no day such as 2026-03-04") from None
 
 
 def _whole(query: Mapping[str, Any], name: str, usual: int, most: int) -> int:

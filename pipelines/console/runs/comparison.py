@@ -1,7 +1,5 @@
 """The page of a comparison, as ``weir compare`` makes it."""
 
-from datetime import UTC, datetime
-
 from weir.pipelines.compare.rows import compare_sides
 from weir.pipelines.compare.wording import (
     COLUMNS,
@@ -12,6 +10,7 @@ from weir.pipelines.compare.wording import (
     judgement_in_words,
     slice_in_words,
 )
+from weir.pipelines.console.days import read_time
 from weir.pipelines.console.visit import RefusedError, Shown, Visit
 
 MOST_FLIPS = 50  # on a page
@@ -33,8 +32,8 @@ def show_compared(visit: Visit) -> Shown:
         visit.setup.bigquery,
         asked["run"],
         asked["other"],
-        since=_time(asked["since"]),
-        until=_time(asked["until"]),
+        since=read_time("since", asked["since"]),
+        until=read_time("until", asked["until"]),
         policy_id=asked["policy"] or None,
         most=MOST_FLIPS,
         max_bytes=visit.setup.max_bytes,
@@ -59,15 +58,3 @@ def show_compared(visit: Visit) -> Shown:
 
 
 _NAMES = ("run", "other", "policy", "since", "until")
-
-
-def _time(said: str) -> datetime | None:
-    if not said:
-        return None
-    try:
-        at = datetime.fromisoformat(said)
-    except ValueError:
-        raise RefusedError(
-            "Write a day or a time, such as 2026-03-04 or 2026-03-04T12:00"
-        ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
