@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from weir.pipelines.console.posts.filters import SENT
 from weir.pipelines.console.visit import Visit, address
 from weir.policies.loading import load_policies
 from weir.policies.policy import PolicyError
@@ -81,22 +82,33 @@ def changes(visit: Visit, days: int) -> tuple[Change, ...]:
     """Return what changed, the latest first. TablesError."""
     asked: dict[str, Any] = {"run": visit.run, "since": visit.now - timedelta(days=days)}
     found = [
-        *(_of_policy(visit, row) for row in visit.rows(_VERSIONS, **asked)),
+        *(_of_policy(visit, row, asked["since"]) for row in visit.rows(_VERSIONS, **asked)),
         *(_of_screen(row) for row in visit.rows(_PROMOTIONS, **asked)),
         *(_of_person(row) for row in visit.rows(_ACTIONS, since=asked["since"])),
     ]
     return tuple(sorted(found, key=lambda each: each.at, reverse=True)[:_MOST])
 
 
-def _of_policy(visit: Visit, row: dict[str, Any]) -> Change:
-    share = f"{row['violating'] / row['judged']:.1%} of {row['judged']:,} judged violate"
+def _of_policy(visit: Visit, row: dict[str, Any], since: datetime) -> Change:
+    share = (
+        f"{row['violating'] / row['judged']:.1%} of {row['judged']:,} that the screen sent to the "
+        "judge violate; audits are left out"
+    )
     return Change(
         row["first"],
-        "a version judges for the first time",
+        "a version judged its first post here",
         f"{row['policy_id']} {row['policy_version']}",
         row["owner"],
         share,
-        address("/posts", run=visit.run, policy=row["policy_id"], since=f"{row['first']:%Y-%m-%d}"),
+        address(
+            "/posts",
+            run=visit.run,
+            policy=row["policy_id"],
+            version=row["policy_version"],
+            route=SENT,
+            judged="any",
+            since=f"{since:%Y-%m-%d}",
+        ),
     )
 
 

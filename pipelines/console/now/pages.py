@@ -7,6 +7,7 @@ from weir.pipelines.bigquery.dataset import Value
 from weir.pipelines.console.now import decides
 from weir.pipelines.console.now.jobs import Readings, job_of
 from weir.pipelines.console.now.windows import behind, labels, windows
+from weir.pipelines.console.posts.filters import ACTED_ON, ANSWERED, SENT
 from weir.pipelines.console.visit import Page, RefusedError, Shown, Visit, address
 from weir.pipelines.monitoring.status import local_jobs
 from weir.pipelines.report.figures import causes, costs
@@ -51,7 +52,7 @@ def show_labels(visit: Visit) -> Shown:
         return behind(visit, windows(visit.now)[window], **asked)
 
     values = {"whole": rows[:1], "rows": rows[1:], "windows": windows(visit.now), "to": to}
-    return Shown("now/labels.html.j2", values)
+    return Shown("now/labels.html.j2", values | {"sent": SENT, "acted_on": ACTED_ON})
 
 
 def show_judge(visit: Visit) -> Shown:
@@ -65,7 +66,9 @@ def show_recall(visit: Visit) -> Shown:
     days = audit_days(
         visit.setup.bigquery, visit.run, since=_since(visit), max_bytes=visit.setup.max_bytes
     )
-    return Shown("now/recall.html.j2", _of_days(visit) | {"rows": added_up(days)})
+    return Shown(
+        "now/recall.html.j2", _of_days(visit) | {"rows": added_up(days), "answered": ANSWERED}
+    )
 
 
 def show_dead(visit: Visit) -> Shown:

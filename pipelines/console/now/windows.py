@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from weir.pipelines.console.visit import Visit, address
-from weir.transforms.records import Route
 
 
 @dataclass(frozen=True)
@@ -24,18 +23,11 @@ class Labels:
     """
 
     posts: int | None
-    escalated: int
-    forced: int  # of them, as the screen has no head
+    escalated: int  # sent to the judge, also as the screen has no head
     violating: int
     safe: int
     indeterminate: int
     undecided: int
-
-    @property
-    def route(self) -> str | None:
-        """Return the one route of what was sent to the judge; None where there are two."""
-        routes = {0: Route.ESCALATE, self.escalated: Route.FORCED}
-        return str(routes[self.forced]) if self.forced in routes else None
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,7 @@ def behind(visit: Visit, window: Window, **asked: str | None) -> str:
     return address("/posts", run=visit.run, **asked, since=since)
 
 
-_COUNTED = ("escalated", "forced", "violating", "safe", "indeterminate", "undecided")
+_COUNTED = ("escalated", "violating", "safe", "indeterminate", "undecided")
 
 
 def _columns(window: str, of: str) -> str:
@@ -110,7 +102,6 @@ WITH pairs AS (
     policy_id, mode, created_at, topic, `partition`, `offset`, weight, record_cleared,
     created_at >= @hour AS in_hour,
     IF(route IN ('escalate', 'forced'), 1, 0) AS escalated,
-    IF(route = 'forced', 1, 0) AS forced,
     IF(label = 'violates', 1, 0) AS violating,
     IF(label = 'safe', 1, 0) AS safe,
     IF(label = 'indeterminate', 1, 0) AS indeterminate,
@@ -124,7 +115,6 @@ posts AS (
     MAX(weight) AS weight,
     MIN(record_cleared) AS record_cleared,
     MAX(escalated) AS escalated,
-    MAX(forced) AS forced,
     MAX(violating) AS violating,
     MAX(safe) AS safe,
     MAX(indeterminate) AS indeterminate,

@@ -22,14 +22,24 @@ _PSEUDONYM = re.compile("[0-9a-f]{32}")
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _CLEARED = (Route.CLEAR, Route.EMPTY)
 _POST = ("screenings", "verdicts", "deferrals", "human_labels")
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    "label": tuple(map(str, LABELS)),
-    "route": tuple(map(str, Route)),
-    "by": DECIDERS,
-    "mode": tuple(map(str, Mode)),
+# Words that stand for several, and what they mean of a column.
+_SEVERAL: Mapping[str, tuple[str, ...]] = {
+    "escalate or forced": (Route.ESCALATE, Route.FORCED),
+    "enforce or replay": (Mode.ENFORCE, Mode.REPLAY),
+    "violates or safe": (Outcome.VIOLATES, Outcome.SAFE),
 }
-_PLAIN = ("id", "text", "policy", "rule", "topic")
-NAMES = ("run", *_PLAIN, "author", *_WORDS, "since", "until")
+SENT, ACTED_ON, ANSWERED = _SEVERAL
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "label": tuple(map(str, LABELS)),
+    # The label before its author changed the post, which the numbers of Now and of reports count.
+    "decided": (*map(str, Outcome), "cleared", "undecided", ANSWERED),
+    "judged": ("any", *map(str, Outcome)),
+    "route": (*map(str, Route), SENT),
+    "by": DECIDERS,
+    "mode": (*map(str, Mode), ACTED_ON),
+}
+_PLAIN = ("id", "text", "policy", "rule", "topic", "model", "screen", "version")
+NAMES = ("run", *_PLAIN, "author", *WORDS, "since", "until")
 
 
 @dataclass(frozen=True)
@@ -57,14 +67,19 @@ class Filter:
     rule: str = ""
     topic: str = ""
     authors: tuple[str, ...] = ()  # pseudonyms that stand for one
+    model: str = ""  # of the judge
+    screen: str = ""  # its version
+    version: str = ""  # of the policy
     label: str = ""
+    decided: str = ""  # the label, whatever its author did to the post since
+    judged: str = ""  # the verdict, whatever people said since; any where there is one
     route: str = ""
     by: str = ""
     mode: str = ""
 
     def values(self) -> dict[str, Value | list[str]]:
         """Return the parameters that its conditions name."""
-        named = {name: getattr(self, name) for name in (*_PLAIN, *_WORDS)}
+        named = {name: getattr(self, name) for name in (*_PLAIN, *WORDS)}
         given: dict[str, Value | list[str]] = {"run": self.run, "since": self.since}
         given |= {name: value for name, value in named.items() if value and name != "id"}
         if self.authors:
@@ -98,39 +113,51 @@ class Filter:
     @property
     def is_rare(self) -> bool:
         """Return whether a small table alone tells which posts are meant, or hardly any are."""
-        few = self.label in ("violates", "safe", "indeterminate", "deferred", *_OF_AUTHORS)
-        return bool(self.id or self.text or self.rule or self.authors or few or self.by == "human")
+        asked = {self.label, self.decided, self.judged} & _FEW
+        return bool(self._words_of_posts or asked or self.by == "human")
 
     @property
     def is_narrow(self) -> bool:
         """Return whether few posts are meant, so that they can be counted at once."""
-        few = self.label not in ("", "cleared") or self.route not in ("", *_CLEARED)
-        some = self.id or self.text or self.rule or self.authors or self.by in ("judge", "human")
-        return bool(few or some)
+        few = {self.label, self.decided} - {"", "cleared"} or self.route not in ("", *_CLEARED)
+        return bool(few or self._words_of_posts or self.judged or self.by in ("judge", "human"))
+
+    @property
+    def _words_of_posts(self) -> bool:
+        return bool(self.id or self.text or self.rule or self.authors)
 
     def _conditions(self) -> list[Condition]:
+        verdict = "TRUE" if self.judged == "any" else "verdict = @judged"
         known = {
             "id": Condition(_IDS, dict.fromkeys(_POST, _IDS)),
             "text": Condition(_TEXT, {"verdicts": _TEXT}),
             "rule": Condition(_RULE, {"verdicts": _RULE}),
             "authors": Condition(_AUTHORS, dict.fromkeys(_POST, _AUTHORS)),
-            "label": self._label(),
+            "judged": Condition(f"verdict IS NOT NULL AND {verdict}", {"verdicts": verdict}),
+            "label": self._label("label", "label"),
+            "decided": self._label("decided", "decided_label"),
             "by": self._by(),
-            "route": Condition("route = @route", _of_routes(self.route)),
+            "model": Condition("model = @model", {"verdicts": "model = @model"}),
+            "version": Condition("policy_version = @version", _VERSION),
+            "route": Condition(
+                _is("route", self.route), _of_routes(*_SEVERAL.get(self.route, (self.route,)))
+            ),
             "policy": Condition("policy_id = @policy"),
             "topic": Condition("topic = @topic"),
-            "mode": Condition("mode = @mode", _MODE),
+            "screen": Condition("screen_version = @screen"),
+            "mode": Condition(_is("mode", self.mode), None if self.mode in _SEVERAL else _MODE),
         }
         return [condition for name, condition in known.items() if getattr(self, name)]
 
-    def _label(self) -> Condition:
-        met = "label = @label"
-        match self.label:
-            case "violates" | "safe":
-                tables = {"verdicts": "verdict = @label", "human_labels": "human_verdict = @label"}
-                return Condition(met, tables)
+    def _label(self, name: str, column: str) -> Condition:
+        said = getattr(self, name)
+        met = _is(name, said, column)
+        match said:
+            case "violates" | "safe" | "violates or safe":
+                verdict, human = (_is(name, said, each) for each in ("verdict", "human_verdict"))
+                return Condition(met, {"verdicts": verdict, "human_labels": human})
             case "indeterminate":
-                return Condition(met, {"verdicts": "verdict = @label"})
+                return Condition(met, {"verdicts": _is(name, said, "verdict")})
             case "deferred":
                 return Condition("deferred", {"deferrals": "TRUE"})
             case "undecided":
@@ -154,6 +181,8 @@ class Filter:
         return Condition("decided_by = @by", tables)
 
 
+_FEW = {"violates", "safe", "indeterminate", "deferred", ANSWERED, *_OF_AUTHORS}
+_VERSION = dict.fromkeys(("verdicts", "deferrals", "human_labels"), "policy_version = @version")
 _IDS = "content_id IN UNNEST(@contents)"
 _AUTHORS = "author_id IN UNNEST(@authors)"
 _TEXT = f"(STRPOS(LOWER(text), LOWER(@text)) > 0 AND NOT STARTS_WITH(text, '{HASH_PREFIX}'))"
@@ -168,6 +197,13 @@ _MODE = {
     "human_labels": "TRUE",
 }
 _CHANGED = "content_id IN (SELECT content_id FROM `{dataset}.post_changes` WHERE run = @run)"
+
+
+def _is(name: str, said: str, column: str = "") -> str:
+    """Return the condition that a column, by default of the filter's name, has what is said."""
+    if said in _SEVERAL:
+        return f"{column or name} IN ({', '.join(repr(str(each)) for each in _SEVERAL[said])})"
+    return f"{column or name} = @{name}"
 
 
 def _judged() -> tuple[Route, ...]:
@@ -202,7 +238,7 @@ def read_filter(visit: Visit) -> Filter:
                 f"What is given as {name} is longer than {_LONGEST:,} characters, or holds one "
                 "that no text has"
             )
-    for name, words in _WORDS.items():
+    for name, words in WORDS.items():
         if said[name] and said[name] not in words:
             hint = nearest(said[name], list(words), f"there are {', '.join(words)}")
             raise RefusedError(f"{name} is none of those that there are; {hint}")
@@ -213,7 +249,7 @@ def read_filter(visit: Visit) -> Filter:
             f"since, {since:%Y-%m-%d %H:%M}, is not before until, {until:%Y-%m-%d %H:%M}: nothing "
             "is between"
         )
-    plain = {name: said[name] for name in (*_PLAIN, *_WORDS)}
+    plain = {name: said[name] for name in (*_PLAIN, *WORDS)}
     return Filter(visit.run, since, until, authors=_authors(said["author"]), **plain)
 
 
@@ -221,7 +257,7 @@ def as_query(found: Filter) -> dict[str, str | int | None]:
     """Return a filter as addresses have it, with an author's pseudonym, and all that is set."""
     return {
         "run": found.run,
-        **{name: getattr(found, name) for name in (*_PLAIN, *_WORDS)},
+        **{name: getattr(found, name) for name in (*_PLAIN, *WORDS)},
         "author": next(iter(found.authors), None),
         "since": found.since.isoformat(),
         "until": found.until.isoformat() if found.until else None,

@@ -11,9 +11,8 @@ from weir.pipelines.console.posts.filters import Filter, as_query, read_filter, 
 from weir.pipelines.console.posts.search import bytes_read, count, read_place, search
 from weir.pipelines.console.posts.text import said_of
 from weir.pipelines.console.visit import Answer, Moved, Page, Shown, Visit, address
-from weir.transforms.records import Mode, Route
 
-_MORE = ("id", "author", "by", "route", "rule", "until", "mode", "topic")  # that are folded
+_OPEN = ("text", "policy", "label", "since", "run")  # the filters that are not folded
 ASK_BYTES = 1 << 30  # a search that reads more is begun once somebody has seen how much
 
 
@@ -27,18 +26,12 @@ def show(visit: Visit) -> Answer:
         return Moved(shared_address(visit, "/posts", wanted, texts=_texts(visit)))
     values = _values(visit, wanted)
     known = {name: visit.query.get(name, "") for name in filters.NAMES}
-    words = {
-        "label": filters.LABELS,
-        "route": tuple(Route),
-        "by": filters.DECIDERS,
-        "mode": tuple(Mode),
-    }
     more = {name: visit.query.get(name) for name in ("after", "sure")}
     return Shown(
         "posts/posts.html.j2",
         values
-        | {"more_given": any(known[name] for name in _MORE)}
-        | {"given": known | {"author": "".join(wanted.authors[:1])}, "words": words}
+        | {"more_given": any(known[name] for name in known.keys() - _OPEN)}
+        | {"given": known | {"author": "".join(wanted.authors[:1])}, "words": filters.WORDS}
         | {"rows_at": shared_address(visit, "/posts/rows", wanted, texts=_texts(visit), **more)}
         | {"count_at": shared_address(visit, "/posts/count", wanted)},
     )

@@ -1,7 +1,10 @@
 """Now: its numbers are those of the views and of ``weir report``, on the same rows."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -11,9 +14,10 @@ from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.bigquery.rows import insert
 from weir.pipelines.console.access import OnLoopback
-from weir.pipelines.console.now import pages
+from weir.pipelines.console.now import decides, pages
 from weir.pipelines.console.now.windows import labels
 from weir.pipelines.console.people import Person, Role
+from weir.pipelines.console.posts import pages as posts
 from weir.pipelines.console.rooms import ROOMS
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.templates import fill
@@ -65,6 +69,38 @@ def stored(bigquery, run):
     put(bigquery, "dead_letters", at([dead_letter(run, 9, "decode", "invalid_json")], LATELY))
 
 
+@pytest.fixture
+def harder(bigquery, run):
+    """What the label of a post and the verdict on it may differ by, and a policy without a head."""
+    screened = [screening(run, each, spam="forced", fraud="audit") for each in (11, 12, 13)]
+    judged = [
+        verdict(run, 11, "spam", "violates", route="forced"),
+        verdict(run, 12, "spam", "safe", route="forced", model="another"),
+        verdict(run, 11, "fraud", "indeterminate", route="audit", inclusion_probability=0.5),
+        verdict(run, 12, "fraud", "violates", route="audit", inclusion_probability=0.5),
+    ]
+    put(bigquery, "screenings", at(screened, LATELY))
+    put(bigquery, "verdicts", at(judged, LATELY))
+    put(bigquery, "human_labels", at([human_label(run, 11, "spam", "safe")], LATELY))
+    put(bigquery, "human_labels", at([human_label(run, 4, "spam", "violates")], EARLIER))
+    insert(bigquery, "post_changes", deleted(run, 12))
+
+
+def deleted(run, offset):
+    """The row of a later message that says that the post was deleted."""
+    return {
+        "decision_id": f"{run}-change-{offset}",
+        "run": run,
+        "content_id": f"p{offset}",
+        "topic": "posts",
+        "partition": 0,
+        "offset": 500 + offset,
+        "change": "deleted",
+        "changed_at": NOW,
+        "recorded_at": NOW,
+    }
+
+
 def page(answer, visit):
     shared = {"visit": visit, "rooms": ROOMS, "said": ""}
     return fill(answer.template, answer.values, bare=False, **shared)
@@ -84,11 +120,26 @@ def test_posts_and_labels_of_the_hour_and_the_day_are_those_of_the_report(bigque
     assert found["hate", "shadow"][1].violating == 1
 
 
-def test_what_has_no_head_is_behind_another_route(bigquery, run, visit):
-    rows = [screening(run, 1, spam="forced"), screening(run, 2, fraud="escalate")]
-    put(bigquery, "screenings", at(rows, LATELY))
-    routes = {row.policy_id: row.windows[0].route for row in labels(visit)}
-    assert routes == {None: None, "spam": "forced", "fraud": "escalate"}
+@pytest.mark.usefixtures("stored", "harder")
+@pytest.mark.parametrize("show", [pages.show_labels, pages.show_judge, pages.show_recall])
+def test_a_number_leads_to_exactly_the_posts_behind_it(visit, show):
+    links = re.findall(r'<a href="/posts\?([^"]+)">(?:<b>)?([\d,]+)<', page(show(visit), visit))
+    assert len(links) > 5
+    for query, number in links:
+        behind = dict(parse_qsl(unescape(query)))
+        found = posts.show_rows(replace(visit, query=behind)).values["posts"]
+        assert (behind, len(found)) == (behind, int(number))
+
+
+def test_what_changed_says_what_it_counts_and_leads_to_it(bigquery, run, visit):
+    rows = [verdict(run, 1, "spam", "violates"), verdict(run, 2, "spam", "safe", route="audit")]
+    put(bigquery, "verdicts", at(rows, LATELY))
+    (change,) = (each for each in decides.changes(visit, 7) if "spam v1" in each.subject)
+    assert (
+        change.why == "100.0% of 1 that the screen sent to the judge violate; audits are left out"
+    )
+    behind = dict(parse_qsl(change.to.partition("?")[2]))
+    assert posts.show_rows(replace(visit, query=behind)).values["labels"] == 1
 
 
 @pytest.mark.usefixtures("stored")
