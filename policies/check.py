@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from weir.policies.contract import form_line, json_keys, mentions
+from weir.policies.draft import UNTOUCHED, is_untouched
 from weir.policies.example_checks import check_golden, check_shown
 from weir.policies.finding import Finding
 from weir.policies.parts import BULLET, PARTS, Part, bullets, parts_of
@@ -29,6 +30,7 @@ def check(policy: Policy) -> list[Finding]:
             *_check_length(policy.text),
             *_check_contract(policy, parts),
             *_check_rules(policy),
+            *_check_written(policy, parts),
             *check_words(policy.text, parts),
             *check_precedence(policy.text, parts),
             *check_shown(policy, parts.get("Examples")),
@@ -119,3 +121,8 @@ def _check_rules(policy: Policy) -> Iterator[Finding]:
     for rule_id in policy.rules:
         if not mentions(policy.text, rule_id):
             yield Finding(0, "error", f"the text never names the rule {rule_id}")
+
+
+def _check_written(policy: Policy, parts: dict[str, Part]) -> Iterator[Finding]:
+    if is_untouched(policy):
+        yield Finding(parts["Criteria"].line, "error", UNTOUCHED)

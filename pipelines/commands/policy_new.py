@@ -19,7 +19,9 @@ def new_policy(
     ] = Path("policies"),
     title: Annotated[str | None, typer.Option(help="Its title. Default: the id in words.")] = None,
 ) -> None:
-    """Write a draft that weir policy check finds nothing in: change it into what you mean.
+    """Write a draft about something else: change it into what you mean.
+
+    weir policy check finds nothing in it but that it still says what the draft did.
 
     It is in shadow, so that nobody acts on its verdicts, until its status is active.
     """

@@ -4,13 +4,18 @@ import json
 from importlib.resources import files
 
 from weir.policies.loading import parse_policy
+from weir.policies.parts import parts_of
+from weir.policies.policy import Policy
 
 _ID, _TITLE, _RULE = "ticket-resale", '"Ticket resale"', "TR"
 _RULE_LETTERS = 4
+UNTOUCHED = (
+    "Criteria is still the template's, about the resale of tickets; write what your policy means"
+)
 
 
 def draft(policy_id: str, title: str) -> tuple[str, str]:
-    """Return ``policy.md`` and ``examples.csv`` of a policy that ``check`` finds nothing in.
+    """Return ``policy.md`` and ``examples.csv`` of a policy: what ``check`` finds is ``UNTOUCHED``.
 
     ``title`` is as YAML writes it. The draft is about something, the resale of tickets, so that
     each part shows what belongs there; and in shadow, so that nobody acts on it before it says
@@ -38,3 +43,11 @@ def begin(policy_id: str, title: str | None = None) -> tuple[str, str]:
     text, examples = draft(policy_id, words)
     parse_policy(text.encode())
     return text, examples
+
+
+def is_untouched(policy: Policy) -> bool:
+    """Return whether the criteria are those of a draft as it was begun."""
+    begun = parse_policy(begin(policy.policy_id)[0].encode())
+    of_template, own = (parts_of(each.text).get("Criteria") for each in (begun, policy))
+    assert of_template
+    return own is not None and own.body.split() == of_template.body.split()

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.console.browsing import LOOKS, assert_accessible, picture
-from weir.policies.draft import begin
+from tests.written_policy import written
 from weir.policies.loading import load_policies
 from weir.policies.policy import Status
 
@@ -18,7 +18,7 @@ def begun(setup, request):
 
     place = Path(setup.policies) / policy_id
     place.mkdir()
-    document, examples = begin(policy_id)
+    document, examples = written(policy_id)
     (place / "policy.draft.md").write_text(document)
     (place / "examples.draft.csv").write_text(examples)
     return policy_id
@@ -62,6 +62,11 @@ def test_a_new_policy_is_in_shadow_by_keyboard_alone(page, setup):
     page.keyboard.press("e")
     page.keyboard.press("Control+End")
     page.keyboard.type('- "Who sells earplugs?" → violation 0: a question.')
+    page.get_by_role("link", name="policy.md line").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.type("\n\nVIOLATES is whatever is loud.")
+    page.get_by_text("Nothing to mend").wait_for()
     page.keyboard.press("Escape")
     page.keyboard.press("h")
     page.get_by_role("heading", name="what changes").wait_for()

@@ -56,13 +56,27 @@ def policy(*arguments):
 
 
 @pytest.mark.parametrize("policy_id", ["ticket-resale", "spam2", "a", "no-tr1", "3d-models"])
-def test_a_new_policy_is_a_draft_that_check_finds_nothing_in(tmp_path, policy_id):
+def test_a_new_policy_is_a_draft_with_nothing_to_mend_but_its_matter(tmp_path, policy_id):
     made = policy("new", policy_id, "--policies", tmp_path / "mine", "--title", 'A "new": one')
     assert made.exit_code == 0, made.output
     drafted = load_policies(str(tmp_path / "mine"))[policy_id]
-    assert check(drafted) == []
+    (found,) = check(drafted)
+    assert (found.level, found.source) == ("error", "policy.md")
+    assert "Criteria is still the template's" in found.message
     assert (drafted.title, drafted.status) == ('A "new": one', "shadow")
     assert "weir policy check --policies" in made.stdout
+
+
+def test_a_policy_that_is_still_the_template_fails_its_check_until_its_criteria_are_written(
+    tmp_path,
+):
+    policy("new", "noise", "--policies", tmp_path)
+    checked = policy("check", "--policies", tmp_path)
+    assert checked.exit_code == 1
+    assert "noise/policy.md:29: error: Criteria is still the template's" in checked.stdout
+    document = tmp_path / "noise/policy.md"
+    document.write_text(document.read_text().replace("or of any ticket", "or of a ticket"))
+    assert policy("check", "--policies", tmp_path).exit_code == 0
 
 
 def test_a_policy_that_is_there_is_not_written_over(tmp_path):

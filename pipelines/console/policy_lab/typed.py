@@ -12,6 +12,7 @@ from weir.pipelines.console.policy_lab.folder import (
 )
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.word_changes import Piece, changed_words
+from weir.policies.draft import UNTOUCHED, is_untouched
 from weir.policies.loading import DOCUMENT, EXAMPLES
 from weir.policies.policy import PolicyError, Status
 
@@ -98,7 +99,7 @@ def passages(
 
 
 def require_usable(folder: Folder, entry: Entry, edit: Edit) -> None:
-    """Raise PolicyError for what no job could take."""
+    """Raise PolicyError for what no job could take, and for a template put before one."""
     if edit.policy is None:
         (note,) = edit.notes
         raise PolicyError(f"{note.file}:{note.line}: {note.message}")
@@ -107,4 +108,6 @@ def require_usable(folder: Folder, entry: Entry, edit: Edit) -> None:
             f"policy.md:2: the id was {entry.policy.policy_id}, under which all decisions are "
             "stored: leave it, or begin a new policy"
         )
+    if edit.policy.status is not Status.RETIRED and is_untouched(edit.policy):
+        raise PolicyError(f"{DOCUMENT}:0: {UNTOUCHED}")
     folder.require_sound(entry.name, edit.policy)

@@ -5,18 +5,18 @@ from starlette.testclient import TestClient
 
 from tests.unit.console.made_up import ADA, NOWHERE, PAGES
 from tests.unit.console.visits import Stored
+from tests.written_policy import written
 from weir.pipelines.console import web
 from weir.pipelines.console.policy_lab.front_matter import with_status
 from weir.pipelines.console.rooms import Room
 from weir.pipelines.console.setup import Setup
-from weir.policies.draft import begin
 from weir.policies.policy import Status
 
 
 @pytest.fixture
 def policies(tmp_path):
     """A folder with one policy in force."""
-    document, examples = begin("tickets", "Tickets")
+    document, examples = written("tickets", "Tickets")
     place = tmp_path / "policies/tickets"
     place.mkdir(parents=True)
     (place / "policy.md").write_text(with_status(document, Status.ACTIVE))

@@ -85,9 +85,25 @@ def test_a_status_is_its_line_in_the_front_matter_and_nothing_else(policies, sto
 
 def test_a_draft_is_put_in_shadow_as_the_command_would_have_begun_it(policies, tmp_path):
     pages.create(visit(policies, form={"policy_id": "noise"}))
-    save(policies, policy_id="noise", then="shadow")
     CliRunner().invoke(app, ["policy", "new", "noise", "--policies", str(tmp_path / "mine")])
-    assert files(policies, "noise") == files(tmp_path / "mine", "noise")
+    begun = document(tmp_path / "mine", "noise")
+    changed = begun.replace("or of any ticket", "or of a ticket")
+    save(policies, policy_id="noise", document=changed, then="shadow")
+    expected = files(tmp_path / "mine", "noise") | {"policy.md": changed.encode()}
+    assert files(policies, "noise") == expected
+
+
+@pytest.mark.parametrize("status", ["shadow", "active", "same"])
+def test_what_is_still_the_template_stays_a_draft(policies, status):
+    pages.create(visit(policies, form={"policy_id": "noise"}))
+    save(policies, policy_id="noise", then="draft")
+    before = files(policies, "noise")
+    with pytest.raises(PolicyError, match="Criteria is still the template's"):
+        save(policies, policy_id="noise", then=status)
+    form = form_of(policies, "noise", then=status)
+    shown = editing.compare(visit(policies, form=form, policy_id="noise"))
+    assert (shown.status, shown.values["refusal"].file) == (400, "policy.md")
+    assert files(policies, "noise") == before
 
 
 def test_what_no_job_could_start_with_is_refused(policies):
