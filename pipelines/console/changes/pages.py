@@ -6,20 +6,21 @@ from typing import Any
 
 from weir.pipelines.console.changes.rows import (
     COLUMNS,
+    DAYS,
     PAGE,
     Filter,
-    Place,
     all_rows,
     kinds_of,
     rows_of,
 )
+from weir.pipelines.console.days import Place
 from weir.pipelines.console.visit import Page, Saved, Shown, Visit
 from weir.pipelines.csv_cells import lines
 
 
 def show(visit: Visit) -> Shown:
     """Return a page of what people did through the console, the latest first."""
-    wanted = Filter.of(visit.query, visit.now)
+    wanted = Filter.of(visit.query, visit.now, DAYS)
     rows = rows_of(visit, wanted, Place.of(visit.query.get("after", "")), PAGE + 1)
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     values = {
@@ -33,7 +34,7 @@ def show(visit: Visit) -> Shown:
 
 def save_csv(visit: Visit) -> Saved:
     """Return all of them as CSV, none of whose cells is a formula."""
-    wanted = Filter.of(visit.query, visit.now)
+    wanted = Filter.of(visit.query, visit.now, DAYS)
     rows = (row | {"done_at": _moment(row)} for row in all_rows(visit, wanted))
     content = (line.encode() for line in lines(COLUMNS, rows))
     return Saved(_name(wanted, "csv"), "text/csv; charset=utf-8", content)
@@ -41,7 +42,7 @@ def save_csv(visit: Visit) -> Saved:
 
 def save_json(visit: Visit) -> Saved:
     """Return all of them as JSON Lines; ``detail`` is an object."""
-    wanted = Filter.of(visit.query, visit.now)
+    wanted = Filter.of(visit.query, visit.now, DAYS)
     return Saved(_name(wanted, "jsonl"), "application/x-ndjson", _json(visit, wanted))
 
 

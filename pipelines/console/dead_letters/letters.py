@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any
 
-from weir.pipelines.bigquery.dataset import Value
 from weir.pipelines.chosen_letters import Chosen
-from weir.pipelines.console.days import read_span, read_time
-from weir.pipelines.console.visit import RefusedError, Visit, address
+from weir.pipelines.console.days import Place, Span
+from weir.pipelines.console.visit import RefusedError, Visit
 from weir.pipelines.dead_letter_advice import Advice, advice_on
 
 PAGE = 100  # letters
@@ -26,18 +25,20 @@ WHERE day BETWEEN @since AND @until
 ORDER BY letters DESC, day, run, stage, reason, policy_id
 LIMIT @most
 """
-_COPIES = """
-WITH first_copies AS (
-  SELECT
+_COLUMNS = """
     decision_id, run, stage, reason, error, content_id, policy_id, topic, `partition`, `offset`,
     timestamp, attempts, died_at, author_id, BYTE_LENGTH(value) AS bytes
-  FROM `{dataset}.dead_letters`
+"""
+_COPIES = f"""
+WITH first_copies AS (
+  SELECT {_COLUMNS}
+  FROM `{{dataset}}.dead_letters`
   WHERE DATE(died_at) BETWEEN @since AND @until
     AND @run IN ('', run) AND @stage IN ('', stage) AND @reason IN ('', reason)
     AND (@policy = '' OR COALESCE(policy_id, '-') = @policy)
   QUALIFY ROW_NUMBER() OVER (PARTITION BY run, DATE(died_at), decision_id ORDER BY died_at) = 1
 )
-"""
+"""  # noqa: S608 - our own words
 _LETTERS = f"""{_COPIES}
 SELECT * FROM first_copies
 WHERE @after_id = '' OR died_at < @after OR (died_at = @after AND decision_id > @after_id)
@@ -49,14 +50,12 @@ SELECT decision_id, MIN(died_at) AS died_at FROM first_copies
 WHERE died_at <= @before
 GROUP BY decision_id ORDER BY died_at, decision_id LIMIT @most
 """  # noqa: S608 - our own words
-_ONE = """
-SELECT
-  decision_id, run, stage, reason, error, content_id, policy_id, topic, `partition`, `offset`,
-  timestamp, attempts, died_at, author_id, BYTE_LENGTH(value) AS bytes
-FROM `{dataset}.dead_letters`
+_ONE = f"""
+SELECT {_COLUMNS}
+FROM `{{dataset}}.dead_letters`
 WHERE DATE(died_at) = @day AND decision_id = @decision_id
 ORDER BY died_at LIMIT 1
-"""
+"""  # noqa: S608 - our own words
 _OF_IDS = """
 SELECT decision_id, MIN(died_at) AS died_at FROM `{dataset}.dead_letters`
 WHERE DATE(died_at) BETWEEN @since AND @until AND decision_id IN UNNEST(@ids)
@@ -65,40 +64,13 @@ GROUP BY decision_id
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which letters; an empty word stands for all. Days are those on which they died, in UTC."""
+class Filter(Span):
+    """Which letters; days are those on which they died."""
 
-    since: date
-    until: date
     run: str = ""
     stage: str = ""
     reason: str = ""
     policy: str = ""
-
-    @classmethod
-    def of(cls, said: Mapping[str, str], now: datetime, days: int = 7) -> Self:
-        """Return what a page's address, or a form, says, else the last days, today among them.
-
-        RefusedError names a wrong day.
-        """
-        words = {name: said.get(name, "").strip() for name in ("run", "stage", "reason", "policy")}
-        since, until = read_span(said.get("since", ""), said.get("until", ""), now, days)
-        return cls(since, until, **words)
-
-    @property
-    def said(self) -> dict[str, str]:
-        """Return it as it stands in an address."""
-        named = vars(self) | {"since": self.since.isoformat(), "until": self.until.isoformat()}
-        return {name: value for name, value in named.items() if value}
-
-    def at(self, path: str, **more: str) -> str:
-        """Return the address of a page with this filter, or more of one."""
-        return address(path, **(self.said | more))
-
-    @property
-    def values(self) -> dict[str, Value]:
-        """Return it as the parameters of a statement."""
-        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -178,26 +150,10 @@ def _cause(key: tuple[str, str, str, str | None], rows: list[dict[str, Any]]) ->
     )
 
 
-def letters_of(visit: Visit, shown: Filter, after: str) -> list[dict[str, Any]]:
-    """Return a page of letters, the latest first, behind the place that ``after`` names.
-
-    RefusedError where it is no place, TablesError.
-    """
-    at, _, after_id = after.partition(",")
-    if bool(at) != bool(after_id):
-        raise RefusedError("The page that you ask for is none; go on from the first")
-    return visit.rows(
-        _LETTERS,
-        **shown.values,
-        after=read_time("after", at) or datetime(1, 1, 1, tzinfo=UTC),
-        after_id=after_id,
-        most=PAGE + 1,
-    )
-
-
-def place_of(letter: Mapping[str, Any]) -> str:
-    """Return where the page behind a letter begins, as its address says it."""
-    return f"{letter['died_at'].isoformat()},{letter['decision_id']}"
+def letters_of(visit: Visit, shown: Filter, after: Place | None) -> list[dict[str, Any]]:
+    """Return a page of letters, the latest first, behind a place among them. TablesError."""
+    after = after or Place(datetime(1, 1, 1, tzinfo=UTC), "")
+    return visit.rows(_LETTERS, **shown.values, after=after.at, after_id=after.id, most=PAGE + 1)
 
 
 def letter_of(visit: Visit, decision_id: str, day: date) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from http import HTTPStatus
 
 from weir.pipelines.chosen_letters import Chosen, find_letter, without
-from weir.pipelines.console.days import read_day, read_time
+from weir.pipelines.console.days import Place, read_day, read_time
 from weir.pipelines.console.dead_letters.deferred import deferred_of
 from weir.pipelines.console.dead_letters.letters import (
     MOST_SENT,
@@ -18,7 +18,6 @@ from weir.pipelines.console.dead_letters.letters import (
     chosen_by_id,
     letter_of,
     letters_of,
-    place_of,
 )
 from weir.pipelines.console.dead_letters.message import message_of
 from weir.pipelines.console.dead_letters.sending import brokers, send, send_once, sent_before
@@ -40,11 +39,12 @@ def show(visit: Visit) -> Shown:
 def show_letters(visit: Visit) -> Shown:
     """Return a page of the letters of a filter."""
     shown = Filter.of(visit.query, visit.now, visit.setup.days)
-    letters = letters_of(visit, shown, visit.query.get("after", ""))
+    letters = letters_of(visit, shown, Place.of(visit.query.get("after", "")))
+    last = letters[PAGE - 1] if len(letters) > PAGE else None
     values = {
         "shown": shown,
         "letters": letters[:PAGE],
-        "next": place_of(letters[PAGE - 1]) if len(letters) > PAGE else "",
+        "next": str(Place(last["died_at"], last["decision_id"])) if last else "",
         "sent": sent_before(visit),
     }
     return Shown("dead_letters/letters.html.j2", values)

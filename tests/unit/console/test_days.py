@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from weir.pipelines.console.days import read_day, read_span, read_time
+from weir.pipelines.console.days import Place, read_day, read_span, read_time
 from weir.pipelines.console.visit import RefusedError
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -36,3 +36,15 @@ def test_a_wrong_day_is_refused_in_the_same_words_everywhere(read, said, why):
 def test_days_that_stand_the_wrong_way_round_are_refused():
     with pytest.raises(RefusedError, match="since, 2026-03-05, is after until, 2026-03-04"):
         read_span("2026-03-05", "2026-03-04", NOON, 7)
+
+
+def test_a_place_in_a_list_is_read_from_the_address_that_it_wrote():
+    place = Place(NOON, "a,b~c")
+    assert Place.of(str(place)) == place
+    assert Place.of("") is None
+
+
+@pytest.mark.parametrize("said", ["x", "2026-03-04", ",a", "9999-99-99,a"])
+def test_what_is_no_place_in_a_list_is_refused(said):
+    with pytest.raises(RefusedError, match="after"):
+        Place.of(said)
