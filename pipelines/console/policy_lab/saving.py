@@ -33,14 +33,14 @@ from weir.policies.loading import DOCUMENT, EXAMPLES
 from weir.policies.policy import Status
 
 _VERBS = {"in force": "policy-promote", "shadow": "policy-shadow", "retired": "policy-retire"}
-_DONE = {
+_SAID = {
     DRAFTED: "The draft is saved. No job reads it.",
     KEPT: "Saved. A running job reads it within seconds.",
     Status.SHADOW.value: "In shadow: a running job judges it within seconds, and flags nothing.",
     Status.ACTIVE.value: "In force: a running job acts on it within seconds.",
     Status.RETIRED.value: "Retired: within seconds, a running job judges it no more.",
 }
-_RECORDED = """
+_OF_EDIT = """
 SELECT action_id FROM `{dataset}.console_actions`
 WHERE DATE(done_at) >= DATE(@since) AND JSON_VALUE(detail, '$.edit') = @edit LIMIT 1
 """
@@ -55,17 +55,17 @@ def save(visit: Visit) -> Moved | Shown:
     edit = typed.edit
     if not typed.drafted:
         require_usable(folder, entry, edit)
-    done = _Done(visit, entry.name, typed, edit)
+    row = _Record(visit, entry.name, typed, edit)
     changes = _changes(entry, edit, drafted=typed.drafted)
     if _is_there(entry, changes):  # a form that is sent again
-        done.record_once()
+        row.store_once()
     else:
         try:
             folder.write(entry.name, typed.stamp, changes)
         except ConflictError as error:
             return conflict(typed, error.now)
-        done.record(before_of(entry))
-    return Moved(address(f"/policies/{done.policy_id}"), _DONE[typed.then])
+        row.store(before_of(entry))
+    return Moved(address(f"/policies/{row.policy_id}"), _SAID[typed.then])
 
 
 def discard(visit: Visit) -> Moved:
@@ -100,7 +100,7 @@ def before_of(entry: Entry) -> str:
 
 
 @dataclass(frozen=True)
-class _Done:
+class _Record:
     """What was done to a policy, for the record."""
 
     visit: Visit
@@ -118,7 +118,7 @@ class _Done:
         parts = [self.typed.stamp, self.typed.then, self.edit.document, self.edit.examples or ""]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
-    def record(self, before: str) -> None:
+    def store(self, before: str) -> None:
         """Store the row; RefusedError where it cannot be, though the files are written."""
         policy = self.edit.policy
         after = DRAFTED if self.typed.drafted or policy is None else word_of(policy)
@@ -128,16 +128,16 @@ class _Done:
             "after": f"{after}, {policy.version if policy else 'no version'}",
         }
         what = self._verb(before.partition(",")[0], after)
-        with _written():
+        with _recording():
             actions.record(self.visit, what, self.policy_id, why=self.typed.why, detail=detail)
 
-    def record_once(self) -> None:
+    def store_once(self) -> None:
         """Store the row unless the first sending of this form has."""
         since = self.visit.now - timedelta(days=1)
-        with _written():
-            known = self.visit.rows(_RECORDED, since=since, edit=self.edit_id)
+        with _recording():
+            known = self.visit.rows(_OF_EDIT, since=since, edit=self.edit_id)
         if not known:
-            self.record(self.typed.before)
+            self.store(self.typed.before)
 
     def _verb(self, before: str, after: str) -> str:
         if self.typed.drafted:
@@ -148,7 +148,7 @@ class _Done:
 
 
 @contextmanager
-def _written() -> Iterator[None]:
+def _recording() -> Iterator[None]:
     try:
         yield
     except TablesError as error:
