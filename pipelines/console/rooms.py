@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from weir.pipelines.console.changes import pages as changes
 from weir.pipelines.console.dead_letters import pages as dead_letters
 from weir.pipelines.console.now import pages as now
-from weir.pipelines.console.people import Person
 from weir.pipelines.console.policy_lab import pages as policy_lab
 from weir.pipelines.console.posts import pages as posts
 from weir.pipelines.console.review import pages as review
@@ -32,8 +31,3 @@ ROOMS = (
     Room("Dead letters", "/dead-letters", dead_letters.PAGES, "d"),
     Room("Changes", "/changes", changes.PAGES, "c"),
 )
-
-
-def home(_person: Person) -> str:
-    """Return where a person begins."""
-    return ROOMS[0].path

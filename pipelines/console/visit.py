@@ -3,7 +3,6 @@
 Such a function knows nothing of the web: it takes a Visit and returns a Shown, a Moved or a Saved.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,8 +15,6 @@ from weir.errors import WeirError
 from weir.pipelines.bigquery.dataset import Dataset, Value, open_dataset
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.setup import Setup
-
-_LOG = logging.getLogger(__name__)
 
 
 class RefusedError(WeirError):
