@@ -80,6 +80,7 @@ class ScriptedServer:
         self.abandoned = threading.Semaphore(0)  # released for each hanging request given up
         self.arrived = threading.Semaphore(0)  # released for each question
         self.dropped = threading.Semaphore(0)  # released for each request that found it down
+        self._serving: set[asyncio.Future[None]] = set()
         self._loop = EngineLoop("scripted-server")
         self._server = self._loop.call(asyncio.start_server(self._begin, "127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
@@ -102,7 +103,9 @@ class ScriptedServer:
     def _begin(self, reader, writer):
         # Also a task that is cancelled before it has begun ends its connection.
         serving = asyncio.ensure_future(self._serve(reader, writer))
+        self._serving.add(serving)  # what waits to read is otherwise garbage to Python
         serving.add_done_callback(lambda _: writer.transport.abort())
+        serving.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader, writer):
         try:
