@@ -85,12 +85,18 @@ def discard(visit: Visit) -> Moved:
 def conflict(typed: Typed, now: Entry) -> Shown:
     """Return both texts of a policy that somebody else has written meanwhile."""
     theirs = ("", None) if now.gone else opened(now, drafted=typed.drafted and now.has_draft)
+    mine = (typed.document, typed.examples)
+    changed = passages(theirs, mine)
     values = {
         "entry": now,
         "typed": typed,
-        "theirs": theirs,
-        "passages": passages(theirs, (typed.document, typed.examples)),
-    }
+        "passages": changed,
+        "whole": {
+            side: [text for name, text in zip((DOCUMENT, EXAMPLES), texts, strict=True)
+                   if text and name in changed]
+            for side, texts in (("There now", theirs), ("Yours", mine))
+        },
+    }  # fmt: skip
     return Shown("policy_lab/conflict.html.j2", values, HTTPStatus.CONFLICT)
 
 

@@ -210,6 +210,16 @@ def test_a_draft_is_removed_with_a_reason(policies, stored):
     assert [row["what"] for row in stored.actions] == ["policy-discard-draft"]
 
 
+def test_of_a_conflict_only_the_file_that_differs_is_shown(policies):
+    form = form_of(policies, document=edited(policies))
+    theirs = document(policies).replace("Trust & Safety", "Somebody else")
+    (policies / "tickets/policy.md").write_text(theirs)
+    seen = visit(policies, form=form, policy_id="tickets")
+    whole = page(saving.save(seen), seen).partition("In whole")[2]
+    assert "Somebody else" in whole
+    assert "text,label,rule_id,note" not in whole
+
+
 # Front matter
 
 
