@@ -1,6 +1,7 @@
 """Policies written, tried and put in shadow in a real browser."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,6 @@ from weir.policies.policy import Status
 def begun(setup, request):
     """The id of a policy that is a draft, and of no other test."""
     policy_id = re.sub("[^a-z]+", "-", request.node.name.lower())[:60].strip("-")
-    from pathlib import Path
-
     place = Path(setup.policies) / policy_id
     place.mkdir()
     document, examples = written(policy_id)
@@ -81,6 +80,32 @@ def test_a_new_policy_is_in_shadow_by_keyboard_alone(page, setup):
     assert "earplugs" in policy.text
     page.goto("/policies/loud-noise/versions")
     assert "we saw it yesterday" in page.locator("table").inner_text()
+
+
+def test_what_was_typed_is_there_again_after_leaving_the_page_and_can_be_dropped(page, begun):
+    text = page.locator("#document")
+    page.goto(f"/policies/{begun}")
+    before = text.input_value()
+    text.fill(typed := before.replace("a swap.", "an exchange."))
+    page.goto("/changes")
+    page.goto(f"/policies/{begun}")
+    assert text.input_value() == typed
+    assert_accessible(page)
+    page.get_by_role("button", name="Drop it").click()
+    assert text.input_value() == before
+    page.reload()
+    assert text.input_value() == before
+
+
+def test_what_was_typed_is_not_put_over_what_somebody_has_written_since(page, begun, setup):
+    text = page.locator("#document")
+    page.goto(f"/policies/{begun}")
+    text.fill(text.input_value().replace("a swap.", "an exchange."))
+    page.goto("/changes")
+    draft = Path(setup.policies, begun, "policy.draft.md")
+    draft.write_text(theirs := draft.read_text().replace("Trust & Safety", "Somebody else"))
+    page.goto(f"/policies/{begun}")
+    assert text.input_value() == theirs
 
 
 def test_what_two_write_at_once_is_shown_to_the_second(open_page, begun):

@@ -47,19 +47,43 @@
     }
   }
 
-  // data-keep: what is typed in such a form stays until it was sent and answered without an error.
+  // data-keep: what is typed in such a form stays until it was sent and answered without an error, or is
+  // dropped; it is put back where the console still shows the text that the typing began from.
   function keep(form) {
     const name = `typed ${location.pathname} ${form.id}`;
     const fields = () => [...form.elements].filter((each) => each.matches("textarea, input[type=text], input:not([type])"));
     try {
-      const kept = JSON.parse(sessionStorage.getItem(name) || "{}");
-      for (const each of fields()) if (each.name in kept && !each.value) each.value = kept[each.name];
-      form.addEventListener("input", () => {
-        sessionStorage.setItem(name, JSON.stringify(Object.fromEntries(fields().map((each) => [each.name, each.value]))));
-      });
-      form.addEventListener("submit", () => sessionStorage.setItem("typed and sent", name));
       if (document.querySelector(".said-so") && sessionStorage.getItem("typed and sent") === name) sessionStorage.removeItem(name);
+      const kept = JSON.parse(sessionStorage.getItem(name) || "{}");
+      // What was sent and comes back to be mended began from what it began from then.
+      const began = (each) => (kept[each.name]?.typed === each.defaultValue ? kept[each.name].from : each.defaultValue);
+      const store = () => {
+        const typed = fields().filter((each) => each.value !== began(each));
+        sessionStorage.setItem(name, JSON.stringify(Object.fromEntries(typed.map((each) => [each.name, { typed: each.value, from: began(each) }]))));
+      };
+      const again = fields().filter((each) => kept[each.name]?.from === each.value && kept[each.name].typed !== each.value);
+      again.forEach((each) => { each.value = kept[each.name].typed; });
+      form.addEventListener("input", store);
+      form.addEventListener("submit", () => sessionStorage.setItem("typed and sent", name));
+      if (again.length) offerToDrop(form, again);
     } catch { /* a browser that stores nothing */ }
+  }
+
+  function offerToDrop(form, fields) {
+    const note = document.createElement("p"), drop = document.createElement("button");
+    const changed = () => form.dispatchEvent(new Event("input"));
+    note.className = "card";
+    note.setAttribute("role", "status");
+    drop.type = "button";
+    drop.textContent = "Drop it";
+    drop.addEventListener("click", () => {
+      fields.forEach((each) => { each.value = each.defaultValue; });
+      note.remove();
+      changed();
+    });
+    note.append("What you typed here before, and did not send, stands here again. ", drop);
+    form.prepend(note);
+    changed();
   }
 
   function prepare(root) {
