@@ -43,8 +43,9 @@ def listen(setup: Setup, host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_MOST_AT_ONCE)
     except OSError as error:
+        why = (error.strerror or "").partition(" (while")[0]  # as create_server adds a tuple to it
         raise OptionError(
-            f"--host {host} --port {port}: {error.strerror}; give another --port, 0 is any free one"
+            f"--host {host} --port {port}: {why}; give another --port, 0 is any free one"
         ) from error
 
 

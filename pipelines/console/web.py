@@ -240,9 +240,11 @@ async def _sign_in(setup: Setup, request: Request) -> Response:
 
 
 async def _sign_out(_setup: Setup, request: Request) -> Response:
+    if not is_from_here(request.headers):
+        said = "This was not asked for by a page of the console, so you are still signed in."
+        return _plain("layout/unknown.html.j2", HTTPStatus.FORBIDDEN, message=said)
     left = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-    if is_from_here(request.headers):
-        left.delete_cookie(_SESSION)
+    left.delete_cookie(_SESSION)
     return left
 
 

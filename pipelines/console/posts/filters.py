@@ -246,8 +246,8 @@ def read_filter(visit: Visit) -> Filter:
     until = read_time("until", said["until"], end=True)
     if until is not None and until <= since:
         raise RefusedError(
-            f"since, {since:%Y-%m-%d %H:%M}, is not before until, {until:%Y-%m-%d %H:%M}: nothing "
-            "is between"
+            f"The posts are to be from {since:%Y-%m-%d %H:%M} on (since), and yet before "
+            f"{until:%Y-%m-%d %H:%M} (until): there are none; give a later until"
         )
     plain = {name: said[name] for name in (*_PLAIN, *WORDS)}
     return Filter(visit.run, since, until, authors=_authors(said["author"]), **plain)

@@ -48,7 +48,7 @@ def test_what_cannot_work_is_refused(options, said):
 def test_a_port_that_is_taken_is_named(taken):
     result = console(*PROJECT[:2], "--port", taken)
     assert result.exit_code == 2
-    assert f"--port {taken}: Address already in use" in result.stderr
+    assert f"--port {taken}: Address already in use; give another" in result.stderr
 
 
 def test_a_file_of_access_that_is_not_understood_is_refused_with_its_line(tmp_path):

@@ -43,7 +43,7 @@ def test_a_day_is_meant_to_its_end_and_a_time_to_the_second():
         ({"until": "2026-02-30"}, "until is no day such as"),
         ({"until": "9999-12-31"}, "until is no day such as"),
         ({"since": "0001-01-01"}, "outside the years"),
-        ({"since": "2026-03-04", "until": "2026-03-03"}, "is not before until"),
+        ({"since": "2026-03-04", "until": "2026-03-03"}, "give a later until"),
         ({"label": "violate"}, "violates"),
         ({"route": "x"}, "route is none of those"),
         ({"by": "me"}, "by is none of those"),

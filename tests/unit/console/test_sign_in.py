@@ -93,6 +93,14 @@ def test_signing_out_ends_the_session(client):
     assert browser.get("/hello").status_code == 303
 
 
+def test_a_sign_out_that_is_refused_says_so(client):
+    browser = signed_in(client, Role.READER)
+    answer = browser.post("/sign-out")
+    assert answer.status_code == 403
+    assert "still signed in" in answer.text
+    assert browser.get("/hello").is_success
+
+
 def test_a_cookie_of_anything_signs_nobody_in(client):
     browser = client(with_role(Role.READER))
     for cookie in ("é", "9" * 6000, "1.2", "\x7f"):
