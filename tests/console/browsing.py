@@ -72,3 +72,25 @@ def picture(page: Page, name: str) -> None:
     if PICTURES:
         Path(PICTURES).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+
+
+# A word of letters stands in one line, unless it is a code or the text of a post.
+_BROKEN_WORDS = """() => [...document.querySelectorAll(".scroll td")].flatMap(cell => {
+  const found = [], walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    if (node.parentElement.closest("code, .text")) continue;
+    for (const word of node.data.matchAll(/[A-Za-z]{3,24}/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+      if (lines.size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+})"""
+
+
+def broken_words(page):
+    """Return the words in the tables of a page that go over several lines."""
+    return page.evaluate(_BROKEN_WORDS)
