@@ -34,6 +34,7 @@ def _environment() -> Environment:
     made.filters |= {
         "visible": visible,
         "count": count,
+        "counted": counted,
         "share": share,
         "moment": moment,
         "ago": ago,
@@ -51,6 +52,12 @@ def _source(name: str) -> str | None:
 def count(number: float | None) -> str:
     """Return a number with separators, and a dash where it is not known."""
     return "–" if number is None else f"{number:,.0f}"
+
+
+def counted(number: float, noun: str) -> str:
+    """Return a number with what it counts, in the plural unless it is one."""
+    said = count(number)
+    return f"{said} {noun}" if said == "1" else f"{said} {noun}s"
 
 
 def share(number: float | None, digits: int = 1) -> str:

@@ -120,6 +120,13 @@ def test_posts_and_labels_of_the_hour_and_the_day_are_those_of_the_report(bigque
     assert found["hate", "shadow"][1].violating == 1
 
 
+@pytest.mark.usefixtures("stored")
+def test_tiles_say_that_posts_are_counted_by_when_they_were_written(visit):
+    shown = page(pages.show_labels(visit), visit)
+    assert "counted by when they were written" in shown
+    assert "<b>0.00</b><span>posts a second" in shown  # 3 in an hour
+
+
 @pytest.mark.usefixtures("stored", "harder")
 @pytest.mark.parametrize("show", [pages.show_labels, pages.show_judge, pages.show_recall])
 def test_a_number_leads_to_exactly_the_posts_behind_it(visit, show):
