@@ -28,7 +28,9 @@ from weir.pipelines.console.runs.replays import (
     with_draft,
 )
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
+from weir.pipelines.errors import OptionError
 from weir.pipelines.monitoring.status import local_jobs
+from weir.pipelines.options.screening import require_run_name
 
 
 def show(visit: Visit) -> Shown:
@@ -62,6 +64,12 @@ def show_policies(visit: Visit) -> Shown:
 def show_run(visit: Visit) -> Shown:
     """Return one run: what it was told, how far it is, what became of it."""
     name = visit.path["run"]
+    try:
+        require_run_name(name)
+    except OptionError:
+        raise RefusedError(
+            "That is no name of a run; /runs lists those there are", HTTPStatus.NOT_FOUND
+        ) from None
     found = next(iter(runs_of(visit, name)), None)
     kept = processes.find(visit.setup.bigquery, name)
     jobs = [job for job in local_jobs() if job["run"] == name]

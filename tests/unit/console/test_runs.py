@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from weir.pipelines.console.access import OnLoopback
-from weir.pipelines.console.runs import processes
+from weir.pipelines.console.people import Person, Role
+from weir.pipelines.console.runs import pages, processes
 from weir.pipelines.console.runs.processes import FORECAST, Asked
 from weir.pipelines.console.runs.replays import (
     arguments_of,
@@ -17,7 +18,7 @@ from weir.pipelines.console.runs.replays import (
     with_draft,
 )
 from weir.pipelines.console.setup import Setup
-from weir.pipelines.console.visit import RefusedError
+from weir.pipelines.console.visit import RefusedError, Visit
 from weir.pipelines.errors import OptionError
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.kafka.settings import KafkaSettings
@@ -165,3 +166,11 @@ def test_processes_of_another_dataset_are_not_among_them():
     keep()
     assert [each.asked.run for each in processes.all_of(BIGQUERY)] == ["mine"]
     assert processes.all_of(replace(BIGQUERY, dataset="other")) == []
+
+
+@pytest.mark.parametrize("name", ["\x00", "a\nb", "..", "n" * 1000])
+def test_what_can_be_no_runs_name_is_not_found_without_asking_bigquery(name):
+    asked = Visit(SETUP, Person("ann", Role.READER), "/runs/x", {"run": name})
+    with pytest.raises(RefusedError, match="no name of a run; /runs lists") as refused:
+        pages.show_run(asked)
+    assert refused.value.status == 404
