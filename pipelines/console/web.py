@@ -1,4 +1,4 @@
-"""The console as a web application: the only place that knows HTTP.
+"""The console as a web application: which page is asked for, and how its answer is given.
 
 Every page of the rooms is asked and answered here, so that roles, bounds, errors and escaping are
 said once.
@@ -6,7 +6,6 @@ said once.
 
 import logging
 import traceback
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -25,19 +24,18 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from weir.errors import WeirError
-from weir.pipelines.console.access import SESSION_SECONDS
+from weir.pipelines.console.cookies import forget_said, read_said, say
 from weir.pipelines.console.forms import read_form
-from weir.pipelines.console.guard import Guard, is_from_here, is_own
+from weir.pipelines.console.guard import Guard
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.rooms import ROOMS
 from weir.pipelines.console.setup import Setup
+from weir.pipelines.console.sign_in import address_of, ask_who, local, person_of, sign_in, sign_out
 from weir.pipelines.console.templates import fill
 from weir.pipelines.console.visit import Answer, Moved, Page, RefusedError, Saved, Shown, Visit
 
 _LOG = logging.getLogger(__name__)
 
-_SESSION, _SAID = "weir-session", "weir-said"
-_SAID_SECONDS, _MOST_SAID = 60, 1_000  # of what the next page says; a cookie holds 4,096 bytes
 FRAGMENT = "x-weir-fragment"  # of a request that replaces a part of a page
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _NOBODY = Person("nobody", Role.READER)
@@ -49,8 +47,8 @@ def application(setup: Setup) -> Starlette:
     routes = [
         Route("/", partial(_home, setup), methods=["GET"]),
         Route("/static/{name}", _static, methods=["GET"]),
-        Route("/sign-in", partial(_sign_in, setup), methods=["GET", "POST"]),
-        Route("/sign-out", partial(_sign_out, setup), methods=["POST"]),
+        Route("/sign-in", partial(sign_in, setup), methods=["GET", "POST"]),
+        Route("/sign-out", partial(sign_out, setup), methods=["POST"]),
         *(
             Route(
                 page.path, partial(_serve, setup, page), methods=["POST" if page.changes else "GET"]
@@ -66,9 +64,9 @@ def application(setup: Setup) -> Starlette:
 
 
 async def _serve(setup: Setup, page: Page, request: Request) -> Response:
-    person = _person(setup, request)
+    person = person_of(setup, request)
     if person is None and not page.changes:
-        return _unknown(setup, request)
+        return ask_who(setup, request)
     visit = _visit(setup, person or _NOBODY, request)
     try:
         if page.changes:
@@ -131,10 +129,9 @@ def _refusal(visit: Visit, message: str, status: HTTPStatus) -> Shown:
 
 def _response(visit: Visit, answer: Answer, request: Request) -> Response:
     if isinstance(answer, Moved):
-        moved = RedirectResponse(_local(answer.to), HTTPStatus.SEE_OTHER)
+        moved = RedirectResponse(local(answer.to), HTTPStatus.SEE_OTHER)
         if answer.said:
-            said = urlsafe_b64encode(answer.said[:_MOST_SAID].encode()).decode()
-            _set_cookie(request, moved, _SAID, said, _SAID_SECONDS)
+            say(request, moved, answer.said)
         return moved
     if isinstance(answer, Saved):
         # What cannot be begun is an error with a page; what breaks off later, a broken download.
@@ -143,11 +140,11 @@ def _response(visit: Visit, answer: Answer, request: Request) -> Response:
         named = {"content-disposition": f'attachment; filename="{quote(answer.name)}"'}
         return StreamingResponse(chain([first], parts), headers=named, media_type=answer.media_type)
     bare = FRAGMENT in request.headers
-    said = "" if bare else _said(request)
+    said = "" if bare else read_said(request)
     content = _fill(answer.template, answer.values, visit=visit, said=said, bare=bare)
     shown = Response(content, answer.status, media_type="text/html")
     if said:
-        shown.delete_cookie(_SAID)
+        forget_said(shown)
     return shown
 
 
@@ -158,58 +155,16 @@ def _fill(
     return fill(template, values, visit=visit, rooms=rooms, said=said, bare=bare)
 
 
-def _said(request: Request) -> str:
-    """Return what the page before has to say; it is shown as text, so whoever wrote it."""
-    try:
-        return urlsafe_b64decode(request.cookies.get(_SAID, "")).decode()
-    except ValueError:
-        return ""
-
-
-def _local(to: str) -> str:
-    """Return an address of the console; the beginning for one of anybody else's."""
-    return to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
-
-
-def _address(request: Request) -> str:
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
-
-
 def _visit(setup: Setup, person: Person, request: Request) -> Visit:
     return Visit(
-        setup, person, _address(request), dict(request.path_params), dict(request.query_params)
+        setup, person, address_of(request), dict(request.path_params), dict(request.query_params)
     )
-
-
-def _person(setup: Setup, request: Request) -> Person | None:
-    found = setup.access.person(request.headers, request.cookies.get(_SESSION, ""))
-    if found and setup.read_only:
-        return Person(found.name, min(found.role, Role.READER))
-    return found
-
-
-def _unknown(setup: Setup, request: Request) -> Response:
-    if setup.access.signs_in:
-        to = quote(_address(request), safe="")
-        return RedirectResponse(f"/sign-in?to={to}", HTTPStatus.SEE_OTHER)
-    return _plain(
-        "layout/unknown.html.j2",
-        HTTPStatus.UNAUTHORIZED,
-        message="The proxy before the console names nobody who is known here.",
-    )
-
-
-def _plain(
-    template: str, status: HTTPStatus, visit: Visit | None = None, **values: Any
-) -> Response:
-    content = _fill(template, values, visit=visit, said="", bare=False)
-    return Response(content, status, media_type="text/html")
 
 
 async def _home(setup: Setup, request: Request) -> Response:
-    person = _person(setup, request)
+    person = person_of(setup, request)
     if person is None:
-        return _unknown(setup, request)
+        return ask_who(setup, request)
     return RedirectResponse(ROOMS[0].path, HTTPStatus.SEE_OTHER)
 
 
@@ -221,53 +176,12 @@ async def _static(request: Request) -> Response:
     return Response(content, media_type=_STATIC[name], headers={"cache-control": "no-cache"})
 
 
-async def _sign_in(setup: Setup, request: Request) -> Response:
-    to = _local(request.query_params.get("to", "/"))
-    if not setup.access.signs_in:
-        return RedirectResponse(to, HTTPStatus.SEE_OTHER)
-    wrong, status = "", HTTPStatus.OK
-    if request.method == "POST":
-        try:
-            token = (await read_form(request)).fields.get("token", "").strip()
-            if setup.access.person(request.headers, token):
-                signed_in = RedirectResponse(to, HTTPStatus.SEE_OTHER)
-                _set_cookie(request, signed_in, _SESSION, token, SESSION_SECONDS)
-                return signed_in
-            wrong, status = "That is no token of anybody's here.", HTTPStatus.UNAUTHORIZED
-        except RefusedError as error:
-            wrong, status = f"{error}.", error.status
-    return _plain("layout/sign_in.html.j2", status, to=to, wrong=wrong)
-
-
-async def _sign_out(_setup: Setup, request: Request) -> Response:
-    if not is_from_here(request.headers):
-        said = "This was not asked for by a page of the console, so you are still signed in."
-        return _plain("layout/unknown.html.j2", HTTPStatus.FORBIDDEN, message=said)
-    left = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-    left.delete_cookie(_SESSION)
-    return left
-
-
 async def _missing(setup: Setup, request: Request, error: HTTPException) -> Response:
-    person = _person(setup, request)
+    person = person_of(setup, request)
     visit = _visit(setup, person, request) if person else None
     said = "There is no such page."
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         said = "Nothing is shown under this address, or nothing is sent to it."
-    answer = _plain(
-        "layout/unknown.html.j2", HTTPStatus(error.status_code), visit=visit, message=said
-    )
-    answer.headers.update(error.headers or {})
-    return answer
-
-
-def _set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
-    """Set a cookie that no script reads; over plain HTTP only on loopback.
-
-    It comes along where a person follows a link from elsewhere, such as one that a colleague sent:
-    what changes something is held to where it comes from (``is_from_here``).
-    """
-    local = is_own(request.headers.get("host", ""), frozenset())
-    response.set_cookie(
-        name, value, max_age=seconds, httponly=True, samesite="lax", secure=not local
-    )
+    values = {"message": said}
+    content = _fill("layout/plain.html.j2", values, visit=visit, said="", bare=False)
+    return Response(content, error.status_code, error.headers, media_type="text/html")

@@ -44,8 +44,8 @@ def test_a_question_mark_shows_the_keys_and_g_with_a_letter_goes_to_a_room(page)
 @pytest.fixture
 def unsafe(setup, monkeypatch):
     """The address of a console with a page that shows a post as it is, and a part of a page."""
-    shown = Shown("layout/unknown.html.j2", {"message": Markup(ATTACK)})
-    part = Shown("layout/unknown.html.j2", {"message": Markup('<div data-from="/unsafe"></div>')})
+    shown = Shown("layout/plain.html.j2", {"message": Markup(ATTACK)})
+    part = Shown("layout/plain.html.j2", {"message": Markup('<div data-from="/unsafe"></div>')})
     pages = (Page("/unsafe", lambda _: shown), Page("/with-part", lambda _: part))
     monkeypatch.setattr(web, "ROOMS", (Room("Unsafe", "/unsafe", pages),))
     with console_beside(setup) as address:

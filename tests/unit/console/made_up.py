@@ -18,7 +18,7 @@ TYPED = "what was typed <b>\nat length"
 
 
 def hello(visit):
-    return Shown("layout/unknown.html.j2", {"message": f"hello {visit.person.name}"})
+    return Shown("layout/plain.html.j2", {"message": f"hello {visit.person.name}"})
 
 
 def done(visit):
@@ -51,7 +51,7 @@ PAGES = (
     Page("/away", raises(TablesError("BigQuery is away.")), Role.REVIEWER, changes=True),
     Page("/wrong", raises(RefusedError("that is gone", HTTPStatus.CONFLICT)), changes=True),
     Page("/defect", raises(RuntimeError("a post's text")), changes=True),
-    Page("/unfilled", lambda _: Shown("layout/unknown.html.j2", {})),
+    Page("/unfilled", lambda _: Shown("layout/plain.html.j2", {})),
     Page("/elsewhere", lambda _: Moved("//planted.example/"), changes=True),
     Page("/file", lambda _: Saved("a b.csv", "text/csv", [b"a", b"b"])),
     Page("/nothing", lambda _: Saved("a.csv", "text/csv", [])),
