@@ -10,7 +10,7 @@ The second stage and the judge are left out, which only make the share smaller.
 import argparse
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -89,16 +89,17 @@ def measure(rows: int, rounds: int, share: float) -> tuple[float, float]:
     return screening, tracing
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, action="append")
     parser.add_argument("--rounds", type=int, default=30)
-    given = parser.parse_args()
-    print(f"{ROWS:,} posts of {POST_BYTES} bytes a batch, {given.rounds} batches")
+    parser.add_argument("--rows", type=int, default=ROWS, help="posts of a batch")
+    given = parser.parse_args(argv)
+    print(f"{given.rows:,} posts of {POST_BYTES} bytes a batch, {given.rounds} batches")
     for share in given.share or (0.001, 0.01):
-        screening, tracing = measure(ROWS, given.rounds, share)
-        each = 1e6 / ROWS / given.rounds
+        screening, tracing = measure(given.rows, given.rounds, share)
+        each = 1e6 / given.rows / given.rounds
         print(
             f"share {share:g}: screening {screening * each:.1f} us a post, spans "
             f"{tracing * each:.3f} us a post: {tracing / screening:.2%}"

@@ -32,6 +32,7 @@ ALONE = {
     "screening": "--posts 50 --rounds 1 --longest 2000 --json {out}",
     "selectivity": "--data {few} --limit 60 --way words --json {out}",
     "teaching": "--data {few} --runs 1 --first --stream reddit --kept {out}.d --json {out}",
+    "tracing": "--rows 50 --rounds 1 --share 0.5",
 }
 # With a broker and an emulator that are lent to them.
 LENT = {

@@ -9,7 +9,6 @@ import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tests.benchmarks.tracing import measure
 from weir.pipelines.options.job import JobOptions
 from weir.pipelines.settings.traces import trace_settings
 from weir.transforms.records import CONTENT, VERDICT
@@ -130,9 +129,3 @@ def test_nothing_is_traced_unless_it_is_asked_for():
     assert trace_settings(watching()) is None
     url = "http://127.0.0.1:4318/v1/traces"
     assert trace_settings(watching(traces_endpoint=url)) == TraceSettings(url, 0.001)
-
-
-def test_what_traces_cost_can_be_measured():
-    screening, tracing = measure(rows=50, rounds=1, share=0.5)
-    assert screening > 0
-    assert tracing > 0
