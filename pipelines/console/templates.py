@@ -36,6 +36,7 @@ def _environment() -> Environment:
         "count": count,
         "counted": counted,
         "share": share,
+        "pace": pace,
         "moment": moment,
         "ago": ago,
         "short_id": short_id,
@@ -58,6 +59,14 @@ def counted(number: float, noun: str) -> str:
     """Return a number with what it counts, in the plural unless it is one."""
     said = count(number)
     return f"{said} {noun}" if said == "1" else f"{said} {noun}s"
+
+
+def pace(number: float, seconds: float) -> tuple[str, str]:
+    """Return how many posts came in a second, or in the smallest unit that some came in, and it."""
+    for size, unit in ((1, "second"), (60, "minute")):
+        if number * size / seconds >= 0.1:
+            return f"{number * size / seconds:,.1f}", f"posts a {unit}"
+    return f"{number * 3600 / seconds:,.1f}", "posts an hour"
 
 
 def share(number: float | None, digits: int = 1) -> str:
