@@ -47,16 +47,25 @@ def decide(visit: Visit) -> Answer:
         raise RefusedError(f"The note is longer than {LONGEST['note']:,} characters; shorten it")
     with _one_at_a_time(visit, reference):
         standing = look_up(visit, reference)
-        before = standing.of(visit.person.name)
-        again = (
-            before is not None
-            and before["human_verdict"] == verdict
-            and note in ("", before["note"] or "")
-            and before["policy_version"] == _version(visit, standing)
-        )
-        at = before["reviewed_at"] if again and before else _store(visit, reference, verdict, note)
+        earlier = _stored_at(visit, standing, verdict, note)
+        at = earlier or _store(visit, reference, verdict, note)
         _record(visit, "review-decide", reference, verdict, at, asked)
-    return _on(visit, asked, reference, said=_said(visit, asked, standing, verdict, again=again))
+    said = _said(visit, asked, standing, verdict, again=earlier is not None)
+    return _on(visit, asked, reference, said)
+
+
+def _stored_at(visit: Visit, standing: Standing, verdict: str, note: str) -> datetime | None:
+    """Return when the visitor's same decision was stored, where this form is sent again."""
+    before = standing.of(visit.person.name)
+    if before is None:
+        return None
+    same = (
+        before["human_verdict"] == verdict
+        and note in ("", before["note"] or "")
+        and before["policy_version"] == _version(visit, standing)
+    )
+    at: datetime = before["reviewed_at"]
+    return at if same else None
 
 
 def _version(visit: Visit, standing: Standing) -> str | None:

@@ -34,8 +34,9 @@ def show(visit: Visit) -> Answer:
         values = {"queues": queues, "asked": queues[0], "spans": spans | {"any day": EVER}}
         return Shown("review/review.html.j2", values)
     asked = Asked.of(visit)
-    on = {name: visit.query.get(name) for name in ("after", "last", "blur")}
-    return Shown("review/queue.html.j2", {"asked": asked, "on": on, "last": _last(visit)})
+    on = {name: visit.query.get(name) for name in ("after", "blur")}
+    values = {"asked": asked, "next_at": asked.to("/review/next", **on), "last": _last(visit)}
+    return Shown("review/queue.html.j2", values)
 
 
 def waiting(visit: Visit) -> Answer:
