@@ -33,7 +33,7 @@ LIMIT @most
 _ACCOUNTS = """
 SELECT * FROM `{dataset}.conservation` WHERE @run IN ('', run) ORDER BY run LIMIT @most
 """
-_DAYS = """
+_FIRST_AND_LAST = """
 SELECT MIN(DATE(created_at)) AS first, MAX(DATE(created_at)) AS last
 FROM (
   SELECT created_at FROM `{dataset}.screenings` WHERE run = @run
@@ -115,7 +115,7 @@ def accounts_of(visit: Visit, run: str = "") -> list[dict[str, Any]]:
 
 def days_of(visit: Visit, run: str) -> tuple[date, date] | None:
     """Return the first and last day of a run's posts; None where it has none. TablesError."""
-    (row,) = visit.rows(_DAYS, run=run)
+    (row,) = visit.rows(_FIRST_AND_LAST, run=run)
     return (row["first"], row["last"]) if row["first"] else None
 
 

@@ -1,6 +1,7 @@
 """The pages of Runs, and of comparisons."""
 
 import os
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from weir.pipelines.console.runs.replays import (
     asked_of,
     defaults,
     deferred_arguments,
+    jobs_of,
     with_draft,
 )
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
@@ -71,10 +73,9 @@ def show_run(visit: Visit) -> Shown:
             "That is no name of a run; /runs lists those there are", HTTPStatus.NOT_FOUND
         ) from None
     found = next(iter(runs_of(visit, name)), None)
-    kept = processes.find(visit.setup.bigquery, name)
-    jobs = [job for job in local_jobs() if job["run"] == name]
+    here = _here(visit, name)
     days = days_of(visit, name)
-    known = found or kept or days or jobs or has_died(visit, name)
+    known = found or days or any(here.values()) or has_died(visit, name)
     if not known:
         raise RefusedError(
             f"There is no run {name!r} in {visit.setup.bigquery.full_name}; /runs lists those "
@@ -84,16 +85,19 @@ def show_run(visit: Visit) -> Shown:
     others = [each.name for each in runs_of(visit) if each.name != name][:20]
     if visit.setup.run not in (name, *others):
         others.insert(0, visit.setup.run)
-    values = {"name": name, "run": found, "kept": kept, "days": days, "others": others}
-    return Shown("runs/run.html.j2", values | {"jobs": jobs})
+    values = {"name": name, "run": found, "days": days, "others": others}
+    return Shown("runs/run.html.j2", values | here)
 
 
 def show_process(visit: Visit) -> Shown:
     """Return the part of a run's process, as it stands now."""
     name = visit.query.get("run", "")
-    kept = processes.find(visit.setup.bigquery, name)
-    jobs = [job for job in local_jobs() if job["run"] == name]
-    return Shown("runs/process.html.j2", {"kept": kept, "jobs": jobs, "name": name})
+    return Shown("runs/process.html.j2", {"name": name} | _here(visit, name))
+
+
+def _here(visit: Visit, name: str) -> dict[str, Any]:
+    """Return what of a run is on this machine: the console's process, and the jobs that run."""
+    return {"kept": processes.find(visit.setup.bigquery, name), "jobs": jobs_of(name)}
 
 
 def show_form(visit: Visit) -> Shown:
@@ -129,9 +133,7 @@ def start(visit: Visit) -> Moved:
         raise RefusedError("The forecast is not done: wait for it, or mend what it says")
     arguments = tuple(each for each in kept.asked.arguments if each != DRY_RUN)
     _start(visit, REPLAY, arguments, kept.asked.said)
-    detail = {"arguments": arguments}
-    why = visit.form.get("why", "")
-    actions.record(visit, "run-start", kept.asked.run, why=why, detail=detail)
+    _record(visit, "run-start", kept.asked.run, {"arguments": arguments})
     return Moved(_at(kept.asked.run), "The replay was started.")
 
 
@@ -140,8 +142,7 @@ def stop(visit: Visit) -> Moved:
     kept = _of_form(visit)
     stopped = processes.stop(visit.setup.bigquery, kept.asked.run, visit.person.name)
     what = f"{'run' if stopped.asked.what == REPLAY else stopped.asked.what}-stop"
-    why = visit.form.get("why", "")
-    actions.record(visit, what, kept.asked.run, why=why, detail=processes.describe(stopped))
+    _record(visit, what, kept.asked.run, processes.describe(stopped))
     return Moved(_at(kept.asked.run), "It finishes what is in flight, and ends.")
 
 
@@ -149,8 +150,7 @@ def start_deferred(visit: Visit) -> Moved:
     """Start a job that judges what waits, as ``weir run --source deferred`` does."""
     arguments = deferred_arguments(visit.setup)
     _start(visit, DEFERRED, arguments, {"name": OF_DEFERRED})
-    why, detail = visit.form.get("why", ""), {"arguments": arguments}
-    actions.record(visit, "deferred-start", visit.setup.deferred_topic, why=why, detail=detail)
+    _record(visit, "deferred-start", visit.setup.deferred_topic, {"arguments": arguments})
     return Moved(_at(OF_DEFERRED), "What waits is being judged.")
 
 
@@ -168,6 +168,10 @@ def _of_form(visit: Visit) -> Kept:
 def _start(visit: Visit, what: str, arguments: tuple[str, ...], said: Any) -> None:
     asked = asked_of(visit, what, arguments, said)
     processes.start(visit.setup.bigquery, asked, os.environ)
+
+
+def _record(visit: Visit, what: str, subject: str, detail: Mapping[str, Any]) -> None:
+    actions.record(visit, what, subject, why=visit.form.get("why", ""), detail=detail)
 
 
 def _at(run: str) -> str:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from weir.pipelines.console.policy_lab.folder import DRAFT, DRAFT_EXAMPLES, Folder
 from weir.pipelines.console.runs.processes import Asked
@@ -117,10 +118,15 @@ def _services(setup: Setup) -> list[str]:
     return [f"{flag}={text_of(value)}" for flag, value in given.items() if value is not None]
 
 
+def jobs_of(run: str) -> list[dict[str, Any]]:
+    """Return the jobs of a run on this machine, whoever started them."""
+    return [job for job in local_jobs() if job["run"] == run]
+
+
 def asked_of(visit: Visit, what: str, arguments: tuple[str, ...], said: Mapping[str, str]) -> Asked:
     """Return a process to start; RefusedError where a terminal's of the same name runs here."""
     run = said["name"].strip()
-    if any(job["run"] == run for job in local_jobs()):
+    if jobs_of(run):
         raise RefusedError(
             f"{run} runs on this machine already: watch it, or give another name",
             HTTPStatus.CONFLICT,
