@@ -46,7 +46,11 @@ class Visit:
     @property
     def first_day(self) -> date:
         """Return the first of the days that a page is about whose address names none."""
-        return self.now.astimezone(UTC).date() - timedelta(days=self.setup.days - 1)
+        return self.first_of(self.setup.days)
+
+    def first_of(self, days: int) -> date:
+        """Return the first of the last so many days, today among them."""
+        return self.now.astimezone(UTC).date() - timedelta(days=days - 1)
 
     @contextmanager
     def dataset(self) -> Iterator[Dataset]:

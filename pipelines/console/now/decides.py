@@ -9,7 +9,7 @@ from weir.pipelines.console.visit import Visit, address
 from weir.policies.loading import load_policies
 from weir.policies.policy import PolicyError
 
-_MOST = 20  # changes that are shown
+_MOST_CHANGES = 20  # changes that are shown
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def changes(visit: Visit, days: int) -> tuple[Change, ...]:
         *(_of_screen(row) for row in visit.rows(_PROMOTIONS, **asked)),
         *(_of_person(row) for row in visit.rows(_ACTIONS, since=asked["since"])),
     ]
-    return tuple(sorted(found, key=lambda each: each.at, reverse=True)[:_MOST])
+    return tuple(sorted(found, key=lambda each: each.at, reverse=True)[:_MOST_CHANGES])
 
 
 def _of_policy(visit: Visit, row: dict[str, Any], since: datetime) -> Change:

@@ -1,6 +1,6 @@
 """The pages of Now: one that opens at once, and its parts, each of which asks for something."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Value
@@ -13,7 +13,7 @@ from weir.pipelines.monitoring.status import local_jobs
 from weir.pipelines.report.figures import causes, costs
 from weir.pipelines.screening.recall import added_up, audit_days, of_run
 
-_DAYS = (1, 7, 30)  # that are looked at, beside those that the console is started for
+_CHOICES = (1, 7, 30)  # that are looked at, beside those that the console is started for
 # How often each part is renewed, in seconds: what a job says costs nothing, a question is billed.
 _PARTS = (
     ("/now/jobs", 2, "Jobs of this machine"),
@@ -92,7 +92,7 @@ def show_changes(visit: Visit) -> Shown:
 
 
 def _choices(visit: Visit) -> list[int]:
-    return sorted({*_DAYS, visit.setup.days})
+    return sorted({*_CHOICES, visit.setup.days})
 
 
 def _days(visit: Visit) -> int:
@@ -102,9 +102,9 @@ def _days(visit: Visit) -> int:
     return int(said)
 
 
-def _since(visit: Visit) -> Any:
+def _since(visit: Visit) -> date:
     """Return the first of the days, up to today, as ``weir report --days`` counts them."""
-    return visit.now.astimezone(UTC).date() - timedelta(days=_days(visit) - 1)
+    return visit.first_of(_days(visit))
 
 
 def _asked(visit: Visit) -> dict[str, Value]:
