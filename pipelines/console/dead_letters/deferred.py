@@ -5,8 +5,8 @@ from typing import Any
 
 from weir.pipelines.console.visit import Visit
 
-_DAYS = 30
-_MOST = 500
+_LOOKED_BACK_DAYS = 30
+_MOST_ROWS = 500
 
 # As the view conservation counts them: what died since is a dead letter, and waits no longer. The
 # view decisions is only asked about the time and the runs in which something was set aside.
@@ -37,7 +37,7 @@ LIMIT @most
 def deferred_of(visit: Visit) -> list[dict[str, Any]]:
     """Return how many posts wait by run and policy, of those of the last month. TablesError."""
     with visit.dataset() as dataset:
-        (found,) = dataset.rows(_SET_ASIDE, since=visit.now - timedelta(days=_DAYS))
+        (found,) = dataset.rows(_SET_ASIDE, since=visit.now - timedelta(days=_LOOKED_BACK_DAYS))
         if found["first"] is None:
             return []
-        return dataset.rows(_DEFERRED, **found, most=_MOST)
+        return dataset.rows(_DEFERRED, **found, most=_MOST_ROWS)

@@ -14,7 +14,7 @@ from weir.transforms.kafka.settings import KafkaSettings
 
 WHAT = "letters-redrive"  # in the table of changes
 _REMEMBERED = timedelta(days=30)
-_MOST = 500  # sendings that are looked through
+_MOST_SENDINGS = 500  # sendings that are looked through
 # One at a time: the second of a double click finds what the first has recorded.
 _ONE = threading.Lock()
 
@@ -39,7 +39,7 @@ class Sending:
 def sendings(visit: Visit) -> list[Sending]:
     """Return what was sent through the console in the last month, the latest first. TablesError."""
     since = (visit.now - _REMEMBERED).date()
-    rows = visit.rows(_SENT, since=since, what=WHAT, most=_MOST)
+    rows = visit.rows(_SENT, since=since, what=WHAT, most=_MOST_SENDINGS)
     return [_sending(row, json.loads(row["detail"] or "{}")) for row in rows]
 
 

@@ -31,7 +31,7 @@ from weir.policies.policy import Policy, PolicyError, Status, is_policy_id
 
 DRAFT, DRAFT_EXAMPLES = "policy.draft.md", "examples.draft.csv"
 FILES = (DOCUMENT, EXAMPLES, DRAFT, DRAFT_EXAMPLES)
-_MOST = {DOCUMENT: MOST_DOCUMENT, DRAFT: MOST_DOCUMENT}
+_MOST_BYTES = {DOCUMENT: MOST_DOCUMENT, DRAFT: MOST_DOCUMENT}
 _MOST_EXAMPLES = 512 << 10  # of examples that a text area takes; longer ones stay as they are
 
 
@@ -231,7 +231,7 @@ class Folder:
             path = f"{self.path}/{name}/{file}"
             try:
                 if storage.exists(path):
-                    files[file] = storage.read(path, _MOST.get(file, _MOST_EXAMPLES))
+                    files[file] = storage.read(path, _MOST_BYTES.get(file, _MOST_EXAMPLES))
             except FileNotFoundError:
                 continue  # it is gone since
             except OSError as error:

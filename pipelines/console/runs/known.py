@@ -9,7 +9,7 @@ from typing import Any
 from weir.pipelines.bigquery.dataset import Dataset
 from weir.pipelines.console.visit import Visit
 
-_MOST = 300  # runs on a page
+_MOST_RUNS = 300  # runs on a page
 _SHOWN_DAYS = 7
 
 _FINISHED = """
@@ -89,7 +89,7 @@ def runs_of(visit: Visit, name: str = "") -> list[Run]:
 
 
 def _by_run(dataset: Dataset, sql: str, name: str) -> dict[str, dict[str, Any]]:
-    return {row["run"]: row for row in dataset.rows(sql, run=name, most=_MOST)}
+    return {row["run"]: row for row in dataset.rows(sql, run=name, most=_MOST_RUNS)}
 
 
 def _run(name: str, finished: Mapping[str, Any] | None, begun: Mapping[str, Any] | None) -> Run:
@@ -110,7 +110,7 @@ def _run(name: str, finished: Mapping[str, Any] | None, begun: Mapping[str, Any]
 
 def accounts_of(visit: Visit, run: str = "") -> list[dict[str, Any]]:
     """Return whether everything that was screened has its decisions, as the view says."""
-    return visit.rows(_ACCOUNTS, run=run, most=_MOST)
+    return visit.rows(_ACCOUNTS, run=run, most=_MOST_RUNS)
 
 
 def days_of(visit: Visit, run: str) -> tuple[date, date] | None:
