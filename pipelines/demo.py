@@ -21,6 +21,7 @@ from weir.pipelines.bigquery.dataset import connect
 from weir.pipelines.bigquery.queries import NO_RETRY
 from weir.pipelines.bigquery.tables import PRIVATE, TABLES, create_tables
 from weir.pipelines.compare.rows import Compared, compare_sides
+from weir.pipelines.compare.sides import days_of_run
 from weir.pipelines.errors import OptionError
 from weir.pipelines.job.moderate import prepare, run_to_end
 from weir.pipelines.options.content import DecodeOptions, StoringOptions
@@ -336,15 +337,15 @@ def query(settings: BigQuerySettings, sql: str, run: str) -> list[dict[str, Any]
         return dataset.rows(sql, run=run)
 
 
-_FIRST_DAY = "SELECT MIN(DATE(created_at)) AS day FROM `{dataset}.screenings` WHERE run = @run"
 _A_WEEK = 7
 
 
 def days_since_the_first(stack: Stack, run: str) -> int:
     """Return of how many days the posts of a run are, today's too; a week at least."""
-    (row,) = query(stack.bigquery, _FIRST_DAY, run)
-    first = row["day"] or datetime.now(UTC).date()
-    return max((datetime.now(UTC).date() - first).days + 1, _A_WEEK)
+    today = datetime.now(UTC).date()
+    with connect(stack.bigquery) as dataset:
+        first, _ = days_of_run(dataset, run) or (today, today)
+    return max((today - first).days + 1, _A_WEEK)
 
 
 def _against_input(handed_over: int | None, counts: Counts) -> list[str]:

@@ -54,9 +54,9 @@ def find_side(dataset: Dataset, name: str) -> Side:
 
     A name that is that of a run and of a version means the run.
     """
-    days = dataset.rows(_OF_RUN, run=name)[0]
-    if days["first"] is not None:
-        return Side(name, name, None, None, days["first"], days["last"])
+    days = days_of_run(dataset, name)
+    if days is not None:
+        return Side(name, name, None, None, *days)
     run, at, version = name.rpartition("@")
     found = dataset.rows(_OF_VERSION, run=run, version=version)
     if found:
@@ -69,6 +69,12 @@ def find_side(dataset: Dataset, name: str) -> Side:
     raise OptionError(
         f"There is no {what} in {dataset.name}; its runs: {', '.join(known) or 'none'}"
     )
+
+
+def days_of_run(dataset: Dataset, run: str) -> tuple[date, date] | None:
+    """Return the first and the last day of a run's posts; None where it has none."""
+    (row,) = dataset.rows(_OF_RUN, run=run)
+    return (row["first"], row["last"]) if row["first"] is not None else None
 
 
 def window_of(a: Side, b: Side, since: datetime | None, until: datetime | None) -> Window:

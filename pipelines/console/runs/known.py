@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset
+from weir.pipelines.compare.sides import days_of_run
 from weir.pipelines.console.visit import Visit
 
 _MOST_RUNS = 300  # runs on a page
@@ -32,14 +33,6 @@ LIMIT @most
 """
 _ACCOUNTS = """
 SELECT * FROM `{dataset}.conservation` WHERE @run IN ('', run) ORDER BY run LIMIT @most
-"""
-_FIRST_AND_LAST = """
-SELECT MIN(DATE(created_at)) AS first, MAX(DATE(created_at)) AS last
-FROM (
-  SELECT created_at FROM `{dataset}.screenings` WHERE run = @run
-  UNION ALL
-  SELECT created_at FROM `{dataset}.verdicts` WHERE run = @run
-)
 """
 _DIED = "SELECT run FROM `{dataset}.dead_letters` WHERE run = @run LIMIT 1"
 _POLICIES = """
@@ -115,8 +108,8 @@ def accounts_of(visit: Visit, run: str = "") -> list[dict[str, Any]]:
 
 def days_of(visit: Visit, run: str) -> tuple[date, date] | None:
     """Return the first and last day of a run's posts; None where it has none. TablesError."""
-    (row,) = visit.rows(_FIRST_AND_LAST, run=run)
-    return (row["first"], row["last"]) if row["first"] else None
+    with visit.dataset() as dataset:
+        return days_of_run(dataset, run)
 
 
 def has_died(visit: Visit, run: str) -> bool:
