@@ -1,7 +1,6 @@
 """Trials that run in this process: few at once, each stopped when asked, kept for an hour."""
 
 import hashlib
-import logging
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 
-from weir.errors import WeirError
+from weir.pipelines.console.engine_trouble import problem_of
 from weir.pipelines.console.policy_lab.trial import Post, Results, cases_of
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.evaluate.judging import Answer, Judgements, Patience, held_out, judge_cases
@@ -20,8 +19,6 @@ from weir.policies.policy import Policy, PolicySet
 from weir.transforms.judge.engine import Completion, Engine, EngineError, Request
 from weir.transforms.judge.in_flight import Failed
 from weir.transforms.judge.shared_engine import Engines
-
-_LOG = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 3
 KEPT = timedelta(hours=1)
@@ -79,12 +76,8 @@ class Trial:
     def run(self, factory: Callable[[], Engine]) -> None:
         """Ask, and keep what is said; whatever goes wrong is said in ``problem``."""
         try:
-            self._run(factory)
-        except WeirError as error:
-            self.problem = str(error)
-        except Exception as error:  # noqa: BLE001 - not its message, which may quote a post
-            _LOG.warning("a trial of a policy ended with %s", type(error).__name__)
-            self.problem = f"The engine failed ({type(error).__name__})"
+            problem = problem_of("a trial of a policy", lambda: self._run(factory))
+            self.problem = problem or self.problem  # it may have been given up with one
         finally:
             self.ended.set()
 

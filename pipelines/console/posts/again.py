@@ -1,7 +1,6 @@
 """A verdict that the judge is asked for again: beside the page, since it may take a while."""
 
 import hashlib
-import logging
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -9,13 +8,12 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from weir.errors import WeirError
 from weir.pipelines.console.actions import record
+from weir.pipelines.console.engine_trouble import problem_of
 from weir.pipelines.console.posts.one_post import day_of, post_address
 from weir.pipelines.console.visit import Moved, RefusedError, Shown, Visit
 from weir.pipelines.reviews.appeal import Compared, judge_again, recorded_verdict
 
-_LOG = logging.getLogger(__name__)
 _SECONDS = 120.0  # that an answer may take
 _MOST_KEPT = 100
 _MOST_AT_ONCE = 3
@@ -42,19 +40,15 @@ class Asking:
     def run(self, visit: Visit) -> None:
         """Ask, and keep what is said; whatever goes wrong is said in ``problem``."""
         try:
-            assert visit.setup.engine is not None  # as it was checked
-            self.compared = judge_again(
-                self.row, visit.setup.bigquery, visit.setup.engine, _SECONDS
-            )
-            outcome = {"same": self.compared.same, "now": self.compared.now["verdict"]}
-            record(visit, "appeal", self.decision_id, detail=outcome, action_id=self.key)
-        except WeirError as error:
-            self.problem = str(error)
-        except Exception as error:  # noqa: BLE001 - not its message, which may quote a post
-            _LOG.warning("an appeal ended with %s", type(error).__name__)
-            self.problem = f"The engine failed ({type(error).__name__})"
+            self.problem = problem_of("an appeal", lambda: self._run(visit))
         finally:
             self.ended.set()
+
+    def _run(self, visit: Visit) -> None:
+        assert visit.setup.engine is not None  # as it was checked
+        self.compared = judge_again(self.row, visit.setup.bigquery, visit.setup.engine, _SECONDS)
+        outcome = {"same": self.compared.same, "now": self.compared.now["verdict"]}
+        record(visit, "appeal", self.decision_id, detail=outcome, action_id=self.key)
 
 
 _KEPT: OrderedDict[str, Asking] = OrderedDict()
