@@ -25,7 +25,11 @@ def settings(kafka):
 
 @pytest.fixture
 def topics(settings):
-    """A source topic with four partitions and its dead-letter topic."""
+    return make_topics(settings)
+
+
+def make_topics(settings):
+    """Make a source topic with four partitions and its dead-letter topic; return their names."""
     name = f"posts-{uuid.uuid4().hex[:8]}"
     admin = settings.admin()
     admin.create_topics([NewTopic(name, 4, 1), NewTopic(f"{name}-dead", 2, 1)])

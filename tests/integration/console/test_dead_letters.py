@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from kafka.admin import NewTopic
 
 from tests.integration.stored import put
-from tests.integration.test_dead_letter_topic import failed, read, write
+from tests.integration.test_dead_letter_topic import failed, make_topics, read, write
 from tests.rows import NOON, dead_letter, deferral, screening
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.dead_letters import pages
@@ -30,12 +29,7 @@ def kafka_settings(kafka):
 
 @pytest.fixture
 def topics(kafka_settings):
-    """A source topic with four partitions, and its dead-letter topic."""
-    name = f"posts-{uuid.uuid4().hex[:8]}"
-    admin = kafka_settings.admin()
-    admin.create_topics([NewTopic(name, 4, 1), NewTopic(f"{name}-dead", 2, 1)])
-    admin.close()
-    return name, f"{name}-dead"
+    return make_topics(kafka_settings)
 
 
 @pytest.fixture
