@@ -14,7 +14,7 @@ from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 
-from weir.pipelines.console.policy_lab.written import Written, written
+from weir.pipelines.console.policy_lab.text_area import Written, written
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.visit import RefusedError
 from weir.policies import storage

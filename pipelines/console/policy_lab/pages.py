@@ -6,7 +6,7 @@ from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.bigquery.labels import labels_of
 from weir.pipelines.console import actions
 from weir.pipelines.console.people import Role
-from weir.pipelines.console.policy_lab import editing, saving, trying, versions
+from weir.pipelines.console.policy_lab import edit_pages, save_pages, trial_pages, version_pages
 from weir.pipelines.console.policy_lab.edit import Edit, edit_of
 from weir.pipelines.console.policy_lab.folder import (
     DRAFT,
@@ -116,8 +116,8 @@ PAGES = (
     Page("/policies", show),
     Page("/policies/-/table", show_with_numbers),
     Page("/policies/-/new", create, Role.WRITER, changes=True),
-    *editing.PAGES,
-    *versions.PAGES,
-    *trying.PAGES,
-    *saving.PAGES,
+    *edit_pages.PAGES,
+    *version_pages.PAGES,
+    *trial_pages.PAGES,
+    *save_pages.PAGES,
 )

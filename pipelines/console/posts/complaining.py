@@ -3,7 +3,7 @@
 import hashlib
 
 from weir.pipelines.console.actions import record
-from weir.pipelines.console.posts.one_post import day_of, post_address
+from weir.pipelines.console.posts.post_pages import day_of, post_address
 from weir.pipelines.console.visit import Moved, RefusedError, Visit
 from weir.pipelines.reviews.complaints import Asked, Outcome, decide, receive
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from weir.pipelines.console.people import Role
-from weir.pipelines.console.posts import again, complaining, filters, one_post
+from weir.pipelines.console.posts import appeal_pages, complaining, filters, post_pages
 from weir.pipelines.console.posts.filters import Filter, as_query, read_filter, shared_address
 from weir.pipelines.console.posts.search import bytes_read, count, read_place, search
 from weir.pipelines.console.posts.text import said_of
@@ -124,11 +124,11 @@ PAGES = (
     Page("/posts", show),
     Page("/posts/rows", show_rows),
     Page("/posts/count", show_count),
-    Page("/posts/{decision_id}", one_post.show),
-    Page("/posts/{decision_id}/others", one_post.show_others),
-    Page("/posts/{decision_id}/flagged", one_post.show_flagged),
+    Page("/posts/{decision_id}", post_pages.show),
+    Page("/posts/{decision_id}/others", post_pages.show_others),
+    Page("/posts/{decision_id}/flagged", post_pages.show_flagged),
     Page("/posts/{decision_id}/complain", complaining.complain, Role.REVIEWER, changes=True),
     Page("/posts/{decision_id}/complaint", complaining.settle, Role.REVIEWER, changes=True),
-    Page("/posts/{decision_id}/again", again.begin, Role.REVIEWER, changes=True),
-    Page("/posts/{decision_id}/again/{asked}", again.show, Role.REVIEWER),
+    Page("/posts/{decision_id}/again", appeal_pages.begin, Role.REVIEWER, changes=True),
+    Page("/posts/{decision_id}/again/{asked}", appeal_pages.show, Role.REVIEWER),
 )

@@ -14,7 +14,13 @@ from tests.integration.test_stopping import Live
 from tests.rows import NOON, verdict
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.people import Person, Role
-from weir.pipelines.console.policy_lab import editing, pages, saving, trying, versions
+from weir.pipelines.console.policy_lab import (
+    edit_pages,
+    pages,
+    save_pages,
+    trial_pages,
+    version_pages,
+)
 from weir.pipelines.console.policy_lab.folder import Folder
 from weir.pipelines.console.policy_lab.typed import opened
 from weir.pipelines.console.setup import Setup
@@ -69,7 +75,7 @@ def test_an_edit_made_in_the_console_decides_in_a_job_that_runs(kafka, bigquery,
         job.send([post(0, "buy cheap pills now")])
         job.wait_for(process, 1)
         edited = text.replace("policy on spam", "policy on unwanted promotion")
-        saving.save(visit(form(folder, document=edited, then="shadow"), policy_id="spam"))
+        save_pages.save(visit(form(folder, document=edited, then="shadow"), policy_id="spam"))
         version = load_policies(folder)["spam"].version
         known = f"SELECT * FROM `{{dataset}}.policies` WHERE policy_version = '{version}'"
         (row,) = waited(lambda: job.rows(known))
@@ -113,13 +119,13 @@ def test_an_earlier_version_is_brought_back_with_who_did_it_and_why(bigquery, fo
     present = load_policies(folder)["spam"]
     earlier = replace(present, text=f"{present.text}\n- An older line.", status=Status.ACTIVE)
     record(bigquery, earlier)
-    shown = editing.compare(visit({"version": earlier.version}, policy_id="spam"))
+    shown = edit_pages.compare(visit({"version": earlier.version}, policy_id="spam"))
     typed = shown.values["typed"]
     sent = form(folder, document=typed.document, stamp=typed.stamp, version=typed.version)
-    assert isinstance(saving.save(visit(sent, policy_id="spam")), Moved)
+    assert isinstance(save_pages.save(visit(sent, policy_id="spam")), Moved)
     after = load_policies(folder)["spam"]
     assert (after.version, after.status) == (earlier.version, Status.ACTIVE)
-    listed = versions.show(visit(policy_id="spam")).values
+    listed = version_pages.show(visit(policy_id="spam")).values
     assert earlier.version in [row["policy_version"] for row, _ in listed["versions"]]
     newest = listed["changes"][0]
     assert (newest["what"], newest["person"], newest["why"]) == (
@@ -132,7 +138,7 @@ def test_an_earlier_version_is_brought_back_with_who_did_it_and_why(bigquery, fo
 def test_a_form_that_is_sent_twice_has_one_row(bigquery, folder, visit, run):
     sent = form(folder, then="shadow")
     for _ in range(2):
-        saving.save(visit(sent, policy_id="spam"))
+        save_pages.save(visit(sent, policy_id="spam"))
     rows = query(bigquery, "SELECT what FROM `{dataset}.console_actions` WHERE run = @run", run)
     assert [row["what"] for row in rows] == ["policy-shadow"]
 
@@ -142,7 +148,7 @@ def test_posts_of_the_stream_are_tried_by_their_addresses(bigquery, visit, run):
     row["decision_id"] = f"{'ab' * 16}-0"
     put(bigquery, "verdicts", [row])
     address = f"http://127.0.0.1/posts/{row['decision_id']}?day=2026-03-04"
-    (found,) = trying._of_stream(visit({"decisions": address}))
+    (found,) = trial_pages._of_stream(visit({"decisions": address}))
     assert found.text == "40 followers for 2 pounds"
     with pytest.raises(RefusedError, match="no text is stored"):
-        list(trying._of_stream(visit({"decisions": address.replace("04", "05")})))
+        list(trial_pages._of_stream(visit({"decisions": address.replace("04", "05")})))

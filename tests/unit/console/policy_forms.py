@@ -1,7 +1,7 @@
 """The editor's form of a policy, filled in as a person would, and what then lies in the folder."""
 
 from tests.unit.console.visits import visit
-from weir.pipelines.console.policy_lab import editing, saving
+from weir.pipelines.console.policy_lab import edit_pages, save_pages
 from weir.pipelines.console.policy_lab.folder import Folder
 from weir.pipelines.console.policy_lab.typed import opened
 
@@ -16,7 +16,7 @@ def form_of(policies, policy_id="tickets", **changes):
 
 def save(policies, stored=None, policy_id="tickets", **changes):
     form = form_of(policies, policy_id, **changes)
-    return saving.save(visit(policies, stored, form=form, policy_id=policy_id))
+    return save_pages.save(visit(policies, stored, form=form, policy_id=policy_id))
 
 
 def document(policies, policy_id="tickets"):
@@ -34,4 +34,4 @@ def files(policies, policy_id="tickets"):
 def found_in(policies, **changes):
     """Return what the part beside the editor finds."""
     form = form_of(policies, **changes)
-    return editing.findings(visit(policies, form=form, policy_id="tickets")).values["edit"].notes
+    return edit_pages.findings(visit(policies, form=form, policy_id="tickets")).values["edit"].notes

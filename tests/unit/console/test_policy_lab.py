@@ -9,7 +9,7 @@ from tests.unit.console.policy_forms import document, edited, files, form_of, fo
 from tests.unit.console.visits import page, visit
 from weir.pipelines.commands.cli import app
 from weir.pipelines.console.people import Role
-from weir.pipelines.console.policy_lab import editing, pages, saving
+from weir.pipelines.console.policy_lab import edit_pages, pages, save_pages
 from weir.pipelines.console.policy_lab.front_matter import with_status
 from weir.pipelines.console.visit import RefusedError
 from weir.policies.draft import begin
@@ -51,7 +51,7 @@ def test_the_policies_that_ship_with_weir_are_read_only_and_say_how_to_have_ones
 def test_a_title_of_html_is_text(policies):
     marked = document(policies).replace('"Tickets"', "'<img src=x onerror=alert(1)>'")
     (policies / "tickets/policy.md").write_text(marked)
-    for shown, path in ((pages.show, {}), (editing.show, {"policy_id": "tickets"})):
+    for shown, path in ((pages.show, {}), (edit_pages.show, {"policy_id": "tickets"})):
         seen = visit(policies, **path)
         assert "<img" not in page(shown(seen), seen)
 
@@ -73,7 +73,7 @@ def test_no_id_leads_out_of_the_folder(policies, policy_id):
     around = sorted(os.walk(policies.parent))
     with pytest.raises((RefusedError, PolicyError)):
         pages.create(visit(policies, form={"policy_id": policy_id}))
-    for handler in (editing.show, editing.compare, saving.save, saving.discard):
+    for handler in (edit_pages.show, edit_pages.compare, save_pages.save, save_pages.discard):
         with pytest.raises((RefusedError, PolicyError)):
             handler(visit(policies, form=form_of(policies), policy_id=policy_id))
     assert sorted(os.walk(policies.parent)) == around
@@ -104,14 +104,14 @@ def test_what_cannot_be_read_is_said_at_its_line(policies):
 
 def test_the_prompt_is_what_the_command_prints(policies):
     seen = visit(policies, policy_id="tickets")
-    prompt = editing.show(seen).values["edit"].prompt
+    prompt = edit_pages.show(seen).values["edit"].prompt
     command = ["policy", "show", "tickets", "--prompt", "--policies", str(policies)]
     assert CliRunner().invoke(app, command).stdout.startswith(prompt.text)
 
 
 def test_a_reader_is_shown_the_text_and_no_button(policies):
     seen = visit(policies, role=Role.READER, policy_id="tickets")
-    html = page(editing.show(seen), seen)
+    html = page(edit_pages.show(seen), seen)
     assert "readonly" in html
     assert "Put in shadow" not in html
     assert {each.role for each in pages.PAGES if each.changes} == {Role.WRITER}
@@ -122,7 +122,7 @@ def test_a_file_in_another_encoding_is_opened_and_mended(policies, encoding, nam
     text = document(policies).replace("Trust & Safety", "Sûreté").replace("→", "->")
     (policies / "tickets/policy.md").write_bytes(text.encode(encoding))
     seen = visit(policies, policy_id="tickets")
-    assert name in page(editing.show(seen), seen)
+    assert name in page(edit_pages.show(seen), seen)
     save(policies)
     assert load_policies(policies)["tickets"].owner == "Sûreté"
 
@@ -130,7 +130,7 @@ def test_a_file_in_another_encoding_is_opened_and_mended(policies, encoding, nam
 def test_a_file_that_is_broken_on_disk_is_opened_and_mended(policies):
     whole = document(policies)
     (policies / "tickets/policy.md").write_text(whole.replace("contract: json", "contract: ["))
-    shown = editing.show(visit(policies, policy_id="tickets"))
+    shown = edit_pages.show(visit(policies, policy_id="tickets"))
     assert shown.values["status"] == "broken"
     save(policies, document=whole)
     assert document(policies) == whole
@@ -160,16 +160,16 @@ def test_examples_too_long_for_here_stay_as_they_are(policies):
     table = "text,label,rule_id,note\n" + '"so much text",safe,,\n' * 30_000
     (policies / "tickets/examples.csv").write_text(table)
     seen = visit(policies, policy_id="tickets")
-    shown = editing.show(seen)
+    shown = edit_pages.show(seen)
     assert shown.values["edit"].examples is None
     assert 'name="examples"' not in page(shown, seen)
     form = form_of(policies, document=edited(policies))
     del form["examples"]
-    saving.save(visit(policies, form=form, policy_id="tickets"))
+    save_pages.save(visit(policies, form=form, policy_id="tickets"))
     assert (policies / "tickets/examples.csv").read_text() == table
 
 
 def test_a_draft_that_is_saved_leads_to_a_replay_of_history_under_it(policies):
     (policies / "tickets/policy.draft.md").write_text(edited(policies))
     seen = visit(policies, policy_id="tickets")
-    assert "/replay?draft=tickets" in page(editing.show(seen), seen)
+    assert "/replay?draft=tickets" in page(edit_pages.show(seen), seen)

@@ -10,7 +10,7 @@ from tests.unit.console.policy_forms import document, edited, files, form_of, sa
 from tests.unit.console.visits import page, visit
 from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.commands.cli import app
-from weir.pipelines.console.policy_lab import editing, pages, saving
+from weir.pipelines.console.policy_lab import edit_pages, pages, save_pages
 from weir.pipelines.console.policy_lab.folder import Folder
 from weir.pipelines.console.policy_lab.front_matter import with_status, with_version
 from weir.pipelines.console.visit import Moved, RefusedError, Shown
@@ -25,7 +25,7 @@ def test_what_changes_is_shown_word_by_word_before_it_is_saved(policies):
     before = files(policies)
     form = form_of(policies, document=edited(policies))
     seen = visit(policies, form=form, policy_id="tickets")
-    assert "<del>a swap</del><ins>an exchange</ins>" in page(editing.compare(seen), seen)
+    assert "<del>a swap</del><ins>an exchange</ins>" in page(edit_pages.compare(seen), seen)
     assert files(policies) == before
 
 
@@ -50,9 +50,9 @@ def test_a_draft_leaves_what_is_in_force_until_it_is_saved_otherwise(policies, s
     before, after = load_policies(policies), edited(policies)
     save(policies, stored, document=after, then="draft")
     assert load_policies(policies) == before
-    shown = editing.show(visit(policies, policy_id="tickets"))
+    shown = edit_pages.show(visit(policies, policy_id="tickets"))
     assert shown.values["edit"].document == after
-    saved = editing.show(visit(policies, query={"of": "saved"}, policy_id="tickets"))
+    saved = edit_pages.show(visit(policies, query={"of": "saved"}, policy_id="tickets"))
     assert saved.values["edit"].document == document(policies)
     save(policies, stored, then="same")
     assert document(policies) == after
@@ -101,7 +101,7 @@ def test_what_is_still_the_template_stays_a_draft(policies, status):
     with pytest.raises(PolicyError, match="Criteria is still the template's"):
         save(policies, policy_id="noise", then=status)
     form = form_of(policies, "noise", then=status)
-    shown = editing.compare(visit(policies, form=form, policy_id="noise"))
+    shown = edit_pages.compare(visit(policies, form=form, policy_id="noise"))
     assert (shown.status, shown.values["refusal"].file) == (400, "policy.md")
     assert files(policies, "noise") == before
 
@@ -117,7 +117,7 @@ def test_a_file_changed_meanwhile_is_not_overwritten_and_both_are_shown(policies
     form = form_of(policies, document=edited(policies))
     theirs = document(policies).replace("Trust & Safety", "Somebody else")
     (policies / "tickets/policy.md").write_text(theirs)
-    for handler in (editing.compare, saving.save):
+    for handler in (edit_pages.compare, save_pages.save):
         seen = visit(policies, stored, form=form, policy_id="tickets")
         shown = handler(seen)
         assert isinstance(shown, Shown)
@@ -134,12 +134,12 @@ def test_a_policy_deleted_meanwhile_is_made_again_only_when_asked(policies):
         file.unlink()
     (policies / "tickets").rmdir()
     seen = visit(policies, form=form, policy_id="tickets")
-    shown = saving.save(seen)
+    shown = save_pages.save(seen)
     assert isinstance(shown, Shown)
     assert "deleted" in page(shown, seen)
     assert not (policies / "tickets").exists()
     form["stamp"] = shown.values["entry"].stamp
-    saving.save(visit(policies, form=form, policy_id="tickets"))
+    save_pages.save(visit(policies, form=form, policy_id="tickets"))
     assert document(policies) == form["document"]
 
 
@@ -151,7 +151,7 @@ def test_of_writers_at_once_one_saves_and_the_others_are_told(policies):
     def write(text):
         seen = visit(policies, form=form | {"document": text}, policy_id="tickets")
         ready.wait()
-        answers.append((saving.save(seen), text))
+        answers.append((save_pages.save(seen), text))
 
     writers = [threading.Thread(target=write, args=(text,)) for text in texts]
     for each in writers:
@@ -166,7 +166,7 @@ def test_of_writers_at_once_one_saves_and_the_others_are_told(policies):
 def test_a_form_that_is_sent_twice_is_one_change(policies, stored):
     form = form_of(policies, document=edited(policies))
     for _ in range(2):
-        saving.save(visit(policies, stored, form=form, policy_id="tickets"))
+        save_pages.save(visit(policies, stored, form=form, policy_id="tickets"))
     assert len(stored.actions) == 1
 
 
@@ -174,8 +174,8 @@ def test_a_change_whose_row_was_refused_is_recorded_once_it_is_sent_again(polici
     form = form_of(policies, then="shadow", before="in force, 1")
     stored.refuses = TablesError("no")
     with pytest.raises(RefusedError, match="not recorded yet"):
-        saving.save(visit(policies, stored, form=form, policy_id="tickets"))
-    saving.save(visit(policies, stored, form=form, policy_id="tickets"))
+        save_pages.save(visit(policies, stored, form=form, policy_id="tickets"))
+    save_pages.save(visit(policies, stored, form=form, policy_id="tickets"))
     assert [row["what"] for row in stored.actions] == ["policy-shadow"]
 
 
@@ -205,7 +205,7 @@ def test_a_link_is_not_written_through(policies, tmp_path):
 def test_a_draft_is_removed_with_a_reason(policies, stored):
     save(policies, document=edited(policies), then="draft")
     form = {"why": "it was worse", "stamp": Folder(str(policies)).find("tickets").stamp}
-    saving.discard(visit(policies, stored, form=form, policy_id="tickets"))
+    save_pages.discard(visit(policies, stored, form=form, policy_id="tickets"))
     assert set(files(policies)) == {"policy.md", "examples.csv"}
     assert [row["what"] for row in stored.actions] == ["policy-discard-draft"]
 
@@ -215,7 +215,7 @@ def test_of_a_conflict_only_the_file_that_differs_is_shown(policies):
     theirs = document(policies).replace("Trust & Safety", "Somebody else")
     (policies / "tickets/policy.md").write_text(theirs)
     seen = visit(policies, form=form, policy_id="tickets")
-    whole = page(saving.save(seen), seen).partition("In whole")[2]
+    whole = page(save_pages.save(seen), seen).partition("In whole")[2]
     assert "Somebody else" in whole
     assert "text,label,rule_id,note" not in whole
 

@@ -9,9 +9,9 @@ import pytest
 from tests.scripted_server import HANGS, SAFE, VIOLATES, ScriptedServer, chat, error
 from tests.unit.console.policy_forms import document, edited, form_of
 from tests.unit.console.visits import page, visit
-from weir.pipelines.console.policy_lab import trials, trying
+from weir.pipelines.console.policy_lab import running_trials, trial_pages
 from weir.pipelines.console.policy_lab.edit import edit_of
-from weir.pipelines.console.policy_lab.trials import Trials
+from weir.pipelines.console.policy_lab.running_trials import Trials
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.options.judging import EndpointOptions, JudgeOptions
 from weir.pipelines.settings.endpoint import EndpointFactory
@@ -50,7 +50,7 @@ def engine(server, policies):
 
 @pytest.fixture(autouse=True)
 def _none_before(monkeypatch):
-    monkeypatch.setattr(trials, "TRIALS", Trials())
+    monkeypatch.setattr(running_trials, "TRIALS", Trials())
 
 
 def form(policies, *posts, **changes):
@@ -61,8 +61,8 @@ def begun(policies, engine, *posts, **changes):
     """Return the trial that a form starts."""
     seen = visit(policies, engine=engine, form=form(policies, *posts, **changes),
                  policy_id="tickets")  # fmt: skip
-    moved = trying.start(seen)
-    return trials.TRIALS.find(moved.to.rpartition("/")[2], seen.now)
+    moved = trial_pages.start(seen)
+    return running_trials.TRIALS.find(moved.to.rpartition("/")[2], seen.now)
 
 
 def tried(policies, engine, *posts, **changes):
@@ -74,7 +74,7 @@ def tried(policies, engine, *posts, **changes):
 def shown(policies, trial):
     path = {"policy_id": "tickets", "trial_id": trial.trial_id}
     seen = visit(policies, **path)
-    return page(trying.follow(seen), seen)
+    return page(trial_pages.follow(seen), seen)
 
 
 def test_a_text_is_shown_to_be_vague_by_its_repeats_and_those_that_flip_come_first(
@@ -128,7 +128,7 @@ def test_the_measures_are_those_of_the_command(policies, engine):
 def test_a_stand_in_says_so_and_is_asked_once(policies):
     engine = engine_factory(JudgeOptions(), EndpointOptions(), load_policies(policies))
     seen = visit(policies, engine=engine, policy_id="tickets")
-    assert "stand-in" in page(trying.show(seen), seen)
+    assert "stand-in" in page(trial_pages.show(seen), seen)
     trial = tried(policies, engine, FLAGGED, with_examples="1")
     assert {row.said.times for row in trial.results.rows} == {1}
     assert "would always be equal" in shown(policies, trial)
@@ -136,9 +136,9 @@ def test_a_stand_in_says_so_and_is_asked_once(policies):
 
 def test_without_an_engine_a_sentence_says_how_to_have_one(policies):
     seen = visit(policies, policy_id="tickets", form=form(policies, FLAGGED))
-    assert "--engine endpoint" in page(trying.show(seen), seen)
+    assert "--engine endpoint" in page(trial_pages.show(seen), seen)
     with pytest.raises(RefusedError, match="--engine endpoint"):
-        trying.start(seen)
+        trial_pages.start(seen)
 
 
 def test_an_engine_that_is_not_there_ends_the_trial_with_what_to_do(policies):
@@ -174,7 +174,7 @@ def test_a_trial_is_stopped_and_what_was_answered_is_kept(policies, engine, serv
     trial = begun(policies, engine, FLAGGED, VAGUE)
     for _ in range(2):
         assert server.arrived.acquire(timeout=30)
-    trying.stop(visit(policies, policy_id="tickets", trial_id=trial.trial_id))
+    trial_pages.stop(visit(policies, policy_id="tickets", trial_id=trial.trial_id))
     assert trial.ended.wait(30)
     said = {row.post.text: row.said.times for row in trial.results.rows}
     assert said[VAGUE] == 0
@@ -201,10 +201,10 @@ def test_only_so_many_trials_run_at_once(policies):
         waiting.wait()
         raise RuntimeError
 
-    asked = [trials.Asked(load_policies(policies)["tickets"], None, (), (), 2)] * 4
+    asked = [running_trials.Asked(load_policies(policies)["tickets"], None, (), (), 2)] * 4
     now = datetime.now(UTC)
     try:
-        for number in range(trials.MOST_AT_ONCE):
+        for number in range(running_trials.MOST_AT_ONCE):
             kept.start(asked[number], never, f"person {number}", now)
         with pytest.raises(RefusedError, match="run already"):
             kept.start(asked[0], never, "another", now)
@@ -214,10 +214,10 @@ def test_only_so_many_trials_run_at_once(policies):
 
 def test_results_are_kept_for_an_hour_and_then_said_to_be_lost(policies, engine):
     trial = tried(policies, engine, FLAGGED)
-    assert trials.TRIALS.of("ada", "tickets") == [trial]
+    assert running_trials.TRIALS.of("ada", "tickets") == [trial]
     later = trial.started + timedelta(hours=1, seconds=1)
     with pytest.raises(RefusedError, match="not over a restart"):
-        trials.TRIALS.find(trial.trial_id, later)
+        running_trials.TRIALS.find(trial.trial_id, later)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +248,6 @@ def test_examples_beyond_the_most_are_taken_evenly(policies, engine):
     seen = visit(policies, engine=engine, form=form(policies, examples=table, with_examples="1"),
                  policy_id="tickets")  # fmt: skip
     policy = edit_of(document(policies), table).policy
-    posts = trying._posts(seen, policy)
-    assert len(posts) == trying.MOST_POSTS
-    assert sum(post.violates for post in posts) == trying.MOST_POSTS // 2
+    posts = trial_pages._posts(seen, policy)
+    assert len(posts) == trial_pages.MOST_POSTS
+    assert sum(post.violates for post in posts) == trial_pages.MOST_POSTS // 2

@@ -8,11 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from weir.pipelines.console.days import read_day
 from weir.pipelines.console.people import Role
-from weir.pipelines.console.policy_lab import trials
+from weir.pipelines.console.policy_lab import running_trials
 from weir.pipelines.console.policy_lab.edit import Edit, edit_of
 from weir.pipelines.console.policy_lab.folder import Entry, Folder
-from weir.pipelines.console.policy_lab.trial import Post
-from weir.pipelines.console.policy_lab.trials import Asked, Trial
+from weir.pipelines.console.policy_lab.running_trials import Asked, Trial
+from weir.pipelines.console.policy_lab.trial_results import Post
 from weir.pipelines.console.policy_lab.typed import opened
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
 from weir.pipelines.settings.engines import stand_in
@@ -62,7 +62,7 @@ def start(visit: Visit) -> Moved:
         _posts(visit, edit.policy),
         _repeats(visit.form.get("repeats", "")),
     )
-    trial = trials.TRIALS.start(asked, _engine(visit), visit.person.name, visit.now)
+    trial = running_trials.TRIALS.start(asked, _engine(visit), visit.person.name, visit.now)
     return Moved(f"/policies/{visit.path['policy_id']}/trials/{trial.trial_id}")
 
 
@@ -78,14 +78,14 @@ def follow_part(visit: Visit) -> Shown:
 
 def stop(visit: Visit) -> Moved:
     """Stop a trial; what was answered until then is shown."""
-    trial = trials.TRIALS.find(visit.path["trial_id"], visit.now)
+    trial = running_trials.TRIALS.find(visit.path["trial_id"], visit.now)
     trial.stop()
     trial.ended.wait(10)
     return Moved(f"/policies/{visit.path['policy_id']}/trials/{trial.trial_id}", "Stopped.")
 
 
 def _found(visit: Visit) -> dict[str, Any]:
-    trial: Trial = trials.TRIALS.find(visit.path["trial_id"], visit.now)
+    trial: Trial = running_trials.TRIALS.find(visit.path["trial_id"], visit.now)
     return {"trial": trial, "policy_id": visit.path["policy_id"], "results": trial.results}
 
 
@@ -101,7 +101,7 @@ def _form(visit: Visit, entry: Entry, edit: Edit, said: Any) -> Shown:
         "most": MOST_POSTS,
         "pasted": said.get("pasted", ""),
         "decisions": said.get("decisions", ""),
-        "trials": trials.TRIALS.of(visit.person.name, entry.policy_id),
+        "trials": running_trials.TRIALS.of(visit.person.name, entry.policy_id),
     }
     return Shown("policy_lab/try.html.j2", values)
 

@@ -13,7 +13,7 @@ from weir.pipelines.console.policy_lab.folder import (
     status_of,
 )
 from weir.pipelines.console.policy_lab.front_matter import with_version
-from weir.pipelines.console.policy_lab.saving import before_of, conflict
+from weir.pipelines.console.policy_lab.save_pages import before_of, conflict
 from weir.pipelines.console.policy_lab.typed import (
     DRAFTED,
     KEPT,

@@ -11,7 +11,7 @@ from functools import partial
 from http import HTTPStatus
 
 from weir.pipelines.console.engine_trouble import problem_of
-from weir.pipelines.console.policy_lab.trial import Post, Results, cases_of
+from weir.pipelines.console.policy_lab.trial_results import Post, Results, cases_of
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.evaluate.judging import Answer, Judgements, Patience, held_out, judge_cases
 from weir.pipelines.settings.engines import EngineLater, drawing, stand_in

@@ -18,7 +18,7 @@ from tests.scripted_server import SAFE, VIOLATES, ScriptedServer, chat
 from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.people import Person, Role
-from weir.pipelines.console.posts import again, complaining, one_post
+from weir.pipelines.console.posts import appeal_pages, complaining, post_pages
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.templates import fill
 from weir.pipelines.console.visit import Moved, RefusedError, Shown, Visit
@@ -73,7 +73,7 @@ def rows(settings, sql, run):
 
 def test_the_page_of_a_post_has_the_text_of_the_policy_that_was_in_force(settings, run, decided):
     seen = visit(settings, run, decided)
-    page = html(one_post.show(seen), seen)
+    page = html(post_pages.show(seen), seen)
     assert "An old line." in page
     assert OLD.version in page
     assert f"&lt;b&gt;{run}&lt;/b&gt;" in page
@@ -81,7 +81,7 @@ def test_the_page_of_a_post_has_the_text_of_the_policy_that_was_in_force(setting
 
 
 def test_what_a_post_is_labelled_and_costs_is_what_the_views_say(settings, run, decided):
-    shown = one_post.show(visit(settings, run, decided))
+    shown = post_pages.show(visit(settings, run, decided))
     assert isinstance(shown, Shown)
     way = shown.values["way"]
     labels = "SELECT * FROM `{dataset}.labels` WHERE run = @run ORDER BY policy_id"
@@ -109,26 +109,26 @@ def test_scores_stand_beside_the_thresholds_on_the_card_of_the_screen(settings, 
         )
     row = screening(run, 1, screen_version=version, spam="escalate", stored={"stages": 1})
     put(settings, "screenings", [row])
-    shown = one_post.show(visit(settings, run, row["decision_id"]))
+    shown = post_pages.show(visit(settings, run, row["decision_id"]))
     assert isinstance(shown, Shown)
     assert [each["threshold"] for each in shown.values["policies"]] == [0.25]
 
 
 def test_an_id_alone_leads_to_the_page_with_its_day_and_run(settings, run, decided):
-    moved = one_post.show(visit(settings, "", decided, day=""))
+    moved = post_pages.show(visit(settings, "", decided, day=""))
     assert moved == Moved(f"/posts/{decided}?day=2026-03-04&run={run}")
 
 
 @pytest.mark.parametrize("decision_id", ["none", "'; DROP TABLE x; --", "100%", "x" * 5_000])
 def test_an_id_that_nothing_has_is_not_found_and_says_where_to_look(settings, run, decision_id):
     with pytest.raises(RefusedError, match="search for it on Posts") as raised:
-        one_post.show(visit(settings, run, decision_id))
+        post_pages.show(visit(settings, run, decision_id))
     assert raised.value.status is HTTPStatus.NOT_FOUND
 
 
 def test_a_day_that_is_none_is_refused(settings, run, decided):
     with pytest.raises(RefusedError, match="day is no day"):
-        one_post.show(visit(settings, run, decided, day="tomorrow"))
+        post_pages.show(visit(settings, run, decided, day="tomorrow"))
 
 
 def test_other_decisions_changes_and_dead_letters_stand_beside_a_post(settings, run, decided):
@@ -136,7 +136,7 @@ def test_other_decisions_changes_and_dead_letters_stand_beside_a_post(settings, 
     put(settings, "verdicts", [verdict(other, 1, "spam", "safe")])
     changed = change(1, "edited") | {"run": run, "decision_id": f"{run}-change"}
     write(settings, "post_changes", [pa.RecordBatch.from_pylist([changed], CHANGE)], run)
-    shown = one_post.show_others(visit(settings, run, decided)).values
+    shown = post_pages.show_others(visit(settings, run, decided)).values
     assert other in {row["run"] for row in shown["others"]}
     assert run not in {row["run"] for row in shown["others"]}
     assert [row["change"] for row in shown["changes"]] == ["edited"]
@@ -177,11 +177,11 @@ def asked_again(settings, run, decided, said, **engine):
         server.then = chat(said)
         endpoint = EndpointOptions(endpoint_url=server.url, **engine)
         factory = engine_factory(JudgeOptions(engine="endpoint"), endpoint, PolicySet(()))
-        moved = again.begin(visit(settings, run, decided, engine=factory))
+        moved = appeal_pages.begin(visit(settings, run, decided, engine=factory))
         asked = moved.to.partition("?")[0].rpartition("/")[2]
-        assert again._KEPT[asked].ended.wait(60)
+        assert appeal_pages._KEPT[asked].ended.wait(60)
         seen = visit(settings, run, decided)
-        answered = again.show(
+        answered = appeal_pages.show(
             Visit(seen.setup, seen.person, "", seen.path | {"asked": asked}, seen.query)
         )
         return answered.values["asking"], html(answered, seen)
@@ -214,7 +214,7 @@ def test_a_post_whose_text_is_not_stored_cannot_be_judged_again(settings, run):
     row = verdict(run, 1, "spam", "violates", text="")
     put(settings, "verdicts", [row])
     with pytest.raises(AppealError, match="was not stored"):
-        again.begin(visit(settings, run, row["decision_id"], engine=lambda: None))
+        appeal_pages.begin(visit(settings, run, row["decision_id"], engine=lambda: None))
 
 
 def test_copies_on_the_flagged_topic_are_found_by_the_time_of_the_verdict(
@@ -225,7 +225,9 @@ def test_copies_on_the_flagged_topic_are_found_by_the_time_of_the_verdict(
         for ce_id in ("another", decided):
             headers = [("ce_id", ce_id.encode()), ("ce_type", b"org.weir.violation.v1")]
             producer.send(topic, value=b"{}", headers=headers).get(timeout=30)
-    shown = one_post.show_flagged(visit(settings, run, decided, kafka=brokers, topic=topic)).values
+    shown = post_pages.show_flagged(
+        visit(settings, run, decided, kafka=brokers, topic=topic)
+    ).values
     (copy,) = shown["found"].found
     assert (copy.decision_id, copy.kind) == (decided, "violation")
 
@@ -233,7 +235,9 @@ def test_copies_on_the_flagged_topic_are_found_by_the_time_of_the_verdict(
 def test_without_brokers_the_flagged_topic_is_said_not_to_have_been_looked_at(
     settings, run, decided
 ):
-    assert "given no brokers" in one_post.show_flagged(visit(settings, run, decided)).values["why"]
+    assert (
+        "given no brokers" in post_pages.show_flagged(visit(settings, run, decided)).values["why"]
+    )
 
 
 def test_a_review_of_a_post_stands_on_its_page(settings, run, decided):
@@ -241,4 +245,4 @@ def test_a_review_of_a_post_stands_on_its_page(settings, run, decided):
     later = {"reviewed_at": NOON + timedelta(days=1), "policy_version": OLD.version}
     put(settings, "human_labels", [review | later])
     seen = visit(settings, run, decided)
-    assert "&lt;i&gt;meant as a joke&lt;/i&gt;" in html(one_post.show(seen), seen)
+    assert "&lt;i&gt;meant as a joke&lt;/i&gt;" in html(post_pages.show(seen), seen)

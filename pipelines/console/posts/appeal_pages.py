@@ -10,7 +10,7 @@ from typing import Any
 
 from weir.pipelines.console.actions import record
 from weir.pipelines.console.engine_trouble import problem_of
-from weir.pipelines.console.posts.one_post import day_of, post_address
+from weir.pipelines.console.posts.post_pages import day_of, post_address
 from weir.pipelines.console.visit import Moved, RefusedError, Shown, Visit
 from weir.pipelines.reviews.appeal import Compared, judge_again, recorded_verdict
 
