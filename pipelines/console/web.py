@@ -27,6 +27,7 @@ from weir.errors import WeirError
 from weir.pipelines.console.cookies import forget_said, read_said, say
 from weir.pipelines.console.forms import read_form
 from weir.pipelines.console.guard import Guard
+from weir.pipelines.console.one_at_a_time import OneAtATime
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.rooms import ROOMS
 from weir.pipelines.console.setup import Setup
@@ -39,6 +40,7 @@ _LOG = logging.getLogger(__name__)
 FRAGMENT = "x-weir-fragment"  # of a request that replaces a part of a page
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _NOBODY = Person("nobody", Role.READER)
+_ONE = OneAtATime()
 
 
 def application(setup: Setup) -> Starlette:
@@ -73,13 +75,21 @@ async def _serve(setup: Setup, page: Page, request: Request) -> Response:
             sent = await read_form(request)
             visit = replace(visit, form=sent.fields, chosen=sent.chosen)
         _require_may(setup, person, page)
-        answer = await run_in_threadpool(page.handler, visit)
+        answer = await run_in_threadpool(_answer, page, visit)
         return await run_in_threadpool(_response, visit, answer, request)
     except WeirError as error:
         refused = _refusal(visit, str(error), _status(error))
     except Exception as error:  # noqa: BLE001 - a defect: it ends this visit, and not what was typed
         refused = _refusal(visit, log_defect(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     return await run_in_threadpool(_response, visit, refused, request)
+
+
+def _answer(page: Page, visit: Visit) -> Answer:
+    if not page.changes:
+        return page.handler(visit)
+    sent = chain.from_iterable(visit.form.items())
+    with _ONE.alone(visit.person.name, visit.address, *sent, *visit.chosen):
+        return page.handler(visit)
 
 
 def _require_may(setup: Setup, person: Person | None, page: Page) -> None:

@@ -16,6 +16,7 @@ from weir.pipelines.console.policy_lab.folder import (
     status_of,
     title_of,
 )
+from weir.pipelines.console.policy_lab.save_pages import edit_id, recorded_by, recording
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
 from weir.policies.draft import begin
 from weir.policies.loading import DOCUMENT, EXAMPLES, LIBRARY, load_policies
@@ -59,15 +60,28 @@ def create(visit: Visit) -> Moved:
     folder = Folder.of(visit.setup)
     policy_id = visit.form.get("policy_id", "").strip()
     document, examples = begin(policy_id, visit.form.get("title", "").strip() or None)
-    if any(policy_id in (each.policy_id, each.name) for each in folder.entries()):
-        raise RefusedError(f"There is a policy {policy_id} already: choose another id, or edit it")
     files = {DRAFT: document.encode(), DRAFT_EXAMPLES: examples.encode()}
-    folder.write(policy_id, Entry(policy_id, {}, {}).stamp, files)
-    actions.record(visit, "policy-new", policy_id)
+    edit = edit_id("new", policy_id, document, examples)
+    there = [each for each in folder.entries() if policy_id in (each.policy_id, each.name)]
+    if not there:
+        folder.write(policy_id, Entry(policy_id, {}, {}).stamp, files)
+    elif [each.files for each in there] != [files]:
+        raise _taken(policy_id)
+    with recording():
+        by = recorded_by(visit, edit) if there else None
+        if by not in (None, visit.person.name):
+            raise _taken(policy_id)
+        if by is None:  # also where this form is sent again, as it was not recorded
+            actions.record(visit, "policy-new", policy_id, detail={"edit": edit})
     return Moved(
         address(f"/policies/{policy_id}"),
         "Here is a draft about something else: change it into what you mean.",
     )
+
+
+def _taken(policy_id: str) -> RefusedError:
+    said = f"There is a policy {policy_id} already: choose another id, or edit it"
+    return RefusedError(said)
 
 
 def _list(folder: Folder) -> dict[str, Any]:

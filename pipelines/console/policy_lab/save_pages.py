@@ -41,7 +41,7 @@ _SAID = {
     Status.RETIRED.value: "Retired: within seconds, a running job judges it no more.",
 }
 _OF_EDIT = """
-SELECT action_id FROM `{dataset}.console_actions`
+SELECT person FROM `{dataset}.console_actions`
 WHERE DATE(done_at) >= DATE(@since) AND JSON_VALUE(detail, '$.edit') = @edit LIMIT 1
 """
 
@@ -71,15 +71,26 @@ def save(visit: Visit) -> Moved | Shown:
 def discard(visit: Visit) -> Moved:
     """Remove a draft, and leave what is in force."""
     folder = Folder.of(visit.setup)
-    entry = folder.find(visit.path["policy_id"])
+    entry = folder.find_or_gone(visit.path["policy_id"])
     why = visit.form.get("why", "").strip()
     _require_reason(why)
     there = address(f"/policies/{entry.policy_id}") if DOCUMENT in entry.files else "/policies"
+    stamp = visit.form.get("stamp", "")
+    edit = edit_id(stamp, "discard")
     if not entry.has_draft:
+        with recording():
+            if not recorded_by(visit, edit):  # the first sending of this form has removed it
+                _record_discarded(visit, entry, edit, why)
         return Moved(there, "There is no draft any more.")
-    folder.write(entry.name, visit.form.get("stamp", ""), {DRAFT: None, DRAFT_EXAMPLES: None})
-    actions.record(visit, "policy-discard-draft", entry.policy_id, why=why)
+    folder.write(entry.name, stamp, {DRAFT: None, DRAFT_EXAMPLES: None})
+    with recording():
+        _record_discarded(visit, entry, edit, why)
     return Moved(there, "The draft is removed.")
+
+
+def _record_discarded(visit: Visit, entry: Entry, edit: str, why: str) -> None:
+    what = "policy-discard-draft"
+    actions.record(visit, what, entry.policy_id, why=why, detail={"edit": edit})
 
 
 def conflict(typed: Typed, now: Entry) -> Shown:
@@ -120,9 +131,8 @@ class _Record:
 
     @property
     def edit_id(self) -> str:
-        """Return what two sendings of one form have in common, and nothing else has."""
-        parts = [self.typed.stamp, self.typed.then, self.edit.document, self.edit.examples or ""]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+        examples = self.edit.examples or ""
+        return edit_id(self.typed.stamp, self.typed.then, self.edit.document, examples)
 
     def store(self, before: str) -> None:
         """Store the row; RefusedError where it cannot be, though the files are written."""
@@ -134,14 +144,13 @@ class _Record:
             "after": f"{after}, {policy.version if policy else 'no version'}",
         }
         what = self._verb(before.partition(",")[0], after)
-        with _recording():
+        with recording():
             actions.record(self.visit, what, self.policy_id, why=self.typed.why, detail=detail)
 
     def store_once(self) -> None:
         """Store the row unless the first sending of this form has."""
-        since = self.visit.now - timedelta(days=1)
-        with _recording():
-            known = self.visit.rows(_OF_EDIT, since=since, edit=self.edit_id)
+        with recording():
+            known = recorded_by(self.visit, self.edit_id)
         if not known:
             self.store(self.typed.before)
 
@@ -153,8 +162,20 @@ class _Record:
         return "policy-save" if before == after else _VERBS[after]
 
 
+def edit_id(*parts: str) -> str:
+    """Return what two sendings of one form have in common, and nothing else has."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def recorded_by(visit: Visit, edit: str) -> str | None:
+    """Return who made an edit, of the last day; None where nobody is recorded. TablesError."""
+    rows = visit.rows(_OF_EDIT, since=visit.now - timedelta(days=1), edit=edit)
+    return rows[0]["person"] if rows else None
+
+
 @contextmanager
-def _recording() -> Iterator[None]:
+def recording() -> Iterator[None]:
+    """Say, where BigQuery is away, that the files are written and only the record is missing."""
     try:
         yield
     except TablesError as error:

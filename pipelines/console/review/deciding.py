@@ -1,12 +1,10 @@
 """What a reviewer does with a post: decide, skip, undo. Nothing of it is kept in this process."""
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from weir.pipelines.console.actions import record
+from weir.pipelines.console.one_at_a_time import OneAtATime
 from weir.pipelines.console.reference import Reference, joined, parse_all
 from weir.pipelines.console.review.queues import Asked
 from weir.pipelines.console.review.standing import Standing, look_up, policy_texts
@@ -25,15 +23,7 @@ SELECT MAX(reviewed_at) AS at
 FROM `{dataset}.human_labels`
 WHERE created_at = @at AND review_id = @review
 """
-# A double click comes as two requests at once: the second waits, and finds it stored.
-_LOCKS = tuple(threading.Lock() for _ in range(64))
-
-
-@contextmanager
-def _one_at_a_time(visit: Visit, reference: Reference) -> Iterator[None]:
-    named = f"{visit.person.name} {reference}".encode()
-    with _LOCKS[hashlib.sha256(named).digest()[0] % len(_LOCKS)]:
-        yield
+_ONE = OneAtATime()
 
 
 def decide(visit: Visit) -> Answer:
@@ -45,7 +35,7 @@ def decide(visit: Visit) -> Answer:
     note = visit.form.get("note", "").strip()
     if len(note) > LONGEST["note"]:
         raise RefusedError(f"The note is longer than {LONGEST['note']:,} characters; shorten it")
-    with _one_at_a_time(visit, reference):
+    with _ONE.alone(visit.person.name, str(reference)):
         standing = look_up(visit, reference)
         earlier = _stored_at(visit, standing, verdict, note)
         at = earlier or _store(visit, reference, verdict, note)
@@ -147,7 +137,7 @@ def skip(visit: Visit) -> Answer:
 def undo(visit: Visit) -> Answer:
     """Take back what the visitor said of a post, and show it again. TablesError, RefusedError."""
     asked, reference = Asked.of(visit), Reference.parse(visit.form.get("post", ""))
-    with _one_at_a_time(visit, reference):
+    with _ONE.alone(visit.person.name, str(reference)):
         before = look_up(visit, reference).of(visit.person.name)
         if before is not None:
             # It must come after what it takes back, whichever clock that was stored by.

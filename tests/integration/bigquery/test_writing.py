@@ -1,10 +1,5 @@
 """Every row is stored, once, whatever happens meanwhile."""
 
-import contextlib
-import os
-import signal
-import threading
-
 import pyarrow as pa
 from apache_beam.testing.util import assert_that, is_empty
 
@@ -15,14 +10,7 @@ from tests.integration.bigquery.cases import (
     write,
 )
 from tests.rows import verdict
-from weir.infra.local import bigquery_emulator
-from weir.infra.local.children import free_ports
-from weir.pipelines.bigquery.tables import create_tables
 from weir.transforms.records import VERDICT
-from weir.transforms.write.bigquery.appender import Appender
-from weir.transforms.write.bigquery.connection import AppendConnection
-from weir.transforms.write.bigquery.rows import ROWS, project
-from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 
 def test_every_row_is_stored_once(bigquery, run):
@@ -76,36 +64,3 @@ def test_a_row_that_bigquery_refuses_is_a_dead_letter_alone(bigquery, run):
 def test_rows_and_queries_reach_this_machine_whatever_proxy_is_set(bigquery, proxy_elsewhere, run):
     write(bigquery, "screenings", [screenings(run, 0, 10)], run)
     assert stored(bigquery, "screenings", run) == (10, 10)
-
-
-def test_nothing_is_lost_when_the_service_dies_and_comes_back(tmp_path, run):
-    rest_port, grpc_port = free_ports(2)
-    ports = rest_port, grpc_port
-    with contextlib.ExitStack() as first_life:
-        emulator = first_life.enter_context(
-            bigquery_emulator(data_dir=tmp_path / "data", ports=ports)
-        )
-        settings = BigQuerySettings(
-            emulator.project, "weir", emulator.rest_endpoint, emulator.grpc_endpoint
-        )
-        create_tables(settings, create_dataset=True)
-        appender = Appender(
-            lambda: AppendConnection(settings.write_client(), settings.stream("screenings")),
-            "screenings",
-        )
-        batches = [
-            project(screenings(run, start, start + 100), ROWS["screenings"])
-            for start in range(0, 2000, 100)
-        ]
-        for batch in batches[:10]:
-            appender.append(batch)
-        os.kill(emulator.pid, signal.SIGKILL)
-        rest = threading.Thread(
-            target=lambda: [*map(appender.append, batches[10:]), appender.drain()]
-        )
-        rest.start()
-    with bigquery_emulator(data_dir=tmp_path / "data", ports=ports):
-        rest.join(120)
-        assert not rest.is_alive()
-        appender.close()
-        assert stored(settings, "screenings", run)[1] == 2000

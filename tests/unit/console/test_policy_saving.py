@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +11,7 @@ from tests.unit.console.policy_forms import document, edited, files, form_of, sa
 from tests.unit.console.visits import page, visit
 from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.commands.cli import app
+from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.policy_lab import edit_pages, pages, save_pages
 from weir.pipelines.console.policy_lab.folder import Folder
 from weir.pipelines.console.policy_lab.front_matter import with_status, with_version
@@ -208,6 +210,45 @@ def test_a_draft_is_removed_with_a_reason(policies, stored):
     save_pages.discard(visit(policies, stored, form=form, policy_id="tickets"))
     assert set(files(policies)) == {"policy.md", "examples.csv"}
     assert [row["what"] for row in stored.actions] == ["policy-discard-draft"]
+
+
+def away():
+    return TablesError("BigQuery does not answer.")
+
+
+def test_a_draft_that_was_removed_while_bigquery_was_away_is_recorded_when_sent_again(
+    policies, stored
+):
+    pages.create(visit(policies, form={"policy_id": "noise"}))
+    form = {"why": "it was worse", "stamp": Folder(str(policies)).find("noise").stamp}
+    stored.refuses = away()
+    sent = visit(policies, stored, form=form, policy_id="noise")
+    with pytest.raises(RefusedError, match="files are written"):
+        save_pages.discard(sent)
+    for _ in range(2):
+        save_pages.discard(sent)
+    (row,) = stored.actions
+    assert (row["what"], row["why"]) == ("policy-discard-draft", "it was worse")
+
+
+def test_a_policy_that_was_begun_while_bigquery_was_away_is_recorded_when_sent_again(
+    policies, stored
+):
+    stored.refuses = away()
+    sent = visit(policies, stored, form={"policy_id": "noise"})
+    with pytest.raises(RefusedError, match="files are written"):
+        pages.create(sent)
+    for _ in range(2):
+        assert pages.create(sent).to == "/policies/noise"
+    assert [row["what"] for row in stored.actions] == ["policy-new"]
+
+
+def test_of_two_who_begin_a_policy_of_one_id_the_second_is_told(policies, stored):
+    form = {"policy_id": "noise"}
+    pages.create(visit(policies, stored, form=form))
+    other = replace(visit(policies, stored, form=form), person=Person("bob", Role.WRITER))
+    with pytest.raises(RefusedError, match="already"):
+        pages.create(other)
 
 
 def test_of_a_conflict_only_the_file_that_differs_is_shown(policies):
