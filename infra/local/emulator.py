@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Set
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from functools import lru_cache, partial
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 from duckdb_extensions import import_extension
 
 _MOST_STREAMS = 512
+_REMEMBERED = 512  # statements
 _LOCAL = {b"127.0.0.1", b"localhost", b"[::1]"}
 _HOST = "--rest-host="
 _SEALED = (
@@ -42,13 +44,16 @@ def main() -> None:
     # Imported here because the import needs the extension.
     from bqemulator import server
     from bqemulator.api.routes import tabledata
+    from bqemulator.catalog import ddl_sync
     from bqemulator.cli import main as start
     from bqemulator.grpc_api import write_servicer
-    from bqemulator.jobs import executor
+    from bqemulator.jobs import ddl_result, executor
     from bqemulator.sql import inner_query
+    from bqemulator.sql.translator import SQLTranslator
     from bqemulator.storage.engine import DuckDBEngine
     from bqemulator.versioning.snapshots import SnapshotManager
     from sqlglot.dialects.dialect import Dialect
+    from sqlglot.expressions import core
 
     def table_arrow_schema(table: Any) -> pa.Schema:
         fields = tabledata._fields_raw_from_schema(table.schema_.fields)
@@ -56,6 +61,9 @@ def main() -> None:
         return schema
 
     def capture(*_args: Any, **_kwargs: Any) -> None:
+        return None
+
+    async def note_change(*_args: Any) -> None:
         return None
 
     own = threading.local()
@@ -92,6 +100,10 @@ def main() -> None:
     write_servicer._table_arrow_schema = table_arrow_schema
     # It copies the whole table at every append, for time travel: 20 GB at 0.8 M rows.
     SnapshotManager.capture = capture
+    # Nor has anything to be told of changes, and no table is read-only: there are no snapshots and
+    # no materialized views.
+    executor._capture_dml_snapshots = note_change
+    executor._reject_dml_on_immutable = capture
     # It writes the text of every view into the query that names one, for policies of row access,
     # and then looks for decimal columns. There are neither here: DuckDB has the views themselves.
     inner_query.rewrite_for_row_access = lambda sql, **_: sql
@@ -102,6 +114,18 @@ def main() -> None:
     grpc.aio.server = partial(grpc.aio.server, migration_thread_pool=threads)
     # It parses every statement a dozen times: most of what a new dataset cost.
     Dialect.parse = parse_once(Dialect.parse)  # type: ignore[method-assign]  # on purpose
+    core.deepcopy = copy_flat  # type: ignore[assignment,attr-defined]
+    # And it translates anew what it was asked a moment ago: most of what a page of the console
+    # cost. Each of these goes by the text of a statement, and nobody changes what it gives.
+    for owner, names in (
+        (SQLTranslator, ["translate"]),
+        (executor, ["_parse_script_or_raise", "classify_statement_type"]),
+        (executor, ["detect_drop_routine", "rewrite_table_refs"]),
+        (ddl_result, ["_parse_statement"]),
+        (ddl_sync, [name for name in vars(ddl_sync) if name.startswith("_detect_")]),
+    ):
+        for name in names:
+            setattr(owner, name, lru_cache(_REMEMBERED)(getattr(owner, name)))
     # A parsed statement is thousands of objects, for which the collector would look at all others.
     gc.freeze()
     gc.set_threshold(50_000)
@@ -116,6 +140,14 @@ def parse_once(parse: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
         return [tree and tree.copy() for tree in parsed(dialect, sql, **options)]
 
     return copied
+
+
+def copy_flat(value: Any) -> Any:
+    """Return a copy of part of a statement: where it stood is a dictionary of numbers and names.
+
+    Copied by the general way, that is most of what a copy of the statement costs.
+    """
+    return value.copy() if type(value) is dict else deepcopy(value)
 
 
 def for_local_programs(app: App, named: Set[bytes] = frozenset()) -> App:
