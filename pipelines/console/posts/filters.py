@@ -1,7 +1,7 @@
 """Which labels are looked for: the filters of an address, and what they ask of rows."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
@@ -22,6 +22,8 @@ _PSEUDONYM = re.compile("[0-9a-f]{32}")
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _CLEARED = (Route.CLEAR, Route.EMPTY)
 _POST = ("screenings", "verdicts", "deferrals", "human_labels")
+# Of labels the worst first; after them comes what its author did to a post since, and no label.
+WORST_FIRST = (*map(str, (Outcome.VIOLATES, Outcome.INDETERMINATE)), "undecided", "safe", "cleared")
 # Words that stand for several, and what they mean of a column.
 _SEVERAL: Mapping[str, tuple[str, ...]] = {
     "escalate or forced": (Route.ESCALATE, Route.FORCED),
@@ -76,10 +78,11 @@ class Filter:
     route: str = ""
     by: str = ""
     mode: str = ""
+    worst: str = ""  # of the labels that it means of a post; among those that are rare
 
     def values(self) -> dict[str, Value | list[str]]:
         """Return the parameters that its conditions name."""
-        named = {name: getattr(self, name) for name in (*_PLAIN, *WORDS)}
+        named = {name: getattr(self, name) for name in (*_PLAIN, *WORDS, "worst")}
         given: dict[str, Value | list[str]] = {"run": self.run, "since": self.since}
         given |= {name: value for name, value in named.items() if value and name != "id"}
         if self.authors:
@@ -103,6 +106,8 @@ class Filter:
         told = [each.tables for each in self._conditions() if each.tables is not None]
         # Of the filters the one that fewest posts meet; they stand in that order.
         tables = told[0] if told else dict.fromkeys(_POST, "TRUE")
+        if self.worst:
+            tables = self._of_worst(told)
         both = " AND topic = @topic" if self.topic else ""
         of_policy = _of_policy() if self.policy else dict.fromkeys(_POST, "TRUE")
         return {
@@ -110,10 +115,26 @@ class Filter:
             for table, met in tables.items()
         }
 
+    def _of_worst(self, told: Sequence[Mapping[str, str]]) -> dict[str, str]:
+        """Return the rows that name posts with the worst label; there may be none in any table."""
+        tables = dict(self._label("worst", "label").tables or {})
+        # A verdict that is the label is itself what all that is asked of it is asked of.
+        verdict = [tables.pop("verdicts"), *(each.get("verdicts") for each in told)]
+        if None not in verdict:
+            tables["verdicts"] = " AND ".join(map(str, verdict))
+        return tables
+
+    @property
+    def is_of_a_kind(self) -> bool:
+        """Return whether it means labels of one kind, or none of those that are rare."""
+        judged = self.judged not in ("", "any")
+        unjudged = self.by in ("screen", "nobody") or self.route in _CLEARED
+        return bool(self.label or self.decided or judged or unjudged)
+
     @property
     def is_rare(self) -> bool:
         """Return whether a small table alone tells which posts are meant, or hardly any are."""
-        asked = {self.label, self.decided, self.judged} & _FEW
+        asked = {self.label, self.decided, self.judged, self.worst} & _FEW
         return bool(self._words_of_posts or asked or self.by == "human")
 
     @property

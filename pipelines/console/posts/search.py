@@ -1,22 +1,25 @@
-"""The labels that a filter means, the newest first, some at a time.
+"""The posts that a filter means, with the labels that it means of them, a page at a time.
 
-The view would be made for every post of the time that is looked at, to show a hundred rows. So the
-tables are asked first which posts may be meant, and the labels of these alone are made.
+The view would be made for every post of the time that is looked at, to show a hundred of them. So
+the tables are asked first which posts may be meant, and the labels of these alone are made. Those
+that violate come first, then those that the judge could not tell: their verdicts are few, and lead
+to them. All others are one tier, since the newest of them are near and the worst may be anywhere.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import repeat
+from itertools import groupby, repeat
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset, Value
 from weir.pipelines.bigquery.labels import labels_of
-from weir.pipelines.console.posts.filters import Filter
+from weir.pipelines.console.posts.filters import WORST_FIRST, Filter
 from weir.pipelines.console.visit import RefusedError
 
-ROWS = 100  # of a page
+PAGE = 100  # posts
+FIRST = WORST_FIRST[:2]  # the posts whose worst label is one of these come before all others
 _POSTS = (400, 1_600, 4_800)  # looked at in the first round, and in those after it
 _PATIENCE = 0.6  # seconds, after which no further round begins
 _EXCERPT = 300  # characters of a text
@@ -30,18 +33,18 @@ Values = Mapping[str, Value | list[str]]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page ends: a post, and the last of its policies; None where none of it was left."""
+    """The post at which a page ends; ``worst`` is its label where that is one of FIRST."""
 
+    worst: str
     created_at: datetime
     topic: str
     partition: int
     offset: int
-    policy: str | None = None
 
     def __str__(self) -> str:
         """Return it as it stands in an address."""
         at = self.created_at.astimezone(UTC).isoformat(timespec="microseconds")
-        return ",".join([at, self.topic, str(self.partition), str(self.offset), self.policy or ""])
+        return ",".join([self.worst, at, self.topic, str(self.partition), str(self.offset)])
 
 
 def read_place(said: str) -> Place | None:
@@ -49,24 +52,26 @@ def read_place(said: str) -> Place | None:
     if not said:
         return None
     try:
-        at, topic, partition, offset, policy = said.split(",", 4)
+        worst, at, topic, partition, offset = said.split(",")
         created_at = datetime.fromisoformat(at)
-        place = Place(created_at, topic, int(partition), int(offset), policy or None)
+        place = Place(worst, created_at, topic, int(partition), int(offset))
     except ValueError:
         place = None
-    if place is None or created_at.tzinfo is None or not 0 <= place.offset < _END > place.partition:
+    known = place is not None and place.worst in ("", *FIRST) and created_at.tzinfo is not None
+    if place is None or not (known and 0 <= place.offset < _END > place.partition):
         raise RefusedError("after names no place in the list; begin at its first page")
     return place
 
 
 @dataclass(frozen=True)
 class Found:
-    """Some rows of labels, in order; ``further`` is where to go on, None where all was looked at.
+    """Some posts, in order, each as rows of labels, of which the first is the worst.
 
-    ``short`` where time ran out before the page was full.
+    ``further`` is where to go on, None where all was looked at; ``short`` where time ran out before
+    the page was full.
     """
 
-    rows: Rows
+    posts: list[Rows]
     further: Place | None
     short: bool = False
 
@@ -76,31 +81,57 @@ def search(
     wanted: Filter,
     after: Place | None,
     now: datetime,
+    *,
+    newest: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Found:
-    """Return the next ROWS labels, or fewer where that takes too long. TablesError."""
+    """Return the next PAGE posts, or fewer where that takes too long. TablesError.
+
+    Those of FIRST come first, unless it is the ``newest`` that shall.
+    """
     begun, rounds = clock(), iter([*_POSTS, *repeat(_POSTS[-1], 10_000)])
     values = with_contents(dataset, wanted)
-    statement = _statement(dataset, wanted)
-    rows: Rows = []
-    for span in _spans(wanted, after.created_at if after else now):
-        looking = True
-        while looking:
-            most = next(rounds)
-            asked = values | span.values() | _at(after)
-            posts = dataset.rows(_candidates(span, after, most), **asked)
-            if posts:
-                rows += dataset.rows(statement, **values, **_among(posts), **_done(after))
-            if len(rows) > ROWS:
-                return Found(rows[:ROWS], _place(rows[ROWS - 1], policy=True))
-            looking = len(posts) == most
-            # All posts of the span were looked at, or all up to the last of them.
-            after = _place(posts[-1]) if looking else _before(span.since)
-            if span.since == wanted.since and not looking:
-                return Found(rows, None)
-            if clock() - begun > _PATIENCE:
-                return Found(rows, after, short=True)
-    return Found(rows, None)
+    posts: list[Rows] = []
+    for tier, condition in _tiers(wanted, after, newest=newest):
+        statement = _statement(dataset, wanted, condition)
+        for span in _spans(tier, after.created_at if after else now):
+            looking = True
+            while looking:
+                most = next(rounds)
+                asked = values | span.values() | _at(after)
+                some = dataset.rows(_candidates(span, after, most), **asked)
+                if some:
+                    labels = dataset.rows(statement, **values, **_among(some))
+                    posts += [list(of_one) for _, of_one in groupby(labels, key=message)]
+                if len(posts) > PAGE:
+                    return Found(posts[:PAGE], _place(posts[PAGE - 1][0]))
+                looking = len(some) == most
+                # All posts of the span were looked at, or all up to the last of them.
+                after = _place(some[-1], tier.worst) if looking else _before(span)
+                if span.since == tier.since and not looking:
+                    break
+                if clock() - begun > _PATIENCE:
+                    return Found(posts, after, short=True)
+        after = None
+    return Found(posts, None)
+
+
+def message(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what the labels of one post have in common."""
+    return row["created_at"], row["topic"], row["partition"], row["offset"]
+
+
+def _tiers(wanted: Filter, after: Place | None, *, newest: bool) -> Iterator[tuple[Filter, str]]:
+    """Yield what is looked for one after the other, from a place on: of which posts, and which."""
+    if newest or wanted.is_of_a_kind:
+        yield wanted, "TRUE"
+        return
+    reached = after.worst if after else FIRST[0]
+    for place, worst in enumerate(FIRST):
+        of_tier = replace(wanted, worst=worst)
+        if reached and place >= FIRST.index(reached) and of_tier.tables():
+            yield of_tier, f"worst = {place}"
+    yield wanted, f"worst >= {len(FIRST)}"
 
 
 def _spans(wanted: Filter, newest: datetime) -> Iterator[Filter]:
@@ -122,8 +153,8 @@ def _midnight_before(at: datetime) -> datetime:
     return (at - timedelta(microseconds=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _before(since: datetime) -> Place:
-    return Place(since - timedelta(microseconds=1), "", 0, 0)
+def _before(span: Filter) -> Place:
+    return Place(span.worst, span.since - timedelta(microseconds=1), "", 0, 0)
 
 
 def count(dataset: Dataset, wanted: Filter) -> Rows:
@@ -140,7 +171,7 @@ def count(dataset: Dataset, wanted: Filter) -> Rows:
     return dataset.rows(sql, **with_contents(dataset, wanted))
 
 
-def bytes_read(dataset: Dataset, wanted: Filter) -> int | None:
+def bytes_read(dataset: Dataset, wanted: Filter, *, newest: bool = False) -> int | None:
     """Return how many bytes a page reads at most; None where the service does not say."""
     values = dict(wanted.values())
     if wanted.id:
@@ -148,9 +179,10 @@ def bytes_read(dataset: Dataset, wanted: Filter) -> int | None:
     named = labels_of(dataset, wanted.span)
     everything = f"SELECT * FROM {named} WHERE {wanted.on_labels()}"  # noqa: S608 - our names
     parts = [
-        dataset.bytes_read(_candidates(wanted, None, 1), **values),
-        dataset.bytes_read(everything, **values),
+        dataset.bytes_read(_candidates(tier, None, 1), **(values | tier.values()))
+        for tier, _ in _tiers(wanted, None, newest=newest)
     ]
+    parts.append(dataset.bytes_read(everything, **values))
     return sum(part for part in parts if part) or None
 
 
@@ -184,48 +216,47 @@ def _union(wanted: Filter, columns: str) -> str:
 
 
 def _candidates(wanted: Filter, after: Place | None, most: int) -> str:
-    """Return the statement that asks which posts may be meant, from a place on."""
-    # With the post of the place: more of its policies may follow, unless none was left of it.
-    reached = ">" if after is not None and after.policy is None else ">="
-    from_there = (
+    """Return the statement that asks which posts may be meant, behind a place."""
+    behind = (
         "created_at < @at OR (created_at = @at AND (topic > @of_topic OR (topic = @of_topic AND "
         "(`partition` > @of_partition OR (`partition` = @of_partition "
-        f"AND `offset` {reached} @of_offset)))))"
+        "AND `offset` > @of_offset)))))"
     )
     sql = f"SELECT DISTINCT {_POSITION}, content_id FROM (\n{_union(wanted, _POSITION + ', content_id')}\n)"  # noqa: S608, E501 - our names
-    where = f" WHERE {from_there}" if after else ""
+    where = f" WHERE {behind}" if after else ""
     return f"{sql}{where} ORDER BY {_ORDER} LIMIT {most}"
 
 
-def _statement(dataset: Dataset, wanted: Filter) -> str:
-    """Return the statement for the labels of some posts that the filter means, in order."""
+def _statement(dataset: Dataset, wanted: Filter, condition: str) -> str:
+    """Return the statement for the labels of some posts that the filter means, in order.
+
+    ``condition`` is on the place of the worst of them, which comes first.
+    """
     some = "run = @run AND created_at BETWEEN @first AND @last AND content_id IN UNNEST(@some)"
     start = "GREATEST(1, STRPOS(LOWER(text), LOWER(@text)) - 60)" if wanted.text else "1"
-    return (
-        f"SELECT * EXCEPT (text), SUBSTR(text, {start}, {_EXCERPT}) AS text, "  # noqa: S608 - ours
-        f"LENGTH(text) > {_EXCERPT} AS cut FROM {labels_of(dataset, some)} "
-        f"WHERE {wanted.on_labels()} AND CONCAT(topic, '/', CAST(`partition` AS STRING), '/', "
-        f"CAST(`offset` AS STRING)) IN UNNEST(@posts) AND NOT ({_DONE}) "
-        f"ORDER BY {_ORDER}, policy_id LIMIT {ROWS + 1}"
-    )
-
-
-# Of the post at which a page ended, the policies that stood on it.
-_DONE = (
-    "created_at = @done_at AND topic = @done_topic AND `partition` = @done_partition "
-    "AND `offset` = @done_offset AND policy_id <= @done_policy"
+    return f"""
+SELECT * EXCEPT (text), SUBSTR(text, {start}, {_EXCERPT}) AS text, LENGTH(text) > {_EXCERPT} AS cut
+FROM (
+  SELECT *, MIN(place) OVER (PARTITION BY {_POSITION}) AS worst
+  FROM (
+    SELECT *, {_PLACE} AS place
+    FROM {labels_of(dataset, some)}
+    WHERE {wanted.on_labels()}
+      AND CONCAT(topic, '/', CAST(`partition` AS STRING), '/', CAST(`offset` AS STRING))
+        IN UNNEST(@posts)
+  )
 )
+WHERE {condition}
+QUALIFY DENSE_RANK() OVER (ORDER BY {_ORDER}) <= {PAGE + 1}
+ORDER BY {_ORDER}, place, COALESCE(probability, score, 0.0) DESC, policy_id
+"""  # noqa: S608 - our names
 
 
-def _done(after: Place | None) -> dict[str, Value]:
-    place = after or Place(datetime.fromtimestamp(0, UTC), "", 0, 0)
-    return {
-        "done_at": place.created_at,
-        "done_topic": place.topic,
-        "done_partition": place.partition,
-        "done_offset": place.offset,
-        "done_policy": place.policy or "",
-    }
+_PLACE = (
+    "CASE label "
+    + " ".join(f"WHEN '{label}' THEN {place}" for place, label in enumerate(WORST_FIRST))
+    + f" ELSE {len(WORST_FIRST)} END"
+)
 
 
 def _among(posts: Rows) -> dict[str, Value | list[str]]:
@@ -249,6 +280,8 @@ def _at(after: Place | None) -> dict[str, Value]:
     }
 
 
-def _place(row: Mapping[str, Any], *, policy: bool = False) -> Place:
-    place = Place(row["created_at"], row["topic"], row["partition"], row["offset"])
-    return replace(place, policy=row["policy_id"]) if policy else place
+def _place(row: Mapping[str, Any], worst: str | None = None) -> Place:
+    """Return the place of a post; ``worst`` where its row does not say which label is."""
+    if worst is None:
+        worst = FIRST[row["worst"]] if row["worst"] < len(FIRST) else ""
+    return Place(worst, *message(row))

@@ -1,9 +1,12 @@
 """Posts in the console: what is found equals what the view labels says."""
 
+import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow as pa
 import pytest
@@ -22,7 +25,7 @@ from weir.pipelines.console.posts import pages, search
 from weir.pipelines.console.posts.filters import read_filter
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.templates import fill
-from weir.pipelines.console.visit import Visit
+from weir.pipelines.console.visit import RefusedError, Visit
 from weir.transforms.records import CHANGE
 
 NEWEST_FIRST = "created_at DESC, topic, `partition`, `offset`, policy_id"
@@ -125,23 +128,38 @@ def visit(settings, query="", *, role=Role.REVIEWER, run="live", form=(), **path
 def of_view(settings, where):
     with open_dataset(settings) as dataset:
         return dataset.rows(
-            "SELECT created_at, topic, `partition`, `offset`, policy_id, label, decided_by "
+            "SELECT created_at, topic, `partition`, `offset`, policy_id, label, decided_by, "
+            "probability, score "
             f"FROM `{{dataset}}.labels` WHERE run = 'live' AND {where} ORDER BY {NEWEST_FIRST}"
         )
 
 
-def listed(settings, query):
-    """Return all rows that a search gives, page by page."""
-    rows, after = [], ""
+def shown(settings, query="", **more):
+    """Return the posts that a search gives, page by page, as their rows show them."""
+    posts, after = [], ""
     while True:
-        shown = pages.show_rows(visit(settings, f"{query}&after={after}"))
-        assert shown.values["labels"] <= search.ROWS
-        rows += [row for post in shown.values["posts"] for row in post["rows"]]
-        further = shown.values["further"]
-        if not further:
-            return rows
-        after = further.partition("after=")[2].partition("&")[0]
-        after = after.replace("%2C", ",").replace("%3A", ":").replace("%2B", "+")
+        values = pages.show_rows(visit(settings, f"{query}&after={after}", **more)).values
+        assert len(values["posts"]) <= search.PAGE
+        posts += values["posts"]
+        if not values["further"]:
+            return posts
+        after = dict(parse_qsl(urlsplit(values["further"]).query))["after"]
+
+
+def listed(settings, query):
+    """Return the labels of each post that a search gives."""
+    return [labels_of_row(post) for post in shown(settings, query)]
+
+
+def labels_of_row(post):
+    """Return the labels that a row of the list shows: the worst, those alike, the others."""
+    assert post["worst"] == post["alike"][0]
+    return [*post["alike"], *(row for _, those in post["others"] for row in those)]
+
+
+def in_order(posts):
+    """Return the labels of posts as the view has them, each post's by policy."""
+    return [row for post in posts for row in sorted(post, key=lambda row: row["policy_id"])]
 
 
 def same(rows, expected):
@@ -153,21 +171,67 @@ def same(rows, expected):
 def test_a_search_gives_what_the_view_says_the_newest_first(settings, query, where):
     expected = of_view(settings, where)
     assert expected or query == "topic=other"
-    assert same(listed(settings, query), expected)
+    assert same(in_order(listed(settings, f"{query}&order=newest")), expected)
 
 
-def test_pages_follow_each_other_without_a_gap_or_a_row_twice(settings, monkeypatch):
-    monkeypatch.setattr(search, "ROWS", 21)
+@pytest.mark.parametrize("query", ["", "judged=any", "by=human", "mode=shadow", "policy=spam"])
+def test_what_violates_comes_first_and_then_what_the_judge_could_not_tell(settings, query):
+    rows = of_view(settings, SEARCHES[query])
+    posts = [sorted(labels, key=by_label) for _, labels in groupby(rows, key=search.message)]
+    posts.sort(key=lambda labels: min(by_label(labels[0])[0], 2))
+    found = listed(settings, query)
+    assert same(
+        [row for labels in found for row in labels], [row for each in posts for row in each]
+    )
+
+
+@pytest.mark.parametrize("query", ["label=safe", "judged=violates", "by=screen"])
+def test_labels_of_a_kind_come_the_newest_first(settings, query):
+    assert listed(settings, query) == listed(settings, f"{query}&order=newest")
+
+
+def by_label(row):
+    known = ("violates", "indeterminate", "undecided", "safe", "cleared")
+    place = known.index(row["label"]) if row["label"] in known else len(known)
+    sure = row["probability"] if row["probability"] is not None else row["score"]
+    return place, -(sure or 0.0), row["policy_id"]
+
+
+@pytest.mark.parametrize("order", ["", "newest"])
+def test_pages_follow_each_other_without_a_gap_or_a_post_twice(settings, monkeypatch, order):
+    at_once = listed(settings, f"mode=enforce&order={order}")
+    monkeypatch.setattr(search, "PAGE", 7)
     monkeypatch.setattr(search, "_POSTS", (8, 12))
-    assert same(listed(settings, "mode=enforce"), of_view(settings, "mode = 'enforce'"))
+    assert listed(settings, f"mode=enforce&order={order}") == at_once
+
+
+def test_a_post_is_a_row_whose_policies_lead_each_to_its_own_decision(settings, run):
+    put(settings, "screenings", [screening(run, 1, spam="escalate", hate="escalate", self="clear")])
+    put(
+        settings, "verdicts", [verdict(run, 1, "spam", "safe"), verdict(run, 1, "hate", "violates")]
+    )
+    seen = visit(settings, run=run)
+    answer = pages.show_rows(seen)
+    html = fill(answer.template, answer.values, bare=True, visit=seen, rooms=(), said="")
+    assert html.count("<tr>") == 1 + 1
+    links = re.findall(r'href="(/posts/[^"]*)#([a-z]+)"', html)
+    assert [policy for _, policy in links] == ["hate", "spam", "self", "hate"]
+    for address, policy in links:
+        assert f"{run}-{'screen' if policy == 'self' else policy}" in address
+    assert re.findall(r"<summary>(.*?)</summary>", html) == ["1 safe, 1 cleared"]
+
+
+def test_an_order_that_there_is_not_is_refused(settings):
+    with pytest.raises(RefusedError, match="newest"):
+        pages.show_rows(visit(settings, "order=oldest"))
 
 
 @pytest.mark.parametrize("query", ["label=violates", "policy=spam&all=1", "by=human"])
 def test_what_is_counted_is_what_the_view_counts(settings, query):
-    shown = pages.show_count(visit(settings, query)).values["counted"]
+    counted = pages.show_count(visit(settings, query)).values["counted"]
     expected = of_view(settings, SEARCHES[query.removesuffix("&all=1")])
     labels = [row["label"] for row in expected]
-    assert {row["label"]: row["rows_of_it"] for row in shown} == {
+    assert {row["label"]: row["rows_of_it"] for row in counted} == {
         label: labels.count(label) for label in set(labels)
     }
 
@@ -183,12 +247,12 @@ def test_a_search_for_a_decision_finds_all_labels_of_its_post(settings):
             "SELECT DISTINCT decision_id FROM `{dataset}.screenings` "
             "WHERE run = 'live' AND content_id = 'p3'"
         )
-    assert same(listed(settings, f"id={screened['decision_id']}"), row)
+    assert same(in_order(listed(settings, f"id={screened['decision_id']}")), row)
 
 
 def test_a_search_that_takes_too_long_says_how_far_it_came_and_goes_on_from_there(settings):
     seconds = iter(range(1_000))
-    rows: list[dict] = []
+    posts: list[list[dict]] = []
     after, rounds = None, 0
     wanted = read_filter(visit(settings, "mode=shadow&route=audit"))
     with open_dataset(settings) as dataset:
@@ -198,11 +262,12 @@ def test_a_search_that_takes_too_long_says_how_far_it_came_and_goes_on_from_ther
                 wanted,
                 after,
                 datetime(2026, 3, 8, tzinfo=UTC),
+                newest=True,
                 clock=lambda: next(seconds),
             )
-            rows, after, rounds = rows + found.rows, found.further, rounds + 1
+            posts, after, rounds = posts + found.posts, found.further, rounds + 1
     assert rounds > 2
-    assert same(rows, of_view(settings, "mode = 'shadow' AND route = 'audit'"))
+    assert same(in_order(posts), of_view(settings, "mode = 'shadow' AND route = 'audit'"))
 
 
 def test_labels_of_some_posts_are_those_of_the_view_on_folded_days_too(settings):
@@ -231,8 +296,8 @@ def test_what_a_post_says_is_shown_as_text_alone(settings, run):
     hostile = "<script>alert(1)</script> \u202eevil \x07 👩‍👩‍👧‍👦 " + "long " * 200_000
     put(settings, "verdicts", [verdict(run, 1, "spam", "violates", text=hostile)])
     seen = visit(settings, run=run)
-    shown = pages.show_rows(seen)
-    html = fill(shown.template, shown.values, bare=False, visit=seen, rooms=(), said="")
+    answer = pages.show_rows(seen)
+    html = fill(answer.template, answer.values, bare=False, visit=seen, rooms=(), said="")
     assert "&lt;script&gt;" in html
     assert "<script>alert" not in html
     assert not {"\u202e", "\x07"} & set(html)
@@ -246,6 +311,6 @@ def test_a_text_that_is_not_stored_is_said_to_be_not_stored(settings, run):
     ]
     put(settings, "verdicts", rows)
     put(settings, "screenings", [screening(run, 3, spam="clear")])
-    posts = pages.show_rows(visit(settings, run=run)).values["posts"]
+    posts = shown(settings, run=run)
     assert [post["said"].text for post in posts] == [None] * 3
     assert len({post["said"].why_not for post in posts}) == 3
