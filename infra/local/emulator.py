@@ -114,7 +114,7 @@ def main() -> None:
     grpc.aio.server = partial(grpc.aio.server, migration_thread_pool=threads)
     # It parses every statement a dozen times: most of what a new dataset cost.
     Dialect.parse = parse_once(Dialect.parse)  # type: ignore[method-assign]  # on purpose
-    core.deepcopy = copy_flat  # type: ignore[assignment,attr-defined]
+    core.deepcopy = copy_flat  # type: ignore[assignment,attr-defined]  # on purpose
     # And it translates anew what it was asked a moment ago: most of what a page of the console
     # cost. Each of these goes by the text of a statement, and nobody changes what it gives.
     for owner, names in (
