@@ -18,11 +18,20 @@ from weir.pipelines.console.setup import Setup
 
 
 class RefusedError(WeirError):
-    """A visit that comes to nothing; ``status`` says why to a browser, the message to a person."""
+    """A visit that comes to nothing; ``status`` says why to a browser, the message to a person.
 
-    def __init__(self, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+    ``ways`` are addresses to go on to, by what to call them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: HTTPStatus = HTTPStatus.BAD_REQUEST,
+        ways: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.ways = ways or {}
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ async def _serve(setup: Setup, page: Page, request: Request) -> Response:
         answer = await run_in_threadpool(_answer, page, visit)
         return await run_in_threadpool(_response, visit, answer, request)
     except WeirError as error:
-        refused = _refusal(visit, str(error), _status(error))
+        ways = error.ways if isinstance(error, RefusedError) else {}
+        refused = _refusal(visit, str(error), _status(error), ways)
     except Exception as error:  # noqa: BLE001 - a defect: it ends this visit, and not what was typed
         refused = _refusal(visit, log_defect(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     return await run_in_threadpool(_response, visit, refused, request)
@@ -126,12 +127,15 @@ def _status(error: WeirError) -> HTTPStatus:
     )
 
 
-def _refusal(visit: Visit, message: str, status: HTTPStatus) -> Shown:
+def _refusal(
+    visit: Visit, message: str, status: HTTPStatus, ways: Mapping[str, str] | None = None
+) -> Shown:
     """Return a page that says what is wrong, and holds whatever was typed, to be sent again."""
     values = {
         "message": message.rstrip("."),
         "unknown": status is HTTPStatus.UNAUTHORIZED,
         "typed": visit.form,
+        "ways": ways or {},
         "chosen": visit.chosen,
     }
     return Shown("layout/refused.html.j2", values, status)

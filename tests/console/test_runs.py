@@ -46,6 +46,13 @@ def test_a_flip_of_a_comparison_leads_to_its_decision(page):
     assert "game-cheating" in page.locator("main").inner_text()
 
 
+def test_a_box_for_a_run_offers_those_that_there_are(page):
+    page.goto("/compare")
+    offered = page.locator("datalist#runs option")
+    offered.first.wait_for(state="attached")
+    assert {"demo", "demo-edited"} <= {each.get_attribute("value") for each in offered.all()}
+
+
 def test_a_replay_is_forecast_started_watched_and_stopped_by_keyboard(page, one_policy):
     page.goto("/runs")
     page.keyboard.press("r")

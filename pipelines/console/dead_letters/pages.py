@@ -21,6 +21,7 @@ from weir.pipelines.console.dead_letters.letters import (
 )
 from weir.pipelines.console.dead_letters.message import message_of
 from weir.pipelines.console.dead_letters.sending import brokers, send, send_once, sent_before
+from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit
 from weir.pipelines.dead_letter_advice import advice_on
@@ -31,14 +32,14 @@ _FIND_SECONDS = 15.0  # for one letter on the topic
 
 def show(visit: Visit) -> Shown:
     """Return why messages died, by cause, day, stage, reason, policy and run."""
-    shown = Filter.of(visit.query, visit.now, visit.setup.days)
+    shown = _shown(visit)
     values = {"shown": shown, "found": causes_of(visit, shown), "most": MOST_SENT}
     return Shown("dead_letters/dead_letters.html.j2", values)
 
 
 def show_letters(visit: Visit) -> Shown:
     """Return a page of the letters of a filter."""
-    shown = Filter.of(visit.query, visit.now, visit.setup.days)
+    shown = _shown(visit)
     letters = letters_of(visit, shown, Place.of(visit.query.get("after", "")))
     last = letters[PAGE - 1] if len(letters) > PAGE else None
     values = {
@@ -115,6 +116,13 @@ def show_deferred(visit: Visit) -> Shown:
 def show_waiting(visit: Visit) -> Shown:
     """Return the part that counts what waits to be judged."""
     return Shown("dead_letters/waiting.html.j2", {"rows": deferred_of(visit)})
+
+
+def _shown(visit: Visit) -> Filter:
+    """Return the filter of an address. RefusedError, also for a run that is none."""
+    shown = Filter.of(visit.query, visit.now, visit.setup.days)
+    require_run(visit, shown.run)
+    return shown
 
 
 def _day(visit: Visit) -> date:

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Value
+from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.now import decides
 from weir.pipelines.console.now.jobs import Readings, job_of
 from weir.pipelines.console.now.windows import behind, labels, windows
@@ -28,7 +29,8 @@ _READINGS = Readings()
 
 
 def show(visit: Visit) -> Shown:
-    """Return the page, which asks for nothing itself."""
+    """Return the page, which asks for nothing itself but for a run of which nothing is here."""
+    require_run(visit, visit.run)
     days = _days(visit)
     asked = {"run": visit.run, "days": str(days)}
     parts = [(address(path, **asked), every, title) for path, every, title in _PARTS]

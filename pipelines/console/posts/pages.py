@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
+from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.posts import appeal_pages, complaining, filters, post_pages
 from weir.pipelines.console.posts.filters import Filter, as_query, read_filter, shared_address
@@ -20,6 +21,7 @@ ASK_BYTES = 1 << 30  # a search that reads more is begun once somebody has seen 
 def show(visit: Visit) -> Answer:
     """Return the filters, and where the posts that they mean come from."""
     wanted = read_filter(visit)
+    require_run(visit, wanted.run)
     typed = visit.query.get("author", "").strip()
     unsaid = any(not value for value in visit.query.values())
     if unsaid or (typed and wanted.authors[0] != typed):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.reference import Reference, joined, parse_all
 from weir.pipelines.console.review import agreement_pages
@@ -25,6 +26,7 @@ _MOST_CONTEXT = 40  # fields of a message
 
 def show(visit: Visit) -> Answer:
     """Return the queues, or one of them where the address names it."""
+    require_run(visit, visit.run)
     if "queue" not in visit.query:
         queues = [Asked.of(visit, queue.name) for queue in QUEUES]
         spans = {

@@ -1,6 +1,9 @@
 """The page of a comparison, as ``weir compare`` makes it."""
 
+from http import HTTPStatus
+
 from weir.pipelines.compare.rows import compare_sides
+from weir.pipelines.compare.sides import find_side
 from weir.pipelines.compare.wording import (
     COLUMNS,
     COST_COLUMNS,
@@ -11,7 +14,9 @@ from weir.pipelines.compare.wording import (
     slice_in_words,
 )
 from weir.pipelines.console.days import read_time
+from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.visit import RefusedError, Shown, Visit
+from weir.pipelines.errors import OptionError
 
 MOST_FLIPS = 50  # on a page
 MOST_GROUPS = 30  # of a breakdown
@@ -19,13 +24,27 @@ MOST_GROUPS = 30  # of a breakdown
 
 def show_comparison(visit: Visit) -> Shown:
     """Return the form that names two sides, and the part that compares them."""
-    asked = {name: visit.query.get(name, "").strip() for name in _NAMES}
+    asked = _asked(visit)
+    for name in (asked["run"], asked["other"]):
+        _require_side(visit, name)
     return Shown("runs/compare.html.j2", {"asked": asked})
+
+
+def _require_side(visit: Visit, name: str) -> None:
+    """Raise RefusedError where a name is that of no run, version or run@version."""
+    try:
+        require_run(visit, name)
+    except RefusedError as refused:
+        try:
+            with visit.dataset() as dataset:
+                find_side(dataset, name)
+        except OptionError as error:
+            raise RefusedError(str(error), HTTPStatus.NOT_FOUND, refused.ways) from None
 
 
 def show_compared(visit: Visit) -> Shown:
     """Return what two runs, or policy versions, decide differently. OptionError, TablesError."""
-    asked = {name: visit.query.get(name, "").strip() for name in _NAMES}
+    asked = _asked(visit)
     if not asked["run"] or not asked["other"]:
         raise RefusedError("Name two runs, or two versions of a policy")
     found = compare_sides(
@@ -58,3 +77,9 @@ def show_compared(visit: Visit) -> Shown:
 
 
 _NAMES = ("run", "other", "policy", "since", "until")
+
+
+def _asked(visit: Visit) -> dict[str, str]:
+    if unknown := sorted(visit.query.keys() - set(_NAMES)):
+        raise RefusedError(f"{', '.join(unknown)}: a comparison takes {', '.join(_NAMES)}")
+    return {name: visit.query.get(name, "").strip() for name in _NAMES}

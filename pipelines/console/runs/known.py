@@ -34,7 +34,6 @@ LIMIT @most
 _ACCOUNTS = """
 SELECT * FROM `{dataset}.conservation` WHERE @run IN ('', run) ORDER BY run LIMIT @most
 """
-_DIED = "SELECT run FROM `{dataset}.dead_letters` WHERE run = @run LIMIT 1"
 _POLICIES = """
 SELECT
   policy_id, mode, SUM(posts) AS posts, SUM(cleared) AS cleared, SUM(judged) AS judged,
@@ -110,11 +109,6 @@ def days_of(visit: Visit, run: str) -> tuple[date, date] | None:
     """Return the first and last day of a run's posts; None where it has none. TablesError."""
     with visit.dataset() as dataset:
         return days_of_run(dataset, run)
-
-
-def has_died(visit: Visit, run: str) -> bool:
-    """Return whether a run has dead letters, which may be all that it has. TablesError."""
-    return bool(visit.rows(_DIED, run=run))
 
 
 def latest_days(days: tuple[date, date]) -> tuple[date, date]:

@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from weir.pipelines.console import actions
+from weir.pipelines.console.known_runs import require_run, run_names
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.runs import processes
 from weir.pipelines.console.runs.comparison import show_compared, show_comparison
 from weir.pipelines.console.runs.known import (
     accounts_of,
     days_of,
-    has_died,
     latest_days,
     policies_of,
     runs_of,
@@ -30,9 +30,7 @@ from weir.pipelines.console.runs.replays import (
     with_draft,
 )
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
-from weir.pipelines.errors import OptionError
 from weir.pipelines.monitoring.status import local_jobs
-from weir.pipelines.options.screening import require_run_name
 
 
 def show(visit: Visit) -> Shown:
@@ -44,6 +42,11 @@ def show_here(visit: Visit) -> Shown:
     """Return the part of what runs on this machine now."""
     kept = processes.all_of(visit.setup.bigquery)
     return Shown("runs/here.html.j2", {"jobs": local_jobs(), "kept": kept})
+
+
+def show_names(visit: Visit) -> Shown:
+    """Return the names of the runs, for a box that one is typed in."""
+    return Shown("runs/names.html.j2", {"names": run_names(visit)})
 
 
 def show_accounts(visit: Visit) -> Shown:
@@ -66,22 +69,10 @@ def show_policies(visit: Visit) -> Shown:
 def show_run(visit: Visit) -> Shown:
     """Return one run: what it was told, how far it is, what became of it."""
     name = visit.path["run"]
-    try:
-        require_run_name(name)
-    except OptionError:
-        raise RefusedError(
-            "That is no name of a run; /runs lists those there are", HTTPStatus.NOT_FOUND
-        ) from None
+    require_run(visit, name)
     found = next(iter(runs_of(visit, name)), None)
     here = _here(visit, name)
     days = days_of(visit, name)
-    known = found or days or any(here.values()) or has_died(visit, name)
-    if not known:
-        raise RefusedError(
-            f"There is no run {name!r} in {visit.setup.bigquery.full_name}; /runs lists those "
-            "there are",
-            HTTPStatus.NOT_FOUND,
-        )
     others = [each.name for each in runs_of(visit) if each.name != name][:20]
     if visit.setup.run not in (name, *others):
         others.insert(0, visit.setup.run)
@@ -181,6 +172,7 @@ def _at(run: str) -> str:
 PAGES = (
     Page("/runs", show),
     Page("/run-parts/here", show_here),
+    Page("/run-parts/names", show_names),
     Page("/run-parts/accounts", show_accounts),
     Page("/run-parts/policies", show_policies),
     Page("/run-parts/process", show_process),

@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -16,16 +17,23 @@ from tests.integration.test_moderate import POSTS, Job
 from tests.rows import NOON, dead_letter
 from weir.pipelines.bigquery.rows import insert
 from weir.pipelines.commands.cli import app
+from weir.pipelines.console import known_runs
 from weir.pipelines.console.access import OnLoopback
+from weir.pipelines.console.dead_letters import pages as dead_letters
+from weir.pipelines.console.now import pages as now
 from weir.pipelines.console.people import Person, Role
+from weir.pipelines.console.posts import pages as posts
+from weir.pipelines.console.review import pages as review
 from weir.pipelines.console.runs import pages, processes
-from weir.pipelines.console.runs.comparison import show_compared
+from weir.pipelines.console.runs.comparison import show_compared, show_comparison
 from weir.pipelines.console.runs.replays import OF_DEFERRED
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.templates import fill
 from weir.pipelines.console.visit import RefusedError, Visit
 from weir.pipelines.errors import OptionError
 from weir.policies.loading import LIBRARY
+
+LATELY = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +79,14 @@ def test_a_run_is_listed_with_what_it_counted_and_its_account_is_that_of_the_vie
     assert "unaccounted" in html(pages.show_accounts(part), part)
 
 
+def test_a_box_for_a_run_offers_the_live_one_and_each_that_is_listed(bigquery, visit, setup, run):
+    insert(bigquery, "runs", {"run": run, "mode": "enforce", "ended_at": NOON})
+    asked = visit()
+    offered = html(pages.show_names(asked), asked)
+    assert offered.count(f'<option value="{run}">') == 1
+    assert offered.count(f'<option value="{setup.run}">') == 1
+
+
 def test_a_runs_counts_by_policy_are_those_of_the_daily_rates(bigquery, visit, run):
     store(bigquery, run, f"v-{run}", A)
     asked = visit({"run": run})
@@ -83,6 +99,44 @@ def test_a_runs_counts_by_policy_are_those_of_the_daily_rates(bigquery, visit, r
     assert "spam" in html(pages.show_policies(asked), asked)
     page = visit(run=run)
     assert "/run-parts/policies" in html(pages.show_run(page), page)
+
+
+OF_RUNS = (
+    (now.show, "/now", "run"),
+    (posts.show, "/posts", "run"),
+    (review.show, "/review", "run"),
+    (dead_letters.show, "/dead-letters", "run"),
+    (show_comparison, "/compare", "run"),
+    (show_comparison, "/compare", "other"),
+)
+
+
+@pytest.mark.parametrize(("page", "path", "field"), OF_RUNS)
+def test_a_page_about_a_run_that_is_none_is_not_found_and_offers_those_there_are(
+    bigquery, visit, run, page, path, field
+):
+    insert(bigquery, "runs", {"run": run, "mode": "enforce", "ended_at": LATELY})
+    asked = replace(visit({field: "nope"}), address=f"{path}?{field}=nope")
+    with pytest.raises(RefusedError, match="nope") as refused:
+        page(asked)
+    assert refused.value.status == 404
+    assert refused.value.ways["live"] == f"{path}?{field}=live"
+    assert refused.value.ways[run] == f"{path}?{field}={run}"
+
+
+def test_a_run_that_has_begun_opens_before_it_has_a_row_of_a_post(
+    bigquery, visit, run, monkeypatch
+):
+    begun = {"run": run, "configuration": "{}", "digest": "d", "slices": "[]", "sample": 1.0}
+    insert(bigquery, "replays", begun | {"begun_at": NOON})
+    assert now.show(visit({"run": run})).status == 200
+    monkeypatch.setattr(known_runs, "local_jobs", lambda: [{"run": "only-here"}])
+    assert now.show(visit({"run": "only-here"})).status == 200
+
+
+def test_a_version_of_a_policy_is_a_side_of_a_comparison(bigquery, visit, run):
+    store(bigquery, run, f"v-{run}", A)
+    assert show_comparison(visit({"run": f"{run}@v-{run}", "other": f"v-{run}"})).status == 200
 
 
 @pytest.mark.parametrize(

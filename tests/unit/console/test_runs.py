@@ -7,9 +7,11 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from tests.unit.console.visits import page
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.runs import pages, processes
+from weir.pipelines.console.runs.comparison import show_compared, show_comparison
 from weir.pipelines.console.runs.processes import FORECAST, Asked
 from weir.pipelines.console.runs.replays import (
     arguments_of,
@@ -174,3 +176,26 @@ def test_what_can_be_no_runs_name_is_not_found_without_asking_bigquery(name):
     with pytest.raises(RefusedError, match="no name of a run; /runs lists") as refused:
         pages.show_run(asked)
     assert refused.value.status == 404
+
+
+def test_a_comparison_offers_the_runs_there_are_and_the_days_of_a_calendar():
+    asked = Visit(SETUP, Person("ann", Role.READER), "/compare")
+    html = page(show_comparison(asked), asked)
+    assert html.count('list="runs"') == 2
+    assert '<datalist id="runs" data-from="/run-parts/names">' in html
+    assert html.count('type="date"') == 2
+
+
+def test_a_time_of_a_comparison_stays_a_time():
+    asked = Visit(
+        SETUP, Person("ann", Role.READER), "/compare", query={"since": "2026-03-04T12:00"}
+    )
+    html = page(show_comparison(asked), asked)
+    assert 'name="since" type="text" value="2026-03-04T12:00"' in html
+
+
+@pytest.mark.parametrize("handler", [show_comparison, show_compared])
+def test_a_comparison_refuses_what_it_would_not_look_at(handler):
+    asked = Visit(SETUP, Person("ann", Role.READER), "/compare", query={"a": "live", "b": "mine"})
+    with pytest.raises(RefusedError, match="a, b: a comparison takes run, other, policy"):
+        handler(asked)
