@@ -20,7 +20,12 @@ from weir.pipelines.replay.forecast import Forecast, forecast
 from weir.pipelines.replay.history import find_history, still_there
 from weir.pipelines.replay.measurements import judge_before, measure_sample
 from weir.pipelines.replay.options import NOT_OF_FILE, NOT_TAKEN, Request, own_parser
-from weir.pipelines.replay.progress_line import CountedThere, counted_here, show_progress
+from weir.pipelines.replay.progress_line import (
+    CountedThere,
+    counted_here,
+    seldom,
+    show_progress,
+)
 from weir.pipelines.replay.resume import Before, before
 from weir.pipelines.runners import job_options
 from weir.pipelines.settings import ModerationSettings
@@ -41,11 +46,11 @@ def replay(argv: Sequence[str], say: Say, confirm: Confirm) -> Counts | None:
     Returns the counts; None where nothing is left, ``confirm`` declines or only the forecast was
     asked for. Raises OptionError, SourceError, EndpointError or TablesError before anything starts.
     """
-    plan = Plan.of(argv)
+    plan = Plan.of(argv, say)
     if not plan.replayed.slices:
         say(f"{plan.request.run} is finished: every post of its slice is decided.")
         return None
-    expected = plan.forecast()
+    expected = plan.forecast(say)
     for each in [*plan.lines(), *expected.lines()]:
         say(each)
     if plan.request.dry_run or not (plan.request.yes or confirm()):
@@ -65,22 +70,28 @@ class Plan:
     earlier: Before  # what other attempts have left behind
 
     @classmethod
-    def of(cls, argv: Sequence[str]) -> "Plan":
-        """Return the plan; OptionError, SourceError or TablesError say why there can be none."""
+    def of(cls, argv: Sequence[str], say: Say = lambda _: None) -> "Plan":
+        """Return the plan, and say meanwhile what it waits for.
+
+        OptionError, SourceError or TablesError say why there can be none.
+        """
         request, arguments = Request.parse(Arguments.of(argv).with_file(NOT_OF_FILE).argv)
         options = job_options(arguments)
         settings = ModerationSettings.from_options(options)
+        say("looking for the slice in its topics")
         check_source(settings.kafka, settings.topics)
         check_tables(settings.bigquery)
         known = find_replay(settings.bigquery, request.run)
         # The end of a topic goes on: the offsets are those of the first attempt.
         whole = known.slices if known else _found(settings, request)
         chosen = selection(settings.bigquery, request.choice, request.share, whole)
+        say("making the screen ready for these policies")
         settings = prepare(replace(settings, replay=Replayed(whole, whole, chosen)))
         chosen = replace(chosen, salt=settings.salt)
         configuration = Configuration.of(request, settings, chosen)
         if known is not None:
             known.require(request.run, configuration)
+        say("asking what is decided of it already")
         earlier = before(settings.bigquery, request.run)
         replayed = Replayed.of(whole, chosen, earlier.decided)
         if known is not None and replayed.slices:
@@ -88,14 +99,19 @@ class Plan:
             replayed = replace(replayed, slices=there.slices)
         return cls(request, options, settings, configuration, replayed, earlier)
 
-    def forecast(self) -> Forecast:
-        """Return what it will take."""
+    def forecast(self, say: Say = lambda _: None) -> Forecast:
+        """Return what it will take, and say how many posts it looked at for that so far."""
         ids = self.replayed.selection.ids
+        say("reading posts of the slice, to see what the screen makes of them")
+
+        def screened(posts: int) -> None:
+            say(f"{posts:,} posts of the slice read so far")
+
         return forecast(
             self.replayed.undecided,
             self.request.share,
             None if ids is None else len(ids),
-            measure_sample(self.settings, self.replayed.slices),
+            measure_sample(self.settings, self.replayed.slices, seldom(screened)),
             judge_before(
                 self.settings.bigquery,
                 self.settings.said.judge.engine,

@@ -1,7 +1,7 @@
 """The measurements behind a forecast: some posts of the slice, and what earlier runs took."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,8 +30,15 @@ _SECONDS = 15.0
 _PROMPTS = 40  # pairs whose tokens are counted
 
 
-def measure_sample(settings: ModerationSettings, slices: Sequence[Slice]) -> Measured:
-    """Return what some 2,000 posts, spread over the slices, are like to the screen."""
+def measure_sample(
+    settings: ModerationSettings,
+    slices: Sequence[Slice],
+    told: Callable[[int], None] = lambda _: None,
+) -> Measured:
+    """Return what some 2,000 posts, spread over the slices, are like to the screen.
+
+    ``told`` hears of how many it has been, after each batch.
+    """
     screen = settings.screen.screen()
     name = f"{settings.run}: forecast"  # so that what follows a stream here, follows it here alone
     applied = Applied(screen, settings.policies, settings.shares, name, settings.audit_rate)
@@ -49,6 +56,7 @@ def measure_sample(settings: ModerationSettings, slices: Sequence[Slice]) -> Mea
         codes = routes(decided.scores, decided.heads, sample[:, None], found.empty)
         rows, columns = np.nonzero(goes_to_judge(codes))
         posts += content.num_rows
+        told(posts)
         escalated += len(np.unique(rows))
         escalations += len(rows)
         for row, column in list(zip(rows, columns, strict=True))[: _PROMPTS - len(prompts)]:

@@ -16,6 +16,7 @@ from weir.transforms.process.live_numbers import LIVE, Snapshot
 from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 _LINE_SECONDS = 10.0
+_TOLD_SECONDS = 2.0
 _BAR_SECONDS = 0.5
 _ASK_SECONDS = 30.0  # a query each
 
@@ -63,6 +64,19 @@ def show_progress(total: int, done: Done) -> Iterator[None]:
     finally:
         stopped.set()
         thread.join()
+
+
+def seldom(told: Callable[[int], None]) -> Callable[[int], None]:
+    """Return what hears of a number, and passes it on every other second at most."""
+    due = time.monotonic() + _TOLD_SECONDS
+
+    def hear(number: int) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            told(number)
+            due = time.monotonic() + _TOLD_SECONDS
+
+    return hear
 
 
 def counted_here() -> float:

@@ -167,9 +167,16 @@ def _verdicts(bigquery, judged):
     return rates
 
 
-def test_who_declines_has_started_nothing(job):
+def test_who_declines_has_started_nothing_and_was_told_what_it_waited_for(job, monkeypatch):
     said: list[str] = []
+    monkeypatch.setattr("weir.pipelines.commands.replay.seldom", lambda told: told)
     assert replay(job.arguments(), said.append, lambda: False) is None
+    before = said[: said.index(next(each for each in said if each.endswith("posts to decide")))]
+    assert "looking for the slice in its topics" in before
+    assert "making the screen ready for these policies" in before
+    read = [each for each in before if each.endswith("posts of the slice read so far")]
+    measured = next(each for each in said if "escalations, from" in each)
+    assert f"from {read[-1].partition(' ')[0]} posts" in measured
     assert job.rows(LABELS) == []
     assert job.replay("--sample=10%").imbalances() == []
 

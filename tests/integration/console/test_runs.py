@@ -270,6 +270,8 @@ def test_one_that_was_stopped_or_killed_is_known_as_that_by_another_console(
     pages.forecast(visit(form=form, setup=to_replay))
     with pytest.raises(RefusedError, match="runs already, started by ann"):
         pages.forecast(visit(form=form, setup=to_replay, person="bob"))
+    part = visit({"run": topic.name}, setup=to_replay)
+    assert "It is starting" in html(pages.show_process(part), part)
     pages.stop(visit(form={"name": topic.name}, setup=to_replay, person="bob"))
     assert ended(bigquery, topic.name).state == "The forecast was stopped by bob"
     with pytest.raises(RefusedError, match="stopped there, by Ctrl-C"):
