@@ -1,7 +1,7 @@
 """Some letters of the dead-letter topic, by the ids that their rows have: read, or sent back.
 
 A chosen letter is looked for from shortly before it died on, and goes back as ``weir redrive``
-sends it. Nothing is remembered for a consumer group: whoever chooses knows what was sent before.
+sends it. Nothing is remembered for a consumer group: ``sent_letters`` knows what was sent before.
 """
 
 import time
@@ -23,8 +23,10 @@ from weir.pipelines.redrive import (
     open_letters,
     original,
     partitions_there,
+    said_of,
     send_letters,
 )
+from weir.transforms.dead_letters import REDRIVEN_FROM
 from weir.transforms.kafka.outbox import Record
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import Start, Stop, check_source
@@ -76,16 +78,21 @@ class ChosenReport:
 
 
 class _Search:
-    """Looks through the topic for the chosen letters, until all are found, or for so long."""
+    """Looks through topics for the chosen messages, until all are found, or for so long.
 
-    def __init__(self, consumer: KafkaConsumer, chosen: Chosen, seconds: float) -> None:
+    ``named`` is the header that says which message it is.
+    """
+
+    def __init__(
+        self, consumer: KafkaConsumer, chosen: Chosen, seconds: float, named: str = DECISION
+    ) -> None:
         self.found: set[str] = set()
         self.in_time = True
-        self._consumer, self._chosen = consumer, chosen
+        self._consumer, self._chosen, self._named = consumer, chosen, named
         self._deadline = time.monotonic() + seconds
 
-    def letters(self, settings: KafkaSettings, topic: str) -> Polls:
-        places = partitions_of(self._consumer, settings, (topic,))
+    def letters(self, settings: KafkaSettings, *topics: str) -> Polls:
+        places = partitions_of(self._consumer, settings, topics)
         parts = slices(self._consumer, places, Start(self._chosen.since - _EARLIER), Stop("latest"))
         left = {TopicPartition(p.topic, p.partition): p for p in parts if p.start < p.stop}
         if not left:
@@ -108,18 +115,11 @@ class _Search:
                 return
 
     def _is_chosen(self, letter: Any) -> bool:
-        name = decision_of(letter)
+        name = said_of(letter, self._named)
         if name not in self._chosen.ids:
             return False
         self.found.add(name)
         return True
-
-
-def decision_of(letter: Any) -> str:
-    """Return the decision id that a letter names, empty where it names none."""
-    return next(
-        (value.decode("utf-8", "replace") for key, value in letter.headers if key == DECISION), ""
-    )
 
 
 def redrive_chosen(
@@ -185,6 +185,33 @@ def find_letter(
     return None
 
 
+def find_redriven(
+    settings: KafkaSettings,
+    topics: Collection[str],
+    places: frozenset[str],
+    since: datetime,
+    seconds: float = MOST_SECONDS,
+) -> tuple[set[str], bool]:
+    """Return of which places, as ``TOPIC/PARTITION/OFFSET``, a message was sent back since.
+
+    The second is whether all of the topics was looked through, or all of them found. SourceError.
+    """
+    if not topics:
+        return set(), True
+    check_source(settings, tuple(topics))
+    try:
+        with closing(letter_consumer(settings)) as consumer:
+            search = _Search(consumer, Chosen(places, since), seconds, REDRIVEN_FROM)
+            for _ in search.letters(settings, *topics):
+                pass
+            return search.found, search.in_time
+    except KafkaError as error:
+        raise RedriveError(
+            f"{', '.join(topics)} cannot be read ({type(error).__name__}); try again once the "
+            "brokers answer"
+        ) from error
+
+
 def _not_passed(polls: Polls, consumer: KafkaConsumer, passed: Counter[str]) -> Polls:
     committed: dict[TopicPartition, int] = {}
     for letters in polls:
@@ -206,7 +233,7 @@ def _noted(
         for _, letter in letters:
             record = original(letter, max_attempts, partitions)
             if isinstance(record, Record):
-                places[decision_of(letter)] = record.headers[-1][1]
+                places[said_of(letter, DECISION)] = record.headers[-1][1]
         yield letters
 
 

@@ -24,6 +24,7 @@ from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import SourceError, check_source
 from weir.transforms.records import Stage
 from weir.transforms.write.dead_letter_topic import (
+    DECISION,
     OFFSET,
     PARTITION,
     STAGE,
@@ -46,6 +47,7 @@ class RedriveReport:
 
     read: int = 0
     redriven: int = 0
+    chosen: int = 0  # somebody had chosen them before, and sent them through the console
     repeated: int = 0  # another letter of a post that this call had redriven
     exhausted: int = 0  # failed as often as allowed
     foreign: int = 0  # names a topic that is not one of those to send to
@@ -57,14 +59,15 @@ class RedriveReport:
 
     @property
     def all_left(self) -> bool:
-        """Return whether there were letters, and none that can be sent."""
-        return self.read > 0 and self.redriven == 0
+        """Return whether there were letters that were not back already, and none can be sent."""
+        return self.read > self.chosen and self.redriven == 0
 
     def __str__(self) -> str:
         """Return one sentence a count that is not zero."""
         would = "would be sent back" if self.dry_run else "sent back to their topics"
         parts = [
             (self.redriven, would),
+            (self.chosen, "sent back before, through the console"),
             (self.repeated, "of posts that were sent back already"),
             (self.exhausted, "left: failed as often as --max-attempts allows"),
             (self.foreign, "left: they name a topic that is not among --topics"),
@@ -86,6 +89,7 @@ def redrive(
     limit: int | None = None,
     dry_run: bool = False,
     again: bool = False,
+    chosen: Collection[str] = (),
     max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> RedriveReport:
     """Send what can be processed anew back to its topic and partition, as often as allowed.
@@ -93,7 +97,8 @@ def redrive(
     A letter is a message like any other, so it may name any topic: only ``topics`` are sent to.
     What cannot be sent is counted, and stays where it is.
     ``limit`` ends the call after so many messages sent, ``dry_run`` only counts, and ``again``
-    starts at the beginning of the dead-letter topic. SourceError where Kafka does not answer, has
+    starts at the beginning of the dead-letter topic. Letters whose decision ids are ``chosen`` were
+    sent back before, and are left. SourceError where Kafka does not answer, has
     no such topic, or does not take the messages.
     """
     counts: Counter[str] = Counter()
@@ -103,7 +108,7 @@ def redrive(
         polls = _polls(consumer, dead_letter_topic, again)
         there = partitions_there(consumer, topics)
         for done in send_letters(
-            polls, outbox, counts, there, max_attempts, limit=limit, dry_run=dry_run
+            polls, outbox, counts, there, max_attempts, limit=limit, dry_run=dry_run, chosen=chosen
         ):
             # A call that sent nothing, for a topic misspelled or too few attempts, is as if never
             # made.
@@ -157,6 +162,12 @@ def count_refused(counts: Counter[str], _: Record) -> None:
     counts.update(redriven=-1, refused=1)
 
 
+def said_of(message: Any, header: str) -> str:
+    """Return what a header of a message says, empty where it has none."""
+    values = (value for name, value in message.headers if name == header and value is not None)
+    return next((value.decode("utf-8", "replace") for value in values), "")
+
+
 def original(
     letter: Any, max_attempts: int, partitions: Mapping[str, Collection[int]]
 ) -> Record | str:
@@ -205,6 +216,7 @@ def send_letters(
     *,
     limit: int | None = None,
     dry_run: bool = False,
+    chosen: Collection[str] = (),
 ) -> Iterator[dict[TopicPartition, int]]:
     """Send what letters hold, or only count it, and yield behind each poll where to go on."""
     seen: set[bytes] = set()
@@ -215,6 +227,9 @@ def send_letters(
                 break
             done[partition] = letter.offset + 1
             counts["read"] += 1
+            if said_of(letter, DECISION) in chosen:
+                counts["chosen"] += 1
+                continue
             record = original(letter, max_attempts, partitions)
             if isinstance(record, str):
                 counts[record] += 1

@@ -1,21 +1,30 @@
 """``weir redrive``: dead letters go back to where they came from."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from weir.pipelines import redrive as redrive_job
+from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.commands.terminal import AsJson, console
 from weir.pipelines.errors import report_errors
+from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.options.source import KafkaOptions
+from weir.pipelines.sent_letters import sendings, settle
+from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.kafka import kafka_settings
 from weir.transforms.dead_letters import MOST_ATTEMPTS
+from weir.transforms.kafka.settings import KafkaSettings
+from weir.transforms.write.bigquery.sink import BigQuerySettings
 
 
 def redrive(
     kafka: KafkaOptions,
+    bigquery: BigQueryOptions,
     topics: Annotated[
         str, typer.Option(help="Topics that letters may go back to: those that the run reads.")
     ],
@@ -36,13 +45,20 @@ def redrive(
     """Send dead letters back to the topics they came from, byte for byte.
 
     What cannot be sent is counted, with the reason, and stays in the dead-letter topic. A call
-    goes on where the last one that sent anything ended. Exit code 1 where every letter was left.
+    goes on where the last one that sent anything ended. With --bigquery-project, letters that were
+    sent through the console are left. Exit code 1 where every letter was left.
     """
     with report_errors():
+        settings = kafka_settings(kafka)
+        back_to = [topic.strip() for topic in topics.split(",") if topic.strip()]
+        chosen = frozenset[str]()
+        if bigquery.project and not again:
+            chosen = _chosen(bigquery_settings(bigquery), settings, back_to)
         report = redrive_job.redrive(
-            kafka_settings(kafka),
+            settings,
             dead_letter_topic,
-            [topic.strip() for topic in topics.split(",") if topic.strip()],
+            back_to,
+            chosen=chosen,
             max_attempts=max_attempts,
             limit=limit,
             dry_run=dry_run,
@@ -52,4 +68,20 @@ def redrive(
         typer.echo(json.dumps(asdict(report)))
     else:
         console.print(str(report), markup=False)
+        if report.redriven and not bigquery.project:
+            console.print(
+                "What was sent through the console was not looked up: --bigquery-project names "
+                "the dataset that has it",
+                markup=False,
+            )
     raise typer.Exit(1 if report.all_left else 0)
+
+
+def _chosen(
+    bigquery: BigQuerySettings, kafka: KafkaSettings, topics: Sequence[str]
+) -> frozenset[str]:
+    """Return the decision ids of the letters that were sent through the console."""
+    now = datetime.now(UTC)
+    with open_dataset(bigquery) as dataset:
+        found = settle(dataset, kafka, topics, sendings(dataset, now), now)
+    return frozenset[str]().union(*(each.letters for each in found))

@@ -20,7 +20,13 @@ from weir.pipelines.console.dead_letters.letters import (
     letters_of,
 )
 from weir.pipelines.console.dead_letters.message import message_of
-from weir.pipelines.console.dead_letters.sending import brokers, send, send_once, sent_before
+from weir.pipelines.console.dead_letters.sending import (
+    brokers,
+    send,
+    send_once,
+    sent_before,
+    sent_for_certain,
+)
 from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit
@@ -83,7 +89,7 @@ def check(visit: Visit) -> Shown:
     """Return what sending the chosen letters would do, and ask whether to."""
     asked = _Asked.of(visit.form, visit.chosen, visit.now)
     chosen = asked.letters(visit)
-    before = sent_before(visit).keys() & chosen.ids
+    before = sent_for_certain(visit).keys() & chosen.ids
     left = chosen if asked.again else without(chosen, before)
     values = {
         "asked": asked,

@@ -1,65 +1,51 @@
 """Chosen dead letters are sent again: counted first, once for each form, and on record."""
 
-import json
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
 from weir.pipelines.chosen_letters import Chosen, ChosenReport, redrive_chosen, without
 from weir.pipelines.console import actions
 from weir.pipelines.console.visit import RefusedError, Visit
+from weir.pipelines.sent_letters import (
+    SENDING,
+    SENT,
+    Sending,
+    action_of,
+    letters_back,
+    sendings,
+    settle,
+)
 from weir.transforms.kafka.settings import KafkaSettings
 
-WHAT = "letters-redrive"  # in the table of changes
-_REMEMBERED = timedelta(days=30)
-_MOST_SENDINGS = 500  # sendings that are looked through
-# One at a time: the second of a double click finds what the first has recorded.
+# One at a time: who comes second finds what the first has recorded.
 _ONE = threading.Lock()
-
-_SENT = """
-SELECT done_at, person, detail FROM `{dataset}.console_actions`
-WHERE DATE(done_at) >= @since AND what = @what
-ORDER BY done_at DESC LIMIT @most
-"""
-
-
-@dataclass(frozen=True)
-class Sending:
-    """Letters that were sent through the console."""
-
-    form: str
-    person: str
-    at: datetime
-    letters: frozenset[str]
-    said: str
-
-
-def sendings(visit: Visit) -> list[Sending]:
-    """Return what was sent through the console in the last month, the latest first. TablesError."""
-    since = (visit.now - _REMEMBERED).date()
-    rows = visit.rows(_SENT, since=since, what=WHAT, most=_MOST_SENDINGS)
-    return [_sending(row, json.loads(row["detail"] or "{}")) for row in rows]
-
-
-def _sending(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Sending:
-    return Sending(
-        str(detail.get("form", "")),
-        row["person"],
-        row["done_at"],
-        frozenset(detail.get("letters", ())),
-        str(detail.get("said", "")),
-    )
 
 
 def sent_before(visit: Visit) -> dict[str, Sending]:
-    """Return by its id each letter that was sent through the console, and when last."""
-    found: dict[str, Sending] = {}
-    for each in sendings(visit):
+    """Return by its id each letter that was sent through the console, and when last. TablesError.
+
+    What a sending chose that was cut short may have been sent: it is among them.
+    """
+    with visit.dataset() as dataset:
+        return _by_letter(sendings(dataset, visit.now))
+
+
+def sent_for_certain(visit: Visit) -> dict[str, Sending]:
+    """Return the same once the topics say what was cut short. RefusedError, SourceError."""
+    kafka = brokers(visit)
+    with visit.dataset() as dataset:
+        found = sendings(dataset, visit.now)
+        return _by_letter(settle(dataset, kafka, visit.setup.topics, found, visit.now))
+
+
+def _by_letter(found: list[Sending]) -> dict[str, Sending]:
+    latest: dict[str, Sending] = {}
+    for each in found:
         for letter in each.letters:
-            found.setdefault(letter, each)
-    return found
+            latest.setdefault(letter, each)
+    return latest
 
 
 def brokers(visit: Visit) -> KafkaSettings:
@@ -92,24 +78,45 @@ def send(visit: Visit, chosen: Chosen, *, again: bool, dry_run: bool) -> ChosenR
 def send_once(visit: Visit, form: str, chosen: Chosen, subject: str, *, again: bool) -> str:
     """Send what was not sent before, record it, and return in words what became of it.
 
-    ``form`` is of the page on which it was decided: what the same one asks for again was done.
-    RefusedError, SourceError, TablesError.
+    ``form`` is of the page on which it was decided: what the same one asks for again was done, or
+    is gone on with where it was cut short. RefusedError, SourceError, TablesError.
     """
     with _ONE:
-        earlier = sendings(visit)
-        for each in earlier:
-            if each.form == form:
-                return f"This was sent already, by {each.person}: {each.said}"
-        before = frozenset[str]().union(*(each.letters for each in earlier))
-        left = chosen if again else without(chosen, before)
-        if not left.ids:
+        kafka, topics = brokers(visit), visit.setup.topics
+        with visit.dataset() as dataset:
+            found = sendings(dataset, visit.now)
+            own = next((each for each in found if each.form == form), None)
+            if own and own.ended:
+                return f"This was sent already, by {own.person}: {own.said}"
+            others = [each for each in found if each is not own]
+            others = settle(dataset, kafka, topics, others, visit.now)
+            back, in_time = frozenset[str](), True
+            if own:
+                back, in_time = letters_back(dataset, kafka, topics, own)
+        if not in_time:
+            raise RefusedError(
+                "It was not seen in time which of these letters are back already: send this again",
+                HTTPStatus.SERVICE_UNAVAILABLE,
+            )
+        left = without(chosen, back)
+        if not again:
+            left = without(left, frozenset[str]().union(*(each.letters for each in others)))
+        if not (left.ids or back):
             return "All of these letters were sent before; nothing was sent"
-        report = send(visit, left, again=again, dry_run=False)
-        detail = {
-            "form": form,
-            "letters": sorted(report.sent),
-            "said": str(report),
-            "report": asdict(report.report),
-        }
-        actions.record(visit, WHAT, subject, why=visit.form.get("why", ""), detail=detail)
-    return str(report)
+        sent, said, report = back, f"{len(back)} of these letters are back", {}
+        if left.ids:
+            # On record before it is done: whoever comes after this was cut short looks what was.
+            _record(visit, SENDING, form, subject, left.ids, since=chosen.since.isoformat())
+            done = send(visit, left, again=again, dry_run=False)
+            sent, report = sent | done.sent, asdict(done.report)
+            said = f"{said}; {done}" if back else str(done)
+        _record(visit, SENT, form, subject, sent, said=said, report=report)
+    return said
+
+
+def _record(
+    visit: Visit, what: str, form: str, subject: str, letters: frozenset[str], **more: Any
+) -> None:
+    detail = {"form": form, "letters": sorted(letters)} | more
+    why, action_id = visit.form.get("why", ""), action_of(what, form)
+    actions.record(visit, what, subject, why=why, detail=detail, action_id=action_id)

@@ -1,21 +1,27 @@
 """Dead letters in the console, against the views, the topics and ``weir redrive``."""
 
+import json
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.integration.stored import put
+from tests.integration.stored import put, service
 from tests.integration.test_dead_letter_topic import failed, make_topics, read, write
 from tests.rows import NOON, dead_letter, deferral, screening
+from weir.pipelines.bigquery.errors import TablesError
+from weir.pipelines.commands.cli import app
+from weir.pipelines.console import actions
 from weir.pipelines.console.access import OnLoopback
-from weir.pipelines.console.dead_letters import pages
+from weir.pipelines.console.dead_letters import pages, sending
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.templates import fill
 from weir.pipelines.console.visit import RefusedError, Visit
 from weir.pipelines.redrive import redrive
+from weir.pipelines.sent_letters import SENT
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import SourceError
 
@@ -148,10 +154,12 @@ def test_a_form_that_is_sent_twice_sends_letters_once(kafka_settings, topics, st
     assert "sent already, by ann" in second.said
     assert len(read(kafka_settings, topics[0], 4)) == 2
     actions = asked.rows(
-        "SELECT person, what, subject FROM `{dataset}.console_actions` WHERE run = @run",
+        "SELECT person, what, subject FROM `{dataset}.console_actions` WHERE run = @run "
+        "ORDER BY what DESC",
         run=asked.run,
     )
-    assert actions == [{"person": "ann", "what": "letters-redrive", "subject": "dead letters"}]
+    done = {"person": "ann", "subject": "dead letters"}
+    assert actions == [done | {"what": "letters-sending"}, done | {"what": "letters-redrive"}]
 
 
 def test_letters_that_were_sent_before_are_left_out_unless_asked_for_again(
@@ -165,6 +173,91 @@ def test_letters_that_were_sent_before_are_left_out_unless_asked_for_again(
     again = pages.check(visit(form=DAY | {"again": "yes"}, chosen=ids, **of)).values
     assert again["report"].report.redriven == 3
     assert "sent again" in html(pages.show_letters(asked := visit(DAY | {"run": run})), asked)
+
+
+@pytest.fixture
+def cut_short(kafka_settings, topics, visit, monkeypatch):
+    """Return a function that sends letters with a form, and dies before that is recorded."""
+
+    def cut_short(ids, form, before=SENT):
+        record = actions.record
+
+        def die(visit, what, *args, **more):
+            if what == before:
+                raise TablesError("BigQuery does not answer.")
+            return record(visit, what, *args, **more)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(actions, "record", die)
+            with pytest.raises(TablesError):
+                pages.send_chosen(visit(form=DAY | {"form": form}, chosen=ids, **of()))
+
+    def of():
+        return {"kafka": kafka_settings, "topics": topics}
+
+    return cut_short, of()
+
+
+def test_letters_that_were_sent_before_the_record_failed_are_found_when_sent_again(
+    kafka_settings, topics, stored, visit, cut_short
+):
+    die, of = cut_short
+    ids, form = stored(1, 2, 3), uuid.uuid4().hex
+    die(ids[:2], form)
+    asked = visit(form=DAY | {"form": form}, chosen=ids, **of)
+    assert sending.sent_before(asked)[ids[0]].ended is False
+    assert (
+        "2 of these letters are back; 1 dead letters read: 1 sent" in pages.send_chosen(asked).said
+    )
+    assert len(read(kafka_settings, topics[0], 4)) == 3
+    assert sending.sent_before(asked).keys() >= set(ids)
+    assert all(sending.sent_before(asked)[each].ended for each in ids)
+
+
+def test_what_another_was_cut_short_in_is_seen_on_the_topic_and_not_sent_again(
+    kafka_settings, topics, stored, visit, cut_short
+):
+    die, of = cut_short
+    ids = stored(1, 2)
+    die(ids[:1], uuid.uuid4().hex)
+    pages.check(under_way := visit(form=DAY, chosen=ids, **of))
+    later = replace(under_way, now=NOON + timedelta(minutes=10))
+    counted = pages.check(later).values
+    assert (counted["before"], counted["report"].report.redriven) == (1, 1)
+    assert "cut short; 1 of 1 were found" in sending.sent_before(later)[ids[0]].said
+
+
+def test_what_was_recorded_and_never_sent_is_sent_by_the_next(
+    kafka_settings, topics, stored, visit, monkeypatch
+):
+    ids = stored(1, 2)
+    of = {"kafka": kafka_settings, "topics": topics}
+    asked = visit(form=DAY | {"form": uuid.uuid4().hex}, chosen=ids, **of)
+    with monkeypatch.context() as patched:
+        patched.setattr(sending, "redrive_chosen", fail)
+        with pytest.raises(SourceError):
+            pages.send_chosen(asked)
+    form = DAY | {"form": uuid.uuid4().hex}
+    later = replace(asked, form=form, now=NOON + timedelta(minutes=10))
+    assert "2 sent back" in pages.send_chosen(later).said
+
+
+def fail(*_args, **_more):
+    raise SourceError("Kafka does not answer")
+
+
+def test_weir_redrive_leaves_out_what_the_console_sent(
+    bigquery, kafka_settings, topics, stored, visit
+):
+    ids = stored(1, 2, 3)
+    of = {"kafka": kafka_settings, "topics": topics}
+    sent = visit(form=DAY | {"form": uuid.uuid4().hex}, chosen=ids[:2], **of)
+    pages.send_chosen(replace(sent, now=datetime.now(UTC)))
+    command = ["redrive", "--topics", topics[0], "--dead-letter-topic", topics[1], "--json"]
+    command += ["--brokers", kafka_settings.bootstrap_servers, *service(bigquery)]
+    report = json.loads(CliRunner().invoke(app, command).stdout)
+    assert (report["chosen"], report["redriven"]) == (2, 1)
+    assert len(read(kafka_settings, topics[0], 4)) == 3
 
 
 def test_letters_that_weir_redrive_has_sent_are_left_out_too(kafka_settings, topics, stored, visit):
