@@ -70,6 +70,15 @@ def open_until(made_at: datetime) -> datetime:
     return made_at.replace(year=year, month=month, day=day)
 
 
+def outcome_of(decision: str, verdict: str) -> Outcome:
+    """Return what a complaint about a decision comes to, by what a person says of the post.
+
+    A decision that is none of the two restricted nothing: cleared, or not decided.
+    """
+    was = decision if decision in DECISIONS else "safe"
+    return Outcome.UPHELD if verdict == was else Outcome.OVERTURNED
+
+
 def receive(
     settings: BigQuerySettings, asked: Asked, reference: str, now: datetime, *, late: bool = False
 ) -> str:
@@ -111,11 +120,12 @@ def decide(
     outcome: Outcome,
     reviewer: str | None,
     now: datetime,
+    note: str = "",
 ) -> dict[str, Any]:
     """Store what a complaint came to, and return it as it was. ComplaintError, TablesError.
 
-    Where a person decided, the views take the person's word on the post from then on. The same
-    again changes nothing; another outcome later counts instead.
+    Where a person decided, the views take the person's word on the post from then on, with their
+    note. The same again changes nothing; another outcome later counts instead.
     """
     found = outcomes(settings, complaint_id=complaint_id)
     if not found:
@@ -128,7 +138,7 @@ def decide(
     if (complaint["state"], complaint["reviewer"]) == (outcome.value, reviewer):
         return complaint
     if reviewer:
-        _review(settings, complaint, outcome, reviewer, now)
+        _review(settings, complaint, outcome, reviewer, now, note)
     kept = ("complaint_id", "run", "decision_id", "policy_id", "created_at", "decision")
     row: dict[str, Any] = {name: complaint[name] for name in (*kept, "open_until")}
     _insert(
@@ -191,19 +201,18 @@ def _review(
     outcome: Outcome,
     reviewer: str,
     now: datetime,
+    note: str,
 ) -> None:
-    was = complaint["decision"]
-    if was not in DECISIONS:
-        was = "safe"  # nothing was restricted: cleared, or not decided
-    other = DECISIONS[1 - DECISIONS.index(was)]
+    named = f"complaint {complaint['complaint_id']}"
+    verdicts = {outcome_of(complaint["decision"], verdict): verdict for verdict in DECISIONS}
     review = Review(
         line=1,
         decision_id=complaint["decision_id"],
         policy_id=complaint["policy_id"],
         created_at=complaint["created_at"].astimezone(UTC),
-        human_verdict=was if outcome is Outcome.UPHELD else other,
+        human_verdict=verdicts[outcome],
         reviewer=reviewer,
-        note=f"complaint {complaint['complaint_id']}",
+        note=f"{named}: {note}" if note else named,
     )
     done = store_reviews(settings, complaint["run"], [review], now)
     if done.bad:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.hostile_posts import POSTS
 from weir.pipelines.csv_cells import cell, write_cells
+from weir.pipelines.reviews.complaints import outcome_of
 from weir.pipelines.reviews.reviews import COLUMNS, Review, read_reviews
 from weir.pipelines.reviews.sample import write_examples, write_items, write_labels, write_sample
 from weir.policies.loading import parse_policy
@@ -250,3 +251,18 @@ def policy_document():
         *("  SPAM1: bulk", "---", "# Instruction", "Answer 1 or 0.", ""),
     ]
     return io.BytesIO("\n".join(lines).encode()).read()
+
+
+@pytest.mark.parametrize(
+    ("decision", "verdict", "outcome"),
+    [
+        ("violates", "violates", "upheld"),
+        ("violates", "safe", "overturned"),
+        ("safe", "safe", "upheld"),
+        ("safe", "violates", "overturned"),
+        ("cleared", "safe", "upheld"),
+        ("undecided", "violates", "overturned"),
+    ],
+)
+def test_a_verdict_on_a_post_says_what_a_complaint_comes_to(decision, verdict, outcome):
+    assert outcome_of(decision, verdict) == outcome

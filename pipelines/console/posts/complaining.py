@@ -24,15 +24,20 @@ def complain(visit: Visit) -> Moved:
     return Moved(_at(visit), f"The complaint is recorded as {complaint}.")
 
 
-def settle(visit: Visit) -> Moved:
+def decide_one(visit: Visit) -> Moved:
     """Record what a complaint came to, decided by the visitor. RefusedError, ComplaintError."""
     said = visit.form.get("outcome", "")
     if said not in tuple(Outcome):
         raise RefusedError("Decide with one of the buttons: upheld or overturned")
     complaint = visit.form.get("complaint", "")
-    decide(visit.setup.bigquery, complaint, Outcome(said), visit.person.name, visit.now)
-    _record(visit, f"complaint-{said}", complaint)
+    settle(visit, complaint, Outcome(said))
     return Moved(_at(visit), f"The complaint is {said}.")
+
+
+def settle(visit: Visit, complaint: str, outcome: Outcome, note: str = "") -> None:
+    """Store what a complaint came to, decided by the visitor. ComplaintError, TablesError."""
+    decide(visit.setup.bigquery, complaint, outcome, visit.person.name, visit.now, note)
+    _record(visit, f"complaint-{outcome}", complaint)
 
 
 def _record(visit: Visit, what: str, complaint: str) -> None:

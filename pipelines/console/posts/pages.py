@@ -148,7 +148,7 @@ PAGES = (
     Page("/posts/{decision_id}/others", post_pages.show_others),
     Page("/posts/{decision_id}/flagged", post_pages.show_flagged),
     Page("/posts/{decision_id}/complain", complaining.complain, Role.REVIEWER, changes=True),
-    Page("/posts/{decision_id}/complaint", complaining.settle, Role.REVIEWER, changes=True),
+    Page("/posts/{decision_id}/complaint", complaining.decide_one, Role.REVIEWER, changes=True),
     Page("/posts/{decision_id}/again", appeal_pages.begin, Role.REVIEWER, changes=True),
     Page("/posts/{decision_id}/again/{asked}", appeal_pages.show, Role.REVIEWER),
 )

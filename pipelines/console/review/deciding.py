@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 from weir.pipelines.console.actions import record
 from weir.pipelines.console.one_at_a_time import OneAtATime
-from weir.pipelines.console.reference import Reference, joined, parse_all
+from weir.pipelines.console.reference import Reference
+from weir.pipelines.console.review.complaints import settle_by
 from weir.pipelines.console.review.queues import Asked
 from weir.pipelines.console.review.standing import Standing, look_up, policy_texts
+from weir.pipelines.console.review.turn import Turn
 from weir.pipelines.console.visit import Answer, Moved, RefusedError, Visit
 from weir.pipelines.reviews.reviews import (
     DECISIONS,
@@ -28,8 +30,8 @@ _ONE = OneAtATime()
 
 def decide(visit: Visit) -> Answer:
     """Store what the visitor decided, once however often it is sent, and go on to the next post."""
-    asked, reference = Asked.of(visit), Reference.parse(visit.form.get("post", ""))
-    verdict = visit.form.get("verdict", "")
+    turn, reference = Turn.of_form(visit), Reference.parse(visit.form.get("post", ""))
+    asked, verdict = turn.asked, visit.form.get("verdict", "")
     if verdict not in DECISIONS:
         raise RefusedError("Decide with one of the buttons: violates or safe")
     note = visit.form.get("note", "").strip()
@@ -37,11 +39,16 @@ def decide(visit: Visit) -> Answer:
         raise RefusedError(f"The note is longer than {LONGEST['note']:,} characters; shorten it")
     with _ONE.alone(visit.person.name, str(reference)):
         standing = look_up(visit, reference)
-        earlier = _stored_at(visit, standing, verdict, note)
-        at = earlier or _store(visit, reference, verdict, note)
-        _record(visit, "review-decide", reference, verdict, at, asked)
-    said = _said(visit, asked, standing, verdict, again=earlier is not None)
-    return _on(visit, asked, reference, said)
+        if asked.of_complaints:
+            earlier, done = None, settle_by(visit, reference, verdict, note)
+        else:
+            earlier = _stored_at(visit, standing, verdict, note)
+            at = earlier or _store(visit, reference, verdict, note)
+            _record(visit, "review-decide", reference, verdict, at, asked)
+            done = "it was stored already" if earlier else "stored"
+    said = f"{verdict.capitalize()}: {done}."
+    more = _more_to_say(visit, asked, standing, again=earlier is not None)
+    return Moved(turn.on(reference), " ".join([said, *more]))
 
 
 def _stored_at(visit: Visit, standing: Standing, verdict: str, note: str) -> datetime | None:
@@ -98,9 +105,9 @@ def _record(
     record(visit, what, reference.decision_id, detail=detail, done_at=at, action_id=action_id)
 
 
-def _said(visit: Visit, asked: Asked, standing: Standing, verdict: str, *, again: bool) -> str:
-    """Return what there is to say of a decision that was stored."""
-    parts = [f"{verdict.capitalize()}: {'it was stored already' if again else 'stored'}."]
+def _more_to_say(visit: Visit, asked: Asked, standing: Standing, *, again: bool) -> list[str]:
+    """Return what there is to say of a decision that was stored, beside that."""
+    parts = []
     if standing.gone:
         parts.append(f"{standing.gone} Yours counts for figures, and nothing is acted upon.")
     if standing.judged_since:
@@ -113,7 +120,7 @@ def _said(visit: Visit, asked: Asked, standing: Standing, verdict: str, *, again
     others = standing.of_others(visit.person.name)
     if others and not again:
         parts.append(f"{others[0]['reviewer']} has decided too: yours is a second decision.")
-    return " ".join(parts)
+    return parts
 
 
 def _changed_policy(visit: Visit, asked: Asked, standing: Standing) -> list[str]:
@@ -131,12 +138,15 @@ def _changed_policy(visit: Visit, asked: Asked, standing: Standing) -> list[str]
 
 def skip(visit: Visit) -> Answer:
     """Go on to the next post of the queue; the one that was skipped comes when it begins anew."""
-    return _on(visit, Asked.of(visit), last=None, said="")
+    return Moved(Turn.of_form(visit).on(last=None))
 
 
 def undo(visit: Visit) -> Answer:
     """Take back what the visitor said of a post, and show it again. TablesError, RefusedError."""
-    asked, reference = Asked.of(visit), Reference.parse(visit.form.get("post", ""))
+    turn, reference = Turn.of_form(visit), Reference.parse(visit.form.get("post", ""))
+    if turn.asked.of_complaints:
+        said = "The complaint stays as it was decided, until you decide anew: that counts instead."
+        return Moved(turn.back_to(reference), said)
     with _ONE.alone(visit.person.name, str(reference)):
         before = look_up(visit, reference).of(visit.person.name)
         if before is not None:
@@ -146,15 +156,9 @@ def undo(visit: Visit) -> Answer:
         else:
             undone = _undone_at(visit, reference)
         if undone is not None:
-            _record(visit, "review-undo", reference, UNDONE, undone, asked)
-    to = asked.to(
-        "/review/post",
-        post=str(reference),
-        then=joined(parse_all(visit.form.get("then", ""))),
-        after=visit.form.get("after", ""),
-        blur=_blur(visit),
-    )
-    return Moved(to, "Undone: it does not count." if undone else "There was nothing to undo.")
+            _record(visit, "review-undo", reference, UNDONE, undone, turn.asked)
+    said = "Undone: it does not count." if undone else "There was nothing to undo."
+    return Moved(turn.back_to(reference), said)
 
 
 def _undone_at(visit: Visit, reference: Reference) -> datetime | None:
@@ -168,22 +172,3 @@ def _undone_at(visit: Visit, reference: Reference) -> datetime | None:
     )
     at: datetime | None = row["at"]
     return at
-
-
-def _on(visit: Visit, asked: Asked, last: Reference | None, said: str) -> Moved:
-    """Return the way to the next post, which is the first of those that the form holds."""
-    then = parse_all(visit.form.get("then", ""))
-    more = {
-        "after": visit.form.get("after", ""),
-        "last": str(last) if last else None,
-        "blur": _blur(visit),
-    }
-    if not then:
-        return Moved(asked.to("/review", **more), said)
-    first, rest = then[0], then[1:]
-    return Moved(asked.to("/review/post", post=str(first), then=joined(rest), **more), said)
-
-
-def _blur(visit: Visit) -> str | None:
-    """Return what an address says of the blur, which is there unless somebody took it away."""
-    return None if "blur" in visit.form else "0"

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.people import Role
-from weir.pipelines.console.reference import Reference, joined, parse_all
+from weir.pipelines.console.reference import Reference
 from weir.pipelines.console.review import agreement_pages
+from weir.pipelines.console.review.complaints import complaints_about, for_visitor
 from weir.pipelines.console.review.deciding import decide, skip, undo
 from weir.pipelines.console.review.queues import (
     AT_ONCE,
@@ -19,7 +21,10 @@ from weir.pipelines.console.review.queues import (
     next_batch,
 )
 from weir.pipelines.console.review.standing import look_up, policy_texts
-from weir.pipelines.console.visit import Answer, Page, Shown, Visit
+from weir.pipelines.console.review.turn import Turn
+from weir.pipelines.console.visit import Answer, Page, RefusedError, Shown, Visit
+from weir.pipelines.reviews.complaints import outcome_of
+from weir.pipelines.reviews.reviews import DECISIONS
 
 _MOST_CONTEXT = 40  # fields of a message
 
@@ -35,10 +40,10 @@ def show(visit: Visit) -> Answer:
         }
         values = {"queues": queues, "asked": queues[0], "spans": spans | {"any day": EVER}}
         return Shown("review/review.html.j2", values)
-    asked = Asked.of(visit)
+    turn = Turn.of_address(visit)
     on = {name: visit.query.get(name) for name in ("after", "blur")}
-    values = {"asked": asked, "next_at": asked.to("/review/next", **on), "last": _last(visit)}
-    return Shown("review/queue.html.j2", values)
+    next_at = turn.asked.to("/review/next", **on)
+    return Shown("review/queue.html.j2", {"asked": turn.asked, "turn": turn, "next_at": next_at})
 
 
 def waiting(visit: Visit) -> Answer:
@@ -54,30 +59,34 @@ def begin(visit: Visit) -> Answer:
     after = visit.query.get("after", "")
     batch = next_batch(visit, asked, after)
     if not batch.references:
-        return Shown("review/end.html.j2", {"asked": asked, "begun": bool(after), "last": None})
-    first, rest = batch.references[0], Batch(batch.references[1:], batch.after)
-    return _post(visit, asked, first, rest, last=None)
+        return Shown("review/end.html.j2", {"asked": asked, "begun": bool(after)})
+    first, *others = batch.references
+    return _post(visit, first, Turn.of_address(visit, Batch(tuple(others), batch.after)))
 
 
 def post(visit: Visit) -> Answer:
     """Return one post to decide on."""
-    asked = Asked.of(visit)
-    rest = Batch(parse_all(visit.query.get("then", "")), visit.query.get("after", ""))
-    return _post(visit, asked, Reference.parse(visit.query.get("post", "")), rest, _last(visit))
+    return _post(visit, Reference.parse(visit.query.get("post", "")), Turn.of_address(visit))
 
 
-def _post(
-    visit: Visit, asked: Asked, reference: Reference, rest: Batch, last: Reference | None
-) -> Shown:
-    standing = look_up(visit, reference)
+def _post(visit: Visit, reference: Reference, turn: Turn) -> Shown:
+    asked = turn.asked
+    shared = {"asked": asked, "turn": turn, "reference": reference}
+    complaints = complaints_about(visit, reference) if asked.of_complaints else []
+    try:
+        standing = look_up(visit, reference)
+    except RefusedError as error:
+        if not complaints or error.status != HTTPStatus.NOT_FOUND:
+            raise
+        # Complaints outlive what they are about: the others behind it have to be reached.
+        return Shown("review/gone.html.j2", shared | {"complaints": complaints})
     mine = standing.of(visit.person.name)
     version = standing.made["policy_version"]
     shown, in_force = policy_texts(visit, reference.policy_id, version, asked.begin)
     return Shown(
         "review/post.html.j2",
-        {
-            "asked": asked,
-            "reference": reference,
+        shared
+        | {
             "standing": standing,
             "mine": mine,
             "others": standing.of_others(visit.person.name),
@@ -85,13 +94,20 @@ def _post(
             "context": _context(standing.context),
             "policy": shown,
             "in_force": in_force,
-            "rest": rest,
-            "then": joined(rest.references),
-            "last": last,
-            "blurred": visit.query.get("blur") != "0",
+            "complaints": complaints,
+            "comes_to": _comes_to(for_visitor(visit, complaints)),
             "at_once": AT_ONCE,
         },
     )
+
+
+def _comes_to(complaints: list[dict[str, Any]]) -> dict[str, str]:
+    """Return what each verdict makes of complaints, as a button says it."""
+    decisions = sorted({each["decision"] for each in complaints})
+    return {
+        verdict: " and ".join({outcome_of(each, verdict): None for each in decisions})
+        for verdict in DECISIONS
+    }
 
 
 def decided(visit: Visit) -> Answer:
@@ -106,10 +122,6 @@ def decided(visit: Visit) -> Answer:
         "others": standing.of_others(visit.person.name),
     }
     return Shown("review/decided.html.j2", values)
-
-
-def _last(visit: Visit) -> Reference | None:
-    return Reference.parse(visit.query["last"]) if visit.query.get("last") else None
 
 
 def _context(said: Mapping[str, Any]) -> list[tuple[str, str]]:

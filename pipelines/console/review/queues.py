@@ -53,6 +53,15 @@ FROM (
     AND TO_HEX(MD5(CONCAT('second ', l.decision_id))) < @below
 ) AS seconds
 """
+# What was decided on a post is looked at once, whoever complained about it.
+_COMPLAINTS = """
+FROM (
+  SELECT decision_id, policy_id, created_at, MIN(received_at) AS received_at
+  FROM `{dataset}.complaint_outcomes`
+  WHERE run = @run AND state = 'open' AND @policy IN ('', policy_id)
+  GROUP BY decision_id, policy_id, created_at
+) AS complaints
+"""
 _MISSED = "verdict = 'violates' AND route IN ('audit', 'beside')"
 
 
@@ -60,9 +69,11 @@ _MISSED = "verdict = 'violates' AND route IN ('audit', 'beside')"
 class Queue:
     """Posts for people; ``rank`` is SQL for a whole number, and what has the least comes first.
 
-    ``among`` is the table whose rows name all posts that may be in it, and which of its rows.
+    ``among`` is the table whose rows name all posts that may be in it, and which of its rows; it is
+    empty where nothing is asked of labels. ``digits`` is how many a rank has at most.
     ``by_day`` says that all of a day come before those of the day before.
-    Where ``blind``, the machine's verdict is hidden until the reviewer has decided.
+    Where ``blind``, the machine's verdict is hidden until the reviewer has decided. ``dated`` says
+    that it has posts of the days that are asked for alone.
     """
 
     name: str
@@ -73,6 +84,8 @@ class Queue:
     rank: str = "0"
     blind: bool = False
     by_day: bool = True
+    digits: int = 2
+    dated: bool = True
 
 
 QUEUES = (
@@ -124,6 +137,18 @@ QUEUES = (
         _WAITS,
         "`{dataset}.verdicts` WHERE TRUE",
         "CASE verdict WHEN 'violates' THEN 0 WHEN 'indeterminate' THEN 1 ELSE 2 END",
+    ),
+    Queue(
+        "complaints",
+        "Complaints",
+        "Decisions that somebody complained about and nobody has settled, of posts of any day, the "
+        "earliest complaint first. What you say of the post upholds the decision or overturns it.",
+        _COMPLAINTS,
+        "",
+        "UNIX_MICROS(received_at)",
+        by_day=False,
+        digits=16,
+        dated=False,
     ),
 )
 # Of what a person looks for in Posts; what asks for it stands in ``Asked.wanted``.
@@ -201,6 +226,11 @@ class Asked:
         }
 
     @property
+    def of_complaints(self) -> bool:
+        """Return whether what is decided settles complaints."""
+        return self.queue.name == "complaints"
+
+    @property
     def begin(self) -> datetime:
         """Return when the first of its days begins."""
         return self.wanted.since if self.wanted else _midnight(self.since)
@@ -245,7 +275,7 @@ def next_batch(visit: Visit, asked: Asked, after: str = "") -> Batch:
     """Return the first posts behind a place, at most AT_ONCE. TablesError."""
     queue, found = asked.queue, list[dict[str, Any]]()
     by_person = "TO_HEX(MD5(CONCAT(@person, ' ', decision_id, ' ', policy_id)))"
-    rank = f"LPAD(CAST(COALESCE({queue.rank}, 99) AS STRING), 2, '0')"
+    rank = f"LPAD(CAST(COALESCE({queue.rank}, 99) AS STRING), {queue.digits}, '0')"
     day = f"CAST(DATE_DIFF(DATE '{_LAST_DAY}', DATE(created_at), DAY) AS STRING)"
     with visit.dataset() as dataset:
         values = asked.values(dataset)
@@ -315,6 +345,8 @@ def _midnight(day: date) -> datetime:
 
 def _waiting(dataset: Dataset, asked: Asked) -> str:
     """Return what waits in a queue in a span, as SQL from FROM on."""
+    if not asked.queue.among:
+        return asked.queue.waiting.replace("{dataset}", dataset.name)
     span = "run = @run AND created_at >= @begin AND created_at < @end"
     named = asked.queue.among.replace("{dataset}", dataset.name)
     some = f"{span} AND content_id IN (SELECT content_id FROM {named} AND {span})"  # noqa: S608 - our names

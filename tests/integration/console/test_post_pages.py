@@ -152,7 +152,7 @@ def test_a_complaint_is_recorded_once_and_a_person_who_overturns_it_has_the_last
     (complaint,) = rows(settings, outcomes, run)
     settled = {"complaint": complaint["complaint_id"], "outcome": "overturned"}
     for _ in range(2):
-        complaining.settle(visit(settings, run, decided, form=settled))
+        complaining.decide_one(visit(settings, run, decided, form=settled))
     labels = (
         "SELECT label, reviewer FROM `{dataset}.labels` WHERE run = @run AND policy_id = 'spam'"
     )
