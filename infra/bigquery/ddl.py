@@ -30,6 +30,15 @@ TABLES = (
 )
 # Not to be handed out with the others.
 PRIVATE = ("salts",)
+# Each has the run, the position and, in created_at, the day of the post that a row is about.
+OF_POSTS = (
+    "screenings",
+    "shadow_screenings",
+    "verdicts",
+    "deferrals",
+    "human_labels",
+    "folded_labels",
+)
 VIEWS = (  # each after what it reads
     "distinct_verdicts",
     "latest_reviews",
@@ -63,6 +72,7 @@ CONSTANTS = {
 
 # Stricter than BigQuery, which also allows Unicode: nothing that passes can end its quotes.
 _NAME = re.compile(r"(?:[a-z0-9.-]+:)?[a-z0-9][a-z0-9-]*\.[A-Za-z0-9_]{1,1024}")
+_NAMED = re.compile(r"`\{dataset\}\.(?P<name>\w+)`")
 _COLUMN = re.compile(r"^  `?(?P<name>\w+)`? (?P<type>[A-Z].*?)(?: NOT NULL)?(?: OPTIONS .*?)?,?$")
 
 
@@ -83,22 +93,32 @@ def statement(name: str, dataset: str, folded: Collection[date] = ()) -> str:
     return _filled(_text(name), dataset, among(folded), apart_from(folded))
 
 
-def labels_query(dataset: str, where: str, folded: Collection[date] = ()) -> str:
-    """Return the query of the view labels over those rows of its tables for which ``where`` holds.
+def narrowed_query(
+    sql: str,
+    dataset: str,
+    where: str,
+    folded: Collection[date] = (),
+    without: Collection[str] = (),
+) -> str:
+    """Return a statement with its views written out over those rows for which ``where`` holds.
 
-    It says of their posts what the view does where ``where`` names nothing but what all rows of a
-    post share: run, created_at, topic, partition, offset, content_id. DuckDB, the emulator's,
-    looks through whole tables before it comes to a condition beside the view.
+    It says of their posts what it does of all where ``where`` names nothing but what every row of
+    a post has, and alike: run, created_at, topic, partition, offset, content_id. DuckDB, the
+    emulator's, looks through whole tables before it comes to a condition beside a view. Tables in
+    ``without`` are not read: nothing that is asked for may depend on them.
     """
-    tables = (f"{among(folded)} AND ({where})", f"{apart_from(folded)} AND ({where})")
-    decisions = _filled(_query("decisions"), dataset, *tables)
-    labels = _filled(_query("labels"), dataset, *tables)
-    return labels.replace(f"`{dataset}.decisions`", f"(\n{decisions})")
 
+    def written_out(named: re.Match[str]) -> str:
+        name = named["name"]
+        if name in VIEWS:
+            return f"(\n{_NAMED.sub(written_out, _query(name))})"
+        if name not in OF_POSTS:
+            return named[0]
+        rows = "FALSE" if name in without else where
+        return f"(SELECT * FROM {named[0]} WHERE {rows})"  # noqa: S608 - our names
 
-def view_query(name: str, dataset: str) -> str:
-    """Return what a view that reads no folded days itself asks, as it stands in its statement."""
-    return _filled(_query(name), dataset, "FALSE", "TRUE")
+    text = _NAMED.sub(written_out, sql)
+    return _filled(text, dataset, among(folded), apart_from(folded))
 
 
 def fold_statement(dataset: str, day: date) -> str:

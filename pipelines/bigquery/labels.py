@@ -1,23 +1,32 @@
-"""The labels of some posts, asked so that nothing but the rows of these is looked at."""
+"""Views asked of some posts, so that nothing but the rows of these is looked at."""
 
-from weir.infra.bigquery.ddl import labels_query, view_query
+from collections.abc import Collection
+
+from weir.infra.bigquery.ddl import narrowed_query
 from weir.pipelines.bigquery.dataset import Dataset
 from weir.pipelines.bigquery.folding import days_in_use
+
+# The posts of a run that were written in a time.
+WITHIN = "run = @run AND created_at >= @begin AND created_at < @end"
+# Beside which a verdict says all that labels has of a post and policy that was judged, but for the
+# columns weight, record_cleared, detected_language, stages and audit_rate.
+BESIDE_VERDICTS = ("screenings", "shadow_screenings", "deferrals")
+
+_LABELS = "SELECT * FROM `{dataset}.labels`"
 
 
 def labels_of(dataset: Dataset, where: str) -> str:
     """Return what stands for the view labels in a statement, for the posts that ``where`` names.
 
-    See ``ddl.labels_query`` for what it may name. TablesError.
+    See ``ddl.narrowed_query`` for what it may name. TablesError.
     """
-    return f"({labels_query(dataset.name, where, days_in_use(dataset))}\n)"
+    return f"({narrowed(dataset, _LABELS, where)}\n)"
 
 
-def narrowed(dataset: Dataset, sql: str, where: str) -> str:
-    """Return a statement whose labels, also below appeals_sample, are made as in ``labels_of``.
+def narrowed(dataset: Dataset, sql: str, where: str, without: Collection[str] = ()) -> str:
+    """Return a statement whose views are made of the posts alone that ``where`` names.
 
-    It says the same where ``where`` leaves out no post that it looks at. TablesError.
+    It says the same where ``where`` leaves out no post that it looks at: see
+    ``ddl.narrowed_query``. TablesError.
     """
-    sampled = f"({view_query('appeals_sample', dataset.name)})"
-    asked = sql.replace("`{dataset}.appeals_sample`", sampled).replace("{dataset}", dataset.name)
-    return asked.replace(f"`{dataset.name}.labels`", labels_of(dataset, where))
+    return narrowed_query(sql, dataset.name, where, days_in_use(dataset), without)

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from weir.pipelines.bigquery.dataset import Dataset
-from weir.pipelines.bigquery.labels import narrowed
+from weir.pipelines.bigquery.labels import BESIDE_VERDICTS, narrowed
 from weir.pipelines.screening.recall import of_run
 
 Rows = list[dict[str, Any]]
 
 _DRAWS = 20_000
+_SPAN = "run = @run AND DATE(created_at) >= @since"
 # Of each post and policy the first two people who looked at it, by the same version.
 _PAIRS = """
 WITH pairs AS (
@@ -155,7 +156,8 @@ def pairs_by_policy(
 
 def disputed(dataset: Dataset, run: str, since: date | None, policy_id: str | None = None) -> Rows:
     """Return decisions on which two people differ and no third has spoken, 100 at most."""
-    statement = narrowed(dataset, _DISPUTED, _named_in(dataset, "human_labels"))
+    of_table = f"SELECT content_id FROM `{dataset.name}.human_labels` WHERE {_SPAN}"  # noqa: S608 - our names
+    statement = narrowed(dataset, _DISPUTED, f"{_SPAN} AND content_id IN ({of_table})")
     return dataset.rows(statement, **of_run(run, since, policy_id))
 
 
@@ -165,12 +167,5 @@ def confirmed(dataset: Dataset, run: str, since: date | None, policy_id: str | N
     Of the sample that the view appeals_sample draws, each review weighed by how many verdicts of
     its day and stratum it stands for. TablesError.
     """
-    statement = narrowed(dataset, _CONFIRMED, _named_in(dataset, "verdicts"))
+    statement = narrowed(dataset, _CONFIRMED, _SPAN, BESIDE_VERDICTS)
     return dataset.rows(statement, **of_run(run, since, policy_id))
-
-
-def _named_in(dataset: Dataset, table: str) -> str:
-    """Return the condition that a post of these days has a row in a table."""
-    span = "run = @run AND DATE(created_at) >= @since"
-    of_table = f"SELECT content_id FROM `{dataset.name}.{table}` WHERE {span}"  # noqa: S608 - our names
-    return f"{span} AND content_id IN ({of_table})"

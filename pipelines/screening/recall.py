@@ -7,11 +7,12 @@ relative to the judge, so it rests on the verdicts alone.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from itertools import groupby
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset, Value, open_dataset
+from weir.pipelines.bigquery.labels import WITHIN, narrowed
 from weir.transforms.records import Route
 from weir.transforms.screen.live_certificate import Judged, LiveCertificate, certify
 from weir.transforms.screen.live_recall import Drift, LiveRecall, Sample, drift, estimate
@@ -88,10 +89,18 @@ def audit_days(
     A question that would be billed for more than ``max_bytes`` is refused.
     """
     with open_dataset(settings, max_bytes) as dataset:
-        rows = dataset.rows(_DAYS, **of_run(run, since, policy_id))
-        verdicts = dataset.rows(_JUDGED, **of_run(run, since, policy_id))
-        versions = sorted({row["screen_version"] for row in rows})
-        cards = {version: _certified(dataset, version) for version in versions}
+        return audit_span(dataset, run, _midnight(since or _EVER), _END, policy_id)
+
+
+def audit_span(
+    dataset: Dataset, run: str, begin: datetime, end: datetime, policy_id: str | None = None
+) -> list[Audited]:
+    """Return the days of the posts written in a time, as ``audit_days`` does. TablesError."""
+    asked: dict[str, Value] = {"run": run, "begin": begin, "end": end, "policy": policy_id or ""}
+    rows = dataset.rows(narrowed(dataset, _DAYS, WITHIN), **asked)
+    verdicts = dataset.rows(narrowed(dataset, _JUDGED, WITHIN), **asked)
+    versions = sorted({row["screen_version"] for row in rows})
+    cards = {version: _certified(dataset, version) for version in versions}
     judged = _judged(verdicts)
     return [
         Audited(
@@ -107,6 +116,10 @@ def audit_days(
         )
         for row in rows
     ]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _judged(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[object, ...], Judged]:
@@ -137,7 +150,8 @@ def _key(row: Mapping[str, Any]) -> tuple[object, ...]:
 
 def added_up(days: Iterable[Audited]) -> list[Audited]:
     """Return the days of each policy and screen as one, in the order of ``audited``."""
-    groups = groupby(days, key=lambda day: (day.policy_id, day.screen_version))
+    ordered = sorted(days, key=lambda day: (day.policy_id, day.screen_version, day.first))
+    groups = groupby(ordered, key=lambda day: (day.policy_id, day.screen_version))
     return [_together(tuple(each)) for _, each in groups]
 
 
@@ -156,19 +170,19 @@ _COLUMNS = tuple(column.name for column in fields(Sample))
 _DAYS = (
     f"SELECT mode, policy_id, screen_version, day, forced, {', '.join(_COLUMNS)} "  # noqa: S608 - our names
     "FROM `{dataset}.live_recall` "
-    "WHERE run = @run AND day >= @since AND @policy IN ('', policy_id) "
+    "WHERE run = @run AND day >= DATE(@begin) AND @policy IN ('', policy_id) "
     "ORDER BY policy_id, screen_version, day"
 )
 # A replay's own share is in every probability, as the view says. What has no verdict has none.
-_JUDGED = """
+_JUDGED = f"""
 WITH pairs AS (
   SELECT
     l.mode, policy_id, l.screen_version, DATE(created_at) AS day, route, verdict, l.audit_rate,
     LEAST(1.0, COALESCE(inclusion_probability, 1) / COALESCE(r.sample, 1)) AS probability
-  FROM `{dataset}.decisions` AS l
-  LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run) AS r
+  FROM `{{dataset}}.decisions` AS l
+  LEFT JOIN (SELECT run, MIN(sample) AS sample FROM `{{dataset}}.replays` GROUP BY run) AS r
     USING (run)
-  WHERE run = @run AND DATE(created_at) >= @since AND @policy IN ('', policy_id)
+  WHERE {WITHIN} AND @policy IN ('', policy_id)
     AND route NOT IN ('forced', 'empty')
 )
 SELECT
@@ -179,8 +193,9 @@ SELECT
   MIN(audit_rate) AS audit_rate
 FROM pairs
 GROUP BY mode, policy_id, screen_version, day, route, probability
-"""
+"""  # noqa: S608 - our names
 _EVER = date(1970, 1, 1)  # no post is older
+_END = datetime(2100, 1, 1, tzinfo=UTC)  # nor later
 
 
 def of_run(run: str, since: date | None, policy_id: str | None) -> dict[str, Value]:

@@ -3,7 +3,18 @@ from datetime import date
 import duckdb
 import pytest
 
-from weir.infra.bigquery.ddl import TABLES, VIEWS, among, apart_from, columns, statement, statements
+from tests.partitions import read_whole
+from weir.infra.bigquery.ddl import (
+    OF_POSTS,
+    TABLES,
+    VIEWS,
+    among,
+    apart_from,
+    columns,
+    narrowed_query,
+    statement,
+    statements,
+)
 from weir.transforms.records import CHANGE, DEAD_LETTER, DEFERRAL, SCREENING, THRESHOLD, VERDICT
 
 
@@ -61,3 +72,31 @@ def test_folded_days_stand_in_a_view_as_spans_that_constants_alone_bound(conditi
 
 def test_where_no_day_is_folded_the_tables_are_asked_alone():
     assert (among([]), apart_from([])) == ("FALSE", "TRUE")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_narrowed_view_reads_of_each_table_of_posts_the_rows_of_the_condition_alone(view):
+    said = f"SELECT * FROM `{{dataset}}.{view}`"
+    narrowed = narrowed_query(said, "p.d", "created_at >= @begin", [date(2026, 3, 1)])
+    assert not set(read_whole(narrowed)) & {*OF_POSTS, *VIEWS}
+
+
+def test_a_narrowed_statement_reads_nothing_of_a_table_that_it_is_to_do_without():
+    narrowed = narrowed_query("SELECT 1 FROM `{dataset}.labels`", "p.d", "TRUE", (), ["verdicts"])
+    assert "FROM `p.d.verdicts` WHERE FALSE" in narrowed
+    assert "FROM `p.d.screenings` WHERE TRUE" in narrowed
+
+
+@pytest.mark.parametrize(
+    ("where", "read"),
+    [
+        ("created_at >= @begin", []),
+        ("run = @run AND DATE(created_at) = '2026-03-01'", []),
+        ("run = @run", ["verdicts"]),
+        ("created_at >= @begin OR run = @run", ["verdicts"]),
+        ("created_at >= judged_at", ["verdicts"]),
+        ("created_at >= (SELECT MAX(at) FROM `p.d.runs`)", ["verdicts"]),
+    ],
+)
+def test_a_bound_of_partitions_is_by_constants_and_has_to_hold(where, read):
+    assert list(read_whole(f"SELECT 1 FROM `p.d.verdicts` WHERE {where}")) == read

@@ -1,18 +1,21 @@
 """The pages of Now: one that opens at once, and its parts, each of which asks for something."""
 
 from datetime import UTC, date, datetime
+from itertools import chain
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Value
+from weir.pipelines.bigquery.labels import BESIDE_VERDICTS, narrowed
+from weir.pipelines.console.gathering import Span, gather, spans
 from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.now import decides
 from weir.pipelines.console.now.jobs import Readings, job_of
-from weir.pipelines.console.now.windows import behind, labels, windows
+from weir.pipelines.console.now.windows import behind, labels
 from weir.pipelines.console.posts.filters import ACTED_ON, ANSWERED, SENT
 from weir.pipelines.console.visit import Page, RefusedError, Shown, Visit, address
 from weir.pipelines.monitoring.status import local_jobs
 from weir.pipelines.report.figures import causes, costs
-from weir.pipelines.screening.recall import added_up, audit_days, of_run
+from weir.pipelines.screening.recall import Audited, added_up, audit_span, of_run
 
 _CHOICES = (1, 7, 30)  # that are looked at, beside those that the console is started for
 # How often each part is renewed, in seconds: what a job says costs nothing, a question is billed.
@@ -26,6 +29,7 @@ _PARTS = (
     ("/now/changes", 60, "What changed"),
 )
 _READINGS = Readings()
+_OF_RUN = "run = @run AND DATE(created_at) >= @since"
 
 
 def show(visit: Visit) -> Shown:
@@ -48,29 +52,50 @@ def show_jobs(visit: Visit) -> Shown:
 
 def show_labels(visit: Visit) -> Shown:
     """Return what was decided of the posts of the last hour and day, by policy."""
-    rows = labels(visit)
+    lately = labels(visit)
 
     def to(window: int, **asked: str | None) -> str:
-        return behind(visit, windows(visit.now)[window], **asked)
+        return behind(visit, lately.windows[window], **asked)
 
-    values = {"whole": rows[:1], "rows": rows[1:], "windows": windows(visit.now), "to": to}
-    return Shown("now/labels.html.j2", values | {"sent": SENT, "acted_on": ACTED_ON})
+    return Shown(
+        "now/labels.html.j2",
+        {
+            "whole": lately.rows[:1],
+            "rows": lately.rows[1:],
+            "windows": lately.windows,
+            "so_far": lately.so_far,
+            "to": to,
+            "sent": SENT,
+            "acted_on": ACTED_ON,
+        },
+    )
 
 
 def show_judge(visit: Visit) -> Shown:
     """Return what judging took, by policy, as ``weir report`` has it."""
-    found = costs(lambda sql: visit.rows(sql, **_asked(visit)))
+    with visit.dataset() as dataset:
+
+        def ask(sql: str) -> list[dict[str, Any]]:
+            of_verdicts = narrowed(dataset, sql, _OF_RUN, BESIDE_VERDICTS)
+            return dataset.rows(of_verdicts, **_asked(visit))
+
+        found = costs(ask)
     return Shown("now/judge.html.j2", _of_days(visit) | {"costs": found})
 
 
 def show_recall(visit: Visit) -> Shown:
     """Return what the screens catch, as ``weir screen audit`` has it."""
-    days = audit_days(
-        visit.setup.bigquery, visit.run, since=_since(visit), max_bytes=visit.setup.max_bytes
-    )
-    return Shown(
-        "now/recall.html.j2", _of_days(visit) | {"rows": added_up(days), "answered": ANSWERED}
-    )
+    run, since = visit.run, _since(visit)
+
+    def ask(span: Span) -> list[Audited]:
+        with visit.dataset() as dataset:
+            return audit_span(dataset, run, span.begin, span.end)
+
+    days = [visit.first_of(back) for back in range(1, _days(visit) + 1)]
+    so_far = gather(visit, ("recall", run, since), spans(visit, days), ask)
+    rows = added_up(chain.from_iterable(so_far.found))
+    values = {"rows": rows, "answered": ANSWERED, "so_far": so_far}
+    return Shown("now/recall.html.j2", _of_days(visit) | values)
 
 
 def show_dead(visit: Visit) -> Shown:

@@ -1,10 +1,17 @@
 """What was decided of the posts of the last hour and the last day, asked of the view decisions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
+from weir.pipelines.bigquery.labels import WITHIN, narrowed
+from weir.pipelines.console.gathering import SoFar, Span, gather, midnight
 from weir.pipelines.console.visit import Visit, address
+
+_LAST = datetime(2100, 1, 1, tzinfo=UTC)  # no post is later
 
 
 @dataclass(frozen=True)
@@ -48,29 +55,59 @@ def windows(now: datetime) -> tuple[Window, Window]:
     )
 
 
-def labels(visit: Visit) -> tuple[Row, ...]:
-    """Return what was decided, of all policies first; without posts there is no row. TablesError.
+@dataclass(frozen=True)
+class Lately:
+    """What was decided, of all policies first; without posts there is no row.
 
     Policies in shadow have rows of their own, and count in no other.
     """
-    hour, day = windows(visit.now)
-    rows = visit.rows(_LABELS, run=visit.run, hour=hour.since, day=day.since)
-    return tuple(
-        Row(
-            row["policy_id"],
-            row["mode"],
-            tuple(_labels(row, window.name) for window in (hour, day)),
-        )
-        for row in rows
-    )
+
+    windows: tuple[Window, Window]
+    rows: tuple[Row, ...]
+    so_far: SoFar[Span, list[dict[str, Any]]]
 
 
-def _labels(row: dict[str, Any], window: str) -> Labels:
-    known = row[f"{window}_known"]
+def labels(visit: Visit) -> Lately:
+    """Return what was decided, the hour first and then the rest of the day. TablesError."""
+    so_far = gather(visit, ("labels", visit.run), _spans(visit.now), partial(_counted, visit))
+    # Somebody else may have asked a while before.
+    hour, day = windows(so_far.pieces[0].begin + timedelta(hours=1))
+    by_row: dict[tuple[str | None, str], list[list[dict[str, Any]]]] = {}
+    for span, found in zip(so_far.pieces, so_far.found, strict=False):
+        for row in found:
+            of_hour, of_day = by_row.setdefault((row["policy_id"], row["mode"]), [[], []])
+            of_day.append(row)
+            if span.begin >= hour.since:
+                of_hour.append(row)
+    rows = [Row(*key, tuple(map(_added_up, found))) for key, found in by_row.items()]
+    return Lately((hour, day), tuple(sorted(rows, key=_place)), so_far)
+
+
+def _spans(now: datetime) -> list[Span]:
+    """Return the last hour, and what is before it of each day that it is in."""
+    hour, day = windows(now)
+    begin = midnight(now.astimezone(UTC).date())
+    earlier = [day.since, *([begin] if begin < hour.since else []), hour.since]
+    before = [Span(*each) for each in pairwise(earlier)]
+    return [Span(hour.since, _LAST), *reversed(before)]
+
+
+def _counted(visit: Visit, span: Span) -> list[dict[str, Any]]:
+    with visit.dataset() as dataset:
+        return dataset.rows(narrowed(dataset, _LABELS, WITHIN), run=visit.run, **span.values)
+
+
+def _added_up(rows: Iterable[dict[str, Any]]) -> Labels:
+    found = list(rows)
+    known = all(row["known"] for row in found)
     return Labels(
-        round(row[f"{window}_posts"]) if known is None or known > 0 else None,
-        *(row[f"{window}_{name}"] for name in _COUNTED),
+        round(sum(row["posts"] for row in found)) if known else None,
+        *(sum(row[name] for row in found) for name in _COUNTED),
     )
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    return row.policy_id is not None, row.mode == "shadow", -row.windows[1].violating, row.policy_id
 
 
 def behind(visit: Visit, window: Window, **asked: str | None) -> str:
@@ -80,38 +117,29 @@ def behind(visit: Visit, window: Window, **asked: str | None) -> str:
 
 
 _COUNTED = ("escalated", "violating", "safe", "indeterminate", "undecided")
-
-
-def _columns(window: str, of: str) -> str:
-    """Return the sums of one window: ``of`` is how often a row counts where it is one of those."""
-    counted = (f"SUM(IF(newer, {each}, 0)) AS {{window}}_{each}" for each in _COUNTED)
-    named = ", ".join(
-        (
-            "SUM(IF(newer, weight, 0.0)) AS {window}_posts",
-            "MIN(IF(newer, record_cleared, NULL)) AS {window}_known",
-            *counted,
-        )
+_SUMS = ", ".join(
+    (
+        "SUM(weight) AS posts",
+        "MIN(record_cleared) > 0 AS known",
+        *(f"SUM({each}) AS {each}" for each in _COUNTED),
     )
-    return named.format(window=window).replace("newer", of)
-
-
+)
 # A post counts once for all policies: as escalated or violating if it was for any of them.
-_PAIRS = """
+_LABELS = f"""
 WITH pairs AS (
   SELECT
     policy_id, mode, created_at, topic, `partition`, `offset`, weight, record_cleared,
-    created_at >= @hour AS in_hour,
     IF(route IN ('escalate', 'forced'), 1, 0) AS escalated,
     IF(label = 'violates', 1, 0) AS violating,
     IF(label = 'safe', 1, 0) AS safe,
     IF(label = 'indeterminate', 1, 0) AS indeterminate,
     IF(label = 'undecided', 1, 0) AS undecided
-  FROM `{dataset}.decisions`
-  WHERE run = @run AND DATE(created_at) >= DATE(@day) AND created_at >= @day
+  FROM `{{dataset}}.decisions`
+  WHERE {WITHIN}
 ),
 posts AS (
   SELECT
-    created_at, topic, `partition`, `offset`, in_hour,
+    created_at, topic, `partition`, `offset`,
     MAX(weight) AS weight,
     MIN(record_cleared) AS record_cleared,
     MAX(escalated) AS escalated,
@@ -121,15 +149,9 @@ posts AS (
     MAX(undecided) AS undecided
   FROM pairs
   WHERE mode != 'shadow'
-  GROUP BY created_at, topic, `partition`, `offset`, in_hour
+  GROUP BY created_at, topic, `partition`, `offset`
 )
-"""
-_SUMS = f"{_columns('hour', 'in_hour')}, {_columns('day', 'TRUE')}"
-_LABELS = f"""{_PAIRS}
-SELECT * FROM (
-  SELECT CAST(NULL AS STRING) AS policy_id, 'all' AS mode, {_SUMS} FROM posts HAVING COUNT(*) > 0
-  UNION ALL
-  SELECT policy_id, mode, {_SUMS} FROM pairs GROUP BY policy_id, mode
-)
-ORDER BY policy_id IS NOT NULL, mode = 'shadow', day_violating DESC, policy_id
+SELECT CAST(NULL AS STRING) AS policy_id, 'all' AS mode, {_SUMS} FROM posts HAVING COUNT(*) > 0
+UNION ALL
+SELECT policy_id, mode, {_SUMS} FROM pairs GROUP BY policy_id, mode
 """  # noqa: S608 - our names

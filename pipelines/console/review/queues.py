@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset, Value
-from weir.pipelines.bigquery.labels import narrowed
+from weir.pipelines.bigquery.labels import BESIDE_VERDICTS, narrowed
 from weir.pipelines.console.days import read_day
 from weir.pipelines.console.posts.filters import Filter, as_query, read_filter
 from weir.pipelines.console.posts.search import with_contents
@@ -73,7 +73,8 @@ class Queue:
     empty where nothing is asked of labels. ``digits`` is how many a rank has at most.
     ``by_day`` says that all of a day come before those of the day before.
     Where ``blind``, the machine's verdict is hidden until the reviewer has decided. ``dated`` says
-    that it has posts of the days that are asked for alone.
+    that it has posts of the days that are asked for alone. ``without`` are tables that what waits
+    does not depend on.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Queue:
     by_day: bool = True
     digits: int = 2
     dated: bool = True
+    without: tuple[str, ...] = ()
 
 
 QUEUES = (
@@ -101,6 +103,7 @@ QUEUES = (
         "place",
         blind=True,
         by_day=False,
+        without=BESIDE_VERDICTS,
     ),
     Queue(
         "disagreement",
@@ -110,6 +113,7 @@ QUEUES = (
         f"{_WAITS} AND ({_MISSED} OR verdict = 'safe' AND score >= 0.5)",
         f"`{{dataset}}.verdicts` WHERE ({_MISSED} OR verdict = 'safe' AND score >= 0.5)",
         f"CAST(FLOOR(10 * IF({_MISSED}, score, 1 - score)) AS INT64)",
+        without=BESIDE_VERDICTS,
     ),
     Queue(
         "doubt",
@@ -119,6 +123,7 @@ QUEUES = (
         f"{_WAITS} AND (verdict = 'indeterminate' OR probability BETWEEN 0.3 AND 0.7)",
         "`{dataset}.verdicts` WHERE (verdict = 'indeterminate' OR probability BETWEEN 0.3 AND 0.7)",
         "CAST(FLOOR(10 * IF(verdict = 'indeterminate', 0, ABS(probability - 0.5))) AS INT64)",
+        without=BESIDE_VERDICTS,
     ),
     Queue(
         "second",
@@ -137,6 +142,7 @@ QUEUES = (
         _WAITS,
         "`{dataset}.verdicts` WHERE TRUE",
         "CASE verdict WHEN 'violates' THEN 0 WHEN 'indeterminate' THEN 1 ELSE 2 END",
+        without=BESIDE_VERDICTS,
     ),
     Queue(
         "complaints",
@@ -351,7 +357,8 @@ def _waiting(dataset: Dataset, asked: Asked) -> str:
     named = asked.queue.among.replace("{dataset}", dataset.name)
     some = f"{span} AND content_id IN (SELECT content_id FROM {named} AND {span})"  # noqa: S608 - our names
     wanted = asked.wanted.on_labels() if asked.wanted else ""
-    return narrowed(dataset, asked.queue.waiting.replace("{wanted}", wanted), some)
+    waiting = asked.queue.waiting.replace("{wanted}", wanted)
+    return narrowed(dataset, waiting, some, asked.queue.without)
 
 
 def hash_below(share: float) -> str:

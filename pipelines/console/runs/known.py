@@ -1,13 +1,16 @@
 """Which runs there are, and what became of each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset
+from weir.pipelines.bigquery.labels import WITHIN, narrowed
 from weir.pipelines.compare.sides import days_of_run
+from weir.pipelines.console.gathering import SoFar, Span, gather, spans
 from weir.pipelines.console.visit import Visit
 
 _MOST_RUNS = 300  # runs on a page
@@ -31,19 +34,33 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY run ORDER BY begun_at) = 1
 ORDER BY begun_at DESC
 LIMIT @most
 """
-_ACCOUNTS = """
-SELECT * FROM `{dataset}.conservation` WHERE @run IN ('', run) ORDER BY run LIMIT @most
+_ACCOUNTS = "SELECT * FROM `{dataset}.conservation` WHERE @run IN ('', run)"
+_OF_DAY = "@run IN ('', run) AND created_at >= @begin AND created_at < @end"
+# The other columns are of the run, whichever of its days are looked at.
+_OF_POSTS = ("posts", "pairs", "cleared", "judged", "deferred", "unaccounted")
+_NO_TIME = Span(datetime.fromtimestamp(0, UTC), datetime.fromtimestamp(0, UTC))
+# In which tables a post is that has decisions.
+_DAYS = """
+SELECT DISTINCT DATE(created_at) AS day
+FROM (
+  SELECT created_at FROM `{dataset}.screenings` WHERE @run IN ('', run)
+  UNION ALL
+  SELECT created_at FROM `{dataset}.verdicts` WHERE @run IN ('', run)
+  UNION ALL
+  SELECT created_at FROM `{dataset}.deferrals` WHERE @run IN ('', run)
+)
 """
-_POLICIES = """
-SELECT
-  policy_id, mode, SUM(posts) AS posts, SUM(cleared) AS cleared, SUM(judged) AS judged,
-  SUM(violating) AS violating, SUM(safe) AS safe, SUM(indeterminate) AS indeterminate,
-  SUM(undecided) AS undecided, SUM(deferred) AS deferred
-FROM `{dataset}.daily_rates`
-WHERE run = @run AND day BETWEEN @since AND @until
+_COUNTED = (
+    *("posts", "cleared", "judged", "violating", "safe", "indeterminate", "undecided"),
+    "deferred",
+)
+_POLICIES = f"""
+SELECT policy_id, mode, {", ".join(f"SUM({each}) AS {each}" for each in _COUNTED)}
+FROM `{{dataset}}.daily_rates`
+WHERE run = @run AND day >= DATE(@begin)
 GROUP BY policy_id, mode
-ORDER BY policy_id, mode
-"""
+"""  # noqa: S608 - our names
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -100,9 +117,29 @@ def _run(name: str, finished: Mapping[str, Any] | None, begun: Mapping[str, Any]
     )
 
 
-def accounts_of(visit: Visit, run: str = "") -> list[dict[str, Any]]:
-    """Return whether everything that was screened has its decisions, as the view says."""
-    return visit.rows(_ACCOUNTS, run=run, most=_MOST_RUNS)
+def days_with_posts(visit: Visit, run: str = "") -> list[date]:
+    """Return the days of a run's posts, or of all runs'. TablesError."""
+    return sorted(row["day"] for row in visit.rows(_DAYS, run=run))
+
+
+def accounts_of(visit: Visit, run: str = "") -> tuple[list[Row], SoFar[Span, list[Row]]]:
+    """Return whether everything that was screened has its decisions, as the view says.
+
+    TablesError.
+    """
+
+    def ask(span: Span) -> list[Row]:
+        with visit.dataset() as dataset:
+            return dataset.rows(narrowed(dataset, _ACCOUNTS, _OF_DAY), run=run, **span.values)
+
+    # Runs of which there are dead letters alone have no day.
+    pieces = [_NO_TIME, *spans(visit, days_with_posts(visit, run))]
+    so_far = gather(visit, ("accounts", run), pieces, ask)
+    by_run: dict[str, Row] = {}
+    for row in chain.from_iterable(so_far.found):
+        before = by_run.get(row["run"], {})
+        by_run[row["run"]] = row | {name: row[name] + before.get(name, 0) for name in _OF_POSTS}
+    return [by_run[name] for name in sorted(by_run)][:_MOST_RUNS], so_far
 
 
 def days_of(visit: Visit, run: str) -> tuple[date, date] | None:
@@ -111,12 +148,36 @@ def days_of(visit: Visit, run: str) -> tuple[date, date] | None:
         return days_of_run(dataset, run)
 
 
-def latest_days(days: tuple[date, date]) -> tuple[date, date]:
+def latest_days(days: Sequence[date]) -> list[date]:
     """Return the last days of a run, of which a page counts the posts unless all are asked for."""
-    first, last = days
-    return max(first, last - timedelta(days=_SHOWN_DAYS - 1)), last
+    return [each for each in days if each > days[-1] - timedelta(days=_SHOWN_DAYS)]
 
 
-def policies_of(visit: Visit, run: str, days: tuple[date, date]) -> list[dict[str, Any]]:
-    """Return what became of a run's posts by policy, as the view daily_rates counts them."""
-    return visit.rows(_POLICIES, run=run, since=days[0], until=days[1])
+def policies_of(
+    visit: Visit, run: str, days: Collection[date]
+) -> tuple[list[Row], SoFar[Span, list[Row]]]:
+    """Return what became of a run's posts by policy, as the view daily_rates counts them.
+
+    TablesError.
+    """
+
+    def ask(span: Span) -> list[Row]:
+        with visit.dataset() as dataset:
+            return dataset.rows(narrowed(dataset, _POLICIES, WITHIN), run=run, **span.values)
+
+    so_far = gather(visit, ("policies", run, tuple(days)), spans(visit, days), ask)
+    by_policy: dict[tuple[str, str], list[Row]] = {}
+    for row in chain.from_iterable(so_far.found):
+        by_policy.setdefault((row["policy_id"], row["mode"]), []).append(row)
+    rows = [
+        {"policy_id": policy_id, "mode": mode}
+        | {name: _sum(row[name] for row in found) for name in _COUNTED}
+        for (policy_id, mode), found in sorted(by_policy.items())
+    ]
+    return rows, so_far
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Return the sum of what is known, as SQL has it; None where nothing is."""
+    known = [each for each in counts if each is not None]
+    return sum(known) if known else None

@@ -14,6 +14,7 @@ from weir.pipelines.console.runs.comparison import show_compared, show_compariso
 from weir.pipelines.console.runs.known import (
     accounts_of,
     days_of,
+    days_with_posts,
     latest_days,
     policies_of,
     runs_of,
@@ -51,19 +52,18 @@ def show_names(visit: Visit) -> Shown:
 
 def show_accounts(visit: Visit) -> Shown:
     """Return the part that says whether everything has its decisions."""
-    rows = accounts_of(visit, visit.query.get("run", ""))
-    return Shown("runs/accounts.html.j2", {"rows": rows})
+    rows, so_far = accounts_of(visit, visit.query.get("run", ""))
+    return Shown("runs/accounts.html.j2", {"rows": rows, "so_far": so_far})
 
 
 def show_policies(visit: Visit) -> Shown:
     """Return the part of a run's counts by policy."""
     run = visit.query.get("run", "")
-    days = days_of(visit, run)
-    whole = visit.query.get("all") == "yes"
-    shown = days if whole or not days else latest_days(days)
-    rows = policies_of(visit, run, shown) if shown else []
-    values = {"rows": rows, "days": shown, "run": run, "more": days != shown}
-    return Shown("runs/policies.html.j2", values)
+    days = days_with_posts(visit, run)
+    shown = days if visit.query.get("all") == "yes" or not days else latest_days(days)
+    rows, so_far = policies_of(visit, run, shown)
+    values = {"rows": rows, "so_far": so_far, "run": run, "more": days != shown}
+    return Shown("runs/policies.html.j2", values | {"days": (shown[0], shown[-1]) if shown else ()})
 
 
 def show_run(visit: Visit) -> Shown:

@@ -9,7 +9,7 @@
   const elements = (text) => new DOMParser().parseFromString(trusted.createHTML(text), "text/html").body;
 
   // data-from="/address": filled from there at once; data-every="5": and again every so many seconds,
-  // until what comes has data-done in it.
+  // until what comes has data-done in it; where it has data-soon="1", in so many seconds.
   // data-form="id": with what that form holds, each time that it is typed in.
   async function renew(part, options = {}) {
     const from = options.body ? part.dataset.from : part.dataset.from || location.href;
@@ -33,7 +33,11 @@
     const again = async () => {
       const busy = document.hidden || part.contains(document.activeElement) || part.querySelector("details[open]");
       if (!busy) await renew(part);
-      if (part.isConnected && part.dataset.every) setTimeout(again, 1000 * part.dataset.every);
+      wait();
+    };
+    const wait = () => {
+      const seconds = part.querySelector("[data-soon]")?.dataset.soon || part.dataset.every;
+      if (part.isConnected && seconds) setTimeout(again, 1000 * seconds);
     };
     if (part.dataset.form) {
       const form = document.getElementById(part.dataset.form);
@@ -43,7 +47,7 @@
         waiting = setTimeout(() => renew(part, { method: "POST", body: new URLSearchParams(new FormData(form)) }), 400);
       });
     } else {
-      renew(part).then(() => { if (part.dataset.every) setTimeout(again, 1000 * part.dataset.every); });
+      renew(part).then(wait);
     }
   }
 

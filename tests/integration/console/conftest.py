@@ -5,6 +5,13 @@ import pytest
 from tests.integration.console.reviewing import Reviewer
 from tests.integration.stored import put
 from tests.rows import screening, verdict
+from weir.pipelines.console import gathering
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Let a page wait until all is known, on whatever machine."""
+    monkeypatch.setattr(gathering, "_PATIENCE", 300.0)
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def page(answer, visit):
 
 @pytest.mark.usefixtures("stored")
 def test_posts_and_labels_of_the_hour_and_the_day_are_those_of_the_report(bigquery, run, visit):
-    found = {(row.policy_id, row.mode): row.windows for row in labels(visit)}
+    found = {(row.policy_id, row.mode): row.windows for row in labels(visit).rows}
     said = figures(bigquery, run, None)
     hour, day = found[None, "all"]
     assert (day.posts, day.escalated, day.violating) == (said.posts, said.escalated, said.flagged)
@@ -153,7 +153,7 @@ def test_what_changed_says_what_it_counts_and_leads_to_it(bigquery, run, visit):
 def test_of_a_run_that_records_no_cleared_post_nobody_says_how_many_came(bigquery, run, visit):
     unknown = screening(run, 5, stored={"mode": "enforce", "record_cleared": 0.0}, spam="escalate")
     put(bigquery, "screenings", at([unknown], LATELY))
-    (all_of_them, *_) = labels(visit)
+    (all_of_them, *_) = labels(visit).rows
     assert [each.posts for each in all_of_them.windows] == [None, None]
 
 

@@ -1,0 +1,101 @@
+"""What takes longer than a page may is shown as far as it is known, and shared."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from tests.unit.console.visits import NOWHERE
+from weir.pipelines.console import gathering
+from weir.pipelines.console.access import OnLoopback
+from weir.pipelines.console.gathering import Span, gather, spans
+from weir.pipelines.console.people import Person, Role
+from weir.pipelines.console.setup import Setup
+from weir.pipelines.console.visit import Visit
+
+DAYS = [date(2026, 3, 4), date(2026, 3, 6)]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    monkeypatch.setattr(gathering, "_PATIENCE", 60.0)
+
+
+@pytest.fixture
+def visit():
+    return Visit(Setup(NOWHERE, OnLoopback()), Person("ada", Role.READER), "/now")
+
+
+@pytest.fixture
+def held_up(visit, request, monkeypatch):
+    """What was asked for since, and a look at it: of two pieces the second waits to be let go."""
+    asked, come, let_go = [], threading.Event(), threading.Event()
+
+    def ask(piece):
+        asked.append(piece)
+        if len(asked) == 2:
+            come.set()
+            let_go.wait(60)
+        return 10 * piece
+
+    def look(patience=0.0):
+        monkeypatch.setattr(gathering, "_PATIENCE", patience)
+        return gather(visit, request.node.name, [1, 2], ask)
+
+    look()
+    come.wait(60)
+    yield asked, look, let_go
+    let_go.set()
+
+
+def test_what_comes_in_time_is_whole_and_is_asked_for_anew_the_next_time(visit):
+    asked = list[int]()
+
+    def ask(piece):
+        asked.append(piece)
+        return 10 * piece
+
+    for _ in range(2):
+        so_far = gather(visit, "in time", [1, 2], ask)
+        assert (so_far.found, so_far.left) == ((10, 20), 0)
+    assert asked == [1, 2, 1, 2]
+
+
+def test_what_takes_longer_is_shown_as_far_as_it_came_and_then_the_rest(held_up):
+    _, look, let_go = held_up
+    assert (look().found, look().left) == ((10,), 1)
+    let_go.set()
+    assert (look(60.0).found, look().left) == ((10, 20), 0)
+
+
+def test_all_who_look_at_the_same_share_the_asking(held_up):
+    asked, look, let_go = held_up
+    let_go.set()
+    assert [look(60.0).found for _ in range(3)] == [(10, 20)] * 3
+    assert asked == [1, 2]
+
+
+def test_what_nobody_looks_at_any_more_is_not_asked_for(visit, monkeypatch):
+    asked = list[int]()
+    monkeypatch.setattr(gathering, "_KEPT", -1.0)
+    assert gather(visit, "left", [1, 2], asked.append).found == ()
+    assert asked == []
+
+
+def test_what_goes_wrong_is_raised_and_is_not_kept(visit):
+    with pytest.raises(ZeroDivisionError):
+        gather(visit, "wrong", [0], lambda piece: 1 / piece)
+    assert gather(visit, "wrong", [1], lambda piece: 1 / piece).found == (1.0,)
+
+
+def test_the_emulator_is_asked_for_one_day_after_another_and_the_last_one_first(visit):
+    first, last = datetime(2026, 3, 6, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC)
+    assert [span.begin for span in spans(visit, DAYS)] == [first, last]
+
+
+def test_bigquery_is_asked_for_all_days_at_once(visit):
+    of_google = replace(NOWHERE, rest_endpoint=None)
+    seen = replace(visit, setup=replace(visit.setup, bigquery=of_google))
+    whole = Span(datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 3, 7, tzinfo=UTC))
+    assert spans(seen, DAYS) == [whole]
