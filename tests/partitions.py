@@ -9,7 +9,7 @@ from weir.infra.bigquery.ddl import OF_POSTS, VIEWS
 
 _OF_DAY = {"created_at", "day"}
 _COLUMNS = {
-    **dict.fromkeys((*OF_POSTS, *VIEWS), _OF_DAY),
+    **dict.fromkeys({*OF_POSTS, *VIEWS} - {"complaint_outcomes"}, _OF_DAY),
     "dead_letters": {"died_at"},
     "dead_letter_causes": {"day"},
     "post_changes": {"changed_at"},

@@ -4,12 +4,15 @@ import importlib
 import pkgutil
 import uuid
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from tests import benchmarks
+from tests.partitions import read_whole
 from tests.public_sets import write_public_sets
 from weir.infra.local import broker
+from weir.pipelines.bigquery.dataset import Dataset
 from weir.pipelines.demo import stack_on
 
 # Without servers; {few} and {more} are folders of made-up sets, {out} is a file.
@@ -45,6 +48,21 @@ LENT = {
 # With a real Kafka, Prism and Flink; with vLLM beside another: only their arguments are read.
 ELSEWHERE = ("latency", "registry_accounting", "soak")
 BY_OTHERS = {"measured", "usual"}  # which throughput runs
+
+_WHICH_DAYS = ("DISTINCT DATE(created_at)", "MIN(DATE(created_at))")
+_WHICH_POST = "SELECT run, created_at, topic"
+_WHETHER_A_RUN = "WHERE run = @run LIMIT 1"
+# What the console reads whole, and in which statements: which days there are, whether a run is
+# there, where the post is of an id without a day, what became of a post since, and all messages of
+# a run that died.
+WHOLE = {
+    "screenings": (*_WHICH_DAYS, _WHICH_POST, _WHETHER_A_RUN),
+    "verdicts": (*_WHICH_DAYS, _WHICH_POST, _WHETHER_A_RUN),
+    "deferrals": (*_WHICH_DAYS, _WHICH_POST),
+    "human_labels": (_WHICH_POST,),
+    "post_changes": ("changed_at DESC",),
+    "dead_letters": ("dead_posts", _WHETHER_A_RUN),
+}
 
 
 def main_of(name):
@@ -96,10 +114,30 @@ def test_a_benchmark_without_servers_runs(name, arguments):
     assert ended(lambda: main_of(name)(arguments(ALONE[name]))) == 0
 
 
-@pytest.mark.parametrize("name", LENT)
+@pytest.mark.parametrize("name", sorted(LENT.keys() - {"console_pages"}))
 def test_a_benchmark_on_a_local_stack_runs(name, arguments, lent):
     in_process = {"run": lambda module, line: main_of(module)(line)} if name == "throughput" else {}
     assert ended(lambda: main_of(name)(arguments(LENT[name]), lent, **in_process)) == 0
+
+
+def test_the_pages_of_the_console_open_and_each_reads_the_days_alone_that_it_names(
+    arguments, lent, monkeypatch
+):
+    asked, rows = set[str](), Dataset.rows
+
+    def looked_at(dataset, sql, **values):
+        asked.add(sql.replace("{dataset}", "p.d"))
+        return rows(dataset, sql, **values)
+
+    monkeypatch.setattr(Dataset, "rows", looked_at)
+    bench = partial(main_of("console_pages"), arguments(LENT["console_pages"]), lent)
+    assert ended(bench) == 0
+    assert [
+        (table, sql)
+        for sql in asked
+        for table in read_whole(sql)
+        if not any(each in sql for each in WHOLE.get(table, ()))
+    ] == []
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
