@@ -5,17 +5,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
+
+@dataclass(frozen=True)
+class Look:
+    """What a page is shown with."""
+
+    color_scheme: Literal["light", "dark"]
+    window: ViewportSize
+
+
+_LAPTOP: ViewportSize = {"width": 1280, "height": 800}
 LOOKS = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 800}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 800}},
-    "narrow": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}},
+    "narrow": Look("light", {"width": 360, "height": 740}),
+    "dark": Look("dark", _LAPTOP),
+    "light": Look("light", _LAPTOP),  # last, as pages are used in it
 }
 # Where pictures of the pages are left, for whoever wants to look at them.
 PICTURES = os.environ.get("WEIR_PICTURES")
+_PATIENT_MS = 60_000
 
 
 @contextmanager
@@ -39,7 +59,7 @@ class Watched:
 
     def watch(self, page: Page) -> Page:
         """Note what the page complains of, and whatever it asks others for."""
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(_PATIENT_MS)
         page.on("console", self._on_message)
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("request", self._on_request)
@@ -54,7 +74,27 @@ class Watched:
             self.faults.append(f"request elsewhere: {request.url}")
 
 
-def assert_accessible(page: Page) -> None:
+def looks(page: Page) -> Iterator[str]:
+    """Show a page in each look, one after the other, without loading it again; give its name."""
+    for name, look in LOOKS.items():
+        page.emulate_media(color_scheme=look.color_scheme)
+        page.set_viewport_size(look.window)
+        yield name
+
+
+def wait_until_filled(page: Page) -> None:
+    """Wait until every part of a page that is filled from the console has come."""
+    expect(page.locator("[aria-busy]")).to_have_count(0, timeout=_PATIENT_MS)
+
+
+def assert_accessible_in_every_look(page: Page, name: str) -> None:
+    """Fail where a page is not accessible in a look, each of which leaves a picture."""
+    for look in looks(page):
+        assert_accessible(page, look)
+        picture(page, f"{name}-{look}")
+
+
+def assert_accessible(page: Page, look: str = "") -> None:
     """Fail for what axe calls serious or critical, and for a page wider than its window."""
     found = Axe().run(page).response["violations"]
     grave = [
@@ -62,9 +102,9 @@ def assert_accessible(page: Page) -> None:
         for each in found
         if each["impact"] in ("serious", "critical")
     ]
-    assert not grave, grave
+    assert not grave, (look, grave)
     wide = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
-    assert wide <= 0, f"the page is {wide} px wider than its window"
+    assert wide <= 0, f"the {look} page is {wide} px wider than its window"
 
 
 def picture(page: Page, name: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.console.browsing import LOOKS, Watched, chromium
+from tests.console.browsing import Watched, chromium
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.server import console_beside
 from weir.pipelines.console.setup import Setup
@@ -90,14 +90,14 @@ def browser():
 
 
 class Opener:
-    """Opens pages as a look shows them, and notes what any of them complains of."""
+    """Opens pages, and notes what any of them complains of."""
 
     def __init__(self, browser, console):
         self._browser, self._console, self._contexts = browser, console, []
         self.watched = Watched(console)
 
-    def __call__(self, look: str = "light"):
-        context = self._browser.new_context(base_url=self._console, **LOOKS[look])
+    def __call__(self):
+        context = self._browser.new_context(base_url=self._console)
         self._contexts.append(context)
         return self.watched.watch(context.new_page())
 
@@ -108,7 +108,7 @@ class Opener:
 
 @pytest.fixture
 def open_page(browser, console):
-    """Open a page by a look's name; a test fails at its end for what any of them complained of.
+    """Open a page; a test fails at its end for what any of them complained of.
 
     Who expects a complaint clears ``open_page.watched.faults``.
     """
@@ -120,5 +120,5 @@ def open_page(browser, console):
 
 @pytest.fixture
 def page(open_page):
-    """A light page of a laptop's size; addresses such as ``/now`` are the console's."""
+    """A page of a browser; addresses such as ``/now`` are the console's."""
     return open_page()

@@ -5,7 +5,11 @@ from dataclasses import replace
 import pytest
 from kafka.admin import NewTopic
 
-from tests.console.browsing import LOOKS, assert_accessible, picture
+from tests.console.browsing import (
+    assert_accessible,
+    assert_accessible_in_every_look,
+    picture,
+)
 from tests.console.conftest import ATTACK
 from tests.integration.stored import put
 from tests.integration.test_dead_letter_topic import failed, read, write
@@ -36,9 +40,7 @@ def console(setup, letters):
         yield address
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_causes_letters_and_a_message_open_in_every_look(open_page, letters, look):
-    page = open_page(look)
+def test_causes_letters_and_a_message_open_in_every_look(page, letters):
     message = f"/dead-letters/letters/{letters[0]}/message?day=2026-03-04"
     for name, path in (
         ("causes", f"/dead-letters?{_DAY}"),
@@ -48,8 +50,7 @@ def test_causes_letters_and_a_message_open_in_every_look(open_page, letters, loo
         ("deferred", "/dead-letters/deferred"),
     ):
         assert page.goto(path).ok
-        assert_accessible(page)
-        picture(page, f"dead-{name}-{look}")
+        assert_accessible_in_every_look(page, f"dead-{name}")
         assert page.title() != "ran"
 
 

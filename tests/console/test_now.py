@@ -4,23 +4,25 @@ import re
 
 import pytest
 
-from tests.console.browsing import LOOKS, assert_accessible, broken_words, picture
+from tests.console.browsing import (
+    assert_accessible_in_every_look,
+    broken_words,
+    looks,
+    wait_until_filled,
+)
 from weir.pipelines.console.now import pages
 
 PARTS = [page.path for page in pages.PAGES if page.path != "/now"]
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_the_parts_of_now_fill_themselves(open_page, look):
-    page = open_page(look)
+def test_the_parts_of_now_fill_themselves(page):
     page.goto("/now")
     page.get_by_text("Being asked for").first.wait_for(state="detached")
-    page.wait_for_load_state("networkidle")
+    wait_until_filled(page)
     assert page.get_by_text("Being asked for").count() == 0
     lately = page.get_by_label("The last hour and day").locator(".tiles b").all_inner_texts()
     assert int(lately[4]) > 10  # posts in the last day
-    assert_accessible(page)
-    picture(page, f"now-filled-{look}")
+    assert_accessible_in_every_look(page, "now-filled")
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -41,10 +43,9 @@ def test_a_number_leads_to_the_posts_behind_it(page):
     )
 
 
-@pytest.mark.parametrize("look", ["narrow", "light"])
 @pytest.mark.parametrize("room", ["/now/judge", "/now/changes", "/runs", "/posts?label=violates"])
-def test_no_word_in_a_table_breaks(open_page, look, room):
-    page = open_page(look)
+def test_no_word_in_a_table_breaks_in_any_look(page, room):
     page.goto(room)
     page.locator(".scroll td").first.wait_for()
-    assert broken_words(page) == []
+    wait_until_filled(page)
+    assert [(look, word) for look in looks(page) for word in broken_words(page)] == []

@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.browsing import LOOKS, assert_accessible, picture
+from tests.console.browsing import (
+    assert_accessible,
+    assert_accessible_in_every_look,
+    looks,
+    picture,
+    wait_until_filled,
+)
 from tests.written_policy import written
 from weir.policies.loading import load_policies
 from weir.policies.policy import Status
+
+_CHOSEN = "(a => a.value.slice(a.selectionStart, a.selectionEnd))(document.activeElement)"
 
 
 @pytest.fixture
@@ -23,35 +31,30 @@ def begun(setup, request):
     return policy_id
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_every_page_of_a_policy_is_accessible(open_page, look):
-    page = open_page(look)
+def test_every_page_of_a_policy_is_accessible_in_every_look(page):
     for path in ("/policies/spam", "/policies/spam/versions", "/policies/spam/try"):
         assert page.goto(path).ok
-        page.wait_for_load_state("networkidle")
-        assert_accessible(page)
-        picture(page, f"{path.strip('/').replace('/', '-')}-{look}")
+        wait_until_filled(page)
+        assert_accessible_in_every_look(page, path.strip("/").replace("/", "-"))
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_findings_appear_as_one_types_and_lead_to_their_line(open_page, begun, look):
-    page = open_page(look)
+def test_findings_appear_as_one_types_and_lead_to_their_line_in_every_look(page, begun):
     page.goto(f"/policies/{begun}")
     text = page.locator("#document")
     text.fill(text.input_value().replace("- **Copy**", "- usually **Copy**"))
     page.get_by_text("'usually' is vague").wait_for()
-    assert_accessible(page)
-    picture(page, f"policy-editor-{look}")
-    page.locator("#findings a[data-line]").click()
-    chosen = page.evaluate(
-        "(a => a.value.slice(a.selectionStart, a.selectionEnd))(document.activeElement)"
-    )
-    assert "usually" in chosen
+    for look in looks(page):
+        assert_accessible(page, look)
+        picture(page, f"policy-editor-{look}")
+        page.locator("#findings a[data-line]").click()
+        assert "usually" in page.evaluate(_CHOSEN)
+        text.press("Home")
+        assert not page.evaluate(_CHOSEN)
 
 
 def test_a_new_policy_is_in_shadow_by_keyboard_alone(page, setup):
     page.goto("/policies")
-    page.wait_for_load_state("networkidle")
+    wait_until_filled(page)
     page.keyboard.press("n")
     page.keyboard.type("loud-noise")
     page.keyboard.press("Tab")

@@ -1,22 +1,21 @@
 """Posts in a browser: found by their text, read through, and asked about again."""
 
-import pytest
+from tests.console.browsing import (
+    assert_accessible,
+    assert_accessible_in_every_look,
+    picture,
+    wait_until_filled,
+)
 
-from tests.console.browsing import LOOKS, assert_accessible, picture
 
-
-@pytest.mark.parametrize("look", LOOKS)
-def test_the_way_of_a_post_is_read_in_every_look(open_page, look):
-    page = open_page(look)
+def test_the_way_of_a_post_is_read_in_every_look(page):
     page.goto("/posts?label=violates")
     page.locator("table.posts tbody").first.wait_for()
-    assert_accessible(page)
-    picture(page, f"posts-{look}")
+    assert_accessible_in_every_look(page, "posts")
     page.locator("table.posts tbody a").first.click()
     page.get_by_text("Where it came from").wait_for()
-    page.wait_for_load_state("networkidle")
-    assert_accessible(page)
-    picture(page, f"post-{look}")
+    wait_until_filled(page)
+    assert_accessible_in_every_look(page, "post")
 
 
 def test_a_hostile_post_is_found_by_keyboard_and_runs_nothing(page):

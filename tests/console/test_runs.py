@@ -4,7 +4,12 @@ import shutil
 
 import pytest
 
-from tests.console.browsing import LOOKS, assert_accessible, picture
+from tests.console.browsing import (
+    assert_accessible,
+    assert_accessible_in_every_look,
+    picture,
+    wait_until_filled,
+)
 from weir.policies.loading import LIBRARY
 
 _PATIENT_MS = 240_000  # of a process that starts beside others
@@ -23,9 +28,7 @@ def one_policy(tmp_path):
     return str(tmp_path / "policies")
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_a_run_a_comparison_and_the_form_open_in_every_look(open_page, look):
-    page = open_page(look)
+def test_a_run_a_comparison_and_the_form_open_in_every_look(page):
     for name, path in (
         ("runs", "/runs"),
         ("run", "/runs/demo"),
@@ -33,9 +36,8 @@ def test_a_run_a_comparison_and_the_form_open_in_every_look(open_page, look):
         ("form", "/replay"),
     ):
         assert page.goto(path).ok
-        page.wait_for_load_state("networkidle")
-        assert_accessible(page)
-        picture(page, f"runs-{name}-{look}")
+        wait_until_filled(page)
+        assert_accessible_in_every_look(page, f"runs-{name}")
 
 
 def test_a_flip_of_a_comparison_leads_to_its_decision(page):
