@@ -8,7 +8,7 @@ from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.console.runs import processes
 from weir.pipelines.console.visit import RefusedError, Visit, address
 from weir.pipelines.errors import OptionError
-from weir.pipelines.monitoring.status import local_jobs
+from weir.pipelines.monitoring.status import jobs_of_dataset
 from weir.pipelines.options.screening import require_run_name
 
 _MOST_OFFERED = 20
@@ -68,7 +68,8 @@ def _is_run(visit: Visit, name: str) -> bool:
 
 def _here(visit: Visit) -> set[str]:
     kept = processes.all_of(visit.setup.bigquery)
-    return {job["run"] for job in local_jobs()} | {each.asked.run for each in kept}
+    jobs = jobs_of_dataset(visit.setup.bigquery.place)
+    return {job["run"] for job in jobs} | {each.asked.run for each in kept}
 
 
 def _instead(visit: Visit, name: str, run: str) -> str:

@@ -120,7 +120,7 @@ def _followed(settings: ModerationSettings) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     with (
-        watched(settings.said.watching, settings.run),
+        watched(settings.said.watching, settings.run, settings.bigquery.place),
         progress_committed(settings),
         _escalations_bounded(settings),
         drained_on_signals(settings.said.stopping.drain_seconds) as take_over,

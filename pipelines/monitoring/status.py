@@ -40,6 +40,7 @@ class Status:
     lag: dict[str, int]  # topic[partition] -> messages
     latency_ms: dict[str, dict[str, float | None]]  # route -> count, p50, p99; None is over 500 s
     versions: dict[str, str]  # of what decides
+    dataset: str = ""  # that its rows go to; empty where it does not say
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON, with the sum of the lag."""
@@ -47,7 +48,12 @@ class Status:
 
 
 def status_of(
-    snapshot: Snapshot, run: str, started: float, now: float, versions: Mapping[str, str]
+    snapshot: Snapshot,
+    run: str,
+    started: float,
+    now: float,
+    versions: Mapping[str, str],
+    dataset: str = "",
 ) -> Status:
     """Return the numbers that a person asks for."""
     return Status(
@@ -72,6 +78,7 @@ def status_of(
             if k.name == "latency_ms" and h.count
         },
         versions=dict(versions),
+        dataset=dataset,
     )
 
 
@@ -90,6 +97,7 @@ def publish(
     run: str,
     versions: Callable[[], Mapping[str, str]] = dict,
     every_seconds: float = _EVERY_SECONDS,
+    dataset: str = "",
 ) -> Iterator[None]:
     """Write the numbers of this process, and what decides in it, while the block runs.
 
@@ -107,7 +115,7 @@ def publish(
     def write() -> None:
         said = False
         while not ended.wait(every_seconds):
-            status = status_of(LIVE.snapshot(), run, started, time.time(), versions())
+            status = status_of(LIVE.snapshot(), run, started, time.time(), versions(), dataset)
             whole = file.with_suffix(".part")
             try:
                 whole.write_text(json.dumps(status.to_json()), "utf-8")
@@ -149,6 +157,11 @@ def local_jobs(now: Callable[[], float] = time.time) -> list[dict[str, Any]]:
         else:
             file.unlink(missing_ok=True)
     return sorted(found, key=lambda each: each["started"])
+
+
+def jobs_of_dataset(dataset: str) -> list[dict[str, Any]]:
+    """Return those of the local jobs whose rows go to a dataset, or which do not say."""
+    return [job for job in local_jobs() if job.get("dataset") in (None, "", dataset)]
 
 
 def _runs(pid: int) -> bool:

@@ -10,12 +10,12 @@ from weir.transforms.process.reloading import RELOADS
 
 
 @contextmanager
-def watched(watch: WatchOptions, run: str) -> Iterator[None]:
+def watched(watch: WatchOptions, run: str, dataset: str) -> Iterator[None]:
     """Publish the numbers of this process while the block runs."""
     if watch.log_format == "json":
         logs.as_json()
     with (
         metrics.serve(watch.metrics_host, watch.metrics_port),
-        status.publish(run, RELOADS.versions),
+        status.publish(run, RELOADS.versions, dataset=dataset),
     ):
         yield

@@ -12,7 +12,7 @@ from weir.infra.local.children import free_ports
 from weir.pipelines.errors import OptionError
 from weir.pipelines.monitoring import logs, status
 from weir.pipelines.monitoring import prometheus as metrics
-from weir.pipelines.monitoring.status import local_jobs, publish, status_of
+from weir.pipelines.monitoring.status import jobs_of_dataset, local_jobs, publish, status_of
 from weir.pipelines.monitoring.status_view import status_view
 from weir.pipelines.options.running import WatchOptions
 from weir.transforms.process.live_numbers import LIVE, Live, Name
@@ -41,11 +41,12 @@ def test_the_status_holds_what_a_person_asks_for(numbers):
 
 def test_a_job_is_listed_while_it_runs_and_not_afterwards(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    with publish("nightly", every_seconds=0.01):
+    with publish("nightly", every_seconds=0.01, dataset="p.d"):
         while not local_jobs():
             pass
         (job,) = local_jobs()
         assert (job["run"], job["pid"]) == ("nightly", os.getpid())
+        assert (jobs_of_dataset("p.d"), jobs_of_dataset("p.other")) == ([job], [])
     assert local_jobs() == []
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from weir.pipelines.console.policy_lab.folder import word_of
 from weir.pipelines.console.posts.filters import SENT
 from weir.pipelines.console.visit import Visit, address
 from weir.policies.loading import load_policies
@@ -63,7 +64,7 @@ def in_force(visit: Visit, days: int) -> tuple[tuple[InForce, ...], str]:
             InForce(
                 policy_id,
                 policy.title if policy else None,
-                policy.status.value if policy else None,
+                word_of(policy) if policy else None,
                 policy.version if policy else None,
                 last.get("policy_version"),
                 last.get("judged_at"),

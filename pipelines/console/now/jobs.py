@@ -30,6 +30,7 @@ class Job:
     counts: Mapping[str, int]
     latency: tuple[tuple[str, str, str], ...]  # route, p50, p99
     versions: Mapping[str, str]
+    dataset: str = ""  # that its rows go to, where it says so
 
 
 @dataclass
@@ -80,4 +81,5 @@ def job_of(said: Mapping[str, Any], readings: Readings) -> Job:
             for route, each in sorted(said["latency_ms"].items())
         ),
         versions=said.get("versions", {}),
+        dataset=said.get("dataset", ""),
     )

@@ -45,8 +45,9 @@ def show_jobs(visit: Visit) -> Shown:
     """Return what the jobs of this machine say of themselves, those of other runs folded."""
     jobs = [job_of(each, _READINGS) for each in local_jobs()]
     began = {job.pid: datetime.fromtimestamp(job.started, UTC) for job in jobs}
-    ours = [job for job in jobs if job.run == visit.run]
-    others = [job for job in jobs if job.run != visit.run]
+    place = visit.setup.bigquery.place
+    ours = [job for job in jobs if job.run == visit.run and job.dataset in ("", place)]
+    others = [job for job in jobs if job not in ours]
     return Shown("now/jobs.html.j2", {"ours": ours, "others": others, "began": began})
 
 

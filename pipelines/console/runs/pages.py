@@ -1,7 +1,7 @@
 """The pages of Runs, and of comparisons."""
 
+import hashlib
 import os
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +10,7 @@ from weir.pipelines.console import actions
 from weir.pipelines.console.known_runs import require_run, run_names
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.runs import processes
+from weir.pipelines.console.runs.claims import claim
 from weir.pipelines.console.runs.comparison import show_compared, show_comparison
 from weir.pipelines.console.runs.known import (
     accounts_of,
@@ -31,7 +32,7 @@ from weir.pipelines.console.runs.replays import (
     with_draft,
 )
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
-from weir.pipelines.monitoring.status import local_jobs
+from weir.pipelines.monitoring.status import jobs_of_dataset, local_jobs
 
 
 def show(visit: Visit) -> Shown:
@@ -41,8 +42,11 @@ def show(visit: Visit) -> Shown:
 
 def show_here(visit: Visit) -> Shown:
     """Return the part of what runs on this machine now."""
-    kept = processes.all_of(visit.setup.bigquery)
-    return Shown("runs/here.html.j2", {"jobs": local_jobs(), "kept": kept})
+    here = visit.setup.bigquery
+    ours = jobs_of_dataset(here.place)
+    others = [job for job in local_jobs() if job not in ours]
+    kept = processes.all_of(here)
+    return Shown("runs/here.html.j2", {"jobs": ours, "others": others, "kept": kept})
 
 
 def show_names(visit: Visit) -> Shown:
@@ -88,7 +92,7 @@ def show_process(visit: Visit) -> Shown:
 
 def _here(visit: Visit, name: str) -> dict[str, Any]:
     """Return what of a run is on this machine: the console's process, and the jobs that run."""
-    return {"kept": processes.find(visit.setup.bigquery, name), "jobs": jobs_of(name)}
+    return {"kept": processes.find(visit.setup.bigquery, name), "jobs": jobs_of(visit.setup, name)}
 
 
 def show_form(visit: Visit) -> Shown:
@@ -109,7 +113,8 @@ def forecast(visit: Visit) -> Moved:
         drafted = with_draft(visit.setup, said["draft"].strip(), place)
         arguments = arguments_of(visit.setup, said | {"policies": drafted})
     arguments = (*arguments, DRY_RUN)
-    _start(visit, FORECAST, arguments, said)
+    asked = asked_of(visit, FORECAST, arguments, said)
+    processes.start(visit.setup.bigquery, asked, os.environ)
     return Moved(_at(run))
 
 
@@ -123,25 +128,42 @@ def start(visit: Visit) -> Moved:
     if kept.asked.what == FORECAST and not kept.ready:
         raise RefusedError("The forecast is not done: wait for it, or mend what it says")
     arguments = tuple(each for each in kept.asked.arguments if each != DRY_RUN)
-    _start(visit, REPLAY, arguments, kept.asked.said)
-    _record(visit, "run-start", kept.asked.run, {"arguments": arguments})
+    run = kept.asked.run
+    asked = asked_of(visit, REPLAY, arguments, kept.asked.said)
+    claim(visit, "run-start", run, run, kept.asked.begun, arguments=arguments)
+    processes.start(visit.setup.bigquery, asked, os.environ)
     return Moved(_at(kept.asked.run), "The replay was started.")
 
 
 def stop(visit: Visit) -> Moved:
     """Have a process finish what is in flight, and end."""
     kept = _of_form(visit)
-    stopped = processes.stop(visit.setup.bigquery, kept.asked.run, visit.person.name)
-    what = f"{'run' if stopped.asked.what == REPLAY else stopped.asked.what}-stop"
-    _record(visit, what, kept.asked.run, processes.describe(stopped))
+    run, person, at_once = kept.asked.run, visit.person.name, visit.form.get("at_once", "")
+    # A form that is sent again, as it could not be recorded, does not stop it at once.
+    told = kept.stopping and not at_once and (kept.running or kept.stopping == person)
+    if not told:
+        processes.stop(visit.setup.bigquery, run, person)
+    what = f"{'run' if kept.asked.what == REPLAY else kept.asked.what}-stop"
+    identity = f"{what} {run} {kept.asked.begun} {person} {at_once}"
+    actions.record(
+        visit,
+        what,
+        run,
+        why=visit.form.get("why", ""),
+        detail=processes.describe(kept),
+        action_id=hashlib.sha256(identity.encode()).hexdigest()[:32],
+    )
     return Moved(_at(kept.asked.run), "It finishes what is in flight, and ends.")
 
 
 def start_deferred(visit: Visit) -> Moved:
     """Start a job that judges what waits, as ``weir run --source deferred`` does."""
     arguments = deferred_arguments(visit.setup)
-    _start(visit, DEFERRED, arguments, {"name": OF_DEFERRED})
-    _record(visit, "deferred-start", visit.setup.deferred_topic, {"arguments": arguments})
+    asked = asked_of(visit, DEFERRED, arguments, {"name": OF_DEFERRED})
+    processes.require_idle(visit.setup.bigquery, OF_DEFERRED)
+    topic = visit.setup.deferred_topic
+    claim(visit, "deferred-start", topic, OF_DEFERRED, visit.now.isoformat(), arguments=arguments)
+    processes.start(visit.setup.bigquery, asked, os.environ)
     return Moved(_at(OF_DEFERRED), "What waits is being judged.")
 
 
@@ -154,15 +176,6 @@ def _of_form(visit: Visit) -> Kept:
             HTTPStatus.NOT_FOUND,
         )
     return kept
-
-
-def _start(visit: Visit, what: str, arguments: tuple[str, ...], said: Any) -> None:
-    asked = asked_of(visit, what, arguments, said)
-    processes.start(visit.setup.bigquery, asked, os.environ)
-
-
-def _record(visit: Visit, what: str, subject: str, detail: Mapping[str, Any]) -> None:
-    actions.record(visit, what, subject, why=visit.form.get("why", ""), detail=detail)
 
 
 def _at(run: str) -> str:

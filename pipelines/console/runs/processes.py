@@ -84,13 +84,13 @@ class Kept:
 
 def find(bigquery: BigQuerySettings, run: str) -> Kept | None:
     """Return the latest process of a run that a console on this machine started; None of none."""
-    path = _base() / _name(bigquery, run)
+    path = base() / _name(bigquery, run)
     return _kept(path) if path.is_dir() else None
 
 
 def all_of(bigquery: BigQuerySettings) -> list[Kept]:
     """Return the processes of a dataset that consoles on this machine started, latest first."""
-    found = [_kept(path) for path in _base().glob(f"{_dataset(bigquery)}-*")]
+    found = [_kept(path) for path in base().glob(f"{_dataset(bigquery)}-*")]
     return sorted((each for each in found if each), key=lambda k: k.asked.begun, reverse=True)
 
 
@@ -132,12 +132,12 @@ def _runs_already(run: str, other: Kept | None) -> RefusedError:
 
 def folder_of(bigquery: BigQuerySettings, run: str) -> Path:
     """Return the folder of a run's process, made where it is missing."""
-    return own_folder(_base() / _name(bigquery, run))
+    return own_folder(base() / _name(bigquery, run))
 
 
 def stop(bigquery: BigQuerySettings, run: str, person: str) -> Kept:
     """Have a process drain, as Ctrl-C would; RefusedError where none runs."""
-    path = _base() / _name(bigquery, run)
+    path = base() / _name(bigquery, run)
     if path.is_dir():
         with _held(path) as lock:
             kept = _kept(path)
@@ -166,7 +166,8 @@ def write_code(path: Path, code: int) -> None:
     _write(path / _CODE, str(code))
 
 
-def _base() -> Path:
+def base() -> Path:
+    """Return the folder of this user's processes."""
     return own_folder(status_folder() / "console")
 
 

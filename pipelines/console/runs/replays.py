@@ -10,7 +10,7 @@ from weir.pipelines.console.policy_lab.folder import DRAFT, DRAFT_EXAMPLES, Fold
 from weir.pipelines.console.runs.processes import Asked
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.visit import RefusedError, Visit
-from weir.pipelines.monitoring.status import local_jobs
+from weir.pipelines.monitoring.status import jobs_of_dataset
 from weir.pipelines.options.option import text_of
 from weir.pipelines.options.screening import require_run_name
 from weir.pipelines.options.source import KafkaOptions
@@ -118,15 +118,15 @@ def _services(setup: Setup) -> list[str]:
     return [f"{flag}={text_of(value)}" for flag, value in given.items() if value is not None]
 
 
-def jobs_of(run: str) -> list[dict[str, Any]]:
+def jobs_of(setup: Setup, run: str) -> list[dict[str, Any]]:
     """Return the jobs of a run on this machine, whoever started them."""
-    return [job for job in local_jobs() if job["run"] == run]
+    return [job for job in jobs_of_dataset(setup.bigquery.place) if job["run"] == run]
 
 
 def asked_of(visit: Visit, what: str, arguments: tuple[str, ...], said: Mapping[str, str]) -> Asked:
     """Return a process to start; RefusedError where a terminal's of the same name runs here."""
     run = said["name"].strip()
-    if jobs_of(run):
+    if jobs_of(visit.setup, run):
         raise RefusedError(
             f"{run} runs on this machine already: watch it, or give another name",
             HTTPStatus.CONFLICT,

@@ -130,7 +130,7 @@ def test_a_run_that_has_begun_opens_before_it_has_a_row_of_a_post(
     begun = {"run": run, "configuration": "{}", "digest": "d", "slices": "[]", "sample": 1.0}
     insert(bigquery, "replays", begun | {"begun_at": NOON})
     assert now.show(visit({"run": run})).status == 200
-    monkeypatch.setattr(known_runs, "local_jobs", lambda: [{"run": "only-here"}])
+    monkeypatch.setattr(known_runs, "jobs_of_dataset", lambda _: [{"run": "only-here"}])
     assert now.show(visit({"run": "only-here"})).status == 200
 
 
@@ -277,7 +277,7 @@ def test_one_that_was_stopped_or_killed_is_known_as_that_by_another_console(
     with pytest.raises(RefusedError, match="stopped there, by Ctrl-C"):
         pages.stop(visit(form={"name": topic.name}, setup=to_replay))
     pages.forecast(visit(form=form, setup=to_replay))
-    (file,) = processes._base().glob("*/pid")
+    (file,) = processes.base().glob("*/pid")
     os.kill(int(file.read_text()), signal.SIGKILL)
     assert ended(bigquery, topic.name).state == "The forecast was killed"
 

@@ -90,6 +90,12 @@ def test_jobs_of_other_runs_are_folded(shown):
     assert page.index("<details>") < page.index("posts a second") < page.index("</details>")
 
 
+def test_a_job_of_another_dataset_is_folded_and_says_so(shown):
+    page = shown(said(dataset="p.other"))
+    assert "No job of the run live runs" in page
+    assert "its rows go to another dataset, p.other" in page.partition("<details>")[2]
+
+
 def test_no_job_is_said_kindly(shown):
     assert "No job of the run live runs" in shown()
 

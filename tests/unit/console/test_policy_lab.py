@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from tests.unit.console.policy_forms import document, edited, files, form_of, found_in, save
 from tests.unit.console.visits import page, visit
 from weir.pipelines.commands.cli import app
+from weir.pipelines.console.now.decides import in_force
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.policy_lab import edit_pages, pages, save_pages
 from weir.pipelines.console.policy_lab.front_matter import with_status
@@ -54,6 +55,11 @@ def test_a_title_of_html_is_text(policies):
     for shown, path in ((pages.show, {}), (edit_pages.show, {"policy_id": "tickets"})):
         seen = visit(policies, **path)
         assert "<img" not in page(shown(seen), seen)
+
+
+def test_now_has_the_words_of_policies_for_what_becomes_of_verdicts(policies, stored):
+    (found,), problem = in_force(visit(policies, stored), days=7)
+    assert (found.status, problem) == ("in force", "")
 
 
 def test_a_new_policy_is_a_draft_that_no_job_reads(policies, stored):

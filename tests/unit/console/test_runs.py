@@ -22,6 +22,7 @@ from weir.pipelines.console.runs.replays import (
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.visit import RefusedError, Visit
 from weir.pipelines.errors import OptionError
+from weir.pipelines.monitoring import status
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.secret import Secret
@@ -168,6 +169,17 @@ def test_processes_of_another_dataset_are_not_among_them():
     keep()
     assert [each.asked.run for each in processes.all_of(BIGQUERY)] == ["mine"]
     assert processes.all_of(replace(BIGQUERY, dataset="other")) == []
+
+
+def test_jobs_of_other_datasets_are_listed_apart_and_say_whose_they_are(monkeypatch):
+    jobs = [{"run": "live", "dataset": BIGQUERY.place}, {"run": "theirs", "dataset": "p.other"}]
+    numbers = {"pid": 7, "counts": {}, "lag_total": 0, "stale_seconds": 0, "started": 0}
+    monkeypatch.setattr(status, "local_jobs", lambda: [numbers | job for job in jobs])
+    monkeypatch.setattr(pages, "local_jobs", status.local_jobs)
+    asked = Visit(SETUP, Person("ann", Role.READER), "/runs")
+    ours, apart = page(pages.show_here(asked), asked).split("1 job of other datasets")
+    assert "theirs" not in ours
+    assert "theirs, process 7: its rows go to p.other" in apart
 
 
 @pytest.mark.parametrize("name", ["\x00", "a\nb", "..", "n" * 1000])

@@ -48,6 +48,11 @@ class BigQuerySettings:
         """Return the dataset's name with its project's."""
         return f"{self.project}.{self.dataset}"
 
+    @property
+    def place(self) -> str:
+        """Return what tells the dataset from every other, those of emulators among them."""
+        return f"{self.full_name} at {self.rest_endpoint}" if self.rest_endpoint else self.full_name
+
     def client(self) -> bigquery.Client:
         """Return a client for queries and tables; close it after use."""
         if not self.rest_endpoint:
