@@ -89,7 +89,7 @@ def serve_console(
         return
     with report_errors():
         from weir.pipelines.console.access import OnLoopback
-        from weir.pipelines.console.access_file import read_access
+        from weir.pipelines.console.access_reloaded import Reloaded
         from weir.pipelines.console.server import address_of, listen, serve
         from weir.pipelines.console.setup import Setup
 
@@ -97,7 +97,7 @@ def serve_console(
         refuse_those_of_others(judge, endpoint)
         setup = Setup(
             bigquery=bigquery_settings(bigquery),
-            access=read_access(access) if access else OnLoopback(),
+            access=Reloaded(access) if access else OnLoopback(),
             kafka=kafka_settings(kafka) if kafka.brokers else None,
             policies=_folder(policies),
             run=run,

@@ -20,6 +20,14 @@ _HEADER = re.compile(r"[A-Za-z0-9-]+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+")
 
 
+class AccessFileError(OptionError):
+    """A file that is not understood; ``place`` is where, without what stands there."""
+
+    def __init__(self, message: str, place: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where something stands in the file."""
@@ -27,8 +35,9 @@ class _Place:
     path: Path
     line: int
 
-    def error(self, problem: str) -> OptionError:
-        return OptionError(f"--access {self.path}:{self.line}: {problem}")
+    def error(self, problem: str) -> AccessFileError:
+        place = f"{self.path}:{self.line}"
+        return AccessFileError(f"--access {place}: {problem}", place)
 
 
 @dataclass(frozen=True)

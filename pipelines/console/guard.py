@@ -1,7 +1,7 @@
 """What stands before every page: which requests are answered, and what browsers may then do."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
 
@@ -44,7 +44,7 @@ class Guard:
     pictures, frames and scripts of one, each of which would be a question that is billed.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Callable[[], frozenset[str]]) -> None:
         self._app, self._hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +78,7 @@ class Guard:
 
     def _refused(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         headers = Headers(scope=scope)
-        if not is_own(headers.get("host", ""), self._hosts):
+        if not is_own(headers.get("host", ""), self._hosts()):
             return (
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "The console does not answer to this name; hosts: in the file of --access says to "

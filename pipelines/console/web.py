@@ -58,7 +58,7 @@ def application(setup: Setup) -> Starlette:
             for page in pages
         ),
     ]
-    guard = Middleware(Guard, hosts=setup.access.hosts)
+    guard = Middleware(Guard, hosts=lambda: setup.access.hosts)
     handlers: Mapping[Any, Any] = {HTTPException: partial(_missing, setup)}
     app = Starlette(routes=routes, middleware=[guard], exception_handlers=handlers)
     app.router.redirect_slashes = False  # which would say http:// behind a proxy that ends TLS

@@ -1,0 +1,67 @@
+"""The file of ``--access`` taken up as it changes: who is taken out of it is out at once."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from weir.pipelines.console.access import BySignedHeader, ByToken
+from weir.pipelines.console.access_file import AccessFileError, read_access
+from weir.pipelines.console.people import Person
+from weir.pipelines.errors import OptionError
+
+_LOG = logging.getLogger(__name__)
+
+
+class Reloaded:
+    """Knows people by a file, which is looked at whenever somebody asks for a page.
+
+    One that is not understood, or is gone, leaves those before it in force, and the log says so:
+    where in the file, and nothing of what stands there. OptionError for the first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = _stamp(path)
+        self._access: ByToken | BySignedHeader = read_access(path)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Return the names that the file has the console answer to."""
+        return self._now().hosts
+
+    @property
+    def signs_in(self) -> bool:
+        """Return whether people give tokens."""
+        return self._now().signs_in
+
+    def person(self, headers: Mapping[str, str], token: str) -> Person | None:
+        """Return who asks, as the file has it now."""
+        return self._now().person(headers, token)
+
+    def _now(self) -> ByToken | BySignedHeader:
+        stamp = _stamp(self._path)
+        if stamp != self._seen:
+            self._seen = stamp
+            try:
+                self._access = read_access(self._path)
+                _LOG.info(
+                    "--access %s was taken up: %d people", self._path, len(self._access.people)
+                )
+            except (OSError, OptionError) as error:
+                where = error.place if isinstance(error, AccessFileError) else str(self._path)
+                _LOG.warning(
+                    "--access %s is not understood (%s): who was let in before still is, and "
+                    "nobody new; mend it",
+                    where,
+                    type(error).__name__,
+                )
+        return self._access
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Return what changes with a file, also where another takes its place; None where none is."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
