@@ -28,15 +28,17 @@ ORDER BY done_at DESC LIMIT 20
 """
 
 
-def claim(visit: Visit, what: str, subject: str, run: str, begun: str, **detail: Any) -> None:
-    """Record that the visitor starts a run here, before it is. TablesError.
+def claim(
+    visit: Visit, what: str, subject: str, run: str, begun: str, at: str, **detail: Any
+) -> None:
+    """Record that the visitor starts a run here, before it is, from the page at an address.
 
     ``begun`` is of what it is started from, so that a form that is sent again is recorded once.
-    RefusedError where another machine may run it, unless the form says that none does.
+    RefusedError where another machine may run it, unless the form says that none does. TablesError.
     """
     before = _elsewhere(visit, what, subject, run)
     if before and visit.form.get("anyway") != "yes":
-        raise _started(run, before[0])
+        raise _started(run, before[0], at)
     here = machine()
     actions.record(
         visit,
@@ -49,7 +51,7 @@ def claim(visit: Visit, what: str, subject: str, run: str, begun: str, **detail:
     # Of two that begin at one moment both see the other's row, or the second does, and is told.
     for row in _elsewhere(visit, what, subject, run):
         if row not in before:
-            raise _started(run, row)
+            raise _started(run, row, at)
 
 
 def machine() -> str:
@@ -68,11 +70,12 @@ def _elsewhere(visit: Visit, what: str, subject: str, run: str) -> list[dict[str
     )
 
 
-def _started(run: str, row: Mapping[str, Any]) -> RefusedError:
+def _started(run: str, row: Mapping[str, Any], at: str) -> RefusedError:
     host = str(json.loads(row["detail"])["machine"]).partition(" ")[0]
     return RefusedError(
         f"{row['person']} started {run} on {host} at {row['done_at']:%Y-%m-%d %H:%M} UTC, and no "
         "end of it is stored since: it may run there. Look at it there; where it does not run any "
         "more, say so beside the button",
         HTTPStatus.CONFLICT,
+        {f"Back to {run}": at},
     )

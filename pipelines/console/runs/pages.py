@@ -130,7 +130,7 @@ def start(visit: Visit) -> Moved:
     arguments = tuple(each for each in kept.asked.arguments if each != DRY_RUN)
     run = kept.asked.run
     asked = asked_of(visit, REPLAY, arguments, kept.asked.said)
-    claim(visit, "run-start", run, run, kept.asked.begun, arguments=arguments)
+    claim(visit, "run-start", run, run, kept.asked.begun, _at(run), arguments=arguments)
     processes.start(visit.setup.bigquery, asked, os.environ)
     return Moved(_at(kept.asked.run), "The replay was started.")
 
@@ -162,7 +162,8 @@ def start_deferred(visit: Visit) -> Moved:
     asked = asked_of(visit, DEFERRED, arguments, {"name": OF_DEFERRED})
     processes.require_idle(visit.setup.bigquery, OF_DEFERRED)
     topic = visit.setup.deferred_topic
-    claim(visit, "deferred-start", topic, OF_DEFERRED, visit.now.isoformat(), arguments=arguments)
+    begun, at = visit.now.isoformat(), "/dead-letters/deferred"
+    claim(visit, "deferred-start", topic, OF_DEFERRED, begun, at, arguments=arguments)
     processes.start(visit.setup.bigquery, asked, os.environ)
     return Moved(_at(OF_DEFERRED), "What waits is being judged.")
 

@@ -86,6 +86,7 @@ def test_a_replay_that_another_machine_may_run_is_started_once_somebody_says_it_
     with pytest.raises(RefusedError, match=r"bob started .* on host-b at 2026-03-04 12:00") as told:
         pages.start(visit(form={"name": run}))
     assert (told.value.status, ready) == (409, [run])
+    assert told.value.ways == {f"Back to {run}": f"/runs/{run}"}
     pages.start(visit(form={"name": run, "anyway": "yes"}))
     assert ready == [run, run]
 
