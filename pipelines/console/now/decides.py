@@ -19,7 +19,7 @@ class InForce:
 
     policy_id: str
     title: str | None
-    status: str | None
+    status: str | None  # in the word that Policies has for it
     version: str | None
     judged_by: str | None  # the version
     judged_at: datetime | None

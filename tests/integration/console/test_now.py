@@ -18,12 +18,14 @@ from weir.pipelines.console.now import decides, pages
 from weir.pipelines.console.now.windows import labels
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.posts import pages as posts
+from weir.pipelines.console.posts import search
 from weir.pipelines.console.rooms import ROOMS
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.templates import fill
 from weir.pipelines.console.visit import Visit
 from weir.pipelines.report.figures import figures
 from weir.pipelines.screening.recall import added_up, audit_days
+from weir.policies.loading import LIBRARY
 
 NOW = datetime.now(UTC)
 LATELY, EARLIER = NOW - timedelta(minutes=10), NOW - timedelta(hours=5)
@@ -129,7 +131,8 @@ def test_tiles_say_that_posts_are_counted_by_when_they_were_written(visit):
 
 @pytest.mark.usefixtures("stored", "harder")
 @pytest.mark.parametrize("show", [pages.show_labels, pages.show_judge, pages.show_recall])
-def test_a_number_leads_to_exactly_the_posts_behind_it(visit, show):
+def test_a_number_leads_to_exactly_the_posts_behind_it(visit, show, monkeypatch):
+    monkeypatch.setattr(search, "_PATIENCE", 60.0)
     links = re.findall(r'<a href="/posts\?([^"]+)">(?:<b>)?([\d,]+)<', page(show(visit), visit))
     assert len(links) > 5
     for query, number in links:
@@ -170,6 +173,11 @@ def test_each_part_is_filled_and_says_what_the_commands_say(bigquery, run, visit
     decides = page(pages.show_decides(visit), visit)
     assert "fraud" in decides
     assert "s1" in decides
+
+
+def test_a_policy_is_in_force_as_policies_says(visit):
+    with_folder = replace(visit, setup=replace(visit.setup, policies=str(LIBRARY)))
+    assert '<span class="tag">in force</span>' in page(pages.show_decides(with_folder), with_folder)
 
 
 def test_what_changed_is_told_from_all_who_changed_it_the_latest_first(bigquery, run, visit):
