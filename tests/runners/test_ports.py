@@ -13,13 +13,13 @@ SMALL = ["--job-server-jvm-properties=-Xmx384m", "--job-server-jvm-properties=-X
 
 
 @pytest.fixture
-def embedded_flink(tmp_path):
+def embedded(tmp_path):
     require(java, flink_jar)
     return ["--runner=flink", f"--checkpoints={tmp_path.as_uri()}", *SMALL]
 
 
 @pytest.mark.parametrize(
-    ("runner", "program"), [("prism", "prism"), ("embedded_flink", "java"), ("flink", "java")]
+    ("runner", "program"), [("prism", "prism"), ("embedded", "java"), ("flink", "java")]
 )
 def test_every_port_is_on_loopback(stream, runner, program, request, tmp_path):
     arguments = [*stream.arguments(), *request.getfixturevalue(runner)]
