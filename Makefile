@@ -54,6 +54,10 @@ $(ENGINE_READY): tests/engine/requirements.txt | $(READY)
 	@$(BIN)/uv pip install --quiet --python $(ENGINE_VENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Its environment is compiled as it is made, beside its sources: workers of the image, which know no
+# folder for bytecode, would compile vLLM anew.
+test-engine test-servers: export PYTHONPYCACHEPREFIX :=
+
 # Two files at a time, as an engine starts for half a minute on one core.
 test-engine: $(ENGINE_READY)  ## tests with the real vLLM, on the CPU; minutes
 	$(ENGINE_VENV)/bin/python -m pytest -n 2 --dist loadfile tests/engine
