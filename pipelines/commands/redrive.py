@@ -10,6 +10,7 @@ import typer
 
 from weir.pipelines import redrive as redrive_job
 from weir.pipelines.bigquery.dataset import open_dataset
+from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.commands.terminal import AsJson, console
 from weir.pipelines.errors import report_errors
 from weir.pipelines.options.sinks import BigQueryOptions
@@ -80,8 +81,14 @@ def redrive(
 def _chosen(
     bigquery: BigQuerySettings, kafka: KafkaSettings, topics: Sequence[str]
 ) -> frozenset[str]:
-    """Return the decision ids of the letters that were sent through the console."""
+    """Return the decision ids of the letters that were sent through the console. RedriveError."""
     now = datetime.now(UTC)
-    with open_dataset(bigquery) as dataset:
-        found = settle(dataset, kafka, topics, sendings(dataset, now), now)
+    try:
+        with open_dataset(bigquery) as dataset:
+            found = settle(dataset, kafka, topics, sendings(dataset, now), now)
+    except TablesError as error:
+        raise redrive_job.RedriveError(
+            f"{error} It says which letters the console has sent; without --bigquery-project they "
+            "are sent once more"
+        ) from error
     return frozenset[str]().union(*(each.letters for each in found))

@@ -213,3 +213,11 @@ def test_a_redrive_that_left_every_letter_fails_and_says_why(report, code, said,
     options = ["redrive", "--brokers=localhost:1", "--topics=posts"]
     result = CliRunner().invoke(app, options, env={"COLUMNS": "200"})
     assert (result.exit_code, said in result.stdout) == (code, True)
+
+
+def test_letters_are_not_sent_while_nobody_knows_what_the_console_sent():
+    away = ["--bigquery-rest", "http://127.0.0.1:1", "--bigquery-grpc", "127.0.0.1:1"]
+    command = ["redrive", "--brokers", "127.0.0.1:1", "--topics", "posts", *away]
+    found = CliRunner().invoke(app, [*command, "--bigquery-project", "p"])
+    assert found.exit_code == 2
+    assert "without --bigquery-project they are sent once more" in " ".join(found.output.split())
