@@ -57,8 +57,9 @@ def test_reasoning_is_bounded_and_apart_from_the_answer(answered, settings):
 
 
 def test_only_the_first_prompt_of_a_policy_is_not_served_from_the_prefix_cache(engine):
-    # Texts that begin as no other, so that nothing has warmed them.
-    fresh = [replace(each, text=f"Fresh {n}.\n{each.text}") for n, each in enumerate([JSON] * 3)]
+    # Texts that begin as no other, so that nothing has warmed them; short answers, as it is the
+    # prompts that count here.
+    fresh = [replace(each, text=f"Fresh {n}.\n{each.text}") for n, each in enumerate([DIGITS] * 3)]
     completions = answers(engine, requests(60, fresh))
     assert sum(completion.tokens_cached == 0 for completion in completions) == len(fresh)
     cached = [completion.tokens_cached for completion in completions if completion.tokens_cached]
@@ -156,8 +157,10 @@ def test_a_cancelled_request_is_no_longer_worked_on(engine):
 
 def test_an_engine_that_hangs_is_replaced_and_its_requests_are_answered(engine):
     pids = engine.process_ids
-    futures = engine.submit(requests(60))
+    # The first is answered long before those whose answers are long.
+    futures = engine.submit(requests(60, (*[DIGITS, CODES] * 4, JSON)))
     futures[0].result(PATIENCE)
+    assert not all(future.done() for future in futures)
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     assert all(future.result(PATIENCE).final for future in futures)
