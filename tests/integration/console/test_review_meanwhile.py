@@ -6,12 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.console.reviewing import DAY, actions, labels, number, stored
+from tests.integration.console.desk import Answered
+from tests.integration.console.reviewing import DAY, actions, labels, number, sent, stored
 from tests.integration.stored import put
 from tests.rows import NOON, screening, verdict
 from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.bigquery.rows import insert
+from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.review import deciding
+from weir.pipelines.console.server import console_beside
+from weir.pipelines.console.setup import Setup
 
 
 def test_a_decision_that_is_sent_twice_is_stored_once(bigquery, run, reviewer, judged):
@@ -78,6 +82,24 @@ def test_another_console_goes_on_where_one_ended(bigquery, run, reviewer, judged
     while number(page) is not None:
         page = again.press(page, "s")
     assert sorted(row["offset"] for row in stored(bigquery, run)) == [0, 1]
+
+
+def test_what_was_sent_to_a_console_as_it_ended_is_sent_again_to_the_next_and_stored_once(
+    bigquery, run, judged
+):
+    judged("violates", "violates")
+    setup = Setup(bigquery, OnLoopback("ann"), run=run)
+    with console_beside(setup) as console:
+        page = Answered(f"{console}review/next?queue=all&since={DAY}").page
+        to, form = sent(page, "safe")
+        Answered(f"{console}{to[1:]}", form)
+    with console_beside(setup) as console:
+        after = Answered(f"{console}{to[1:]}", form).page
+        assert {number(page), number(after)} == {0, 1}
+        Answered(f"{console}{to[1:]}", sent(after, "violates")[1])
+    verdicts = [row["human_verdict"] for row in stored(bigquery, run)]
+    assert verdicts == ["safe", "violates"]
+    assert len(actions(bigquery, run)) == 2
 
 
 def test_a_review_while_the_policy_changed_shows_both_versions_and_is_of_the_one_shown(
