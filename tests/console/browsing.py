@@ -83,8 +83,8 @@ def looks(page: Page) -> Iterator[str]:
 
 
 def wait_until_filled(page: Page) -> None:
-    """Wait until every part of a page that is filled from the console has come."""
-    expect(page.locator("[aria-busy]")).to_have_count(0, timeout=_PATIENT_MS)
+    """Wait until every part of a page that is filled from the console has come, and is whole."""
+    expect(page.locator("[aria-busy], [data-soon]")).to_have_count(0, timeout=_PATIENT_MS)
 
 
 def assert_accessible_in_every_look(page: Page, name: str) -> None:

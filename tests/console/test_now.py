@@ -10,6 +10,7 @@ from tests.console.browsing import (
     looks,
     wait_until_filled,
 )
+from weir.pipelines.console import gathering
 from weir.pipelines.console.now import pages
 
 PARTS = [page.path for page in pages.PAGES if page.path != "/now"]
@@ -23,6 +24,16 @@ def test_the_parts_of_now_fill_themselves(page):
     lately = page.get_by_label("The last hour and day").locator(".tiles b").all_inner_texts()
     assert int(lately[4]) > 10  # posts in the last day
     assert_accessible_in_every_look(page, "now-filled")
+
+
+@pytest.mark.parametrize("opened", ["/now", "/now/labels"])
+def test_a_part_that_is_not_whole_is_looked_at_again_until_it_is(page, monkeypatch, opened):
+    monkeypatch.setattr(gathering, "_PATIENCE", 0.0)
+    gathering._UNDER_WAY.clear()
+    page.goto(opened)
+    page.locator("[data-soon]").first.wait_for()
+    page.locator(".tiles a", has_text="violate a policy").last.wait_for()
+    wait_until_filled(page)
 
 
 @pytest.mark.parametrize("part", PARTS)

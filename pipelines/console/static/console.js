@@ -152,4 +152,6 @@
   const button = document.getElementById("keys-button");
   if (button) { button.hidden = false; button.addEventListener("click", showKeys); }
   prepare(document);
+  // Only a part that was opened alone says as it opens that more of it is to come.
+  if (document.querySelector("[data-soon]")) watch(document.querySelector("main"));
 })();

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tests.unit.console.visits import NOWHERE
+from tests.unit.console.visits import NOWHERE, page
 from weir.pipelines.console import gathering
 from weir.pipelines.console.access import OnLoopback
-from weir.pipelines.console.gathering import Span, gather, spans
+from weir.pipelines.console.gathering import SoFar, Span, gather, spans
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.setup import Setup
-from weir.pipelines.console.visit import Visit
+from weir.pipelines.console.visit import Shown, Visit
 
 DAYS = [date(2026, 3, 4), date(2026, 3, 6)]
 
@@ -99,3 +99,12 @@ def test_bigquery_is_asked_for_all_days_at_once(visit):
     seen = replace(visit, setup=replace(visit.setup, bigquery=of_google))
     whole = Span(datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 3, 7, tzinfo=UTC))
     assert spans(seen, DAYS) == [whole]
+
+
+def test_a_part_that_is_not_whole_says_how_far_it_came_and_is_looked_at_again(visit):
+    pieces = tuple(spans(visit, DAYS))
+    for found, left in (([],), True), (([], []), False):
+        values = {"rows": [], "so_far": SoFar(pieces, found, 3.0)}
+        shown = page(Shown("runs/accounts.html.j2", values), visit)
+        assert ('data-soon="1"' in shown) == left
+        assert ("Being counted for 3 s" in shown) == left
