@@ -28,8 +28,9 @@ from weir.transforms.judge.engine import Completion, Request
 from weir.transforms.judge.vllm.engine import VllmEngine
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
 
-POSTS = 67  # of 3 policies that have no head in the screen, so that every post is judged: 201
+POSTS = 24  # of 3 policies that have no head in the screen, so that every post is judged
 JUDGED = POSTS * len(POLICIES.policies)
+MANY = 67  # for 201 verdicts
 # Of so many with short answers: the engine that is reproducible answers one at a time.
 SHORT = PolicySet((CODES, DIGITS, replace(DIGITS, policy_id="engine-more")))
 
@@ -92,7 +93,8 @@ class Job:
     stack: Stack
     name: str
 
-    def run(self, of: PolicySet = POLICIES) -> Counts:
+    def run(self, posts: int = POSTS, of: PolicySet = POLICIES) -> Counts:
+        self._send(posts)
         policies = fresh(self.name, of)
         options = PipelineOptions(
             [
@@ -114,6 +116,13 @@ class Job:
     def rows(self, sql: str) -> list[dict]:
         return query(self.stack.bigquery, sql, self.name)
 
+    def _send(self, posts: int) -> None:
+        with self.stack.kafka.producer() as producer:
+            for number in range(posts):
+                text = f"buy tomatoes, offer {number}" + " today" * (number % 9)
+                producer.send(self.name, json.dumps({"id": f"p{number}", "text": text}).encode())
+            producer.flush()
+
 
 def fresh(name: str, of: PolicySet) -> PolicySet:
     """The policies with texts that begin as no other, so that nothing has warmed them."""
@@ -130,15 +139,6 @@ def job(kafka, bigquery, borrowed) -> Job:
     settings = KafkaSettings(kafka)
     ensure_topics(settings, [name], 2)
     ensure_topics(settings, [f"{name}-flagged", f"{name}-dead"], 1)
-    producer = settings.producer()
-    for number in range(POSTS):
-        post = {
-            "id": f"p{number}",
-            "text": f"buy tomatoes, offer {number}" + " today" * (number % 9),
-        }
-        producer.send(name, value=json.dumps(post).encode())
-    producer.flush()
-    producer.close()
     return Job(Stack(settings, bigquery), name)
 
 
@@ -208,8 +208,9 @@ def test_an_engine_killed_in_mid_run_costs_no_verdict_and_makes_none_twice(job, 
 def test_a_verdict_is_the_same_alone_and_among_200_others_and_an_appeal_says_so(
     job, reproducible, checkpoint, monkeypatch
 ):
-    assert job.run(SHORT).verdicts == JUDGED > 200
-    contested = reproducible.asked[:: JUDGED // 4]
+    judged = MANY * len(SHORT.policies)
+    assert job.run(MANY, SHORT).verdicts == judged > 200
+    contested = reproducible.asked[:: judged // 4]
     # One with a long answer, and others beside it.
     others = [Request(f"{number}", f"another {number}", DIGITS) for number in range(6)]
     long = Request("long", "a lovely day in the garden", JSON)
