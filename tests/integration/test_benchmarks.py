@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-import uuid
 from contextlib import contextmanager
 from functools import partial
 
@@ -22,7 +21,7 @@ ALONE = {
     "--tried 1 --json {out}",
     "cold_start": "--data {more} --seeds 1 --examples 10 --verdicts 40 --json {out}",
     "decoding": "--messages 20 --rounds 1 --out {out}",
-    "evasion": "--data {few} --limit 2 --ordinary 10 --json {out}",
+    "evasion": "--data {few} --limit 1 --ordinary 10 --json {out}",
     "hostile": "--size 2000 --kind words --kind headers",
     "judge": "--seconds 0.1 --gpus 1 --shape-requests 64 --out {out}",
     "live_certificate": "--streams 2 --json {out}",
@@ -81,13 +80,13 @@ def arguments(sets, tmp_path):
 
 
 @pytest.fixture
-def lent(emulator):
-    """What gives a bench the stack that it would start by itself."""
+def lent(emulator, bigquery):
+    """What gives a bench the stack that it would start by itself, on the dataset of all tests."""
 
     @contextmanager
     def stack():
         with broker() as bootstrap:
-            yield stack_on(bootstrap, emulator, f"weir_{uuid.uuid4().hex[:8]}")
+            yield stack_on(bootstrap, emulator, bigquery.dataset)
 
     return stack
 
