@@ -46,13 +46,14 @@ class Posts:
     """Distinct posts, and which labelled sets and ordinary streams hold each.
 
     ``labels`` is (posts, policies): 1 violates, 0 does not, NaN is not known; ``weak`` marks the
-    policies that a post is presumed to respect.
+    policies that a post is presumed to respect, ``likely`` weighs those that it may violate.
     """
 
     policy_ids: tuple[str, ...]
     texts: pa.StringArray  # normalised
     labels: Floats
     weak: Mask
+    likely: Floats
     member: Mapping[str, Mask]
     sets: tuple[str, ...]
     streams: tuple[str, ...]
@@ -72,19 +73,21 @@ class Posts:
         texts = normalise(pa.array([post.text for post, _ in rows], pa.string())).to_pylist()
         distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         labels = np.full((len(distinct), len(policy_ids)), np.nan)
-        weak = np.zeros(labels.shape, bool)
+        weak, likely = np.zeros(labels.shape, bool), np.zeros(labels.shape)
         member = {each.name: np.zeros(len(distinct), bool) for each in (*sets, *streams)}
         for text, (post, each) in zip(texts, rows, strict=True):
             row = distinct[text]
             stated = [float(post.labels.get(policy_id, np.nan)) for policy_id in policy_ids]
             labels[row] = np.fmax(labels[row], stated)
             weak[row] |= [policy_id in post.weak for policy_id in policy_ids]
+            likely[row] = np.fmax(likely[row], [post.likely.get(p, 0.0) for p in policy_ids])
             member[each.name][row] = True
         return cls(
             policy_ids=tuple(policy_ids),
             texts=pa.array(list(distinct), pa.string()),
             labels=labels,
             weak=weak & np.isnan(labels),
+            likely=np.where(np.isnan(labels) & ~weak, likely, 0.0),
             member=member,
             sets=tuple(each.name for each in sets),
             streams=tuple(each.name for each in streams),
@@ -113,10 +116,12 @@ class Posts:
 
     def taught(self, head: int, train: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
         """Return the rows that a head learns from, which of them violate, and their weights."""
+        likely = self.likely[:, head]
         known = ~np.isnan(self.labels[:, head]) | self.weak[:, head]
-        used = np.flatnonzero(train & known)
+        used = np.flatnonzero(train & (known | (likely > 0)))
         weights = np.where(self.weak[used, head], WEAK_WEIGHT, 1.0)
-        return used, self.labels[used, head] == 1, weights
+        weights = np.where(likely[used] > 0, likely[used], weights)
+        return used, (self.labels[used, head] == 1) | (likely[used] > 0), weights
 
 
 def _number(text: str) -> int:

@@ -39,12 +39,13 @@ def test_ten_times_the_posts_take_ten_times_as_much():
     once, tenfold = plan(BASE), plan(Workload(10_000))
     for less, more in zip(once.parts, tenfold.parts, strict=True):
         if less.unit != "a day":
-            assert more.amount == pytest.approx(10 * less.amount, rel=0.1), less.name
+            # A whole core may be a tenth of one.
+            assert more.amount == pytest.approx(10 * less.amount, rel=0.1, abs=9), less.name
 
 
 def test_a_card_is_as_fast_as_it_is_published_to_be():
     requests = 46.7 * 0.6 * 5
-    cards = plan(replace(BASE, posts_per_second=requests / 0.4)).part("cards").amount
+    cards = plan(replace(BASE, posts_per_second=requests / 0.336)).part("cards").amount
     assert cards in (5, 6)
     slower = plan(replace(BASE, card="a100")).part("cards").amount
     assert slower > plan(BASE).part("cards").amount

@@ -1,6 +1,7 @@
 """Scores by heads that saw neither a post nor its copies, so that every label calibrates."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.screen_posts import labelled, posts
@@ -128,3 +129,26 @@ def test_a_large_corpus_is_dealt_into_fewer_folds(
     monkeypatch.setattr(cross_fit, "_MANY", 100)
     assert count_folds(corpus) < few
     assert len(np.unique(folds_of(corpus))) == count_folds(corpus)
+
+
+def test_what_may_violate_teaches_a_head_and_is_no_label() -> None:
+    rumours = [
+        LabelledPost(post.text.replace("verybadword", "gossip"), {}, likely={"bad": 0.5})
+        for post in posts(60, 60, seed=8)
+    ]
+    corpus = Corpus.of([labelled(*posts(150, 60)), labelled(*rumours)], ["bad"])
+    unlabelled = np.isnan(corpus.labels[:, 0])
+    assert unlabelled.sum() == len(rumours)
+    everything = np.ones(len(unlabelled), bool)
+    taught = fit_first(corpus, [0], everything).score(pa.array(["gossip", "nothing"]))
+    untaught = fit_first(corpus, [0], ~unlabelled).score(pa.array(["gossip", "nothing"]))
+    assert taught[0, 0] > 0.5 > taught[1, 0]
+    assert untaught[0, 0] == pytest.approx(untaught[1, 0], abs=0.1)
+
+
+def test_a_label_decides_over_what_may_be() -> None:
+    safe = LabelledPost("one post", {"bad": False})
+    rumour = LabelledPost("one post", {}, likely={"bad": 1.0})
+    corpus = Corpus.of([labelled(safe), labelled(rumour)], ["bad"])
+    assert corpus.labels.tolist() == [[0.0]]
+    assert corpus.likely.tolist() == [[0.0]]

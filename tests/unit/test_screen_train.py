@@ -198,3 +198,10 @@ def test_labels_for_a_policy_that_is_not_there_are_left_out_with_a_warning() -> 
 def test_a_share_that_means_nothing_is_refused(share: dict[str, float]) -> None:
     with pytest.raises(LabelsError, match="give a share"):
         TrainingSettings(**share)  # type: ignore[arg-type]  # a share outside its range
+
+
+def test_the_card_counts_what_may_violate_apart_from_what_is_labelled() -> None:
+    rumours = [LabelledPost(f"{p.text} rumour", {}, likely={"bad": 0.5}) for p in posts(30, 0)]
+    sets = [labelled(*posts(100, 40, seed=2)), labelled(*rumours, name="rumours")]
+    (head,) = train(sets, ["bad"], SETTINGS).card["heads"]
+    assert (head["violating"], head["safe"], head["likely_violating"]) == (40, 60, 30)

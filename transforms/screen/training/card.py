@@ -149,6 +149,7 @@ def _head(corpus: Corpus, head: int, sets: Sequence[LabelledSet]) -> dict[str, A
         "violating": int((labels == 1).sum()),
         "safe": int((labels == 0).sum()),
         "presumed_safe": int(corpus.weak[:, head].sum()),
+        "likely_violating": int((corpus.likely[:, head] > 0).sum()),
         "measured_on": calibration_set(sets, policy_id),
         "measured_posts": int(measured.sum()),
         "measured_prevalence": _share(labels[measured] == 1),

@@ -32,7 +32,7 @@ class Corpus:
 
     ``labels`` is (posts, policies): 1 violates, 0 does not, NaN is not known. ``weak`` marks
     policies that a post is presumed, not labelled, to respect, ``judged`` those that only a judge
-    or a public set has labelled it for.
+    or a public set has labelled it for, ``likely`` weighs those that it may violate, 0 elsewhere.
     """
 
     policy_ids: tuple[str, ...]
@@ -40,6 +40,7 @@ class Corpus:
     counts: sp.csr_matrix  # (posts, features.BUCKETS), as `features.matrix` gives it
     labels: Labels
     weak: Mask
+    likely: Labels
     judged: Mask
     calibrates: Mask  # (posts,): comes as traffic does, so thresholds and figures may rest on it
     cluster: npt.NDArray[np.intp]  # (posts,): the first row of its near-duplicates
@@ -59,7 +60,7 @@ class Corpus:
         distinct = sorted(set(texts), key=_digest)
         row_of = {text: row for row, text in enumerate(distinct)}
         labels = np.full((len(distinct), len(policy_ids)), np.nan)
-        weak = np.zeros(labels.shape, bool)
+        weak, likely = np.zeros(labels.shape, bool), np.zeros(labels.shape)
         calibrates = np.zeros(len(distinct), bool)
         by_hand, judged = np.zeros((2, *labels.shape), bool)
         conflicts = 0
@@ -73,6 +74,7 @@ class Corpus:
             conflicts += int((np.abs(known - stated) == 1).sum())
             labels[row] = np.fmax(known, stated)
             weak[row] |= presumed
+            likely[row] = np.fmax(likely[row], [post.likely.get(p, 0.0) for p in policy_ids])
             hearsay = labelled.judged or not labelled.own
             (judged if hearsay else by_hand)[row] |= ~np.isnan(stated)
         column = pa.array(distinct, pa.string())
@@ -84,6 +86,7 @@ class Corpus:
             counts=counts,
             labels=labels,
             weak=weak & np.isnan(labels),
+            likely=np.where(np.isnan(labels) & ~weak, likely, 0.0),
             judged=judged & ~by_hand,
             calibrates=calibrates,
             cluster=cluster,

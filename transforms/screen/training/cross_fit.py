@@ -195,6 +195,8 @@ def fit_second(corpus: Corpus, heads: Sequence[int], learned: Mask, readings: Re
 
 def _taught(corpus: Corpus, head: int, learned: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
     """Return the rows that a head learns from, which of them violate, and what each weighs."""
-    used = np.flatnonzero(learned & known(corpus, head))
+    likely = corpus.likely[:, head]
+    used = np.flatnonzero(learned & (known(corpus, head) | (likely > 0)))
     importance = np.where(corpus.weak[used, head], WEAK_WEIGHT, 1.0)
-    return used, corpus.labels[used, head] == 1, importance
+    importance = np.where(likely[used] > 0, likely[used], importance)
+    return used, (corpus.labels[used, head] == 1) | (likely[used] > 0), importance
