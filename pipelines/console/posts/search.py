@@ -24,6 +24,7 @@ _POSTS = (400, 1_600, 4_800)  # looked at in the first round, and in those after
 _PATIENCE = 0.6  # seconds, after which no further round begins
 _EXCERPT = 300  # characters of a text
 _END = 1 << 63  # of what a column holds
+_SOME = "run = @run AND created_at BETWEEN @first AND @last AND content_id IN UNNEST(@some)"
 _POSITION = "created_at, topic, `partition`, `offset`"
 _ORDER = "created_at DESC, topic, `partition`, `offset`"
 
@@ -89,11 +90,12 @@ def search(
 
     Those of FIRST come first, unless it is the ``newest`` that shall.
     """
-    begun, rounds = clock(), iter([*_POSTS, *repeat(_POSTS[-1], 10_000)])
-    values = with_contents(dataset, wanted)
+    begun, values = clock(), with_contents(dataset, wanted)
+    labels = labels_of(dataset, _SOME)
     posts: list[Rows] = []
     for tier, condition in _tiers(wanted, after, newest=newest):
-        statement = _statement(dataset, wanted, condition)
+        statement = _statement(labels, wanted, condition)
+        rounds = iter([*_POSTS, *repeat(_POSTS[-1], 10_000)])
         for span in _spans(tier, after.created_at if after else now):
             looking = True
             while looking:
@@ -101,8 +103,8 @@ def search(
                 asked = values | span.values() | _at(after)
                 some = dataset.rows(_candidates(span, after, most), **asked)
                 if some:
-                    labels = dataset.rows(statement, **values, **_among(some))
-                    posts += [list(of_one) for _, of_one in groupby(labels, key=message)]
+                    found = dataset.rows(statement, **values, **_among(some))
+                    posts += [list(of_one) for _, of_one in groupby(found, key=message)]
                 if len(posts) > PAGE:
                     return Found(posts[:PAGE], _place(posts[PAGE - 1][0]))
                 looking = len(some) == most
@@ -227,12 +229,11 @@ def _candidates(wanted: Filter, after: Place | None, most: int) -> str:
     return f"{sql}{where} ORDER BY {_ORDER} LIMIT {most}"
 
 
-def _statement(dataset: Dataset, wanted: Filter, condition: str) -> str:
+def _statement(labels: str, wanted: Filter, condition: str) -> str:
     """Return the statement for the labels of some posts that the filter means, in order.
 
     ``condition`` is on the place of the worst of them, which comes first.
     """
-    some = "run = @run AND created_at BETWEEN @first AND @last AND content_id IN UNNEST(@some)"
     start = "GREATEST(1, STRPOS(LOWER(text), LOWER(@text)) - 60)" if wanted.text else "1"
     return f"""
 SELECT * EXCEPT (text), SUBSTR(text, {start}, {_EXCERPT}) AS text, LENGTH(text) > {_EXCERPT} AS cut
@@ -240,7 +241,7 @@ FROM (
   SELECT *, MIN(place) OVER (PARTITION BY {_POSITION}) AS worst
   FROM (
     SELECT *, {_PLACE} AS place
-    FROM {labels_of(dataset, some)}
+    FROM {labels}
     WHERE {wanted.on_labels()}
       AND CONCAT(topic, '/', CAST(`partition` AS STRING), '/', CAST(`offset` AS STRING))
         IN UNNEST(@posts)

@@ -1,7 +1,9 @@
 """What an address of Posts means, without a server."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.console import visits
 from weir.pipelines.console.posts import pages
 from weir.pipelines.console.posts.filters import Filter, read_filter
-from weir.pipelines.console.posts.search import Place, _spans, read_place
+from weir.pipelines.console.posts.search import Place, _spans, read_place, search
 from weir.pipelines.console.posts.text import said_of
 from weir.pipelines.console.posts.way import card_thresholds
 from weir.pipelines.console.visit import Moved, RefusedError
@@ -129,6 +131,22 @@ def test_days_are_looked_through_once_each_from_the_newest_on(days, seconds, bou
 def test_what_is_rare_is_looked_for_in_all_days_at_once():
     since = NOW - timedelta(days=30)
     assert len(list(_spans(Filter("live", since, text="x"), NOW))) == 1
+
+
+def test_where_nothing_comes_first_few_of_the_newest_are_looked_at_all_the_same():
+    asked = []
+
+    class Empty:
+        name = "p.d"
+
+        def rows(self, sql, **_values):
+            asked.extend(re.findall(r"LIMIT (\d+)$", sql))
+            return []
+
+    wanted = Filter("live", NOW - timedelta(hours=1))
+    empty: Any = Empty()
+    assert search(empty, wanted, None, NOW).posts == []
+    assert asked == ["400"] * 3
 
 
 @pytest.mark.parametrize("text", [None, "", "hmac-sha256:" + "0" * 64])
