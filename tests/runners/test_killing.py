@@ -95,7 +95,7 @@ def survive(stream, arguments, faults, log, module=("weir.pipelines.job.moderate
         with stream.sending(RATE):
             stream.wait_until_screened()
             for name, fault in faults * KILLS:
-                time.sleep(random.uniform(2, 6))
+                time.sleep(random.uniform(1, 3))  # anywhere between two checkpoints
                 began = time.time()
                 fault()
                 time.sleep(2)
