@@ -48,6 +48,7 @@ def test_each_part_opens_alone_without_a_script(browser, console, part):
 
 def test_a_number_leads_to_the_posts_behind_it(page):
     page.goto("/now/labels")
+    wait_until_filled(page)
     page.locator(".tiles a", has_text="violate a policy").last.click()
     page.wait_for_url(
         re.compile(r"/posts\?run=demo&mode=enforce\+or\+replay&decided=violates&since=")

@@ -6,12 +6,15 @@ from tests.integration.console.reviewing import Reviewer
 from tests.integration.stored import put
 from tests.rows import screening, verdict
 from weir.pipelines.console import gathering
+from weir.pipelines.console.posts import search
+from weir.pipelines.console.review import queues
 
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """Let a page wait until all is known, on whatever machine."""
-    monkeypatch.setattr(gathering, "_PATIENCE", 300.0)
+    for bounded in (gathering, search, queues):
+        monkeypatch.setattr(bounded, "_PATIENCE", 300.0)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from weir.pipelines.console.now import decides, pages
 from weir.pipelines.console.now.windows import labels
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.posts import pages as posts
-from weir.pipelines.console.posts import search
 from weir.pipelines.console.rooms import ROOMS
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.templates import fill
@@ -131,8 +130,7 @@ def test_tiles_say_that_posts_are_counted_by_when_they_were_written(visit):
 
 @pytest.mark.usefixtures("stored", "harder")
 @pytest.mark.parametrize("show", [pages.show_labels, pages.show_judge, pages.show_recall])
-def test_a_number_leads_to_exactly_the_posts_behind_it(visit, show, monkeypatch):
-    monkeypatch.setattr(search, "_PATIENCE", 60.0)
+def test_a_number_leads_to_exactly_the_posts_behind_it(visit, show):
     links = re.findall(r'<a href="/posts\?([^"]+)">(?:<b>)?([\d,]+)<', page(show(visit), visit))
     assert len(links) > 5
     for query, number in links:
