@@ -4,7 +4,7 @@ import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -251,7 +251,7 @@ def test_a_search_for_a_decision_finds_all_labels_of_its_post(settings):
 
 
 def test_a_search_that_takes_too_long_says_how_far_it_came_and_goes_on_from_there(settings):
-    seconds = iter(range(1_000))
+    seconds = count(step=1_000)
     posts: list[list[dict]] = []
     after, rounds = None, 0
     wanted = read_filter(visit(settings, "mode=shadow&route=audit"))
