@@ -23,6 +23,8 @@ from weir.pipelines.errors import OptionError
 SESSION_SECONDS = 12 * 3600  # a day's work, after which a browser forgets the token
 _SKEW_SECONDS = 30  # between the proxy's clock and this machine's
 
+Stamp = tuple[int, ...] | None  # of a file; None where there is none
+
 
 class Access(Protocol):
     """Knows people by what their browser sends."""
@@ -98,7 +100,7 @@ class BySignedHeader:
     def person(self, headers: Mapping[str, str], token: str) -> Person | None:  # noqa: ARG002 - as Access has it
         """Return who was signed in, where the file names them."""
         try:
-            keys = _keys_of(self.keys, self.keys.stat().st_mtime_ns)
+            keys = _keys_of(self.keys, stamp_of(self.keys))
             claims: Any = jwt.decode(  # type: ignore[no-untyped-call]  # google-auth has no types
                 headers.get(self.header, ""),
                 certs=keys,
@@ -112,8 +114,17 @@ class BySignedHeader:
         return self.people.get(claims["email"].lower())
 
 
+def stamp_of(path: Path) -> Stamp:
+    """Return what changes with a file, also where another takes its place; None where none is."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 @lru_cache(maxsize=2)
-def _keys_of(path: Path, _changed: int) -> dict[str, str]:
+def _keys_of(path: Path, _changed: Stamp) -> dict[str, str]:
     return read_keys(path)
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from weir.pipelines.console.access import BySignedHeader, ByToken
+from weir.pipelines.console.access import BySignedHeader, ByToken, Stamp, stamp_of
 from weir.pipelines.console.access_file import AccessFileError, read_access
 from weir.pipelines.console.people import Person
 from weir.pipelines.errors import OptionError
@@ -21,7 +21,7 @@ class Reloaded:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen = _stamp(path)
+        self._seen = self._told = stamp_of(path)
         self._access: ByToken | BySignedHeader = read_access(path)
 
     @property
@@ -39,29 +39,27 @@ class Reloaded:
         return self._now().person(headers, token)
 
     def _now(self) -> ByToken | BySignedHeader:
-        stamp = _stamp(self._path)
+        stamp = stamp_of(self._path)
         if stamp != self._seen:
-            self._seen = stamp
-            try:
-                self._access = read_access(self._path)
-                _LOG.info(
-                    "--access %s was taken up: %d people", self._path, len(self._access.people)
-                )
-            except (OSError, OptionError) as error:
-                where = error.place if isinstance(error, AccessFileError) else str(self._path)
+            self._take_up(stamp)
+        return self._access
+
+    def _take_up(self, stamp: Stamp) -> None:
+        try:
+            self._access = read_access(self._path)
+        except (OSError, OptionError) as error:
+            if stamp != self._told:
                 _LOG.warning(
                     "--access %s is not understood (%s): who was let in before still is, and "
                     "nobody new; mend it",
-                    where,
+                    error.place if isinstance(error, AccessFileError) else self._path,
                     type(error).__name__,
                 )
-        return self._access
-
-
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Return what changes with a file, also where another takes its place; None where none is."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+            self._told = stamp
+            # What is wrong in the file stays so until it changes; the keys that it names, or
+            # what kept it from being read, may be mended without: it is tried again.
+            if isinstance(error, AccessFileError):
+                self._seen = stamp
+        else:
+            self._seen = self._told = stamp
+            _LOG.info("--access %s was taken up: %d people", self._path, len(self._access.people))

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -154,4 +155,14 @@ def test_a_key_that_the_proxy_changed_is_read_without_a_restart(tmp_path):
 def test_while_the_keys_cannot_be_read_nobody_is_known(tmp_path):
     access = by_header(tmp_path, {"k1": PAIRS["ES256"][1]})
     (tmp_path / "keys.json").unlink()
+    assert person(access, token()) is None
+
+
+def test_a_key_that_is_taken_out_counts_no_more_though_its_file_keeps_the_time(tmp_path):
+    access = by_header(tmp_path, {"k1": PAIRS["ES256"][1]})
+    assert person(access, token()) == GRACE
+    file = tmp_path / "keys.json"
+    before = file.stat().st_mtime_ns
+    file.write_text(json.dumps({"k0": PAIRS["RS256"][1]}))
+    os.utime(file, ns=(before, before))
     assert person(access, token()) is None

@@ -74,3 +74,14 @@ def test_a_file_that_is_gone_leaves_those_before_in_force_until_there_is_another
     assert "is not understood (FileNotFoundError)" in caplog.text
     file.write_text(people(ada="operator"))
     assert access.person({}, "bob") is None
+
+
+def test_a_file_whose_keys_come_a_moment_later_is_taken_up_then_and_was_told_of_once(file, caplog):
+    access = Reloaded(file)
+    proxy = "proxy: {header: X-Signed, audience: weir, issuer: proxy, keys: keys.json}\n"
+    file.write_text(proxy + "people: [{name: ada, role: operator}]\n")
+    for _ in range(3):
+        assert access.person({}, "bob").name == "bob"
+    assert len(caplog.records) == 1
+    (file.parent / "keys.json").write_text('{"k1": "-----BEGIN PUBLIC KEY-----"}')
+    assert access.person({}, "bob") is None
