@@ -1,6 +1,7 @@
 """Complaints from the page of a post, as ``weir complaint`` records and decides them."""
 
 import hashlib
+from datetime import datetime
 
 from weir.pipelines.console.actions import record
 from weir.pipelines.console.posts.post_pages import day_of, post_address
@@ -36,14 +37,17 @@ def decide_one(visit: Visit) -> Moved:
 
 def settle(visit: Visit, complaint: str, outcome: Outcome, note: str = "") -> None:
     """Store what a complaint came to, decided by the visitor. ComplaintError, TablesError."""
-    decide(visit.setup.bigquery, complaint, outcome, visit.person.name, visit.now, note)
-    _record(visit, f"complaint-{outcome}", complaint)
+    who = visit.person.name
+    before = decide(visit.setup.bigquery, complaint, outcome, who, visit.now, note)
+    again = (before["state"], before["reviewer"]) == (outcome, who)
+    # Somebody may come back to a word of theirs: that is another one, told apart by its time.
+    _record(visit, f"complaint-{outcome}", complaint, before["decided_at"] if again else visit.now)
 
 
-def _record(visit: Visit, what: str, complaint: str) -> None:
-    said = f"{visit.person.name} {what} {complaint}"
+def _record(visit: Visit, what: str, complaint: str, at: datetime | None = None) -> None:
+    said = f"{visit.person.name} {what} {complaint} {at.isoformat() if at else ''}"
     identity = hashlib.sha256(said.encode()).hexdigest()[:32]
-    record(visit, what, complaint, action_id=identity)
+    record(visit, what, complaint, done_at=at, action_id=identity)
 
 
 def _at(visit: Visit) -> str:

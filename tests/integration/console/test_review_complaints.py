@@ -112,6 +112,19 @@ def test_a_slip_is_decided_anew_and_the_later_word_counts(
     assert [row["label"] for row in labels(bigquery, run)] == ["violates"]
 
 
+def test_a_word_that_somebody_comes_back_to_is_on_record_again(
+    bigquery, run, reviewer, judged, complain
+):
+    judged("violates")
+    complain(0, 1)
+    ann = reviewer()
+    page = ann.queue("complaints")
+    for key in "svs":
+        ann.press(page, key)
+    said = [row["what"].removeprefix("complaint-") for row in actions(bigquery, run)]
+    assert said == ["overturned", "upheld", "overturned"]
+
+
 def test_the_second_of_two_on_one_complaint_is_told_and_overwrites_nothing(
     bigquery, run, reviewer, judged, complain
 ):
