@@ -182,22 +182,29 @@ class Folder:
         ]
         in_force(self.path, [*others, (DOCUMENT, policy)])
 
+    def require_writable(self, name: str, stamp: str) -> None:
+        """Raise what ``write`` would refuse such an edit with: ConflictError, RefusedError."""
+        if why := self.why_read_only:
+            raise RefusedError(f"{self.path} is read only: {why}", HTTPStatus.FORBIDDEN)
+        before = self._entry(name)
+        if before.stamp != stamp:
+            raise ConflictError(before)
+        place = Path(self.path, name)
+        with _explained(self.path):
+            for each in (place, *(place / file for file in FILES)):
+                if each.is_symlink():
+                    raise RefusedError(f"{each} is a link: edit what it leads to")
+
     def write(self, name: str, stamp: str, changes: Mapping[str, bytes | None]) -> Entry:
         """Write files of a policy, all or none, unless it is no longer what the stamp is of.
 
         None removes a file. Returns what then stands there. ConflictError, or RefusedError where
         it cannot be written.
         """
-        if why := self.why_read_only:
-            raise RefusedError(f"{self.path} is read only: {why}", HTTPStatus.FORBIDDEN)
+        self.require_writable(name, stamp)
         with _explained(self.path), self._alone():
-            before = self._entry(name)
-            if before.stamp != stamp:
-                raise ConflictError(before)
+            self.require_writable(name, stamp)  # somebody else may have written before its turn
             place = Path(self.path, name)
-            for each in (place, *(place / file for file in FILES)):
-                if each.is_symlink():
-                    raise RefusedError(f"{each} is a link: edit what it leads to")
             if place.is_dir():
                 _replace(place, changes)
             else:

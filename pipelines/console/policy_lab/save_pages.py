@@ -75,22 +75,14 @@ def discard(visit: Visit) -> Moved:
     why = visit.form.get("why", "").strip()
     _require_reason(why)
     there = address(f"/policies/{entry.policy_id}") if DOCUMENT in entry.files else "/policies"
-    stamp = visit.form.get("stamp", "")
-    edit = edit_id(stamp, "discard")
     if not entry.has_draft:
-        with recording():
-            if not recorded_by(visit, edit):  # the first sending of this form has removed it
-                _record_discarded(visit, entry, edit, why)
         return Moved(there, "There is no draft any more.")
+    stamp = visit.form.get("stamp", "")
+    folder.require_writable(entry.name, stamp)
+    # On record first: once a draft is gone, nothing tells who of two has removed it.
+    actions.record(visit, "policy-discard-draft", entry.policy_id, why=why)
     folder.write(entry.name, stamp, {DRAFT: None, DRAFT_EXAMPLES: None})
-    with recording():
-        _record_discarded(visit, entry, edit, why)
     return Moved(there, "The draft is removed.")
-
-
-def _record_discarded(visit: Visit, entry: Entry, edit: str, why: str) -> None:
-    what = "policy-discard-draft"
-    actions.record(visit, what, entry.policy_id, why=why, detail={"edit": edit})
 
 
 def conflict(typed: Typed, now: Entry) -> Shown:

@@ -216,19 +216,44 @@ def away():
     return TablesError("BigQuery does not answer.")
 
 
-def test_a_draft_that_was_removed_while_bigquery_was_away_is_recorded_when_sent_again(
-    policies, stored
-):
+def discarding(policies, stored):
+    """Return a visit that discards the draft of a policy which is nothing else."""
     pages.create(visit(policies, form={"policy_id": "noise"}))
     form = {"why": "it was worse", "stamp": Folder(str(policies)).find("noise").stamp}
+    return visit(policies, stored, form=form, policy_id="noise")
+
+
+def test_a_draft_whose_removal_cannot_be_recorded_stays_and_sent_again_it_is_removed_once(
+    policies, stored
+):
+    sent = discarding(policies, stored)
     stored.refuses = away()
-    sent = visit(policies, stored, form=form, policy_id="noise")
-    with pytest.raises(RefusedError, match="files are written"):
+    with pytest.raises(TablesError):
         save_pages.discard(sent)
+    assert Folder(str(policies)).find("noise").has_draft
     for _ in range(2):
         save_pages.discard(sent)
     (row,) = stored.actions
     assert (row["what"], row["why"]) == ("policy-discard-draft", "it was worse")
+
+
+def test_who_discards_a_draft_that_is_gone_is_told_and_is_not_recorded_as_having(policies, stored):
+    save(policies, document=edited(policies), then="draft")
+    form = {"why": "it was worse", "stamp": Folder(str(policies)).find("tickets").stamp}
+    save(policies, document=edited(policies))
+    moved = save_pages.discard(visit(policies, stored, form=form, policy_id="tickets"))
+    assert (moved.said, stored.actions) == ("There is no draft any more.", [])
+
+
+def test_a_draft_that_somebody_wrote_meanwhile_is_neither_discarded_nor_recorded_so(
+    policies, stored
+):
+    save(policies, document=edited(policies), then="draft")
+    form = {"why": "it was worse", "stamp": "of another draft"}
+    with pytest.raises(RefusedError, match="meanwhile"):
+        save_pages.discard(visit(policies, stored, form=form, policy_id="tickets"))
+    assert stored.actions == []
+    assert Folder(str(policies)).find("tickets").has_draft
 
 
 def test_a_policy_that_was_begun_while_bigquery_was_away_is_recorded_when_sent_again(
