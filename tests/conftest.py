@@ -1,3 +1,4 @@
+import gc
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -11,6 +12,17 @@ from weir.infra.local.isolated import another_network, attempts, is_isolated
 # Tests say nothing of time: a busy machine must not fail one.
 settings.register_profile("weir", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("weir")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported stays: to look through it for garbage is a third of what an import costs."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
