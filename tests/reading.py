@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -54,6 +55,7 @@ def screen(*policy_ids: str) -> Screen:
     )
 
 
+@cache
 def reader(*policy_ids: str, gate: float = 0.5, version: str = "words") -> Reader:
     """Return heads that take `bad` for violating, and read from ``gate`` on."""
     heads = len(policy_ids)

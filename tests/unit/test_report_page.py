@@ -112,7 +112,7 @@ def test_the_switch_that_hides_texts_needs_no_script():
 
 
 def test_a_page_stays_small_however_much_there_is():
-    long = figures("word " * 100_000)
+    long = figures("word " * 20_000)
     long = replace(long, examples=long.examples * 50, causes=long.causes * 10)
     assert len(page(long, MADE).encode()) < 5_000_000
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -16,6 +17,7 @@ MAY_IMPORT = {
 }
 
 
+@cache
 def modules(file: Path) -> list[str]:
     """Return the names below ``weir`` that a file imports, as ``transforms.records``."""
     names = []

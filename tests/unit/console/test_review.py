@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import string
 from datetime import UTC, datetime
 
 import numpy as np
@@ -85,8 +86,10 @@ def test_every_action_has_a_key(monkeypatch):
     st.lists(
         st.builds(
             Reference,
-            st.from_regex(r"[0-9a-f~_-]{1,40}", fullmatch=True),
-            st.from_regex(r"[a-z0-9][a-z0-9-]{0,8}", fullmatch=True),
+            st.text(string.hexdigits.lower() + "~_-", min_size=1, max_size=40),
+            st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=9).filter(
+                lambda policy_id: policy_id[0] != "-"
+            ),
             st.datetimes(datetime(1970, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC)),
         )
     )

@@ -9,6 +9,7 @@ from tests.scripted_server import (
     Reply,
 )
 from weir.policies.policy import Policy
+from weir.policies.vocabulary import encoding
 from weir.transforms.judge.endpoint.settings import (
     Backoff,
     EndpointSettings,
@@ -64,9 +65,7 @@ def failure(engine):
 
 def ids(text):
     """Return the ids of a model's output, its control tokens included."""
-    from openai_harmony import load_harmony_encoding
-
-    return load_harmony_encoding("HarmonyGptOss").encode(text, allowed_special="all")
+    return encoding().encode(text, allowed_special="all")
 
 
 def tokens(text, finish="stop", logprobs=None, **usage):
