@@ -26,6 +26,7 @@ FROM (
 )
 GROUP BY run ORDER BY latest DESC, run LIMIT @most
 """
+_NAMED = ("run", "other")  # what an address calls a run
 _KNOWN: set[tuple[str, str]] = set()  # a run that was there is not asked for again
 
 
@@ -77,5 +78,6 @@ def _instead(visit: Visit, name: str, run: str) -> str:
     parts = urlsplit(visit.address)
     if "run" in visit.path:
         return f"/runs/{quote(run, safe='')}"
-    asked = {key: run if value == name else value for key, value in parse_qsl(parts.query)}
-    return address(parts.path, **asked)
+    asked = dict(parse_qsl(parts.query))
+    instead = {key: run for key in _NAMED if asked.get(key, "").strip() == name}
+    return address(parts.path, **(asked | instead))

@@ -116,7 +116,7 @@ class Page:
     changes: bool = False
 
 
-def address(path: str, **query: str | int | None) -> str:
+def address(path: str, /, **query: str | int | None) -> str:
     """Return a path with what is asked for; what is empty or None is left out."""
     said = urlencode({name: value for name, value in query.items() if value not in (None, "")})
     return f"{path}?{said}" if said else path

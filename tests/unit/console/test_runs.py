@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from tests.unit.console.visits import page
+from weir.pipelines.console import known_runs
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.runs import pages, processes
@@ -49,6 +50,15 @@ def test_a_form_becomes_arguments_each_of_which_is_one():
         *("--topics=posts", "--from=earliest", "--to=latest", "--run=mine", "--sample=1%"),
         *("--only-escalated", "--of=live", "--accept-loss", "--yes"),
     )
+
+
+def test_an_unknown_run_is_replaced_where_it_is_named_as_a_run_alone(monkeypatch):
+    monkeypatch.setattr(known_runs, "run_names", lambda _: ["live"])
+    monkeypatch.setattr(known_runs, "_is_run", lambda *_: False)
+    asked = Visit(SETUP, Person("ada", Role.READER), "/posts?run=spam&policy=spam&path=spam")
+    with pytest.raises(RefusedError) as refused:
+        known_runs.require_run(asked, "spam")
+    assert refused.value.ways == {"live": "/posts?run=live&policy=spam&path=spam"}
 
 
 def test_what_waits_is_judged_by_a_job_that_ends_and_sends_where_the_live_one_does():
