@@ -7,7 +7,7 @@ once, so that who asks again is told what is true then.
 
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
@@ -57,20 +57,23 @@ def midnight(day: date) -> datetime:
 class SoFar(Generic[S, T]):
     """Pieces in the order in which they are asked for, and what the first of them came to."""
 
-    pieces: tuple[S, ...]
+    pieces: tuple[S, ...] | None  # None until it is known which there are
     found: tuple[T, ...]
-    seconds: float  # since the first was asked for
+    seconds: float  # since it was asked
 
     @property
-    def left(self) -> int:
-        """Return how many pieces are still to come."""
-        return len(self.pieces) - len(self.found)
+    def is_whole(self) -> bool:
+        """Return whether no piece is still to come."""
+        return self.pieces is not None and len(self.found) == len(self.pieces)
 
 
-def gather(visit: Visit, what: Hashable, pieces: Sequence[S], ask: Callable[[S], T]) -> SoFar[S, T]:
-    """Return what a question comes to piece by piece, as far as that is known in a moment.
+def gather(
+    visit: Visit, what: Hashable, find_pieces: Callable[[], Iterable[S]], ask: Callable[[S], T]
+) -> SoFar[S, T]:
+    """Return what a question comes to piece by piece, as far as that is known in a second.
 
-    ``what`` tells it from others that are asked of the same dataset. What ``ask`` raises is raised.
+    ``what`` tells it from others that are asked of the same dataset. All who look share the pieces
+    too, as it may take a question to find them. What ``find_pieces`` and ``ask`` raise is raised.
     """
     settings = visit.setup.bigquery
     key = (settings.full_name, settings.rest_endpoint, visit.setup.max_bytes, what)
@@ -79,7 +82,7 @@ def gather(visit: Visit, what: Hashable, pieces: Sequence[S], ask: Callable[[S],
             del _UNDER_WAY[each]
         gathering = _UNDER_WAY.get(key)
         if gathering is None:
-            gathering = _UNDER_WAY[key] = _Gathering(tuple(pieces), ask)
+            gathering = _UNDER_WAY[key] = _Gathering(find_pieces, ask)
             gathering.begin()
     try:
         return gathering.look()
@@ -93,8 +96,9 @@ def gather(visit: Visit, what: Hashable, pieces: Sequence[S], ask: Callable[[S],
 class _Gathering(Generic[S, T]):
     """One question on its way; a thread of its own writes it, and any may read."""
 
-    pieces: tuple[S, ...]
+    find_pieces: Callable[[], Iterable[S]]
     ask: Callable[[S], T]
+    pieces: tuple[S, ...] | None = None
     found: tuple[T, ...] = ()
     error: BaseException | None = None
     ended: threading.Event = field(default_factory=threading.Event)
@@ -110,8 +114,13 @@ class _Gathering(Generic[S, T]):
     @property
     def is_over(self) -> bool:
         """Return whether it ended, and nobody waits for the rest of what they were shown."""
-        given_up = self.error is not None or len(self.found) < len(self.pieces)
-        return self.ended.is_set() and (given_up or not self.shown_in_part)
+        return self.ended.is_set() and not (self.so_far.is_whole and self.shown_in_part)
+
+    @property
+    def so_far(self) -> SoFar[S, T]:
+        """Return what is known now."""
+        found = self.found  # looked at first, as it is never ahead of the pieces
+        return SoFar(self.pieces, found, time.monotonic() - self.begun_at)
 
     def begin(self) -> None:
         """Begin to ask."""
@@ -124,13 +133,14 @@ class _Gathering(Generic[S, T]):
         self.ended.wait(_PATIENCE)
         if self.error is not None:
             raise self.error
-        so_far = SoFar(self.pieces, self.found, time.monotonic() - self.begun_at)
-        self.shown_in_part = self.shown_in_part or so_far.left > 0
+        so_far = self.so_far
+        self.shown_in_part = self.shown_in_part or not so_far.is_whole
         return so_far
 
     def _run(self) -> None:
         try:
             with _TURNS:
+                self.pieces = tuple(self.find_pieces())
                 for piece in self.pieces:
                     if self.is_left:
                         return

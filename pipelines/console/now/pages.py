@@ -93,7 +93,7 @@ def show_recall(visit: Visit) -> Shown:
             return audit_span(dataset, run, span.begin, span.end)
 
     days = [visit.first_of(back) for back in range(1, _days(visit) + 1)]
-    so_far = gather(visit, ("recall", run, since), spans(visit, days), ask)
+    so_far = gather(visit, ("recall", run, since), lambda: spans(visit, days), ask)
     rows = added_up(chain.from_iterable(so_far.found))
     values = {"rows": rows, "answered": ANSWERED, "so_far": so_far}
     return Shown("now/recall.html.j2", _of_days(visit) | values)

@@ -69,11 +69,13 @@ class Lately:
 
 def labels(visit: Visit) -> Lately:
     """Return what was decided, the hour first and then the rest of the day. TablesError."""
-    so_far = gather(visit, ("labels", visit.run), _spans(visit.now), partial(_counted, visit))
+    pieces = partial(_spans, visit.now)
+    so_far = gather(visit, ("labels", visit.run), pieces, partial(_counted, visit))
     # Somebody else may have asked a while before.
-    hour, day = windows(so_far.pieces[0].begin + timedelta(hours=1))
+    asked_at = so_far.pieces[0].begin + timedelta(hours=1) if so_far.pieces else visit.now
+    hour, day = windows(asked_at)
     by_row: dict[tuple[str | None, str], list[list[dict[str, Any]]]] = {}
-    for span, found in zip(so_far.pieces, so_far.found, strict=False):
+    for span, found in zip(so_far.pieces or (), so_far.found, strict=False):
         for row in found:
             of_hour, of_day = by_row.setdefault((row["policy_id"], row["mode"]), [[], []])
             of_day.append(row)

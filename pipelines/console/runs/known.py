@@ -1,7 +1,7 @@
 """Which runs there are, and what became of each."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
@@ -117,8 +117,8 @@ def _run(name: str, finished: Mapping[str, Any] | None, begun: Mapping[str, Any]
     )
 
 
-def days_with_posts(visit: Visit, run: str = "") -> list[date]:
-    """Return the days of a run's posts, or of all runs'. TablesError."""
+def _days_with_posts(visit: Visit, run: str) -> list[date]:
+    """Return the days of a run's posts, or of all runs' for ''."""
     return sorted(row["day"] for row in visit.rows(_DAYS, run=run))
 
 
@@ -132,8 +132,10 @@ def accounts_of(visit: Visit, run: str = "") -> tuple[list[Row], SoFar[Span, lis
         with visit.dataset() as dataset:
             return dataset.rows(narrowed(dataset, _ACCOUNTS, _OF_DAY), run=run, **span.values)
 
-    # Runs of which there are dead letters alone have no day.
-    pieces = [_NO_TIME, *spans(visit, days_with_posts(visit, run))]
+    def pieces() -> list[Span]:
+        # Runs of which there are dead letters alone have no day.
+        return [_NO_TIME, *spans(visit, _days_with_posts(visit, run))]
+
     so_far = gather(visit, ("accounts", run), pieces, ask)
     by_run: dict[str, Row] = {}
     for row in chain.from_iterable(so_far.found):
@@ -149,23 +151,27 @@ def days_of(visit: Visit, run: str) -> tuple[date, date] | None:
 
 
 def latest_days(days: Sequence[date]) -> list[date]:
-    """Return the last days of a run, of which a page counts the posts unless all are asked for."""
+    """Return the last of some days, whose posts a page counts unless all are asked for."""
     return [each for each in days if each > days[-1] - timedelta(days=_SHOWN_DAYS)]
 
 
 def policies_of(
-    visit: Visit, run: str, days: Collection[date]
+    visit: Visit, run: str, *, of_all_days: bool
 ) -> tuple[list[Row], SoFar[Span, list[Row]]]:
     """Return what became of a run's posts by policy, as the view daily_rates counts them.
 
-    TablesError.
+    Those of its last days, or of all. TablesError.
     """
 
     def ask(span: Span) -> list[Row]:
         with visit.dataset() as dataset:
             return dataset.rows(narrowed(dataset, _POLICIES, WITHIN), run=run, **span.values)
 
-    so_far = gather(visit, ("policies", run, tuple(days)), spans(visit, days), ask)
+    def pieces() -> list[Span]:
+        days = _days_with_posts(visit, run)
+        return spans(visit, days if of_all_days else latest_days(days))
+
+    so_far = gather(visit, ("policies", run, of_all_days), pieces, ask)
     by_policy: dict[tuple[str, str], list[Row]] = {}
     for row in chain.from_iterable(so_far.found):
         by_policy.setdefault((row["policy_id"], row["mode"]), []).append(row)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,6 @@ from weir.pipelines.console.runs.comparison import show_compared, show_compariso
 from weir.pipelines.console.runs.known import (
     accounts_of,
     days_of,
-    days_with_posts,
     latest_days,
     policies_of,
     runs_of,
@@ -63,11 +63,11 @@ def show_accounts(visit: Visit) -> Shown:
 def show_policies(visit: Visit) -> Shown:
     """Return the part of a run's counts by policy."""
     run = visit.query.get("run", "")
-    days = days_with_posts(visit, run)
-    shown = days if visit.query.get("all") == "yes" or not days else latest_days(days)
-    rows, so_far = policies_of(visit, run, shown)
-    values = {"rows": rows, "so_far": so_far, "run": run, "more": days != shown}
-    return Shown("runs/policies.html.j2", values | {"days": (shown[0], shown[-1]) if shown else ()})
+    rows, so_far = policies_of(visit, run, of_all_days=visit.query.get("all") == "yes")
+    spans = so_far.pieces or ()
+    days = [spans[-1].begin.date(), (spans[0].end - timedelta(days=1)).date()] if spans else []
+    values = {"rows": rows, "so_far": so_far, "run": run, "days": days}
+    return Shown("runs/policies.html.j2", values)
 
 
 def show_run(visit: Visit) -> Shown:
@@ -80,7 +80,8 @@ def show_run(visit: Visit) -> Shown:
     others = [each.name for each in runs_of(visit) if each.name != name][:20]
     if visit.setup.run not in (name, *others):
         others.insert(0, visit.setup.run)
-    values = {"name": name, "run": found, "days": days, "others": others}
+    more = days is not None and latest_days(days) != [*days]
+    values = {"name": name, "run": found, "days": days, "more": more, "others": others}
     return Shown("runs/run.html.j2", values | here)
 
 

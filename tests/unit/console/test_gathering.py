@@ -1,6 +1,7 @@
 """What takes longer than a page may is shown as far as it is known, and shared."""
 
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -11,6 +12,7 @@ from weir.pipelines.console import gathering
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.gathering import SoFar, Span, gather, spans
 from weir.pipelines.console.people import Person, Role
+from weir.pipelines.console.runs import known, pages
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.visit import Shown, Visit
 
@@ -41,7 +43,7 @@ def held_up(visit, request, monkeypatch):
 
     def look(patience=0.0):
         monkeypatch.setattr(gathering, "_PATIENCE", patience)
-        return gather(visit, request.node.name, [1, 2], ask)
+        return gather(visit, request.node.name, lambda: [1, 2], ask)
 
     look()
     come.wait(60)
@@ -57,16 +59,16 @@ def test_what_comes_in_time_is_whole_and_is_asked_for_anew_the_next_time(visit):
         return 10 * piece
 
     for _ in range(2):
-        so_far = gather(visit, "in time", [1, 2], ask)
-        assert (so_far.found, so_far.left) == ((10, 20), 0)
+        so_far = gather(visit, "in time", lambda: [1, 2], ask)
+        assert (so_far.found, so_far.is_whole) == ((10, 20), True)
     assert asked == [1, 2, 1, 2]
 
 
 def test_what_takes_longer_is_shown_as_far_as_it_came_and_then_the_rest(held_up):
     _, look, let_go = held_up
-    assert (look().found, look().left) == ((10,), 1)
+    assert (look().found, look().is_whole) == ((10,), False)
     let_go.set()
-    assert (look(60.0).found, look().left) == ((10, 20), 0)
+    assert (look(60.0).found, look().is_whole) == ((10, 20), True)
 
 
 def test_all_who_look_at_the_same_share_the_asking(held_up):
@@ -76,17 +78,41 @@ def test_all_who_look_at_the_same_share_the_asking(held_up):
     assert asked == [1, 2]
 
 
+@pytest.mark.parametrize("show", [pages.show_accounts, pages.show_policies])
+def test_the_days_of_posts_are_asked_for_once_however_often_one_looks(visit, monkeypatch, show):
+    days_asked, asked, let_go = list[str](), threading.Event(), threading.Event()
+
+    class Held:
+        def rows(self, sql, **_):
+            if sql.lstrip().startswith("SELECT DISTINCT"):
+                days_asked.append(sql)
+                return [{"day": DAYS[0]}]
+            asked.set()
+            let_go.wait(60)
+            return []
+
+    monkeypatch.setattr(Visit, "dataset", lambda _: nullcontext(Held()))
+    monkeypatch.setattr(known, "narrowed", lambda _, sql, __: sql)
+    monkeypatch.setattr(gathering, "_PATIENCE", 0.0)
+    looked = replace(visit, query={"run": show.__name__})
+    show(looked)
+    asked.wait(60)
+    show(looked)
+    assert len(days_asked) == 1
+    let_go.set()
+
+
 def test_what_nobody_looks_at_any_more_is_not_asked_for(visit, monkeypatch):
     asked = list[int]()
     monkeypatch.setattr(gathering, "_KEPT", -1.0)
-    assert gather(visit, "left", [1, 2], asked.append).found == ()
+    assert gather(visit, "left", lambda: [1, 2], asked.append).found == ()
     assert asked == []
 
 
 def test_what_goes_wrong_is_raised_and_is_not_kept(visit):
     with pytest.raises(ZeroDivisionError):
-        gather(visit, "wrong", [0], lambda piece: 1 / piece)
-    assert gather(visit, "wrong", [1], lambda piece: 1 / piece).found == (1.0,)
+        gather(visit, "wrong", lambda: [0], lambda piece: 1 / piece)
+    assert gather(visit, "wrong", lambda: [1], lambda piece: 1 / piece).found == (1.0,)
 
 
 def test_the_emulator_is_asked_for_one_day_after_another_and_the_last_one_first(visit):
@@ -102,8 +128,12 @@ def test_bigquery_is_asked_for_all_days_at_once(visit):
 
 
 def test_a_part_that_is_not_whole_says_how_far_it_came_and_is_looked_at_again(visit):
-    pieces = tuple(spans(visit, DAYS))
-    for found, left in (([],), True), (([], []), False):
+    all_of_it = tuple(spans(visit, DAYS))
+    for pieces, found, left in (
+        (None, (), True),
+        (all_of_it, ([],), True),
+        (all_of_it, ([], []), False),
+    ):
         values = {"rows": [], "so_far": SoFar(pieces, found, 3.0)}
         shown = page(Shown("runs/accounts.html.j2", values), visit)
         assert ('data-soon="1"' in shown) == left
