@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
-from weir.pipelines.console.visit import Visit
+from weir.pipelines.console.visit import RefusedError, Visit
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -21,6 +22,7 @@ T = TypeVar("T")
 _PATIENCE = 1.0  # seconds that a page waits for all of it
 _KEPT = 20.0  # seconds without a look, or after the end, after which it is forgotten
 _MOST = 4  # of them that ask at once; the others wait for their turn
+_MOST_UNDER_WAY = 40  # of them, those that wait among them; one more is refused
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def gather(
     """Return what a question comes to piece by piece, as far as that is known in a second.
 
     ``what`` tells it from others that are asked of the same dataset. All who look share the pieces
-    too, as it may take a question to find them. What ``find_pieces`` and ``ask`` raise is raised.
+    too, as it may take a question to find them. What ``find_pieces`` and ``ask`` raise is raised,
+    and RefusedError where too many other questions are under way.
     """
     settings = visit.setup.bigquery
     key = (settings.full_name, settings.rest_endpoint, visit.setup.max_bytes, what)
@@ -82,6 +85,7 @@ def gather(
             del _UNDER_WAY[each]
         gathering = _UNDER_WAY.get(key)
         if gathering is None:
+            _require_room()
             gathering = _UNDER_WAY[key] = _Gathering(find_pieces, ask)
             gathering.begin()
     try:
@@ -90,6 +94,16 @@ def gather(
         with _LOCK:
             if gathering.is_over and _UNDER_WAY.get(key) is gathering:
                 del _UNDER_WAY[key]
+
+
+def _require_room() -> None:
+    """Raise RefusedError where so many questions are under way that another would wait long."""
+    if sum(not each.ended.is_set() for each in _UNDER_WAY.values()) >= _MOST_UNDER_WAY:
+        raise RefusedError(
+            f"{_MOST_UNDER_WAY} questions are being asked already, and this one was not; look "
+            "again in a minute",
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        )
 
 
 @dataclass(eq=False)
@@ -139,17 +153,25 @@ class _Gathering(Generic[S, T]):
 
     def _run(self) -> None:
         try:
-            with _TURNS:
-                self.pieces = tuple(self.find_pieces())
-                for piece in self.pieces:
-                    if self.is_left:
-                        return
-                    self.found = (*self.found, self.ask(piece))
+            while not _TURNS.acquire(timeout=1.0):
+                if self.is_left:
+                    return
+            try:
+                self._ask_all()
+            finally:
+                _TURNS.release()
         except BaseException as error:  # noqa: BLE001 - it is raised where somebody looks
             self.error = error
         finally:
             self.heard_of = time.monotonic()
             self.ended.set()
+
+    def _ask_all(self) -> None:
+        self.pieces = tuple(self.find_pieces())
+        for piece in self.pieces:
+            if self.is_left:
+                return
+            self.found = (*self.found, self.ask(piece))
 
 
 _UNDER_WAY: dict[Hashable, _Gathering[Any, Any]] = {}

@@ -14,7 +14,7 @@ from weir.pipelines.console.gathering import SoFar, Span, gather, spans
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.runs import known, pages
 from weir.pipelines.console.setup import Setup
-from weir.pipelines.console.visit import Shown, Visit
+from weir.pipelines.console.visit import RefusedError, Shown, Visit
 
 DAYS = [date(2026, 3, 4), date(2026, 3, 6)]
 
@@ -107,6 +107,30 @@ def test_what_nobody_looks_at_any_more_is_not_asked_for(visit, monkeypatch):
     monkeypatch.setattr(gathering, "_KEPT", -1.0)
     assert gather(visit, "left", lambda: [1, 2], asked.append).found == ()
     assert asked == []
+
+
+@pytest.fixture
+def no_turn(monkeypatch):
+    """Let no question have its turn, and nobody wait for it."""
+    monkeypatch.setattr(gathering, "_TURNS", threading.Semaphore(0))
+    monkeypatch.setattr(gathering, "_UNDER_WAY", {})
+    monkeypatch.setattr(gathering, "_PATIENCE", 0.0)
+
+
+def test_what_nobody_looks_at_any_more_does_not_wait_for_its_turn(visit, no_turn, monkeypatch):
+    monkeypatch.setattr(gathering, "_KEPT", -1.0)
+    gather(visit, "waits", lambda: [1], str)
+    (waiting,) = gathering._UNDER_WAY.values()
+    assert waiting.ended.wait(60)
+
+
+def test_where_many_questions_are_under_way_another_is_refused(visit, no_turn, monkeypatch):
+    monkeypatch.setattr(gathering, "_MOST_UNDER_WAY", 1)
+    for _ in range(2):  # the same one is looked at again
+        assert not gather(visit, "first", lambda: [1], str).is_whole
+    with pytest.raises(RefusedError, match="look again in a minute") as refused:
+        gather(visit, "second", lambda: [1], str)
+    assert refused.value.status == 503
 
 
 def test_what_goes_wrong_is_raised_and_is_not_kept(visit):
