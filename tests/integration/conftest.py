@@ -4,18 +4,20 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # Their tests wait for processes of their own, or compute for long.
-_LONG = ("stopping", "wheel", "groups", "no_network", "ports", "stages", "benchmarks")
+_LONG = ("stopping", "wheel", "groups", "ports", "stages", "benchmarks")
+# The tests of the wheel wait for one demo.
+_ANYWHERE = tuple(name for name in _LONG if name != "wheel")
 
 
-def _is_long(nodeid: str) -> bool:
-    return any(f"test_{name}.py" in nodeid for name in _LONG)
+def _is_of(nodeid: str, names: tuple[str, ...]) -> bool:
+    return any(f"test_{name}.py" in nodeid for name in names)
 
 
 class LongFirst(LoadScopeScheduling):
-    """The tests of a file go to one worker, which has what they share; long ones to any."""
+    """The tests of a file go to one worker, which has what they share; most long ones to any."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if _is_long(nodeid) else nodeid.partition("::")[0]
+        return nodeid if _is_of(nodeid, _ANYWHERE) else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -25,7 +27,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Who comes last to a long one would have the others wait.
-    items.sort(key=lambda item: not _is_long(item.nodeid))
+    items.sort(key=lambda item: not _is_of(item.nodeid, _LONG))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,47 +1,56 @@
 """What needs no network asks for none: in one of its own every attempt is counted."""
 
-import json
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.listeners import listeners
+from tests.listeners import Listener, listeners
 
 # Runs the rest of its command line, and says how often anybody looked beyond loopback.
 COUNTED = """
 import subprocess, sys
 from weir.infra.local.isolated import attempts, is_isolated
-code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
-print("isolated" if is_isolated() else "open", code, attempts())
+code = subprocess.call(sys.argv[1:])
+print(is_isolated(), code, attempts())
 """
 
 
-def alone(*command):
-    """Return a command's exit code and its attempts to reach anything, and what it listened on."""
+@dataclass(frozen=True)
+class Alone:
+    """What a command did in a network of its own."""
+
+    is_isolated: bool  # or this machine gives no network of its own
+    code: int
+    attempts: int  # to reach what is not on loopback
+    listeners: set[Listener]
+    printed: str
+
+    @property
+    def code_and_attempts(self) -> tuple[int, int]:
+        if not self.is_isolated:
+            pytest.skip("this machine gives no network of its own")
+        return self.code, self.attempts
+
+
+def alone(*command: object, cwd: Path | None = None) -> Alone:
     isolated = [sys.executable, "-m", "weir.infra.local.isolated", sys.executable, "-c", COUNTED]
     seen = set()
-    with subprocess.Popen([*isolated, *command], stdout=subprocess.PIPE, text=True) as process:
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen([*isolated, *map(str, command)], stdout=said, cwd=cwd) as process,
+    ):
         while process.poll() is None:
             seen |= listeners(process.pid)
             time.sleep(0.2)
-        where, code, attempts = process.stdout.read().split()
-    if where == "open":
-        pytest.skip("this machine gives no network of its own")
-    return int(code), int(attempts), seen
-
-
-def test_the_demo_asks_for_no_network_and_is_on_loopback(tmp_path):
-    posts = tmp_path / "posts.jsonl"
-    posts.write_text(
-        "".join(json.dumps({"id": n, "text": f"buy now {n}"}) + "\n" for n in range(3))
-    )
-    weir = [sys.executable, "-m", "weir.pipelines.commands.cli"]
-    code, attempts, seen = alone(*weir, "demo", "--posts", str(posts))
-    assert (code, attempts) == (0, 0)
-    assert len(seen) >= 3  # Kafka's, and BigQuery's of REST and gRPC
-    assert all(each.on_loopback for each in seen), sorted(seen)
+        said.seek(0)
+        *printed, counted = said.read().splitlines()
+    where, code, attempts = counted.split()
+    return Alone(where == "True", int(code), int(attempts), seen, "\n".join(printed))
 
 
 @pytest.mark.outside
@@ -55,7 +64,7 @@ def test_the_demo_asks_for_no_network_and_is_on_loopback(tmp_path):
     ],
 )
 def test_an_attempt_is_counted(attempt):
-    code, attempts, _ = alone(sys.executable, "-c", f"import socket; {attempt}")
+    code, attempts = alone(sys.executable, "-c", f"import socket; {attempt}").code_and_attempts
     assert code != 0
     assert attempts > 0
 
@@ -77,7 +86,7 @@ raise SystemExit(counted == 0)
 
 
 def test_what_asks_in_another_network_is_counted_there_alone():
-    code, attempts, _ = alone(sys.executable, "-c", ELSEWHERE)
+    code, attempts = alone(sys.executable, "-c", ELSEWHERE).code_and_attempts
     if code == 77:
         pytest.skip("who is not root gets no second network here")
     assert (code, attempts) == (0, 0)

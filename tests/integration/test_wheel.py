@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.test_no_network import Alone, alone
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -50,10 +52,27 @@ def run(*command: object, **options: Any) -> str:
     return done.stdout
 
 
-def test_the_demo_runs_outside_the_checkout_and_prints_nothing_but_json_where_asked(weir, tmp_path):
-    counts = json.loads(run(weir, "demo", "--reading=off", "--json", cwd=tmp_path))
+@pytest.fixture(scope="module")
+def demo(weir, tmp_path_factory) -> Alone:
+    """Return what the demo did, outside the checkout and in a network of its own."""
+    done = alone(weir, "demo", "--reading=off", "--json", cwd=tmp_path_factory.mktemp("outside"))
+    assert done.code == 0
+    return done
+
+
+def test_the_demo_runs_outside_the_checkout_and_prints_nothing_but_json_where_asked(demo):
+    counts = json.loads(demo.printed)
     assert counts["conservation"] == "ok"
     assert counts["messages"] == counts["screenings"]
+
+
+def test_the_demo_asks_for_no_network(demo):
+    assert demo.code_and_attempts == (0, 0)
+
+
+def test_the_demo_is_on_loopback(demo):
+    assert len(demo.listeners) >= 3  # Kafka's, and BigQuery's of REST and gRPC
+    assert all(each.on_loopback for each in demo.listeners), sorted(demo.listeners)
 
 
 def test_nothing_of_weir_stands_at_the_top_level_but_its_name(weir):
