@@ -1,12 +1,17 @@
+import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 from kafka import TopicPartition
 
+from tests.integration.console.test_server import AT, whole
+from tests.listeners import listeners
 from weir.infra.local import StackError, broker, stack
 from weir.infra.local.children import child, free_ports
 from weir.transforms.kafka.settings import KafkaSettings
@@ -90,3 +95,53 @@ def _runs(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+class Local:
+    """``weir local --json`` in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._said, self._printed = folder / "said", folder / "printed"
+        with self._said.open("w") as said, self._printed.open("w") as printed:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "weir.pipelines.commands.cli", "local", "--json"],
+                stdout=printed,
+                stderr=said,
+            )
+
+    @cached_property
+    def console(self) -> str:
+        """The address of its console, which is the last to start."""
+        deadline = time.monotonic() + 240
+        while not (found := re.search(AT, self._said.read_text())):
+            assert self.process.poll() is None, self._said.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        return found[1]
+
+    def printed(self) -> str:
+        return self._printed.read_text()
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    started = Local(tmp_path_factory.mktemp("local"))
+    yield started
+    started.process.send_signal(signal.SIGTERM)
+    try:
+        started.process.wait(120)
+    finally:
+        started.process.kill()
+
+
+def test_the_local_stack_has_a_console_and_says_where_beside_its_settings(local):
+    assert local.console.startswith("http://127.0.0.1:")
+    assert "No post of the last day" in whole(f"{local.console}now/labels")
+    assert json.loads(local.printed())["topics"] == "posts"
+
+
+def test_the_local_stack_is_on_loopback(local):
+    assert local.console
+    seen = listeners(local.process.pid)
+    assert len(seen) >= 4, sorted(seen)  # Kafka's, BigQuery's of REST and gRPC, the console's
+    assert all(each.on_loopback for each in seen), sorted(seen)

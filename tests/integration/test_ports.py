@@ -67,10 +67,3 @@ def test_the_ports_of_several_processes_are_on_loopback(job, tmp_path):
         # Two workers, each with ports for control, data, state and logging.
         seen = listening(weir, lambda seen: len(seen) >= 6)
     assert all(each.on_loopback for each in seen), sorted(seen)
-
-
-def test_the_local_stack_is_on_loopback(tmp_path):
-    with started(tmp_path / "log", "local") as weir:
-        # Kafka's, and BigQuery's of REST and gRPC.
-        seen = listening(weir, lambda seen: len(seen) >= 3)
-    assert all(each.on_loopback for each in seen), sorted(seen)

@@ -1,6 +1,5 @@
 """The console's server: from the command's options to an answer, and what it lets nobody do."""
 
-import json
 import re
 import signal
 import socket
@@ -125,19 +124,3 @@ def test_a_slow_answer_is_waited_for_by_the_server(monkeypatch):
     monkeypatch.setattr(pages, "local_jobs", slow)
     with console_beside(Setup(AWAY, OnLoopback("ada"))) as address:
         assert "No job of the run live runs" in get(f"{address}now/jobs")[1]
-
-
-def test_the_local_stack_has_a_console_and_says_where_beside_its_settings(tmp_path):
-    command = [sys.executable, "-m", "weir.pipelines.commands.cli", "local", "--json"]
-    with (tmp_path / "said").open("w") as said:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
-        deadline = time.monotonic() + 240
-        while not (found := re.search(AT, (tmp_path / "said").read_text())):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        assert found[1].startswith("http://127.0.0.1:")
-        assert "No post of the last day" in whole(f"{found[1]}now/labels")
-        process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=120)
-    assert json.loads(out)["topics"] == "posts"
