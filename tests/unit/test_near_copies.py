@@ -188,19 +188,19 @@ def test_what_was_not_used_for_longest_goes_first_and_is_found_by_nothing_any_mo
 
 @pytest.mark.parametrize("violates", [True, False])
 def test_sources_take_no_more_memory_than_they_are_given(violates):
-    NearCopies(1 << 19).put(Source("d", violates, post(ADVERT), COMPLETION), "q")  # the tables
-    copies = NearCopies(1 << 19)
+    NearCopies(1 << 18).put(Source("d", violates, post(ADVERT), COMPLETION), "q")  # the tables
+    copies = NearCopies(1 << 18)
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    for number in range(500):
+    for number in range(250):
         said = Completion(f"final {number}", reasoning=f"{number} " * 50)
         each = post(f"{number} {ADVERT} {number * 7} a{number}b")
         copies.put(Source(f"decision {number}" * 4, violates, each, said), "v" * 64)
     gc.collect()
     taken = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert len(copies) < 500
-    assert taken < 1 << 19
+    assert len(copies) < 250
+    assert taken < 1 << 18
 
 
 def test_threads_may_use_the_same_sources():

@@ -3,7 +3,7 @@
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -51,6 +51,16 @@ class Meanings:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.arange(len(texts))
 
 
+@dataclass(frozen=True)
+class Given:
+    """What the step gave for a batch; its rows by what they are, made as they are asked for."""
+
+    batches: list[tuple[str, pa.RecordBatch]]
+
+    def __getitem__(self, name: str) -> list[dict]:
+        return [row for tag, batch in self.batches if tag == name for row in batch.to_pylist()]
+
+
 class Step:
     """The step in this process, and what it gave."""
 
@@ -67,16 +77,12 @@ class Step:
         self.step = ScreenContent(source, POLICIES, settings, shares=shares)._dofn
         self.step.setup()
 
-    def give(self, texts: list[str], sent_at: datetime = NOON) -> dict[str, list[dict]]:
-        """Return the rows of a batch by what they are."""
+    def give(self, texts: list[str], sent_at: datetime = NOON) -> Given:
         posts = content(*texts)
         times = pa.array([sent_at] * len(texts), posts.schema.field("timestamp").type)
         place = posts.schema.get_field_index("timestamp")
         *others, screenings = self.step.process(posts.set_column(place, "timestamp", times))
-        found: dict[str, list] = {name: [] for name in ("escalations", "thresholds", "deferred")}
-        for each in others:
-            found[each.tag] += each.value.to_pylist()
-        return found | {"screenings": screenings.to_pylist()}
+        return Given([("screenings", screenings), *((each.tag, each.value) for each in others)])
 
 
 def rows_of(output: Any) -> pa.RecordBatch:

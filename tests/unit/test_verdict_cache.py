@@ -159,13 +159,13 @@ def test_a_cache_of_no_bytes_is_off():
 
 def test_many_threads_may_use_it():
     verdicts = cache(max_bytes=20_000)
-    texts = [f"post {n}" for n in range(50)]
+    posts = fingerprints(pa.array([f"post {n}" for n in range(50)]))
 
     def use():
         for _ in range(20):
-            for text in texts:
-                put(verdicts, text, SAFE)
-                verdicts.get(post(text), POLICY.version)
+            for each in posts:
+                verdicts.put(each, POLICY.version, SAFE, violates=False)
+                verdicts.get(each, POLICY.version)
 
     threads = [Thread(target=use) for _ in range(4)]
     for thread in threads:
