@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.parsers.bigquery import BigQueryParser
 
 from weir.infra.bigquery.ddl import OF_POSTS, VIEWS
 
@@ -19,13 +21,22 @@ _COLUMNS = {
 _COMPARED = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In)
 
 
+class NamedTables(BigQuery):
+    """BigQuery's SQL without ``FROM t, t.items``, in search of which every source is copied."""
+
+    class Parser(BigQueryParser):
+        """It leaves what is named as it is named."""
+
+        SUPPORTS_IMPLICIT_UNNEST = False
+
+
 def read_whole(sql: str) -> Iterator[str]:
     """Yield each partitioned table and view that a statement names without saying which days of it.
 
     A bound is a condition that has to hold, on the column of the partitions, by parameters and
     constants alone: BigQuery leaves out partitions by nothing else.
     """
-    for table in sqlglot.parse_one(sql, read="bigquery").find_all(exp.Table):
+    for table in sqlglot.parse_one(sql, read=NamedTables).find_all(exp.Table):
         name = table.name.rpartition(".")[2]
         where = table.find_ancestor(exp.Select).args.get("where")
         named = {"", table.alias_or_name}
