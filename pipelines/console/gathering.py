@@ -14,6 +14,7 @@ from datetime import time as time_of_day
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
+from weir.pipelines.bigquery.labels import narrowed
 from weir.pipelines.console.visit import RefusedError, Visit
 
 S = TypeVar("S")
@@ -94,6 +95,26 @@ def gather(
         with _LOCK:
             if gathering.is_over and _UNDER_WAY.get(key) is gathering:
                 del _UNDER_WAY[key]
+
+
+def gather_rows(
+    visit: Visit,
+    what: Hashable,
+    run: str,
+    find_spans: Callable[[], Iterable[Span]],
+    sql: str,
+    where: str,
+) -> SoFar[Span, list[dict[str, Any]]]:
+    """Return the rows of a statement over a run's posts, ``narrowed`` to one span after another.
+
+    See ``gather``; ``what`` need not name the run. TablesError.
+    """
+
+    def ask(span: Span) -> list[dict[str, Any]]:
+        with visit.dataset() as dataset:
+            return dataset.rows(narrowed(dataset, sql, where), run=run, **span.values)
+
+    return gather(visit, (what, run), find_spans, ask)
 
 
 def _require_room() -> None:

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from weir.pipelines.bigquery.labels import WITHIN, narrowed
-from weir.pipelines.console.gathering import SoFar, Span, gather, midnight
+from weir.pipelines.bigquery.labels import WITHIN
+from weir.pipelines.console.gathering import SoFar, Span, gather_rows, midnight
 from weir.pipelines.console.visit import Visit, address
 
 _LAST = datetime(2100, 1, 1, tzinfo=UTC)  # no post is later
@@ -69,8 +69,8 @@ class Lately:
 
 def labels(visit: Visit) -> Lately:
     """Return what was decided, the hour first and then the rest of the day. TablesError."""
-    pieces = partial(_spans, visit.now)
-    so_far = gather(visit, ("labels", visit.run), pieces, partial(_counted, visit))
+    spans = partial(_spans, visit.now)
+    so_far = gather_rows(visit, "labels", visit.run, spans, _LABELS, WITHIN)
     # Somebody else may have asked a while before.
     asked_at = so_far.pieces[0].begin + timedelta(hours=1) if so_far.pieces else visit.now
     hour, day = windows(asked_at)
@@ -92,11 +92,6 @@ def _spans(now: datetime) -> list[Span]:
     earlier = [day.since, *([begin] if begin < hour.since else []), hour.since]
     before = [Span(*each) for each in pairwise(earlier)]
     return [Span(hour.since, _LAST), *reversed(before)]
-
-
-def _counted(visit: Visit, span: Span) -> list[dict[str, Any]]:
-    with visit.dataset() as dataset:
-        return dataset.rows(narrowed(dataset, _LABELS, WITHIN), run=visit.run, **span.values)
 
 
 def _added_up(rows: Iterable[dict[str, Any]]) -> Labels:

@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset
-from weir.pipelines.bigquery.labels import WITHIN, narrowed
+from weir.pipelines.bigquery.labels import WITHIN
 from weir.pipelines.compare.sides import days_of_run
-from weir.pipelines.console.gathering import SoFar, Span, gather, spans
+from weir.pipelines.console.gathering import SoFar, Span, gather_rows, spans
 from weir.pipelines.console.visit import Visit
 
 _MOST_RUNS = 300  # runs on a page
@@ -128,15 +128,11 @@ def accounts_of(visit: Visit, run: str = "") -> tuple[list[Row], SoFar[Span, lis
     TablesError.
     """
 
-    def ask(span: Span) -> list[Row]:
-        with visit.dataset() as dataset:
-            return dataset.rows(narrowed(dataset, _ACCOUNTS, _OF_DAY), run=run, **span.values)
-
-    def pieces() -> list[Span]:
+    def days() -> list[Span]:
         # Runs of which there are dead letters alone have no day.
         return [_NO_TIME, *spans(visit, _days_with_posts(visit, run))]
 
-    so_far = gather(visit, ("accounts", run), pieces, ask)
+    so_far = gather_rows(visit, "accounts", run, days, _ACCOUNTS, _OF_DAY)
     by_run: dict[str, Row] = {}
     for row in chain.from_iterable(so_far.found):
         before = by_run.get(row["run"], {})
@@ -163,15 +159,11 @@ def policies_of(
     Those of its last days, or of all. TablesError.
     """
 
-    def ask(span: Span) -> list[Row]:
-        with visit.dataset() as dataset:
-            return dataset.rows(narrowed(dataset, _POLICIES, WITHIN), run=run, **span.values)
-
-    def pieces() -> list[Span]:
+    def shown() -> list[Span]:
         days = _days_with_posts(visit, run)
         return spans(visit, days if of_all_days else latest_days(days))
 
-    so_far = gather(visit, ("policies", run, of_all_days), pieces, ask)
+    so_far = gather_rows(visit, ("policies", of_all_days), run, shown, _POLICIES, WITHIN)
     by_policy: dict[tuple[str, str], list[Row]] = {}
     for row in chain.from_iterable(so_far.found):
         by_policy.setdefault((row["policy_id"], row["mode"]), []).append(row)

@@ -12,7 +12,7 @@ from weir.pipelines.console import gathering
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.gathering import SoFar, Span, gather, spans
 from weir.pipelines.console.people import Person, Role
-from weir.pipelines.console.runs import known, pages
+from weir.pipelines.console.runs import pages
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.visit import RefusedError, Shown, Visit
 
@@ -92,7 +92,7 @@ def test_the_days_of_posts_are_asked_for_once_however_often_one_looks(visit, mon
             return []
 
     monkeypatch.setattr(Visit, "dataset", lambda _: nullcontext(Held()))
-    monkeypatch.setattr(known, "narrowed", lambda _, sql, __: sql)
+    monkeypatch.setattr(gathering, "narrowed", lambda _, sql, __: sql)
     monkeypatch.setattr(gathering, "_PATIENCE", 0.0)
     looked = replace(visit, query={"run": show.__name__})
     show(looked)
