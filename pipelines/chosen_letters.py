@@ -6,14 +6,14 @@ sends it. Nothing is remembered for a consumer group: ``sent_letters`` knows wha
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from weir.pipelines.redrive import (
     RedriveError,
@@ -77,6 +77,15 @@ class ChosenReport:
         return "; ".join([str(self.report), *told])
 
 
+@dataclass(frozen=True)
+class Redriven:
+    """What of all that was looked for is back, and of what nobody can tell, by where that was."""
+
+    back: frozenset[str] = frozenset()
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    in_time: bool = True  # whether all of the topics was looked through, or all of it found
+
+
 class _Search:
     """Looks through topics for the chosen messages, until all are found, or for so long.
 
@@ -91,8 +100,7 @@ class _Search:
         self._consumer, self._chosen, self._named = consumer, chosen, named
         self._deadline = time.monotonic() + seconds
 
-    def letters(self, settings: KafkaSettings, *topics: str) -> Polls:
-        places = partitions_of(self._consumer, settings, topics)
+    def letters(self, places: Sequence[TopicPartition]) -> Polls:
         parts = slices(self._consumer, places, Start(self._chosen.since - _EARLIER), Stop("latest"))
         left = {TopicPartition(p.topic, p.partition): p for p in parts if p.start < p.stop}
         if not left:
@@ -149,7 +157,7 @@ def redrive_chosen(
     with open_letters(settings, dead_letter_topic, topics, refuse) as (consumer, outbox):
         search = _Search(consumer, chosen, seconds)
         there = partitions_there(consumer, topics)
-        polls = search.letters(settings, dead_letter_topic)
+        polls = search.letters(partitions_of(consumer, settings, (dead_letter_topic,)))
         kept = polls if again else _not_passed(polls, consumer, passed)
         noted = _noted(kept, places, max_attempts, there)
         for _ in send_letters(noted, outbox, counts, there, max_attempts, dry_run=dry_run):
@@ -174,7 +182,8 @@ def find_letter(
     try:
         with closing(letter_consumer(settings)) as consumer:
             search = _Search(consumer, chosen, seconds)
-            for letters in search.letters(settings, dead_letter_topic):
+            places = partitions_of(consumer, settings, (dead_letter_topic,))
+            for letters in search.letters(places):
                 if letters:
                     return letters[0][1]
     except KafkaError as error:
@@ -186,30 +195,59 @@ def find_letter(
 
 
 def find_redriven(
-    settings: KafkaSettings,
-    topics: Collection[str],
-    places: frozenset[str],
-    since: datetime,
-    seconds: float = MOST_SECONDS,
-) -> tuple[set[str], bool]:
+    settings: KafkaSettings, places: Collection[str], since: datetime, seconds: float
+) -> Redriven:
     """Return of which places, as ``TOPIC/PARTITION/OFFSET``, a message was sent back since.
 
-    The second is whether all of the topics was looked through, or all of them found. SourceError.
+    Nobody can tell of a partition that is gone, that this user may not read, or of which retention
+    removed what came since. SourceError.
     """
-    if not topics:
-        return set(), True
-    check_source(settings, tuple(topics))
+    if not places:
+        return Redriven()
+    check_source(settings, ())
+    of = {place: place.rpartition("/")[0] for place in places}
+    partitions = [_partition(name) for name in sorted(set(of.values()))]
+    topics = sorted({each.topic for each in partitions})
     try:
         with closing(letter_consumer(settings)) as consumer:
-            search = _Search(consumer, Chosen(places, since), seconds, REDRIVEN_FROM)
-            for _ in search.letters(settings, *topics):
+            numbers = partitions_there(consumer, topics)
+            there = [each for each in partitions if each.partition in numbers[each.topic]]
+            kept = kept_since(consumer, there, since - _EARLIER) if there else set()
+            search = _Search(consumer, Chosen(frozenset(places), since), seconds, REDRIVEN_FROM)
+            for _ in search.letters(there):
                 pass
-            return search.found, search.in_time
+    except TopicAuthorizationFailedError:
+        return Redriven(unknown=of)
     except KafkaError as error:
         raise RedriveError(
             f"{', '.join(topics)} cannot be read ({type(error).__name__}); try again once the "
             "brokers answer"
         ) from error
+    unknown = {
+        place: name
+        for place, name in of.items()
+        if place not in search.found and _partition(name) not in kept
+    }
+    return Redriven(frozenset(search.found), unknown, search.in_time)
+
+
+def _partition(name: str) -> TopicPartition:
+    topic, _, number = name.rpartition("/")
+    return TopicPartition(topic, int(number))
+
+
+def kept_since(
+    consumer: KafkaConsumer, partitions: Sequence[TopicPartition], since: datetime
+) -> set[TopicPartition]:
+    """Return the partitions of which nothing was removed that came since: they have older ones."""
+    first, end = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+    at = int(since.timestamp() * 1000)
+    later = consumer.offsets_for_times(dict.fromkeys(partitions, at))
+    return {
+        each
+        for each in partitions
+        if first[each] == 0 or first[each] < (later[each].offset if later[each] else end[each])
+    }
 
 
 def _not_passed(polls: Polls, consumer: KafkaConsumer, passed: Counter[str]) -> Polls:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -48,6 +49,7 @@ class RedriveReport:
     read: int = 0
     redriven: int = 0
     chosen: int = 0  # somebody had chosen them before, and sent them through the console
+    unknown: int = 0  # the same, but that was cut short, and the topics do not tell
     repeated: int = 0  # another letter of a post that this call had redriven
     exhausted: int = 0  # failed as often as allowed
     foreign: int = 0  # names a topic that is not one of those to send to
@@ -68,6 +70,10 @@ class RedriveReport:
         parts = [
             (self.redriven, would),
             (self.chosen, "sent back before, through the console"),
+            (
+                self.unknown,
+                "left: perhaps sent before, in the console, where they can be sent again",
+            ),
             (self.repeated, "of posts that were sent back already"),
             (self.exhausted, "left: failed as often as --max-attempts allows"),
             (self.foreign, "left: they name a topic that is not among --topics"),
@@ -89,7 +95,7 @@ def redrive(
     limit: int | None = None,
     dry_run: bool = False,
     again: bool = False,
-    chosen: Collection[str] = (),
+    chosen: Mapping[str, str] = MappingProxyType({}),
     max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> RedriveReport:
     """Send what can be processed anew back to its topic and partition, as often as allowed.
@@ -97,9 +103,9 @@ def redrive(
     A letter is a message like any other, so it may name any topic: only ``topics`` are sent to.
     What cannot be sent is counted, and stays where it is.
     ``limit`` ends the call after so many messages sent, ``dry_run`` only counts, and ``again``
-    starts at the beginning of the dead-letter topic. Letters whose decision ids are ``chosen`` were
-    sent back before, and are left. SourceError where Kafka does not answer, has
-    no such topic, or does not take the messages.
+    starts at the beginning of the dead-letter topic. ``chosen`` are left: the decision ids of
+    letters, each with the count of the report that it falls under. SourceError where Kafka does
+    not answer, has no such topic, or does not take the messages.
     """
     counts: Counter[str] = Counter()
     refused = partial(count_refused, counts)
@@ -216,7 +222,7 @@ def send_letters(
     *,
     limit: int | None = None,
     dry_run: bool = False,
-    chosen: Collection[str] = (),
+    chosen: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[dict[TopicPartition, int]]:
     """Send what letters hold, or only count it, and yield behind each poll where to go on."""
     seen: set[bytes] = set()
@@ -227,10 +233,8 @@ def send_letters(
                 break
             done[partition] = letter.offset + 1
             counts["read"] += 1
-            if said_of(letter, DECISION) in chosen:
-                counts["chosen"] += 1
-                continue
-            record = original(letter, max_attempts, partitions)
+            count = chosen.get(said_of(letter, DECISION))
+            record = count or original(letter, max_attempts, partitions)
             if isinstance(record, str):
                 counts[record] += 1
             elif record.headers[-1][1] in seen:

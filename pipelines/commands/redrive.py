@@ -1,7 +1,7 @@
 """``weir redrive``: dead letters go back to where they came from."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -52,9 +52,9 @@ def redrive(
     with report_errors():
         settings = kafka_settings(kafka)
         back_to = [topic.strip() for topic in topics.split(",") if topic.strip()]
-        chosen = frozenset[str]()
+        chosen: Mapping[str, str] = {}
         if bigquery.project and not again:
-            chosen = _chosen(bigquery_settings(bigquery), settings, back_to)
+            chosen = _chosen(bigquery_settings(bigquery), settings, store=not dry_run)
         report = redrive_job.redrive(
             settings,
             dead_letter_topic,
@@ -78,17 +78,30 @@ def redrive(
     raise typer.Exit(1 if report.all_left else 0)
 
 
-def _chosen(
-    bigquery: BigQuerySettings, kafka: KafkaSettings, topics: Sequence[str]
-) -> frozenset[str]:
-    """Return the decision ids of the letters that were sent through the console. RedriveError."""
+def _chosen(bigquery: BigQuerySettings, kafka: KafkaSettings, *, store: bool) -> dict[str, str]:
+    """Return by decision id what the letters that the console sent, or may have, are counted as.
+
+    RedriveError where somebody may be sending some: to go past those could lose them.
+    """
     now = datetime.now(UTC)
     try:
         with open_dataset(bigquery) as dataset:
-            found = settle(dataset, kafka, topics, sendings(dataset, now), now)
+            found = settle(dataset, kafka, sendings(dataset, now), now, store=store)
     except TablesError as error:
         raise redrive_job.RedriveError(
             f"{error} It says which letters the console has sent; without --bigquery-project they "
             "are sent once more"
         ) from error
-    return frozenset[str]().union(*(each.letters for each in found))
+    for each in found:
+        if not (each.ended or each.looked):
+            raise redrive_job.RedriveError(
+                f"Nothing was sent: {each.said}. Without --bigquery-project, all that the console "
+                "sent is sent once more"
+            )
+        if not each.ended:
+            typer.echo(f"{each.said}.", err=True)
+    return {
+        letter: "chosen" if each.ended else "unknown"
+        for each in reversed(found)
+        for letter in each.letters
+    }

@@ -22,6 +22,7 @@ from weir.pipelines.console.dead_letters.letters import (
 from weir.pipelines.console.dead_letters.message import message_of
 from weir.pipelines.console.dead_letters.sending import (
     brokers,
+    doubts_of,
     send,
     send_once,
     sent_before,
@@ -89,13 +90,15 @@ def check(visit: Visit) -> Shown:
     """Return what sending the chosen letters would do, and ask whether to."""
     asked = _Asked.of(visit.form, visit.chosen, visit.now)
     chosen = asked.letters(visit)
-    before = sent_for_certain(visit).keys() & chosen.ids
+    sendings = sent_for_certain(visit)
+    before = sendings.keys() & chosen.ids
     left = chosen if asked.again else without(chosen, before)
     values = {
         "asked": asked,
         "chosen": sorted(chosen.ids) if not asked.all else (),
         "count": len(chosen.ids),
         "before": len(before),
+        "doubts": doubts_of(sendings[each] for each in before),
         "report": send(visit, left, again=asked.again, dry_run=True) if left.ids else None,
         "form": uuid.uuid4().hex,
         "topics": visit.setup.topics,

@@ -1,11 +1,20 @@
 """Chosen dead letters are sent again: counted first, once for each form, and on record."""
 
 import threading
+import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
-from weir.pipelines.chosen_letters import Chosen, ChosenReport, redrive_chosen, without
+from weir.pipelines.chosen_letters import (
+    MOST_SECONDS,
+    Chosen,
+    ChosenReport,
+    Redriven,
+    redrive_chosen,
+    without,
+)
 from weir.pipelines.console import actions
 from weir.pipelines.console.visit import RefusedError, Visit
 from weir.pipelines.sent_letters import (
@@ -33,11 +42,19 @@ def sent_before(visit: Visit) -> dict[str, Sending]:
 
 
 def sent_for_certain(visit: Visit) -> dict[str, Sending]:
-    """Return the same once the topics say what was cut short. RefusedError, SourceError."""
+    """Return the same once the topics say what was cut short; stores nothing.
+
+    RefusedError, SourceError, TablesError.
+    """
     kafka = brokers(visit)
     with visit.dataset() as dataset:
         found = sendings(dataset, visit.now)
-        return _by_letter(settle(dataset, kafka, visit.setup.topics, found, visit.now))
+        return _by_letter(settle(dataset, kafka, found, visit.now, store=False))
+
+
+def doubts_of(found: Iterable[Sending]) -> list[str]:
+    """Return why it is not known of some sendings which of their letters are back."""
+    return sorted({each.said for each in found if not each.ended})
 
 
 def _by_letter(found: list[Sending]) -> dict[str, Sending]:
@@ -82,27 +99,34 @@ def send_once(visit: Visit, form: str, chosen: Chosen, subject: str, *, again: b
     is gone on with where it was cut short. RefusedError, SourceError, TablesError.
     """
     with _ONE:
-        kafka, topics = brokers(visit), visit.setup.topics
+        kafka, deadline = brokers(visit), time.monotonic() + MOST_SECONDS
         with visit.dataset() as dataset:
             found = sendings(dataset, visit.now)
             own = next((each for each in found if each.form == form), None)
             if own and own.ended:
                 return f"This was sent already, by {own.person}: {own.said}"
             others = [each for each in found if each is not own]
-            others = settle(dataset, kafka, topics, others, visit.now)
-            back, in_time = frozenset[str](), True
-            if own:
-                back, in_time = letters_back(dataset, kafka, topics, own)
-        if not in_time:
+            redriven = letters_back(dataset, kafka, own) if own else Redriven()
+            seconds = deadline - time.monotonic()
+            others = settle(dataset, kafka, others, visit.now, store=True, seconds=seconds)
+        if not redriven.in_time:
             raise RefusedError(
                 "It was not seen in time which of these letters are back already: send this again",
                 HTTPStatus.SERVICE_UNAVAILABLE,
             )
+        if redriven.unknown and not again:
+            raise RefusedError(
+                f"Of {len(redriven.unknown)} of these letters nobody can tell any more whether "
+                "they are back: count those that were sent before as well, to send them again"
+            )
+        back = redriven.back
         left = without(chosen, back)
+        doubts: list[str] = []
         if not again:
             left = without(left, frozenset[str]().union(*(each.letters for each in others)))
+            doubts = doubts_of(each for each in others if each.letters & chosen.ids)
         if not (left.ids or back):
-            return "All of these letters were sent before; nothing was sent"
+            return "; ".join([*doubts, "what was sent before is left out; nothing was sent"])
         sent, said, report = back, f"{len(back)} of these letters are back", {}
         if left.ids:
             # On record before it is done: whoever comes after this was cut short looks what was.
@@ -111,7 +135,7 @@ def send_once(visit: Visit, form: str, chosen: Chosen, subject: str, *, again: b
             sent, report = sent | done.sent, asdict(done.report)
             said = f"{said}; {done}" if back else str(done)
         _record(visit, SENT, form, subject, sent, said=said, report=report)
-    return said
+    return "; ".join([said, *doubts])
 
 
 def _record(

@@ -25,6 +25,7 @@ from weir.pipelines.sent_letters import SENT
 from weir.transforms.kafka.settings import KafkaSettings
 from weir.transforms.read import SourceError
 
+LATER = NOON + timedelta(minutes=10)
 DAY = {"since": "2026-03-04", "until": "2026-03-04"}
 
 
@@ -179,7 +180,7 @@ def test_letters_that_were_sent_before_are_left_out_unless_asked_for_again(
 def cut_short(kafka_settings, topics, visit, monkeypatch):
     """Return a function that sends letters with a form, and dies before that is recorded."""
 
-    def cut_short(ids, form, before=SENT):
+    def cut_short(ids, form, before=SENT, now=NOON):
         record = actions.record
 
         def die(visit, what, *args, **more):
@@ -189,8 +190,9 @@ def cut_short(kafka_settings, topics, visit, monkeypatch):
 
         with monkeypatch.context() as patched:
             patched.setattr(actions, "record", die)
+            asked = replace(visit(form=DAY | {"form": form}, chosen=ids, **of()), now=now)
             with pytest.raises(TablesError):
-                pages.send_chosen(visit(form=DAY | {"form": form}, chosen=ids, **of()))
+                pages.send_chosen(asked)
 
     def of():
         return {"kafka": kafka_settings, "topics": topics}
@@ -224,7 +226,45 @@ def test_what_another_was_cut_short_in_is_seen_on_the_topic_and_not_sent_again(
     later = replace(under_way, now=NOON + timedelta(minutes=10))
     counted = pages.check(later).values
     assert (counted["before"], counted["report"].report.redriven) == (1, 1)
+    assert sending.sent_before(later)[ids[0]].ended is False
+    pages.send_chosen(replace(later, form=DAY | {"form": uuid.uuid4().hex}))
     assert "cut short; 1 of 1 were found" in sending.sent_before(later)[ids[0]].said
+
+
+def test_what_was_cut_short_is_looked_for_also_on_topics_that_this_console_does_not_send_to(
+    topics, stored, visit, cut_short
+):
+    die, of = cut_short
+    ids = stored(1)
+    die(ids, uuid.uuid4().hex)
+    elsewhere = visit(form=DAY, chosen=ids, **of | {"topics": ("videos", topics[1])})
+    assert pages.check(replace(elsewhere, now=LATER)).values["before"] == 1
+
+
+@pytest.fixture
+def of_a_topic_that_is_gone(bigquery, kafka_settings, topics, run):
+    """Return the id of a letter on the topic, which names one that is not there."""
+    batch = failed(f"gone-{run}", 1)
+    write(kafka_settings, topics[1], batch)
+    put(bigquery, "dead_letters", letters_of(batch, run))
+    return batch.to_pylist()[0]["decision_id"]
+
+
+def test_a_topic_that_is_gone_leaves_its_letters_in_doubt_and_the_others_are_sent(
+    stored, visit, cut_short, of_a_topic_that_is_gone, run
+):
+    die, of = cut_short
+    gone = of_a_topic_that_is_gone
+    ids = stored(1)
+    die([gone], uuid.uuid4().hex)
+    asked = visit(form=DAY | {"form": uuid.uuid4().hex}, chosen=[gone, *ids], **of)
+    asked = replace(
+        asked, now=LATER, setup=replace(asked.setup, topics=(of["topics"][0], f"gone-{run}"))
+    )
+    assert f"of 1 nobody can tell: gone-{run}/3 is gone" in html(pages.check(asked), asked)
+    said = pages.send_chosen(asked).said
+    assert "1 dead letters read: 1 sent back" in said
+    assert f"gone-{run}/3" in said
 
 
 def test_what_was_recorded_and_never_sent_is_sent_by_the_next(
@@ -246,18 +286,51 @@ def fail(*_args, **_more):
     raise SourceError("Kafka does not answer")
 
 
+@pytest.fixture
+def weir_redrive(bigquery, kafka_settings, topics):
+    """Return a function that runs weir redrive beside the dataset."""
+    command = ["redrive", "--topics", topics[0], "--dead-letter-topic", topics[1], "--json"]
+    command += ["--brokers", kafka_settings.bootstrap_servers, *service(bigquery)]
+    return lambda: CliRunner().invoke(app, command)
+
+
 def test_weir_redrive_leaves_out_what_the_console_sent(
-    bigquery, kafka_settings, topics, stored, visit
+    kafka_settings, topics, stored, visit, weir_redrive
 ):
     ids = stored(1, 2, 3)
     of = {"kafka": kafka_settings, "topics": topics}
     sent = visit(form=DAY | {"form": uuid.uuid4().hex}, chosen=ids[:2], **of)
     pages.send_chosen(replace(sent, now=datetime.now(UTC)))
-    command = ["redrive", "--topics", topics[0], "--dead-letter-topic", topics[1], "--json"]
-    command += ["--brokers", kafka_settings.bootstrap_servers, *service(bigquery)]
-    report = json.loads(CliRunner().invoke(app, command).stdout)
+    report = json.loads(weir_redrive().stdout)
     assert (report["chosen"], report["redriven"]) == (2, 1)
     assert len(read(kafka_settings, topics[0], 4)) == 3
+
+
+def test_weir_redrive_sends_nothing_while_somebody_may_be_sending_in_the_console(
+    kafka_settings, topics, stored, visit, cut_short, weir_redrive
+):
+    die, of = cut_short
+    ids, form, now = stored(1, 2), uuid.uuid4().hex, datetime.now(UTC)
+    die(ids[:1], form, now=now)
+    refused = weir_redrive()
+    assert refused.exit_code == 2
+    assert "Nothing was sent: ann began to send letters in the console" in refused.stderr
+    assert len(read(kafka_settings, topics[0], 4)) == 1
+    asked = visit(form=DAY | {"form": form}, chosen=ids[:1], **of)
+    pages.send_chosen(replace(asked, now=now))
+    assert json.loads(weir_redrive().stdout)["redriven"] == 1
+
+
+def test_weir_redrive_leaves_and_counts_what_nobody_can_tell_of(
+    stored, cut_short, of_a_topic_that_is_gone, run, weir_redrive
+):
+    die, _ = cut_short
+    stored(1)
+    die([of_a_topic_that_is_gone], uuid.uuid4().hex, now=datetime.now(UTC) - timedelta(minutes=10))
+    done = weir_redrive()
+    report = json.loads(done.stdout)
+    assert (report["unknown"], report["redriven"]) == (1, 1)
+    assert f"gone-{run}/3 is gone" in " ".join(done.stderr.split())
 
 
 def test_letters_that_weir_redrive_has_sent_are_left_out_too(kafka_settings, topics, stored, visit):
