@@ -159,9 +159,14 @@ def local_jobs(now: Callable[[], float] = time.time) -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: each["started"])
 
 
+def is_of(job: Mapping[str, Any], dataset: str) -> bool:
+    """Return whether the rows of a local job go to a dataset, as far as it says where."""
+    return job.get("dataset") in (None, "", dataset)
+
+
 def jobs_of_dataset(dataset: str) -> list[dict[str, Any]]:
     """Return those of the local jobs whose rows go to a dataset, or which do not say."""
-    return [job for job in local_jobs() if job.get("dataset") in (None, "", dataset)]
+    return [job for job in local_jobs() if is_of(job, dataset)]
 
 
 def _runs(pid: int) -> bool:

@@ -9,11 +9,11 @@ from weir.pipelines.bigquery.labels import BESIDE_VERDICTS, narrowed
 from weir.pipelines.console.gathering import Span, gather, spans
 from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.now import decides
-from weir.pipelines.console.now.jobs import Readings, job_of
+from weir.pipelines.console.now.jobs import Job, Readings, job_of
 from weir.pipelines.console.now.windows import behind, labels
 from weir.pipelines.console.posts.filters import ACTED_ON, ANSWERED, SENT
 from weir.pipelines.console.visit import Page, RefusedError, Shown, Visit, address
-from weir.pipelines.monitoring.status import local_jobs
+from weir.pipelines.monitoring.status import is_of, local_jobs
 from weir.pipelines.report.figures import causes, costs
 from weir.pipelines.screening.recall import Audited, added_up, audit_span, of_run
 
@@ -43,11 +43,14 @@ def show(visit: Visit) -> Shown:
 
 def show_jobs(visit: Visit) -> Shown:
     """Return what the jobs of this machine say of themselves, those of other runs folded."""
-    jobs = [job_of(each, _READINGS) for each in local_jobs()]
-    began = {job.pid: datetime.fromtimestamp(job.started, UTC) for job in jobs}
     place = visit.setup.bigquery.place
-    ours = [job for job in jobs if job.run == visit.run and job.dataset in ("", place)]
-    others = [job for job in jobs if job not in ours]
+    ours: list[tuple[Job, bool]] = []
+    others: list[tuple[Job, bool]] = []
+    began: dict[int, datetime] = {}
+    for each in local_jobs():
+        job, here = job_of(each, _READINGS), is_of(each, place)
+        began[job.pid] = datetime.fromtimestamp(job.started, UTC)
+        (ours if here and job.run == visit.run else others).append((job, here))
     return Shown("now/jobs.html.j2", {"ours": ours, "others": others, "began": began})
 
 

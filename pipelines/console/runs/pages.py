@@ -32,7 +32,7 @@ from weir.pipelines.console.runs.replays import (
     with_draft,
 )
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
-from weir.pipelines.monitoring.status import jobs_of_dataset, local_jobs
+from weir.pipelines.monitoring.status import is_of, local_jobs
 
 
 def show(visit: Visit) -> Shown:
@@ -43,10 +43,13 @@ def show(visit: Visit) -> Shown:
 def show_here(visit: Visit) -> Shown:
     """Return the part of what runs on this machine now."""
     here = visit.setup.bigquery
-    ours = jobs_of_dataset(here.place)
-    others = [job for job in local_jobs() if job not in ours]
-    kept = processes.all_of(here)
-    return Shown("runs/here.html.j2", {"jobs": ours, "others": others, "kept": kept})
+    found = local_jobs()
+    values = {
+        "jobs": [job for job in found if is_of(job, here.place)],
+        "others": [job for job in found if not is_of(job, here.place)],
+        "kept": processes.all_of(here),
+    }
+    return Shown("runs/here.html.j2", values)
 
 
 def show_names(visit: Visit) -> Shown:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import shutil
 from dataclasses import asdict, replace
+from itertools import count
 
 import pytest
 
@@ -181,15 +182,40 @@ def test_processes_of_another_dataset_are_not_among_them():
     assert processes.all_of(replace(BIGQUERY, dataset="other")) == []
 
 
-def test_jobs_of_other_datasets_are_listed_apart_and_say_whose_they_are(monkeypatch):
-    jobs = [{"run": "live", "dataset": BIGQUERY.place}, {"run": "theirs", "dataset": "p.other"}]
-    numbers = {"pid": 7, "counts": {}, "lag_total": 0, "stale_seconds": 0, "started": 0}
-    monkeypatch.setattr(status, "local_jobs", lambda: [numbers | job for job in jobs])
-    monkeypatch.setattr(pages, "local_jobs", status.local_jobs)
-    asked = Visit(SETUP, Person("ann", Role.READER), "/runs")
-    ours, apart = page(pages.show_here(asked), asked).split("1 job of other datasets")
+@pytest.fixture
+def here(monkeypatch):
+    """Return a function that shows the jobs of this machine, which are other ages at each look."""
+
+    def here(*jobs):
+        numbers = {"pid": 7, "counts": {}, "lag_total": 0, "started": 0}
+        ages = count(11)
+
+        def read():
+            return [numbers | {"stale_seconds": next(ages)} | job for job in jobs]
+
+        monkeypatch.setattr(status, "local_jobs", read)
+        monkeypatch.setattr(pages, "local_jobs", read)
+        asked = Visit(SETUP, Person("ann", Role.READER), "/runs")
+        return page(pages.show_here(asked), asked)
+
+    return here
+
+
+def test_jobs_of_other_datasets_are_listed_apart_and_say_whose_they_are(here):
+    shown = here(
+        {"run": "live", "dataset": BIGQUERY.place}, {"run": "theirs", "dataset": "p.other"}
+    )
+    ours, apart = shown.split("1 job of other datasets")
     assert "theirs" not in ours
     assert "theirs, process 7: its rows go to p.other" in apart
+
+
+@pytest.mark.parametrize("said", [{"dataset": BIGQUERY.place}, {"dataset": ""}, {}])
+def test_a_job_of_this_dataset_or_of_none_that_it_says_is_no_others(here, said):
+    shown = here({"run": "live"} | said)
+    assert "old numbers" in shown
+    assert "of other datasets" not in shown
+    assert "that write to this dataset" in shown
 
 
 @pytest.mark.parametrize("name", ["\x00", "a\nb", "..", "n" * 1000])
