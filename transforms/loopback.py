@@ -26,3 +26,12 @@ def is_loopback(address: str) -> bool:
             return False
     number = getattr(number, "ipv4_mapped", None) or number
     return number.is_loopback or number.is_unspecified
+
+
+def as_localhost(url: str) -> str:
+    """Return a URL, the host of which is localhost where it is this machine by another name."""
+    if not is_loopback(url):
+        return url
+    parts = urlsplit(url)
+    _, colon, port = parts.netloc.rpartition("]")[2].partition(":")
+    return parts._replace(netloc=f"localhost{colon}{port}").geturl()

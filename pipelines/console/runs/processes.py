@@ -172,8 +172,7 @@ def base() -> Path:
 
 
 def _dataset(bigquery: BigQuerySettings) -> str:
-    service = f"{bigquery.rest_endpoint} {bigquery.full_name}"
-    return hashlib.sha256(service.encode()).hexdigest()[:12]
+    return hashlib.sha256(bigquery.place.encode()).hexdigest()[:12]
 
 
 def _name(bigquery: BigQuerySettings, run: str) -> str:

@@ -201,6 +201,19 @@ def here(monkeypatch):
     return here
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_an_endpoint_of_this_machine_is_one_however_it_is_written(host):
+    keep()
+    here = replace(BIGQUERY, rest_endpoint=f"http://{host}:1/")
+    assert here.place == BIGQUERY.place
+    assert processes.find(here, "mine").asked.run == "mine"
+
+
+@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:2", "http://127.0.0.1", "http://h:1"])
+def test_another_endpoint_is_another_place(endpoint):
+    assert replace(BIGQUERY, rest_endpoint=endpoint).place != BIGQUERY.place
+
+
 def test_jobs_of_other_datasets_are_listed_apart_and_say_whose_they_are(here):
     shown = here(
         {"run": "live", "dataset": BIGQUERY.place}, {"run": "theirs", "dataset": "p.other"}

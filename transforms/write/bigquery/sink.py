@@ -19,7 +19,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_write.transports import
 from weir.transforms import coders
 from weir.transforms.accounts import account_for_arrivals, account_for_dead_letters
 from weir.transforms.counts import counter
-from weir.transforms.loopback import is_loopback
+from weir.transforms.loopback import as_localhost, is_loopback
 from weir.transforms.process.offset_ledger import positions
 from weir.transforms.traces import TraceSettings
 from weir.transforms.write.bigquery.appender import Appender, Refused
@@ -51,7 +51,9 @@ class BigQuerySettings:
     @property
     def place(self) -> str:
         """Return what tells the dataset from every other, those of emulators among them."""
-        return f"{self.full_name} at {self.rest_endpoint}" if self.rest_endpoint else self.full_name
+        if not self.rest_endpoint:
+            return self.full_name
+        return f"{self.full_name} at {as_localhost(self.rest_endpoint).rstrip('/')}"
 
     def client(self) -> bigquery.Client:
         """Return a client for queries and tables; close it after use."""
