@@ -134,8 +134,8 @@ def start(visit: Visit) -> Moved:
     arguments = tuple(each for each in kept.asked.arguments if each != DRY_RUN)
     run = kept.asked.run
     asked = asked_of(visit, REPLAY, arguments, kept.asked.said)
-    claim(visit, "run-start", run, run, kept.asked.begun, _at(run), arguments=arguments)
-    processes.start(visit.setup.bigquery, asked, os.environ)
+    with claim(visit, "run-start", run, run, _at(run), arguments=arguments):
+        processes.start(visit.setup.bigquery, asked, os.environ)
     return Moved(_at(kept.asked.run), "The replay was started.")
 
 
@@ -166,9 +166,9 @@ def start_deferred(visit: Visit) -> Moved:
     asked = asked_of(visit, DEFERRED, arguments, {"name": OF_DEFERRED})
     processes.require_idle(visit.setup.bigquery, OF_DEFERRED)
     topic = visit.setup.deferred_topic
-    begun, at = visit.now.isoformat(), "/dead-letters/deferred"
-    claim(visit, "deferred-start", topic, OF_DEFERRED, begun, at, arguments=arguments)
-    processes.start(visit.setup.bigquery, asked, os.environ)
+    at = "/dead-letters/deferred"
+    with claim(visit, "deferred-start", topic, OF_DEFERRED, at, arguments=arguments):
+        processes.start(visit.setup.bigquery, asked, os.environ)
     return Moved(_at(OF_DEFERRED), "What waits is being judged.")
 
 

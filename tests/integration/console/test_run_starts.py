@@ -1,5 +1,6 @@
 """Starting and stopping replays in the console: once, and on record, whatever happens meanwhile."""
 
+import errno
 import fcntl
 import json
 import os
@@ -60,6 +61,10 @@ def away(*_args, **_more):
     raise TablesError("BigQuery does not answer.")
 
 
+def full(*_args):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def elsewhere(monkeypatch, host):
     """Be on another machine from now on."""
     monkeypatch.setattr(claims, "machine", lambda: f"{host} /run")
@@ -89,6 +94,11 @@ def test_a_replay_that_another_machine_may_run_is_started_once_somebody_says_it_
     assert told.value.ways == {f"Back to {run}": f"/runs/{run}"}
     pages.start(visit(form={"name": run, "anyway": "yes"}))
     assert ready == [run, run]
+    sql = (
+        "SELECT person FROM `{dataset}.console_actions` "
+        "WHERE subject = @run AND JSON_VALUE(detail, '$.anyway') = 'true'"
+    )
+    assert visit().rows(sql, run=run) == [{"person": "ann"}]
 
 
 def test_a_replay_that_ended_elsewhere_is_gone_on_with_here(
@@ -102,18 +112,37 @@ def test_a_replay_that_ended_elsewhere_is_gone_on_with_here(
     assert ready == [run, run]
 
 
-def test_of_two_machines_that_start_at_once_the_second_is_told(visit, run, ready, monkeypatch):
+def test_of_two_machines_that_start_at_once_the_second_is_told_and_does_not_hold_up_the_first(
+    visit, run, ready, monkeypatch
+):
     record = actions.record
 
-    def beside(*args, **more):
-        other = more | {"detail": {"machine": "host-b /run"}, "action_id": f"{run}-b"}
-        record(*args, **other)
-        return record(*args, **more)
+    def beside(visit, what, *args, **more):
+        if what == "run-start":
+            theirs = {"detail": {"machine": "host-b /run"}, "action_id": f"{run}-b"}
+            record(visit, what, *args, **more | theirs)
+        return record(visit, what, *args, **more)
 
-    monkeypatch.setattr(actions, "record", beside)
-    with pytest.raises(RefusedError, match="on host-b"):
-        pages.start(visit(form={"name": run}))
+    with monkeypatch.context() as patched:
+        patched.setattr(actions, "record", beside)
+        with pytest.raises(RefusedError, match="on host-b"):
+            pages.start(visit(form={"name": run}))
     assert ready == []
+    elsewhere(monkeypatch, "host-b")
+    pages.start(visit(form={"name": run}, person="bob"))
+    assert ready == [run]
+
+
+def test_a_process_that_could_not_be_started_holds_up_no_other_machine(
+    visit, run, ready, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(processes, "start", full)
+        with pytest.raises(OSError, match="No space left"):
+            pages.start(visit(form={"name": run}))
+    elsewhere(monkeypatch, "host-b")
+    pages.start(visit(form={"name": run}, person="bob"))
+    assert ready == [run]
 
 
 def test_a_stop_that_was_not_recorded_is_recorded_when_sent_again_and_stops_nothing_at_once(
