@@ -37,7 +37,7 @@ def decide(visit: Visit) -> Answer:
     note = visit.form.get("note", "").strip()
     if len(note) > LONGEST["note"]:
         raise RefusedError(f"The note is longer than {LONGEST['note']:,} characters; shorten it")
-    with _ONE.alone(visit.person.name, str(reference)):
+    with _ONE.alone(visit.run, str(reference)):  # two people may settle one complaint
         standing = look_up(visit, reference)
         if asked.of_complaints:
             earlier, done = None, settle_by(visit, reference, verdict, note)
@@ -147,7 +147,7 @@ def undo(visit: Visit) -> Answer:
     if turn.asked.of_complaints:
         said = "The complaint stays as it was decided, until you decide anew: that counts instead."
         return Moved(turn.back_to(reference), said)
-    with _ONE.alone(visit.person.name, str(reference)):
+    with _ONE.alone(visit.run, str(reference)):
         before = look_up(visit, reference).of(visit.person.name)
         if before is not None:
             # It must come after what it takes back, whichever clock that was stored by.

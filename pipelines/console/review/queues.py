@@ -193,7 +193,8 @@ class Asked:
         name = queue or query.get("queue", "random")
         if name not in _BY_NAME:
             raise RefusedError(f"There is no such queue; there are {', '.join(_BY_NAME)}")
-        blind = _BY_NAME[name].blind or query.get("blind") == "1"
+        # What a complaint is about says what was decided, so nothing of it can be hidden.
+        blind = _BY_NAME[name].blind or (query.get("blind") == "1" and name != "complaints")
         if name == "filter":
             found = read_filter(visit)
             day, person = found.since.date(), visit.person.name

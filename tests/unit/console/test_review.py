@@ -3,6 +3,8 @@
 import hashlib
 import re
 import string
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,8 +16,8 @@ from tests.hostile_posts import POSTS
 from tests.unit.console.visits import page, visit
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.reference import Reference, joined, parse_all
-from weir.pipelines.console.review import pages
-from weir.pipelines.console.review.queues import hash_below, is_for_second
+from weir.pipelines.console.review import deciding, pages
+from weir.pipelines.console.review.queues import Asked, hash_below, is_for_second
 from weir.pipelines.console.review.standing import PolicyText, Standing
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.reviews.agreement import Pairs, kappa
@@ -75,6 +77,39 @@ def test_the_text_is_blurred_until_the_address_says_otherwise(monkeypatch):
     switch = re.compile(r'<input type="checkbox" class="blur-switch"[^>]*>')
     assert " checked" in switch.search(shown(monkeypatch, text="a"))[0]
     assert " checked" not in switch.search(shown(monkeypatch, {"blur": "0"}, text="a"))[0]
+
+
+def test_what_a_complaint_is_about_is_not_hidden(monkeypatch):
+    def hides(queue):
+        asked = visit("policies", query={"queue": queue, "blind": "1"}, role=Role.REVIEWER)
+        return Asked.of(asked).blind
+
+    assert (hides("doubt"), hides("complaints")) == (True, False)
+
+
+def test_of_two_who_decide_one_complaint_the_second_waits_until_the_first_has(monkeypatch):
+    settled = []
+
+    def settle(seen, *_):
+        settled.append(f"{seen.person.name} begins")
+        if seen.person.name == "ada":
+            second.start()
+            second.join(0.2)  # it would be done by then
+        settled.append(f"{seen.person.name} ends")
+        return "the complaint is upheld"
+
+    def decide(who):
+        form = {"post": str(REFERENCE), "verdict": "violates"}
+        seen = visit("policies", query={"queue": "complaints"}, form=form, role=Role.REVIEWER)
+        deciding.decide(replace(seen, person=replace(seen.person, name=who)))
+
+    standing = Standing(REFERENCE, MADE, "violates", "violates", "v1", ())
+    monkeypatch.setattr(deciding, "look_up", lambda *_: standing)
+    monkeypatch.setattr(deciding, "settle_by", settle)
+    second = threading.Thread(target=decide, args=["bea"])
+    decide("ada")
+    second.join()
+    assert settled == ["ada begins", "ada ends", "bea begins", "bea ends"]
 
 
 def test_every_action_has_a_key(monkeypatch):
