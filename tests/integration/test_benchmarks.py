@@ -14,35 +14,35 @@ from weir.infra.local import broker
 from weir.pipelines.bigquery.dataset import Dataset
 from weir.pipelines.demo import stack_on
 
-# Without servers; {few} and {more} are folders of made-up sets, {out} is a file.
+# Without servers; {fewest}, {few} and {more} are folders of made-up sets, {out} is a file.
 ALONE = {
     "audit": "--streams 1 --json {out}",
     "certificates": "--data {few} --splits 1 --draws 2 --simulations 1 --seeds 1 --folds 2 "
     "--tried 1 --json {out}",
     "cold_start": "--data {more} --seeds 1 --examples 10 --verdicts 40 --json {out}",
     "decoding": "--messages 20 --rounds 1 --out {out}",
-    "evasion": "--data {few} --limit 1 --ordinary 10 --json {out}",
+    "evasion": "--data {fewest} --limit 1 --ordinary 10 --json {out}",
     "hostile": "--size 2000 --kind words --kind headers",
     "judge": "--seconds 0.1 --gpus 1 --shape-requests 64 --out {out}",
     "live_certificate": "--streams 2 --json {out}",
     "near_copies": "--data {few} --posts 40 --json {out}",
-    "own_labels": "--data {few} --halves 1 --set davidson --first --json {out}",
+    "own_labels": "--data {fewest} --halves 1 --set davidson --first --json {out}",
     "rate_limits": "--posts 20 --seeds 1 --answer-seconds 0.5",
     "reading": "--posts 2 --rounds 1 --json {out}",
     "replaying": "--messages 200 --processes 1",
     "savings": "--posts 60 --warming 20 --json {out}",
-    "screening": "--posts 50 --rounds 1 --longest 2000 --json {out}",
-    "selectivity": "--data {few} --limit 60 --way words --json {out}",
-    "teaching": "--data {few} --runs 1 --first --stream reddit --kept {out}.d --json {out}",
+    "screening": "--posts 10 --rounds 1 --longest 2000 --json {out}",
+    "selectivity": "--data {fewest} --limit 60 --way words --json {out}",
+    "teaching": "--data {fewest} --runs 1 --first --stream reddit --kept {out}.d --json {out}",
     "tracing": "--rows 50 --rounds 1 --share 0.5",
 }
 # With a broker and an emulator that are lent to them.
 LENT = {
     "accounting": "--messages 100 --out {out} --reading=off",
     "console_pages": "--posts 200 --out {out}",
-    "labelled": "--data {few} --set davidson --out {out} --reading=off",
-    "planned": "--posts 100 --times 1 --reading=off --out {out}",
-    "throughput": "--messages 80 --repeats 1 --out {out}",
+    "labelled": "--data {fewest} --set davidson --out {out} --reading=off",
+    "planned": "--posts 40 --times 1 --reading=off --out {out}",
+    "throughput": "--messages 40 --repeats 1 --out {out}",
 }
 # With a real Kafka, Prism and Flink; with vLLM beside another: only their arguments are read.
 ELSEWHERE = ("latency", "registry_accounting", "soak")
@@ -70,7 +70,7 @@ def main_of(name):
 
 @pytest.fixture(scope="session")
 def sets(tmp_path_factory):
-    sizes = {"few": 300, "more": 800}
+    sizes = {"fewest": 100, "few": 300, "more": 800}
     return {n: write_public_sets(tmp_path_factory.mktemp(n), size) for n, size in sizes.items()}
 
 
