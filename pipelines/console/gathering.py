@@ -79,8 +79,7 @@ def gather(
     too, as it may take a question to find them. What ``find_pieces`` and ``ask`` raise is raised,
     and RefusedError where too many other questions are under way.
     """
-    settings = visit.setup.bigquery
-    key = (settings.full_name, settings.rest_endpoint, visit.setup.max_bytes, what)
+    key = (visit.setup.bigquery.place, visit.setup.max_bytes, what)
     with _LOCK:
         for each in [each for each, under_way in _UNDER_WAY.items() if under_way.is_left]:
             del _UNDER_WAY[each]

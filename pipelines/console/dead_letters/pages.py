@@ -28,8 +28,8 @@ from weir.pipelines.console.dead_letters.sending import (
     sent_before,
     sent_for_certain,
 )
-from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.people import Role
+from weir.pipelines.console.runs.named import require_run
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit
 from weir.pipelines.dead_letter_advice import advice_on
 

@@ -7,11 +7,11 @@ from typing import Any
 from weir.pipelines.bigquery.dataset import Value
 from weir.pipelines.bigquery.labels import BESIDE_VERDICTS, narrowed
 from weir.pipelines.console.gathering import Span, gather, spans
-from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.now import decides
 from weir.pipelines.console.now.jobs import Job, Readings, job_of
 from weir.pipelines.console.now.windows import behind, labels
 from weir.pipelines.console.posts.filters import ACTED_ON, ANSWERED, SENT
+from weir.pipelines.console.runs.named import require_run
 from weir.pipelines.console.visit import Page, RefusedError, Shown, Visit, address
 from weir.pipelines.monitoring.status import is_of, local_jobs
 from weir.pipelines.report.figures import causes, costs

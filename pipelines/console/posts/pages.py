@@ -5,12 +5,12 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
-from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.posts import appeal_pages, complaining, filters, post_pages
 from weir.pipelines.console.posts.filters import Filter, as_query, read_filter, shared_address
 from weir.pipelines.console.posts.search import bytes_read, count, read_place, search
 from weir.pipelines.console.posts.text import said_of
+from weir.pipelines.console.runs.named import require_run
 from weir.pipelines.console.visit import Answer, Moved, Page, RefusedError, Shown, Visit, address
 
 _NEWEST = "newest"  # what an address says of an order; without it, violations come first

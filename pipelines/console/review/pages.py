@@ -5,7 +5,6 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from weir.pipelines.console.known_runs import require_run
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.reference import Reference
 from weir.pipelines.console.review import agreement_pages
@@ -22,6 +21,7 @@ from weir.pipelines.console.review.queues import (
 )
 from weir.pipelines.console.review.standing import look_up, policy_texts
 from weir.pipelines.console.review.turn import Turn
+from weir.pipelines.console.runs.named import require_run
 from weir.pipelines.console.visit import Answer, Page, RefusedError, Shown, Visit
 from weir.pipelines.reviews.complaints import outcome_of
 from weir.pipelines.reviews.reviews import DECISIONS

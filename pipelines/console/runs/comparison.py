@@ -14,7 +14,7 @@ from weir.pipelines.compare.wording import (
     slice_in_words,
 )
 from weir.pipelines.console.days import read_time
-from weir.pipelines.console.known_runs import require_run
+from weir.pipelines.console.runs.named import require_run
 from weir.pipelines.console.visit import RefusedError, Shown, Visit
 from weir.pipelines.errors import OptionError
 

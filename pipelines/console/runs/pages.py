@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 from weir.pipelines.console import actions
-from weir.pipelines.console.known_runs import require_run, run_names
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.runs import processes
 from weir.pipelines.console.runs.claims import claim
@@ -20,6 +19,7 @@ from weir.pipelines.console.runs.known import (
     policies_of,
     runs_of,
 )
+from weir.pipelines.console.runs.named import require_run, run_names
 from weir.pipelines.console.runs.processes import DEFERRED, FORECAST, REPLAY, Kept
 from weir.pipelines.console.runs.replays import (
     DRY_RUN,

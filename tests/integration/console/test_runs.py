@@ -17,14 +17,13 @@ from tests.integration.test_moderate import POSTS, Job
 from tests.rows import NOON, dead_letter
 from weir.pipelines.bigquery.rows import insert
 from weir.pipelines.commands.cli import app
-from weir.pipelines.console import known_runs
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.dead_letters import pages as dead_letters
 from weir.pipelines.console.now import pages as now
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.posts import pages as posts
 from weir.pipelines.console.review import pages as review
-from weir.pipelines.console.runs import pages, processes
+from weir.pipelines.console.runs import named, pages, processes
 from weir.pipelines.console.runs.comparison import show_compared, show_comparison
 from weir.pipelines.console.runs.replays import OF_DEFERRED
 from weir.pipelines.console.setup import Setup
@@ -130,7 +129,7 @@ def test_a_run_that_has_begun_opens_before_it_has_a_row_of_a_post(
     begun = {"run": run, "configuration": "{}", "digest": "d", "slices": "[]", "sample": 1.0}
     insert(bigquery, "replays", begun | {"begun_at": NOON})
     assert now.show(visit({"run": run})).status == 200
-    monkeypatch.setattr(known_runs, "jobs_of_dataset", lambda _: [{"run": "only-here"}])
+    monkeypatch.setattr(named, "jobs_of_dataset", lambda _: [{"run": "only-here"}])
     assert now.show(visit({"run": "only-here"})).status == 200
 
 

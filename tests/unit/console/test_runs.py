@@ -9,10 +9,9 @@ from itertools import count
 import pytest
 
 from tests.unit.console.visits import page
-from weir.pipelines.console import known_runs
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.people import Person, Role
-from weir.pipelines.console.runs import pages, processes
+from weir.pipelines.console.runs import named, pages, processes
 from weir.pipelines.console.runs.comparison import show_compared, show_comparison
 from weir.pipelines.console.runs.processes import FORECAST, Asked
 from weir.pipelines.console.runs.replays import (
@@ -54,11 +53,11 @@ def test_a_form_becomes_arguments_each_of_which_is_one():
 
 
 def test_an_unknown_run_is_replaced_where_it_is_named_as_a_run_alone(monkeypatch):
-    monkeypatch.setattr(known_runs, "run_names", lambda _: ["live"])
-    monkeypatch.setattr(known_runs, "_is_run", lambda *_: False)
+    monkeypatch.setattr(named, "run_names", lambda _: ["live"])
+    monkeypatch.setattr(named, "_is_run", lambda *_: False)
     asked = Visit(SETUP, Person("ada", Role.READER), "/posts?run=spam&policy=spam&path=spam")
     with pytest.raises(RefusedError) as refused:
-        known_runs.require_run(asked, "spam")
+        named.require_run(asked, "spam")
     assert refused.value.ways == {"live": "/posts?run=live&policy=spam&path=spam"}
 
 

@@ -59,7 +59,7 @@ def _is_run(visit: Visit, name: str) -> bool:
         raise RefusedError(
             "That is no name of a run; /runs lists those there are", HTTPStatus.NOT_FOUND
         ) from None
-    known = (visit.setup.bigquery.full_name, name)
+    known = (visit.setup.bigquery.place, name)
     if name == visit.setup.run or known in _KNOWN or name in _here(visit):
         return True
     if visit.rows(_ANYWHERE, run=name):
