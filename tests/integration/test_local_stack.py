@@ -11,7 +11,8 @@ import pytest
 from kafka import TopicPartition
 
 from tests.integration.console.test_server import AT, whole
-from tests.listeners import listeners
+from tests.integration.test_ports import ended_with_it
+from tests.listeners import family, listeners
 from weir.infra.local import StackError, broker, stack
 from weir.infra.local.children import child, free_ports
 from weir.transforms.kafka.settings import KafkaSettings
@@ -127,11 +128,13 @@ class Local:
 def local(tmp_path_factory):
     started = Local(tmp_path_factory.mktemp("local"))
     yield started
+    started_by_it = family(started.process.pid)
     started.process.send_signal(signal.SIGTERM)
     try:
         started.process.wait(120)
     finally:
         started.process.kill()
+    ended_with_it(started_by_it)
 
 
 def test_the_local_stack_has_a_console_and_says_where_beside_its_settings(local):
