@@ -1,10 +1,13 @@
 """What a bounded job commits to its group: the end, once whatever it read is stored somewhere."""
 
+import shutil
+
 import pytest
 
 from tests.hostile import EITHER, READABLE, UNREADABLE
 from tests.integration.test_moderate import POSTS
 from tests.integration.test_stages import Halves
+from weir.policies.loading import LIBRARY
 from weir.transforms.kafka.commits import committed_offsets
 from weir.transforms.read import Start, Stop
 from weir.transforms.read.find_slices import find_slices
@@ -62,10 +65,13 @@ def test_a_repeated_run_decides_all_again_where_it_is_told_to(job):
     assert job.whole("--run=another").messages == 30
 
 
-def test_a_run_in_several_processes_begins_where_the_last_one_came_to_its_end(job):
+def test_a_run_in_several_processes_begins_where_the_last_one_came_to_its_end(job, tmp_path):
     job.send(POSTS[:30])
-    assert job.whole().messages == 30
+    # Each of the processes fits a judge of all policies that there are.
+    shutil.copytree(LIBRARY / "spam", tmp_path / "spam")
+    one = f"--policies={tmp_path}"
+    assert job.whole(one).messages == 30
     job.send(POSTS[30:50])
     processes = ["--direct-num-workers=2", "--direct-running-mode=multi_processing"]
-    assert job.whole(*processes).messages == 20
+    assert job.whole(one, *processes).messages == 20
     assert job.committed(f"weir-{job.name}", job.name) == job.ends(job.name)

@@ -1,5 +1,6 @@
 """A live job in a process of its own that is told to stop, or killed, and started again."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from tests.integration.test_moderate import Job, post
 from tests.scripted_server import HANGS, SAFE, ScriptedServer, chat
 from weir.pipelines.job import moderate
+from weir.policies.loading import LIBRARY
 from weir.transforms.kafka.commits import committed_offsets
 
 _SECONDS = 400.0  # on a machine that does much else
@@ -25,9 +27,13 @@ def offer(number: int) -> str:
 class Live(Job):
     """The job without an end, beside a producer."""
 
-    def __init__(self, *arguments) -> None:
+    def __init__(self, policies, *arguments) -> None:
         super().__init__(*arguments)
+        self.policies = policies
         self.sent = self.done = 0
+
+    def arguments(self) -> list[str]:
+        return [*super().arguments(), f"--policies={self.policies}"]
 
     def command(self, *more: str) -> list[str]:
         kept = [a for a in self.arguments() if not a.startswith("--stop")]
@@ -108,8 +114,10 @@ class Live(Job):
 
 
 @pytest.fixture
-def job(kafka, bigquery):
-    return Live(kafka, bigquery)
+def job(kafka, bigquery, tmp_path):
+    # Each process fits a judge of all policies that there are.
+    shutil.copytree(LIBRARY / "spam", tmp_path / "spam")
+    return Live(tmp_path, kafka, bigquery)
 
 
 def test_a_signal_under_load_ends_with_0_and_all_that_was_read_is_decided(job):
