@@ -21,6 +21,11 @@ ADVICE = (
         "then redrive.",
     ),
     Advice(
+        ("invalid_utf8",),
+        "The message is not UTF-8, which JSON has to be.",
+        "Have its writer encode it as UTF-8; what stands on the topic now cannot be read.",
+    ),
+    Advice(
         ("missing_id", "missing_text", "null_text", "text_not_a_string", "implausible_time"),
         "A field that makes a post is not there, or is not what it should be.",
         "Name the field that has it (--id-field, --text-field, --time-field) where all messages "

@@ -255,8 +255,7 @@ def _fields(value: bytes) -> tuple[Fields, Damage | None]:
 def _unreadable(error: Exception) -> Damage:
     match error:
         case UnicodeDecodeError():
-            message = f"The value is not UTF-8 at byte {error.start}."
-            return ("invalid_utf8", message)
+            return ("invalid_utf8", f"The value is not UTF-8 at byte {error.start}.")
         case RecursionError():
             return ("too_deep", "The value is nested too deeply.")
         case msgspec.ValidationError():

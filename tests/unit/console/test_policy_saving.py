@@ -31,6 +31,13 @@ def test_what_changes_is_shown_word_by_word_before_it_is_saved(policies):
     assert files(policies) == before
 
 
+@pytest.mark.parametrize(("then", "warned"), [("shadow", True), ("retired", True), ("same", False)])
+def test_who_takes_a_policy_out_of_force_is_told_that_it_flags_nothing_then(policies, then, warned):
+    form = form_of(policies, document=edited(policies), then=then)
+    seen = visit(policies, form=form, policy_id="tickets")
+    assert ("flags none from then on" in page(edit_pages.compare(seen), seen)) == warned
+
+
 def test_an_edit_is_saved_as_an_editor_would_and_recorded_with_its_reason(policies, stored):
     before, after = files(policies), edited(policies)
     old = load_policies(policies)["tickets"].version
