@@ -10,13 +10,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Any
 
 from weir.pipelines.bigquery.dataset import Dataset, Value
-from weir.pipelines.bigquery.labels import BESIDE_VERDICTS, narrowed
+from weir.pipelines.bigquery.labels import BESIDE_VERDICTS, WITHIN, narrowed
 from weir.pipelines.console.days import read_day
+from weir.pipelines.console.gathering import midnight
 from weir.pipelines.console.posts.filters import Filter, as_query, read_filter
 from weir.pipelines.console.posts.search import with_contents
 from weir.pipelines.console.reference import Reference
@@ -240,7 +241,7 @@ class Asked:
     @property
     def begin(self) -> datetime:
         """Return when the first of its days begins."""
-        return self.wanted.since if self.wanted else _midnight(self.since)
+        return self.wanted.since if self.wanted else midnight(self.since)
 
     def to(self, path: str, **more: str | int | None) -> str:
         """Return the address of a page of this queue."""
@@ -335,28 +336,23 @@ GROUP BY policy_id
 def _spans(asked: Asked, today: date, after: str = "") -> Iterator[tuple[datetime, datetime]]:
     """Yield ever longer spans of days, from the newest or that of a place back to the first."""
     if not asked.queue.by_day:
-        yield asked.begin, _midnight(_LAST_DAY)
+        yield asked.begin, midnight(_LAST_DAY)
         return
     newest = _LAST_DAY - timedelta(days=int(after[:5])) if after else today
-    end, days = _midnight(newest + timedelta(days=1) if after else _LAST_DAY), 1
-    begin = _midnight(newest)
+    end, days = midnight(newest + timedelta(days=1) if after else _LAST_DAY), 1
+    begin = midnight(newest)
     while begin > asked.begin:
         yield begin, end
         begin, end, days = begin - timedelta(days=days), begin, 2 * days
     yield asked.begin, end
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
 def _waiting(dataset: Dataset, asked: Asked) -> str:
     """Return what waits in a queue in a span, as SQL from FROM on."""
     if not asked.queue.among:
         return asked.queue.waiting.replace("{dataset}", dataset.name)
-    span = "run = @run AND created_at >= @begin AND created_at < @end"
     named = asked.queue.among.replace("{dataset}", dataset.name)
-    some = f"{span} AND content_id IN (SELECT content_id FROM {named} AND {span})"  # noqa: S608 - our names
+    some = f"{WITHIN} AND content_id IN (SELECT content_id FROM {named} AND {WITHIN})"  # noqa: S608 - our names
     wanted = asked.wanted.on_labels() if asked.wanted else ""
     waiting = asked.queue.waiting.replace("{wanted}", wanted)
     return narrowed(dataset, waiting, some, asked.queue.without)
