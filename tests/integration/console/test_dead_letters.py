@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tests.integration.stored import put, service
 from tests.integration.test_dead_letter_topic import failed, make_topics, read, write
-from tests.rows import NOON, dead_letter, deferral, screening
+from tests.rows import NOON, dead_letter
 from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.commands.cli import app
 from weir.pipelines.console import actions
@@ -394,13 +394,3 @@ def test_without_brokers_or_topics_sending_says_what_is_missing(
     asked = visit(form=DAY, chosen=ids, kafka=kafka_settings)
     with pytest.raises(RefusedError, match="--topics"):
         pages.check(replace(asked, setup=replace(asked.setup, topics=())))
-
-
-def test_what_waits_is_what_the_view_of_conservation_counts(bigquery, visit, run):
-    put(bigquery, "screenings", [screening(run, n, spam="escalate") for n in range(3)])
-    put(bigquery, "deferrals", [deferral(run, n, "spam") for n in range(3)])
-    put(bigquery, "dead_letters", [dead_letter(run, 2, "judge", "timeout", policy_id="spam")])
-    asked = visit()
-    rows = [row for row in pages.show_waiting(asked).values["rows"] if row["run"] == run]
-    (view,) = asked.rows("SELECT deferred FROM `{dataset}.conservation` WHERE run = @run", run=run)
-    assert [row["waiting"] for row in rows] == [view["deferred"]] == [2]
