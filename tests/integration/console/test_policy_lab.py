@@ -69,9 +69,9 @@ def waited(found):
 
 
 def test_an_edit_made_in_the_console_decides_in_a_job_that_runs(kafka, bigquery, folder, visit):
-    job = Live(kafka, bigquery)
+    job = Live(folder, kafka, bigquery)
     text = (folder / "spam/policy.md").read_text()
-    with job.started(f"--policies={folder}", "--audit-rate=1") as process:
+    with job.started("--audit-rate=1") as process:
         job.send([post(0, "buy cheap pills now")])
         job.wait_for(process, 1)
         edited = text.replace("policy on spam", "policy on unwanted promotion")
