@@ -16,7 +16,7 @@ from weir.pipelines.console.policy_lab.folder import (
     status_of,
     title_of,
 )
-from weir.pipelines.console.policy_lab.save_pages import edit_id, recorded_by, recording
+from weir.pipelines.console.policy_lab.save_pages import recorded_by, recording
 from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
 from weir.policies.draft import begin
 from weir.policies.loading import DOCUMENT, EXAMPLES, LIBRARY, load_policies
@@ -61,7 +61,7 @@ def create(visit: Visit) -> Moved:
     policy_id = visit.form.get("policy_id", "").strip()
     document, examples = begin(policy_id, visit.form.get("title", "").strip() or None)
     files = {DRAFT: document.encode(), DRAFT_EXAMPLES: examples.encode()}
-    edit = edit_id("new", policy_id, document, examples)
+    edit = actions.id_of("new", policy_id, document, examples)
     there = [each for each in folder.entries() if policy_id in (each.policy_id, each.name)]
     if not there:
         folder.write(policy_id, Entry(policy_id, {}, {}).stamp, files)

@@ -1,6 +1,5 @@
 """Edits written to the folder, each with who and why, and never over what somebody else wrote."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,7 +123,7 @@ class _Record:
     @property
     def edit_id(self) -> str:
         examples = self.edit.examples or ""
-        return edit_id(self.typed.stamp, self.typed.then, self.edit.document, examples)
+        return actions.id_of(self.typed.stamp, self.typed.then, self.edit.document, examples)
 
     def store(self, before: str) -> None:
         """Store the row; RefusedError where it cannot be, though the files are written."""
@@ -152,11 +151,6 @@ class _Record:
         if self.typed.version:
             return "policy-roll-back"
         return "policy-save" if before == after else _VERBS[after]
-
-
-def edit_id(*parts: str) -> str:
-    """Return what two sendings of one form have in common, and nothing else has."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def recorded_by(visit: Visit, edit: str) -> str | None:

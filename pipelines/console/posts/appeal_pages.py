@@ -1,6 +1,5 @@
 """A verdict that the judge is asked for again: beside the page, since it may take a while."""
 
-import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from weir.pipelines.console.actions import record
+from weir.pipelines.console.actions import id_of, record
 from weir.pipelines.console.engine_trouble import problem_of
 from weir.pipelines.console.posts.post_pages import day_of, post_address
 from weir.pipelines.console.visit import Moved, RefusedError, Shown, Visit
@@ -34,8 +33,7 @@ class Asking:
     @property
     def key(self) -> str:
         """Return its name in addresses."""
-        said = f"{self.person}\x00{self.decision_id}\x00{self.started.isoformat()}"
-        return hashlib.sha256(said.encode()).hexdigest()[:32]
+        return id_of(self.person, self.decision_id, self.started.isoformat())
 
     def run(self, visit: Visit) -> None:
         """Ask, and keep what is said; whatever goes wrong is said in ``problem``."""

@@ -1,9 +1,8 @@
 """Complaints from the page of a post, as ``weir complaint`` records and decides them."""
 
-import hashlib
 from datetime import datetime
 
-from weir.pipelines.console.actions import record
+from weir.pipelines.console.actions import id_of, record
 from weir.pipelines.console.posts.post_pages import day_of, post_address
 from weir.pipelines.console.visit import Moved, RefusedError, Visit
 from weir.pipelines.reviews.complaints import Asked, Outcome, decide, receive
@@ -46,7 +45,7 @@ def settle(visit: Visit, complaint: str, outcome: Outcome, note: str = "") -> No
 
 def _record(visit: Visit, what: str, complaint: str, at: datetime | None = None) -> None:
     said = f"{visit.person.name} {what} {complaint} {at.isoformat() if at else ''}"
-    identity = hashlib.sha256(said.encode()).hexdigest()[:32]
+    identity = id_of(said)
     record(visit, what, complaint, done_at=at, action_id=identity)
 
 

@@ -1,9 +1,8 @@
 """What a reviewer does with a post: decide, skip, undo. Nothing of it is kept in this process."""
 
-import hashlib
 from datetime import datetime, timedelta
 
-from weir.pipelines.console.actions import record
+from weir.pipelines.console.actions import id_of, record
 from weir.pipelines.console.one_at_a_time import OneAtATime
 from weir.pipelines.console.reference import Reference
 from weir.pipelines.console.review.complaints import settle_by
@@ -101,7 +100,7 @@ def _record(
         "queue": asked.queue.name,
         "day": reference.created_at.date().isoformat(),
     }
-    action_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
+    action_id = id_of(identity)
     record(visit, what, reference.decision_id, detail=detail, done_at=at, action_id=action_id)
 
 

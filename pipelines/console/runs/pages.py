@@ -1,6 +1,5 @@
 """The pages of Runs, and of comparisons."""
 
-import hashlib
 import os
 from datetime import timedelta
 from http import HTTPStatus
@@ -155,7 +154,7 @@ def stop(visit: Visit) -> Moved:
         run,
         why=visit.form.get("why", ""),
         detail=processes.describe(kept),
-        action_id=hashlib.sha256(identity.encode()).hexdigest()[:32],
+        action_id=actions.id_of(identity),
     )
     return Moved(_at(kept.asked.run), "It finishes what is in flight, and ends.")
 
