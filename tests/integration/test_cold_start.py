@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.cold_posts import stream
 from tests.integration.stored import service
-from tests.rows import verdict
+from tests.rows import screening, verdict
 from tests.unit.test_cold_commands import library
 from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import Stack, query
@@ -23,7 +23,7 @@ from weir.pipelines.screening.verdict_labels import posts_from_verdicts, verdict
 from weir.policies.loading import load_policies
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.kafka.settings import KafkaSettings, ensure_topics
-from weir.transforms.records import VERDICT
+from weir.transforms.records import SCREENING, VERDICT
 from weir.transforms.screen import Screen, ScreenError
 from weir.transforms.screen.second_stage.encoder import MODULES, PACKAGE
 from weir.transforms.write.bigquery.sink import WriteToBigQuery
@@ -114,7 +114,8 @@ def test_without_a_cold_start_every_post_is_judged(
     assert said in capsys.readouterr().err
 
 
-def store(bigquery, run: str, policy, count: int) -> None:
+def store(bigquery, run: str, policy, count: int, audit_rate: float = 0.5) -> None:
+    """Store verdicts of a run that audits so often: half are audits at 0.5, half escalated."""
     texts = stream(count, seed=3)
     rows = [
         verdict(
@@ -133,13 +134,17 @@ def store(bigquery, run: str, policy, count: int) -> None:
     rows += [dict(rows[0])]  # a retried write
     rows += [verdict(run, count, policy.policy_id, "indeterminate", policy_version=policy.version)]
     rows += [verdict(run, count + 1, policy.policy_id, "violates", policy_version="older")]
+    screened = [screening(run, 0, stored={"audit_rate": audit_rate}, **{policy.policy_id: "audit"})]
     pipeline = beam.Pipeline(runner=IN_PROCESS)
-    batches = [pa.RecordBatch.from_pylist(rows, VERDICT)]
-    _ = (
-        pipeline
-        | beam.Create(batches, reshuffle=False)
-        | WriteToBigQuery(bigquery, "verdicts", run=run, cluster="c")
-    )
+    for table, found, schema in (
+        ("verdicts", rows, VERDICT),
+        ("screenings", screened, SCREENING),
+    ):
+        _ = (
+            pipeline
+            | table >> beam.Create([pa.RecordBatch.from_pylist(found, schema)], reshuffle=False)
+            | f"write {table}" >> WriteToBigQuery(bigquery, table, run=run, cluster="c")
+        )
     pipeline.run().wait_until_finish()
 
 
@@ -156,19 +161,27 @@ def test_verdicts_are_read_once_each_and_only_decided_ones_of_this_version(
     posts = verdicts_of(bigquery, policy)
     assert len(posts) == 40
     assert sum(post.violates for post in posts) == 2
-    assert sum(post.sampled for post in posts) == 20
     assert {post.inclusion_probability for post in posts} == {0.5, 1.0}
 
 
 def test_verdicts_are_two_labelled_sets_by_how_they_were_drawn(bigquery, policy) -> None:
     store(bigquery, policy.policy_id, policy, 400)
     sampled, sent = posts_from_verdicts(bigquery, [policy])
-    assert len(sampled.posts) == len(sent.posts) == 200
+    assert len(sampled.posts) + len(sent.posts) == 400
+    assert 270 < len(sampled.posts) < 330  # the audits, and of what escalated as large a part
     assert sent.posts[0].labels.keys() == {policy.policy_id}
     assert [sampled.calibrates, sent.calibrates] == [True, False]
     assert [sampled.certifies, sent.certifies] == [False, False]
     again = posts_from_verdicts(bigquery, [policy])
     assert [each.sha256 for each in again] == [sampled.sha256, sent.sha256]
+
+
+def test_what_a_screen_in_shadow_had_audited_more_often_is_no_plain_sample(
+    bigquery, policy
+) -> None:
+    store(bigquery, policy.policy_id, policy, 400, audit_rate=0.1)
+    sampled, _ = posts_from_verdicts(bigquery, [policy])
+    assert 35 < len(sampled.posts) < 85  # a fifth of the audits, a tenth of what escalated
 
 
 def train(bigquery, tmp_path, *more: str):

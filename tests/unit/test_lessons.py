@@ -1,8 +1,10 @@
 """What a screen learns from, and what it does not."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
+import pytest
 
 from weir.transforms.records import Route
 from weir.transforms.screen.teaching.lessons import (
@@ -43,6 +45,26 @@ def test_no_audit_teaches_neither_on_time_nor_late() -> None:
     audits = [post(1, route=Route.AUDIT), post(2, route=Route.DEFERRED)]
     lessons, _ = choose_lessons({"spam": [*audits, post(3), post(4, route=Route.LESSON)]})
     assert set(lessons.texts) == {text(3), text(4)}
+
+
+@pytest.mark.parametrize(
+    ("route", "probability", "rate", "least", "most"),
+    [
+        (Route.AUDIT, 0.1, 0.1, 1000, 1000),
+        (Route.AUDIT, 0.5, 0.1, 160, 240),  # sent by a screen in shadow as well
+        (Route.ESCALATE, 1.0, 0.1, 70, 130),
+        (Route.AUDIT, 0.1, None, 0, 0),
+        (Route.LESSON, 0.1, 0.1, 0, 0),
+        (Route.DEFERRED, 0.1, 0.1, 0, 0),
+        (Route.FORCED, 1.0, None, 1000, 1000),
+    ],
+)
+def test_a_plain_sample_holds_each_post_with_the_same_chance(
+    route, probability, rate, least, most
+) -> None:
+    posts = [replace(post(n, route=route, probability=probability), audit_rate=rate)
+             for n in range(1000)]  # fmt: skip
+    assert least <= sum(each.sampled for each in posts) <= most
 
 
 def test_half_are_the_highest_scores_and_half_are_drawn_those_by_chance_first() -> None:

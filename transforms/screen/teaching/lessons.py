@@ -28,6 +28,7 @@ FEW = 3  # the same, where what is learned is fitted with a judge's errors in mi
 # the odds of that day differ by more than ODD times from the others', and not by chance.
 ODD = 4.0
 _SURE = 4.0  # standard errors
+_SAMPLED = 1  # the seed of a draw of its own
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,22 @@ class JudgedPost:
     score: float | None  # of the screen that sent it
     inclusion_probability: float
     day: date  # of the verdict
+    audit_rate: float | None = None  # of its run, where nothing raises it; None: not known
 
     @property
     def sampled(self) -> bool:
-        """Return whether chance alone sent it: all posts had to go, or the audit sample took it."""
-        return self.route in (Route.AUDIT, Route.FORCED)
+        """Return whether it belongs to a sample of the stream in which all posts have one chance.
+
+        Where all posts had to go it does. Of others, whatever was sent more often than the run
+        audits, by its score, for a screen in shadow or for its language, a part belongs: a hash
+        of the text draws as many as that rate takes.
+        """
+        if self.route == Route.FORCED:
+            return True
+        if self.audit_rate is None or self.route not in (Route.AUDIT, Route.ESCALATE):
+            return False
+        draw = xxhash.xxh3_64_intdigest(self.text.encode("utf-8", "replace"), _SAMPLED)
+        return draw * self.inclusion_probability < self.audit_rate * 2**64
 
     @property
     def teaches(self) -> bool:
