@@ -7,6 +7,7 @@ said once.
 import logging
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -33,12 +34,24 @@ from weir.pipelines.console.rooms import ROOMS
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.sign_in import address_of, ask_who, local, person_of, sign_in, sign_out
 from weir.pipelines.console.templates import fill
-from weir.pipelines.console.visit import Answer, Moved, Page, RefusedError, Saved, Shown, Visit
+from weir.pipelines.console.visit import (
+    Answer,
+    Moved,
+    Page,
+    RefusedError,
+    Saved,
+    Shown,
+    Visit,
+    address,
+)
+from weir.pipelines.errors import nearest
 
 _LOG = logging.getLogger(__name__)
 
 FRAGMENT = "x-weir-fragment"  # of a request that replaces a part of a page
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+# A form that is refused so is shown again; where more than what was typed is wrong, it is kept.
+_TO_MEND = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 _NOBODY = Person("nobody", Role.READER)
 _ONE = OneAtATime()
 
@@ -75,11 +88,11 @@ async def _serve(setup: Setup, page: Page, request: Request) -> Response:
             sent = await read_form(request)
             visit = replace(visit, form=sent.fields, chosen=sent.chosen)
         _require_may(setup, person, page)
+        _require_known(page, visit)
         answer = await run_in_threadpool(_answer, page, visit)
         return await run_in_threadpool(_response, visit, answer, request)
     except WeirError as error:
-        ways = error.ways if isinstance(error, RefusedError) else {}
-        refused = _refusal(visit, str(error), _status(error), ways)
+        refused = await run_in_threadpool(_refused, page, visit, error)
     except Exception as error:  # noqa: BLE001 - a defect: it ends this visit, and not what was typed
         refused = _refusal(visit, log_defect(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     return await run_in_threadpool(_response, visit, refused, request)
@@ -105,6 +118,20 @@ def _require_may(setup: Setup, person: Person | None, page: Page) -> None:
     raise RefusedError(why, HTTPStatus.FORBIDDEN)
 
 
+def _require_known(page: Page, visit: Visit) -> None:
+    """Raise RefusedError for an address that asks for what its page does not know."""
+    if page.names is None:
+        return
+    unknown = [name for name in visit.query if name not in page.names]
+    if not unknown:
+        return
+    path, known = visit.address.partition("?")[0], ", ".join(page.names)
+    hint = nearest(unknown[0], page.names, f"it asks for {known}" if known else "it asks for none")
+    rest = {name: said for name, said in visit.query.items() if name not in unknown}
+    ways = {"Look without it": address(path, **rest)}
+    raise RefusedError(f"This page has no filter {unknown[0]!r}: {hint}", ways=ways)
+
+
 def log_defect(error: Exception) -> str:
     """Log where an error that nobody foresaw came from, and return what to tell a person.
 
@@ -127,6 +154,23 @@ def _status(error: WeirError) -> HTTPStatus:
     )
 
 
+def _refused(page: Page, visit: Visit, error: WeirError) -> Shown:
+    """Return the page of the form again, where it has one to be mended, or one that says why."""
+    message, status = str(error), _status(error)
+    ways = error.ways if isinstance(error, RefusedError) else {}
+    if page.form and visit.form and status in _TO_MEND:
+        with suppress(WeirError):
+            again = page.form(visit)
+            if isinstance(again, Shown):
+                said = {"refused": message.rstrip("."), "refused_ways": ways}
+                return Shown(again.template, {**again.values, **said}, status)
+    refusal = _refusal(visit, message, status, ways)
+    asked = {name: said for name, said in visit.query.items() if said}
+    if page.names and status is HTTPStatus.BAD_REQUEST and not ways:
+        return replace(refusal, values={**refusal.values, "asked": asked})
+    return refusal
+
+
 def _refusal(
     visit: Visit, message: str, status: HTTPStatus, ways: Mapping[str, str] | None = None
 ) -> Shown:
@@ -136,6 +180,7 @@ def _refusal(
         "unknown": status is HTTPStatus.UNAUTHORIZED,
         "typed": visit.form,
         "ways": ways or {},
+        "asked": {},
         "chosen": visit.chosen,
     }
     return Shown("layout/refused.html.j2", values, status)

@@ -102,6 +102,20 @@ def test_a_text_is_blurred_until_asked_and_stays_as_it_was_asked(page):
     expect(text).to_have_css("filter", "none")
 
 
+def test_no_key_decides_on_a_text_that_is_blurred(page, setup):
+    page.goto(QUEUE)
+    post, before = next_post(page), len(decided(setup))
+    for key in "vs":
+        page.keyboard.press(key)
+        page.get_by_text("The text is blurred: b shows it").wait_for()
+    page.get_by_role("button", name="Violates").click()
+    assert next_post(page) == post
+    page.keyboard.press("b")
+    page.get_by_text("The text is blurred: b shows it").wait_for(state="hidden")
+    assert len(decided(setup)) == before
+    press(page, "v", post)
+
+
 def test_the_hostile_post_does_nothing_in_review(page, setup):
     sql = "SELECT * FROM `{dataset}.labels` WHERE run = @run AND content_id = 'hostile'"
     row = next(row for row in query(setup.bigquery, sql, setup.run) if row["verdict"])

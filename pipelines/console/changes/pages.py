@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from weir.pipelines.console.changes.rows import (
@@ -62,8 +63,9 @@ def _name(wanted: Filter, ending: str) -> str:
     return f"weir-changes-{wanted.since}-{wanted.until}.{ending}"
 
 
+_ASKED = tuple(each.name for each in fields(Filter))
 PAGES = (
-    Page("/changes", show),
-    Page("/changes.csv", save_csv),
-    Page("/changes.jsonl", save_json),
+    Page("/changes", show, names=(*_ASKED, "after")),
+    Page("/changes.csv", save_csv, names=_ASKED),
+    Page("/changes.jsonl", save_json, names=_ASKED),
 )

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from http import HTTPStatus
 
@@ -128,8 +128,11 @@ def show_waiting(visit: Visit) -> Shown:
 
 
 def _shown(visit: Visit) -> Filter:
-    """Return the filter of an address. RefusedError, also for a run that is none."""
-    shown = Filter.of(visit.query, visit.now, visit.setup.days)
+    """Return the filter of an address, or of a form of its letters.
+
+    RefusedError, also for a run that is none.
+    """
+    shown = Filter.of(visit.form or visit.query, visit.now, visit.setup.days)
     require_run(visit, shown.run)
     return shown
 
@@ -174,12 +177,13 @@ class _Asked:
         return " ".join(each for each in said if each) or "dead letters"
 
 
+_ASKED = tuple(each.name for each in fields(Filter))
 PAGES = (
-    Page("/dead-letters", show),
-    Page(_LETTERS, show_letters),
+    Page("/dead-letters", show, names=_ASKED),
+    Page(_LETTERS, show_letters, names=(*_ASKED, "after")),
     Page("/dead-letters/deferred", show_deferred),
     Page("/dead-letters/deferred/waiting", show_waiting),
-    Page("/dead-letters/check", check, Role.OPERATOR, changes=True),
+    Page("/dead-letters/check", check, Role.OPERATOR, changes=True, form=show_letters),
     Page("/dead-letters/send", send_chosen, Role.OPERATOR, changes=True),
     Page("/dead-letters/letters/{decision_id}", show_letter),
     Page("/dead-letters/letters/{decision_id}/message", show_message, Role.REVIEWER),

@@ -146,13 +146,14 @@ def _of_days(visit: Visit) -> dict[str, Any]:
     return {"days": _days(visit), "since": _since(visit), "run": visit.run}
 
 
+_ASKED = ("run", "days")
 PAGES = (
-    Page("/now", show),
-    Page("/now/jobs", show_jobs),
-    Page("/now/labels", show_labels),
-    Page("/now/judge", show_judge),
-    Page("/now/recall", show_recall),
-    Page("/now/dead", show_dead),
-    Page("/now/decides", show_decides),
-    Page("/now/changes", show_changes),
+    Page("/now", show, names=_ASKED),
+    Page("/now/jobs", show_jobs, names=_ASKED),
+    Page("/now/labels", show_labels, names=_ASKED),
+    Page("/now/judge", show_judge, names=_ASKED),
+    Page("/now/recall", show_recall, names=_ASKED),
+    Page("/now/dead", show_dead, names=_ASKED),
+    Page("/now/decides", show_decides, names=_ASKED),
+    Page("/now/changes", show_changes, names=_ASKED),
 )

@@ -13,7 +13,7 @@ from weir.pipelines.console.policy_lab.folder import (
     status_of,
 )
 from weir.pipelines.console.policy_lab.front_matter import with_version
-from weir.pipelines.console.policy_lab.save_pages import before_of, conflict
+from weir.pipelines.console.policy_lab.save_pages import before_of, conflict, discard, save
 from weir.pipelines.console.policy_lab.typed import (
     DRAFTED,
     KEPT,
@@ -132,4 +132,6 @@ PAGES = (
     Page(_ONE, reopen, Role.WRITER, changes=True),
     Page(f"{_ONE}/findings", findings, Role.WRITER, changes=True),
     Page(f"{_ONE}/compare", compare, Role.WRITER, changes=True),
+    Page(f"{_ONE}/save", save, Role.WRITER, changes=True, form=compare),
+    Page(f"{_ONE}/discard", discard, Role.WRITER, changes=True, form=show),
 )

@@ -6,7 +6,7 @@ from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.bigquery.labels import labels_of
 from weir.pipelines.console import actions
 from weir.pipelines.console.people import Role
-from weir.pipelines.console.policy_lab import edit_pages, save_pages, trial_pages, version_pages
+from weir.pipelines.console.policy_lab import edit_pages, trial_pages, version_pages
 from weir.pipelines.console.policy_lab.edit import Edit, edit_of
 from weir.pipelines.console.policy_lab.folder import (
     DRAFT,
@@ -127,11 +127,10 @@ def _numbers(visit: Visit) -> dict[str, Any]:
 
 
 PAGES = (
-    Page("/policies", show),
-    Page("/policies/-/table", show_with_numbers),
-    Page("/policies/-/new", create, Role.WRITER, changes=True),
+    Page("/policies", show, names=("run",)),
+    Page("/policies/-/table", show_with_numbers, names=("run",)),
+    Page("/policies/-/new", create, Role.WRITER, changes=True, form=show),
     *edit_pages.PAGES,
     *version_pages.PAGES,
     *trial_pages.PAGES,
-    *save_pages.PAGES,
 )

@@ -40,7 +40,8 @@ class Asked:
     @property
     def key(self) -> str:
         """Return what two trials of the same have in common."""
-        said = [self.policy.version, str(self.repeats), *(post.text for post in self.posts)]
+        texts = [(each.version, each.examples) for each in (self.policy, self.before) if each]
+        said = [repr(texts), str(self.repeats), *(post.text for post in self.posts)]
         return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
 
@@ -64,6 +65,11 @@ class Trial:
     _silent: int = 0
     _outstanding: "set[Future[Completion]]" = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def address(self) -> str:
+        """Return where it is looked at."""
+        return f"/policies/{self.asked.policy.policy_id}/trials/{self.trial_id}"
 
     def stop(self) -> None:
         """Give up what is outstanding."""
@@ -190,7 +196,10 @@ class Trials:
     def start(
         self, asked: Asked, factory: Callable[[], Engine], person: str, now: datetime
     ) -> Trial:
-        """Start a trial, or return the one of the same that runs; RefusedError of too many."""
+        """Start a trial, or return the one of the same that runs; RefusedError of too many.
+
+        It is ``asked`` of the one that was started, and equal to that of the other.
+        """
         with self._lock:
             self._forget(now)
             running = [each for each in self._trials.values() if not each.ended.is_set()]
@@ -202,6 +211,7 @@ class Trials:
                     f"You have a trial of {each.asked.policy.policy_id} running: wait for it, or "
                     "stop it",
                     HTTPStatus.TOO_MANY_REQUESTS,
+                    {"Look at it": each.address},
                 )
             if len(running) >= MOST_AT_ONCE:
                 raise RefusedError(
@@ -226,11 +236,10 @@ class Trials:
             )
         return found
 
-    def of(self, person: str, policy_id: str) -> list[Trial]:
-        """Return a person's trials of a policy, the newest first."""
+    def of(self, person: str) -> list[Trial]:
+        """Return a person's trials, the newest first."""
         with self._lock:
-            found = list(self._trials.values())
-        mine = [t for t in found if (t.person, t.asked.policy.policy_id) == (person, policy_id)]
+            mine = [each for each in self._trials.values() if each.person == person]
         return sorted(mine, key=lambda each: each.started, reverse=True)
 
     def _forget(self, now: datetime) -> None:

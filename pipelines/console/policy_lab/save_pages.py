@@ -8,7 +8,6 @@ from http import HTTPStatus
 
 from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.console import actions
-from weir.pipelines.console.people import Role
 from weir.pipelines.console.policy_lab.edit import Edit
 from weir.pipelines.console.policy_lab.folder import (
     DRAFT,
@@ -27,7 +26,7 @@ from weir.pipelines.console.policy_lab.typed import (
     passages,
     require_usable,
 )
-from weir.pipelines.console.visit import Moved, Page, RefusedError, Shown, Visit, address
+from weir.pipelines.console.visit import Moved, RefusedError, Shown, Visit, address
 from weir.policies.loading import DOCUMENT, EXAMPLES
 from weir.policies.policy import Status
 
@@ -188,9 +187,3 @@ def _changes(entry: Entry, edit: Edit, *, drafted: bool) -> dict[str, bytes | No
 
 def _is_there(entry: Entry, changes: Mapping[str, bytes | None]) -> bool:
     return all(entry.files.get(name) == content for name, content in changes.items())
-
-
-PAGES = (
-    Page("/policies/{policy_id}/save", save, Role.WRITER, changes=True),
-    Page("/policies/{policy_id}/discard", discard, Role.WRITER, changes=True),
-)

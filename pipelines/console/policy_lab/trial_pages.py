@@ -21,6 +21,7 @@ from weir.transforms.judge.engine import Engine
 
 MOST_POSTS = 200
 REPEATS = (2, 3, 4, 5)
+_USUAL = 3
 _LOOK_BACK = timedelta(days=7)
 _DECISION = re.compile(r"[0-9a-f]{32}-[0-9]{1,19}")
 _BETWEEN = re.compile(r"^-{3,}$", re.MULTILINE)
@@ -63,7 +64,8 @@ def start(visit: Visit) -> Moved:
         _repeats(visit.form.get("repeats", "")),
     )
     trial = running_trials.TRIALS.start(asked, _engine(visit), visit.person.name, visit.now)
-    return Moved(f"/policies/{visit.path['policy_id']}/trials/{trial.trial_id}")
+    again = f"This trial of yours runs since {trial.started:%H:%M:%S} UTC: no other was begun."
+    return Moved(trial.address, "" if trial.asked is asked else again)
 
 
 def follow(visit: Visit) -> Shown:
@@ -91,6 +93,8 @@ def _found(visit: Visit) -> dict[str, Any]:
 
 def _form(visit: Visit, entry: Entry, edit: Edit, said: Any) -> Shown:
     engine = visit.setup.engine
+    trials = running_trials.TRIALS.of(visit.person.name)
+    sent = "repeats" in said  # by this form, and refused
     values = {
         "entry": entry,
         "edit": edit,
@@ -101,7 +105,12 @@ def _form(visit: Visit, entry: Entry, edit: Edit, said: Any) -> Shown:
         "most": MOST_POSTS,
         "pasted": said.get("pasted", ""),
         "decisions": said.get("decisions", ""),
-        "trials": running_trials.TRIALS.of(visit.person.name, entry.policy_id),
+        "times": said.get("repeats", str(_USUAL)),
+        "examples_too": "with_examples" in said
+        if sent
+        else bool(edit.policy and edit.policy.examples),
+        "running": next((each for each in trials if not each.ended.is_set()), None),
+        "trials": [t for t in trials if t.asked.policy.policy_id == entry.policy_id],
     }
     return Shown("policy_lab/try.html.j2", values)
 
@@ -191,7 +200,7 @@ _ONE = "/policies/{policy_id}"
 PAGES = (
     Page(f"{_ONE}/try", show, Role.WRITER),
     Page(f"{_ONE}/try", show_typed, Role.WRITER, changes=True),
-    Page(f"{_ONE}/trials", start, Role.WRITER, changes=True),
+    Page(f"{_ONE}/trials", start, Role.WRITER, changes=True, form=show_typed),
     Page(f"{_ONE}/trials/{{trial_id}}", follow, Role.WRITER),
     Page(f"{_ONE}/trials/{{trial_id}}/part", follow_part, Role.WRITER),
     Page(f"{_ONE}/trials/{{trial_id}}/stop", stop, Role.WRITER, changes=True),

@@ -11,7 +11,16 @@ from weir.pipelines.console.posts.filters import Filter, as_query, read_filter, 
 from weir.pipelines.console.posts.search import bytes_read, count, read_place, search
 from weir.pipelines.console.posts.text import said_of
 from weir.pipelines.console.runs.named import require_run
-from weir.pipelines.console.visit import Answer, Moved, Page, RefusedError, Shown, Visit, address
+from weir.pipelines.console.visit import (
+    Answer,
+    Handler,
+    Moved,
+    Page,
+    RefusedError,
+    Shown,
+    Visit,
+    address,
+)
 
 _NEWEST = "newest"  # what an address says of an order; without it, violations come first
 _OPEN = ("text", "policy", "label", "since", "run")  # the filters that are not folded
@@ -140,15 +149,22 @@ def _post(labels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _form(part: str, handler: Handler) -> Page:
+    """Return where a form of the page of a post is sent to."""
+    path = f"/posts/{{decision_id}}/{part}"
+    return Page(path, handler, Role.REVIEWER, changes=True, form=post_pages.show)
+
+
+_ASKED = (*filters.NAMES, "order", "texts", "after", "sure", "all")
 PAGES = (
-    Page("/posts", show),
-    Page("/posts/rows", show_rows),
-    Page("/posts/count", show_count),
+    Page("/posts", show, names=_ASKED),
+    Page("/posts/rows", show_rows, names=_ASKED),
+    Page("/posts/count", show_count, names=_ASKED),
     Page("/posts/{decision_id}", post_pages.show),
     Page("/posts/{decision_id}/others", post_pages.show_others),
     Page("/posts/{decision_id}/flagged", post_pages.show_flagged),
-    Page("/posts/{decision_id}/complain", complaining.complain, Role.REVIEWER, changes=True),
-    Page("/posts/{decision_id}/complaint", complaining.decide_one, Role.REVIEWER, changes=True),
-    Page("/posts/{decision_id}/again", appeal_pages.begin, Role.REVIEWER, changes=True),
+    _form("complain", complaining.complain),
+    _form("complaint", complaining.decide_one),
+    _form("again", appeal_pages.begin),
     Page("/posts/{decision_id}/again/{asked}", appeal_pages.show, Role.REVIEWER),
 )

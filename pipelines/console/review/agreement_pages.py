@@ -29,4 +29,8 @@ def figures(visit: Visit) -> Answer:
     return Shown("review/agreement_figures.html.j2", values)
 
 
-PAGES = (Page("/review/agreement", show), Page("/review/agreement/figures", figures))
+_ASKED = ("run", "policy", "since")
+PAGES = (
+    Page("/review/agreement", show, names=_ASKED),
+    Page("/review/agreement/figures", figures, names=_ASKED),
+)

@@ -1,5 +1,6 @@
 """Complaints about a decision, which a reviewer settles by what they say of the post."""
 
+from http import HTTPStatus
 from typing import Any
 
 from weir.pipelines.console.posts.complaining import settle
@@ -31,7 +32,7 @@ def settle_by(visit: Visit, reference: Reference, verdict: str, note: str) -> st
     complaints = complaints_about(visit, reference)
     own = for_visitor(visit, complaints)
     if not own:
-        raise RefusedError(_decided_by_others(complaints))
+        raise RefusedError(_decided_by_others(complaints), HTTPStatus.CONFLICT)
     came_to: dict[Outcome, None] = {}
     for each in own:
         outcome = outcome_of(each["decision"], verdict)
@@ -48,5 +49,5 @@ def _decided_by_others(complaints: Rows) -> str:
     who = last["reviewer"] or "a program"
     return (
         f"{who} has decided this complaint meanwhile, as {last['state']}, and nothing of yours was "
-        "stored: skip it, or decide otherwise on the post's page"
+        "stored: skip it, or open the post's page"
     )

@@ -6,11 +6,13 @@ from http import HTTPStatus
 from typing import Any
 
 from weir.pipelines.console.people import Role
+from weir.pipelines.console.posts import filters
 from weir.pipelines.console.reference import Reference
 from weir.pipelines.console.review import agreement_pages
 from weir.pipelines.console.review.complaints import complaints_about, for_visitor
 from weir.pipelines.console.review.deciding import decide, skip, undo
 from weir.pipelines.console.review.queues import (
+    ASKED,
     AT_ONCE,
     EVER,
     QUEUES,
@@ -69,6 +71,11 @@ def post(visit: Visit) -> Answer:
     return _post(visit, Reference.parse(visit.query.get("post", "")), Turn.of_address(visit))
 
 
+def post_again(visit: Visit) -> Answer:
+    """Return the post whose decision was refused, with the note to it."""
+    return _post(visit, Reference.parse(visit.form.get("post", "")), Turn.of_form(visit))
+
+
 def _post(visit: Visit, reference: Reference, turn: Turn) -> Shown:
     asked = turn.asked
     shared = {"asked": asked, "turn": turn, "reference": reference}
@@ -96,6 +103,7 @@ def _post(visit: Visit, reference: Reference, turn: Turn) -> Shown:
             "in_force": in_force,
             "complaints": complaints,
             "comes_to": _comes_to(for_visitor(visit, complaints)),
+            "settled": complaints and not for_visitor(visit, complaints),
             "at_once": AT_ONCE,
         },
     )
@@ -129,12 +137,12 @@ def _context(said: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 PAGES = (
-    Page("/review", show),
+    Page("/review", show, names=(*ASKED, *filters.NAMES, "after", "blur", "last")),
     Page("/review/waiting", waiting),
     Page("/review/next", begin, Role.REVIEWER),
     Page("/review/post", post, Role.REVIEWER),
     Page("/review/decided", decided, Role.REVIEWER),
-    Page("/review/decide", decide, Role.REVIEWER, changes=True),
+    Page("/review/decide", decide, Role.REVIEWER, changes=True, form=post_again),
     Page("/review/skip", skip, Role.REVIEWER, changes=True),
     Page("/review/undo", undo, Role.REVIEWER, changes=True),
     *agreement_pages.PAGES,

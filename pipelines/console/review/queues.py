@@ -18,7 +18,7 @@ from weir.pipelines.bigquery.dataset import Dataset, Value
 from weir.pipelines.bigquery.labels import BESIDE_VERDICTS, WITHIN, narrowed
 from weir.pipelines.console.days import read_day
 from weir.pipelines.console.gathering import midnight
-from weir.pipelines.console.posts.filters import Filter, as_query, read_filter
+from weir.pipelines.console.posts.filters import NAMES, Filter, as_query, read_filter
 from weir.pipelines.console.posts.search import with_contents
 from weir.pipelines.console.reference import Reference
 from weir.pipelines.console.visit import RefusedError, Visit, address
@@ -30,6 +30,8 @@ PER_STRATUM = 5  # as weir review export
 SECOND_SHARE = 10  # percent
 EVER = "1970-01-01"  # no post is earlier
 MOST_COUNTED = 1_000  # above which nobody has to know how many wait
+# What an address says of a queue; of one by the filters of Posts, these too.
+ASKED = ("queue", "run", "policy", "since", "most", "share", "blind")
 _PATIENCE = 1.0  # seconds, after which no earlier days are counted
 _LAST_DAY = date(2100, 1, 1)  # no post is later
 
@@ -200,6 +202,8 @@ class Asked:
             found = read_filter(visit)
             day, person = found.since.date(), visit.person.name
             return cls(_OF_FILTER, visit.run, day, person, found.policy, blind=blind, wanted=found)
+        if others := [each for each in query if each in NAMES and each not in ASKED]:
+            raise RefusedError(f"Only queue=filter is filtered by {others[0]}; {name} is not")
         policy = query.get("policy", "").strip()
         if policy and not is_policy_id(policy):
             raise RefusedError("A policy's id has lower-case letters, digits and hyphens")

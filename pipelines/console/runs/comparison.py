@@ -18,6 +18,7 @@ from weir.pipelines.console.runs.named import require_run
 from weir.pipelines.console.visit import RefusedError, Shown, Visit
 from weir.pipelines.errors import OptionError
 
+COMPARED = ("run", "other", "policy", "since", "until")  # what an address says of it
 MOST_FLIPS = 50  # on a page
 MOST_GROUPS = 30  # of a breakdown
 
@@ -76,10 +77,5 @@ def show_compared(visit: Visit) -> Shown:
     return Shown("runs/compared.html.j2", values)
 
 
-_NAMES = ("run", "other", "policy", "since", "until")
-
-
 def _asked(visit: Visit) -> dict[str, str]:
-    if unknown := sorted(visit.query.keys() - set(_NAMES)):
-        raise RefusedError(f"{', '.join(unknown)}: a comparison takes {', '.join(_NAMES)}")
-    return {name: visit.query.get(name, "").strip() for name in _NAMES}
+    return {name: visit.query.get(name, "").strip() for name in COMPARED}

@@ -10,7 +10,7 @@ from weir.pipelines.console import actions
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.runs import processes
 from weir.pipelines.console.runs.claims import claim
-from weir.pipelines.console.runs.comparison import show_compared, show_comparison
+from weir.pipelines.console.runs.comparison import COMPARED, show_compared, show_comparison
 from weir.pipelines.console.runs.known import (
     accounts_of,
     days_of,
@@ -99,9 +99,10 @@ def _here(visit: Visit, name: str) -> dict[str, Any]:
 
 
 def show_form(visit: Visit) -> Shown:
-    """Return the form of a replay, with what the address says filled in."""
+    """Return the form of a replay, with what was typed or the address says."""
     said = defaults(visit.setup)
-    said |= {name: visit.query[name] for name in said if name in visit.query}
+    asked = visit.form or visit.query
+    said |= {name: asked.get(name, "") for name in said if visit.form or name in asked}
     return Shown("runs/form.html.j2", {"fields": said})
 
 
@@ -187,16 +188,16 @@ def _at(run: str) -> str:
 
 
 PAGES = (
-    Page("/runs", show),
+    Page("/runs", show, names=()),
     Page("/run-parts/here", show_here),
     Page("/run-parts/names", show_names),
     Page("/run-parts/accounts", show_accounts),
     Page("/run-parts/policies", show_policies),
     Page("/run-parts/process", show_process),
-    Page("/run-parts/compared", show_compared),
-    Page("/compare", show_comparison),
+    Page("/run-parts/compared", show_compared, names=COMPARED),
+    Page("/compare", show_comparison, names=COMPARED),
     Page("/replay", show_form, Role.OPERATOR),
-    Page("/replay/forecast", forecast, Role.OPERATOR, changes=True),
+    Page("/replay/forecast", forecast, Role.OPERATOR, changes=True, form=show_form),
     Page("/replay/start", start, Role.OPERATOR, changes=True),
     Page("/replay/stop", stop, Role.OPERATOR, changes=True),
     Page("/dead-letters/deferred/start", start_deferred, Role.OPERATOR, changes=True),

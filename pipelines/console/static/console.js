@@ -53,11 +53,19 @@
 
   // data-keep: what is typed in such a form stays until it was sent and answered without an error, or is
   // dropped; it is put back where the console still shows the text that the typing began from.
+  // The page that asks to mend a form has another address, and the same form.
+  const nameOf = (form) => `typed ${new URL(form.action).pathname} ${form.id}`;
+  function dropWhatWasSent() {
+    try {
+      if (document.querySelector(".said-so")) sessionStorage.removeItem(sessionStorage.getItem("typed and sent"));
+      document.addEventListener("submit", (event) => sessionStorage.setItem("typed and sent", nameOf(event.target)));
+    } catch { /* a browser that stores nothing */ }
+  }
+
   function keep(form) {
-    const name = `typed ${location.pathname} ${form.id}`;
+    const name = nameOf(form);
     const fields = () => [...form.elements].filter((each) => each.matches("textarea, input[type=text], input:not([type])"));
     try {
-      if (document.querySelector(".said-so") && sessionStorage.getItem("typed and sent") === name) sessionStorage.removeItem(name);
       const kept = JSON.parse(sessionStorage.getItem(name) || "{}");
       // What was sent and comes back to be mended began from what it began from then.
       const began = (each) => (kept[each.name]?.typed === each.defaultValue ? kept[each.name].from : each.defaultValue);
@@ -68,7 +76,6 @@
       const again = fields().filter((each) => kept[each.name]?.from === each.value && kept[each.name].typed !== each.value);
       again.forEach((each) => { each.value = kept[each.name].typed; });
       form.addEventListener("input", store);
-      form.addEventListener("submit", () => sessionStorage.setItem("typed and sent", name));
       if (again.length) offerToDrop(form, again);
     } catch { /* a browser that stores nothing */ }
   }
@@ -136,6 +143,18 @@
     document.getElementById("keys").showModal();
   }
 
+  // data-behind="id": what decides in here does nothing while that box is checked, and data-unread="id"
+  // says so.
+  document.addEventListener("click", (event) => {
+    const bar = event.target.closest("[name=verdict]")?.closest("[data-behind]");
+    const blurred = bar && document.getElementById(bar.dataset.behind);
+    if (!blurred?.checked) return;
+    event.preventDefault();
+    const said = document.getElementById(bar.dataset.unread);
+    said.hidden = false;
+    blurred.addEventListener("change", () => { said.hidden = true; }, { once: true });
+  });
+
   // data-line="12" data-of="id": puts the cursor into that line of a text area.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-line]");
@@ -151,6 +170,7 @@
 
   const button = document.getElementById("keys-button");
   if (button) { button.hidden = false; button.addEventListener("click", showKeys); }
+  dropWhatWasSent();
   prepare(document);
   // Only a part that was opened alone says as it opens that more of it is to come.
   if (document.querySelector("[data-soon]")) watch(document.querySelector("main"));

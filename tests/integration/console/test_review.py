@@ -163,6 +163,7 @@ def test_ten_thousand_wait_and_twenty_are_fetched(bigquery, run, reviewer, judge
     [
         ("/review?queue=nope", 400),
         ("/review?queue=all&since=yesterday", 400),
+        ("/review?queue=all&label=violates", 400),
         ("/review?queue=random&most=51", 400),
         ("/review?queue=second&share=0", 400),
         ("/review?queue=all&policy=%3Cb%3E", 400),

@@ -4,10 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.integration.console.reviewing import DAY, actions, labels, number, stored
+from tests.integration.console.desk import Answered
+from tests.integration.console.reviewing import DAY, actions, labels, number, sent, stored
 from tests.rows import NOON
 from weir.pipelines.bigquery.rows import insert
+from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.review.queues import Asked, count_waiting
+from weir.pipelines.console.server import console_beside
+from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.visit import RefusedError
 from weir.pipelines.demo import query
 from weir.pipelines.reviews.complaints import Asked as About
@@ -136,6 +140,26 @@ def test_the_second_of_two_on_one_complaint_is_told_and_overwrites_nothing(
     with pytest.raises(RefusedError, match="ann has decided this complaint meanwhile"):
         bea.press(at_once, "v")
     assert [row["reviewer"] for row in stored(bigquery, run)] == ["ann"]
+
+
+def test_who_comes_second_is_shown_the_post_again_with_why_and_the_way_on(
+    bigquery, run, reviewer, judged, complain
+):
+    judged("violates", "violates")
+    complain(0, 1)
+    complain(1, 2)
+    with console_beside(Setup(bigquery, OnLoopback("bea"), run=run)) as console:
+        at_once = Answered(f"{console}review/next?queue=complaints&since={DAY}").page
+        ann = reviewer("ann")
+        ann.press(ann.queue("complaints"), "s")
+        to, form = sent(at_once, "violates")
+        refused = Answered(f"{console}{to[1:]}", form | {"note": "what I thought"})
+    assert refused.status == 409
+    assert "ann has decided this complaint meanwhile, as overturned" in refused.page
+    assert "what I thought</textarea>" in refused.page
+    assert number(refused.page) == 0
+    assert 'name="verdict"' not in refused.page
+    assert number(reviewer("bea").press(refused.page, "k")) == 1
 
 
 def test_a_complaint_about_a_decision_that_is_gone_holds_up_no_other(

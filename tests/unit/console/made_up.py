@@ -25,6 +25,16 @@ def done(visit):
     return Moved("/hello", f"done: {visit.form['word']}")
 
 
+def filtered(visit):
+    if visit.query.get("policy") == "no":
+        raise RefusedError("That is no policy")
+    return hello(visit)
+
+
+def again(visit):
+    return Shown("layout/plain.html.j2", {"message": f"the form with {visit.form['word']}"})
+
+
 def raises(error):
     def handler(_visit):
         raise error
@@ -53,6 +63,16 @@ PAGES = (
     Page("/defect", raises(RuntimeError("a post's text")), changes=True),
     Page("/unfilled", lambda _: Shown("layout/plain.html.j2", {})),
     Page("/elsewhere", lambda _: Moved("//planted.example/"), changes=True),
+    Page("/filtered", filtered, names=("run", "policy")),
+    Page(
+        "/mended",
+        raises(RefusedError("no such word", ways={"A way": "/on"})),
+        changes=True,
+        form=again,
+    ),
+    Page(
+        "/torn", raises(RefusedError("no such word")), changes=True, form=raises(TablesError("x."))
+    ),
     Page("/file", lambda _: Saved("a b.csv", "text/csv", [b"a", b"b"])),
     Page("/nothing", lambda _: Saved("a.csv", "text/csv", [])),
     Page("/unbegun", lambda _: Saved("a.csv", "text/csv", unbegun())),

@@ -214,7 +214,7 @@ def test_only_so_many_trials_run_at_once(policies):
 
 def test_results_are_kept_for_an_hour_and_then_said_to_be_lost(policies, engine):
     trial = tried(policies, engine, FLAGGED)
-    assert running_trials.TRIALS.of("ada", "tickets") == [trial]
+    assert running_trials.TRIALS.of("ada") == [trial]
     later = trial.started + timedelta(hours=1, seconds=1)
     with pytest.raises(RefusedError, match="not over a restart"):
         running_trials.TRIALS.find(trial.trial_id, later)
@@ -251,3 +251,36 @@ def test_examples_beyond_the_most_are_taken_evenly(policies, engine):
     posts = trial_pages._posts(seen, policy)
     assert len(posts) == trial_pages.MOST_POSTS
     assert sum(post.violates for post in posts) == trial_pages.MOST_POSTS // 2
+
+
+def test_the_same_trial_that_runs_already_is_said_to_be_no_new_one(policies, engine, server):
+    server.by_post = {FLAGGED: HANGS}
+    trial = begun(policies, engine, FLAGGED)
+    sent = visit(policies, engine=engine, form=form(policies, FLAGGED), policy_id="tickets")
+    again = trial_pages.start(sent)
+    assert again.to == trial.address
+    assert "no other was begun" in again.said
+    with pytest.raises(RefusedError, match="trial of tickets running") as refused:
+        begun(policies, engine, VAGUE)
+    assert refused.value.ways == {"Look at it": trial.address}
+    other = visit(policies, engine=engine, form=form(policies, VAGUE), policy_id="tickets")
+    html = page(trial_pages.show_typed(other), other)
+    assert f'<a href="{trial.address}">Your trial of tickets</a> runs' in html
+    assert VAGUE in html
+    trial.stop()
+
+
+def test_other_examples_make_another_trial(policies, engine, server):
+    server.by_post = {FLAGGED: HANGS}
+    trial = begun(policies, engine, FLAGGED)
+    table = 'text,label,rule_id,note\n"a",safe,,\n'
+    with pytest.raises(RefusedError, match="running"):
+        begun(policies, engine, FLAGGED, examples=table)
+    trial.stop()
+
+
+def test_a_trial_that_is_refused_keeps_how_it_was_asked_for(policies, engine):
+    sent = visit(policies, engine=engine, form=form(policies, repeats="5"), policy_id="tickets")
+    html = page(trial_pages.show_typed(sent), sent)
+    assert "<option selected>5</option>" in html
+    assert 'name="with_examples" value="1">' in html

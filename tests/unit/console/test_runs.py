@@ -12,7 +12,7 @@ from tests.unit.console.visits import page
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.people import Person, Role
 from weir.pipelines.console.runs import named, pages, processes
-from weir.pipelines.console.runs.comparison import show_compared, show_comparison
+from weir.pipelines.console.runs.comparison import show_comparison
 from weir.pipelines.console.runs.processes import FORECAST, Asked
 from weir.pipelines.console.runs.replays import (
     arguments_of,
@@ -252,10 +252,3 @@ def test_a_time_of_a_comparison_stays_a_time():
     )
     html = page(show_comparison(asked), asked)
     assert 'name="since" type="text" value="2026-03-04T12:00"' in html
-
-
-@pytest.mark.parametrize("handler", [show_comparison, show_compared])
-def test_a_comparison_refuses_what_it_would_not_look_at(handler):
-    asked = Visit(SETUP, Person("ann", Role.READER), "/compare", query={"a": "live", "b": "mine"})
-    with pytest.raises(RefusedError, match="a, b: a comparison takes run, other, policy"):
-        handler(asked)

@@ -3,13 +3,15 @@
 import logging
 
 import pytest
+from starlette.testclient import TestClient
 
-from tests.unit.console.made_up import HERE, TYPED, signed_in, with_role
+from tests.unit.console.made_up import ADA, HERE, NOWHERE, TYPED, signed_in, with_role
 from weir.pipelines.console import forms, web
 from weir.pipelines.console.access import ByToken
 from weir.pipelines.console.guard import HEADERS
 from weir.pipelines.console.people import Role
 from weir.pipelines.console.rooms import ROOMS
+from weir.pipelines.console.setup import Setup
 
 
 @pytest.mark.parametrize("path", ["/hello", "/", "/static/console.js", "/no", "/unfilled", "/file"])
@@ -229,3 +231,56 @@ def test_a_file_that_breaks_off_is_logged_by_the_kind_of_error_alone(client, cap
     client().get("/breaking")
     assert "TablesError" in caplog.text
     assert "went away" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint", "without"),
+    [
+        ("polcy=spam&run=a", "did you mean policy?", "/filtered?run=a"),
+        ("z=1", "it asks for run, policy", "/filtered"),
+    ],
+)
+def test_a_filter_that_a_page_does_not_have_is_refused_with_a_way_without_it(
+    client, asked, hint, without
+):
+    answer = client().get(f"/filtered?{asked}")
+    assert answer.status_code == 400
+    assert hint in answer.text
+    assert f'href="{without}"' in answer.text
+    assert client().get("/filtered?policy=spam&run=").is_success
+
+
+def test_a_filter_that_is_refused_is_there_to_be_mended(client):
+    answer = client().get("/filtered?policy=no&run=live")
+    assert answer.status_code == 400
+    assert "That is no policy" in answer.text
+    assert 'name="policy" value="no"' in answer.text
+    assert 'name="run" value="live"' in answer.text
+
+
+def test_a_form_that_is_refused_comes_back_with_why_and_with_what_was_typed(client):
+    answer = client().post("/mended", data={"word": TYPED}, headers=HERE)
+    assert answer.status_code == 400
+    assert "That did not work: no such word." in answer.text
+    assert "the form with what was typed &lt;b&gt;\nat length" in answer.text
+    assert '<a href="/on">A way</a>' in answer.text
+
+
+def test_what_was_typed_is_kept_where_its_form_cannot_be_shown(client):
+    answer = client().post("/torn", data={"word": TYPED}, headers=HERE)
+    assert answer.status_code == 400
+    assert "at length</textarea>" in answer.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/now?dyas=7", "/posts?polcy=spam", "/posts/rows?x=1", "/posts/count?x=1", "/review?quue=all",
+     "/review/agreement?x=1", "/policies?x=1", "/runs?x=1", "/compare?rnu=a", "/run-parts/compared?a=x", "/changes?who=ada",
+     "/changes.csv?x=1", "/dead-letters?resaon=x", "/dead-letters/letters?x=1"],
+)  # fmt: skip
+def test_every_page_that_filters_refuses_a_filter_that_it_does_not_have(address):
+    app = web.application(Setup(NOWHERE, ADA))
+    browser = TestClient(app, base_url="http://127.0.0.1:8766", follow_redirects=False)
+    answer = browser.get(address)
+    assert answer.status_code == 400
+    assert "This page has no filter" in answer.text
