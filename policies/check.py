@@ -4,7 +4,13 @@ import re
 from collections.abc import Iterator
 
 from weir.policies.contract import form_line, json_keys, mentions
-from weir.policies.draft import UNTOUCHED, is_untouched
+from weir.policies.draft import (
+    UNTOUCHED,
+    examples_of_template,
+    is_untouched,
+    left_of_template,
+    rules_of_template,
+)
 from weir.policies.example_checks import check_golden, check_shown
 from weir.policies.finding import Finding
 from weir.policies.parts import BULLET, PARTS, Part, bullets, parts_of
@@ -124,5 +130,22 @@ def _check_rules(policy: Policy) -> Iterator[Finding]:
 
 
 def _check_written(policy: Policy, parts: dict[str, Part]) -> Iterator[Finding]:
+    """Find what still says what the template says."""
     if is_untouched(policy):
         yield Finding(parts["Criteria"].line, "error", UNTOUCHED)
+        return
+    for name, lines in left_of_template(policy).items():
+        count = "a line" if len(lines) == 1 else f"{len(lines)} lines"
+        yield Finding(lines[0], "warning", f"{count} of {name} {_still(len(lines))}")
+    for rule in rules_of_template(policy):
+        yield Finding(0, "warning", f"the rule {rule} {_still(1)}")
+    if examples := examples_of_template(policy):
+        count = "a post" if len(examples) == 1 else f"{len(examples)} posts"
+        said = f"{count} of the examples {_still(len(examples))}"
+        yield Finding(examples[0].line, "warning", said, "examples.csv")
+
+
+def _still(count: int) -> str:
+    stands, them = ("is", "it") if count == 1 else ("are", "them")
+    own = f"write your own, or take {them} out"
+    return f"{stands} still the template's, about the resale of tickets; {own}"

@@ -1,11 +1,13 @@
 """A policy to begin with: a whole document in the form that the guide advises, for its writer."""
 
 import json
+import re
+from collections.abc import Iterator
 from importlib.resources import files
 
 from weir.policies.loading import parse_policy
-from weir.policies.parts import parts_of
-from weir.policies.policy import Policy
+from weir.policies.parts import BULLET, Part, parts_of
+from weir.policies.policy import Example, Policy
 
 _ID, _TITLE, _RULE = "ticket-resale", '"Ticket resale"', "TR"
 _RULE_LETTERS = 4
@@ -43,6 +45,48 @@ def begin(policy_id: str, title: str | None = None) -> tuple[str, str]:
     text, examples = draft(policy_id, words)
     parse_policy(text.encode())
     return text, examples
+
+
+def left_of_template(policy: Policy) -> dict[str, list[int]]:
+    """Return which lines still say what the draft says that a policy begins as, by their part.
+
+    Lines are those of the policy's text, from 1. Only what is about the resale of tickets counts.
+    """
+    begun = parts_of(parse_policy(begin(policy.policy_id)[0].encode()).text)
+    found = {}
+    for name, part in parts_of(policy.text).items():
+        template = {said for _, said in _about_tickets(begun[name])}
+        if lines := sorted({line for line, said in _about_tickets(part) if said in template}):
+            found[name] = lines
+    return found
+
+
+def rules_of_template(policy: Policy) -> list[str]:
+    """Return the rules of a policy that still forbid what those of the draft do."""
+    begun = parse_policy(begin(policy.policy_id)[0].encode())
+    return [rule for rule, forbids in policy.rules.items() if forbids in begun.rules.values()]
+
+
+def examples_of_template(policy: Policy) -> list[Example]:
+    """Return the labelled posts of a policy that are still the draft's."""
+    document, table = (each.encode() for each in begin(policy.policy_id))
+    begun = {each.text for each in parse_policy(document, examples=table).examples}
+    return [each for each in policy.examples if each.text in begun]
+
+
+def _about_tickets(part: Part) -> Iterator[tuple[int, str]]:
+    """Yield what the draft says of its matter, where a part is its own: list items, and sentences.
+
+    Each comes with its line; that of the answer's form, which every policy needs, does not.
+    """
+    for line, said in enumerate(part.body.split("\n"), start=part.line + 1):
+        whole = " ".join(said.split())
+        if BULLET.match(whole):
+            yield line, whole
+        elif "{" not in whole:
+            for sentence in re.split(r"(?<=[.?!])\s", whole):
+                if "ticket" in sentence:
+                    yield line, sentence
 
 
 def is_untouched(policy: Policy) -> bool:

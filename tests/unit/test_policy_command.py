@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.scripted_server import ScriptedServer, chat, error
+from tests.written_policy import written
 from weir.pipelines.commands.cli import app
 from weir.policies.check import check
 from weir.policies.loading import LIBRARY, load_policies
@@ -77,6 +78,32 @@ def test_a_policy_that_is_still_the_template_fails_its_check_until_its_criteria_
     document = tmp_path / "noise/policy.md"
     document.write_text(document.read_text().replace("or of any ticket", "or of a ticket"))
     assert policy("check", "--policies", tmp_path).exit_code == 0
+
+
+def test_what_is_left_of_the_template_is_a_warning_until_it_is_written(tmp_path):
+    policy("new", "noise", "--policies", tmp_path)
+    place = tmp_path / "noise/policy.md"
+    begun = place.read_text()
+    place.write_text(begun.replace("or of any ticket", "or of a ticket"))
+    warned = policy("check", "--policies", tmp_path).stdout
+    for said in (
+        "policy.md:17: warning: 2 lines of Instruction are still the template's",
+        "policy.md:24: warning: 4 lines of Definitions are still",
+        "policy.md:34: warning: 9 lines of Criteria are still",
+        "policy.md:51: warning: 5 lines of Examples are still",
+        "policy.md:0: warning: the rule NOIS1 is still",
+        "examples.csv:2: warning: 6 posts of the examples are still",
+    ):
+        assert said in warned
+    document, examples = written("noise")
+    place.write_text(document)
+    (tmp_path / "noise/examples.csv").write_text(examples)
+    assert policy("check", "--policies", tmp_path).stdout == "1 policy, 0 findings\n"
+    place.write_text(document.replace("- Our ", "- ", 1))
+    assert (
+        "a line of Definitions is still the template's"
+        in policy("check", "--policies", tmp_path).stdout
+    )
 
 
 def test_a_policy_that_is_there_is_not_written_over(tmp_path):

@@ -94,10 +94,20 @@ def test_a_new_policy_takes_nobodys_id(policies):
 
 
 def test_findings_stand_at_their_lines_while_one_types(policies):
-    typed = document(policies).replace("- **Copy**", "- usually **Copy**")
+    typed = document(policies).replace("**Copy**", "usually **Copy**")
     (note,) = found_in(policies, document=typed)
     assert "usually" in typed.split("\n")[note.line - 1]
     assert "'usually' is vague" in note.message
+
+
+def test_what_is_left_of_the_template_stands_at_its_line_and_before_it_is_saved(policies):
+    half, _ = begin("tickets")
+    half = half.replace("or of any ticket", "or of a ticket")
+    notes = found_in(policies, document=half)
+    left = next(note for note in notes if "lines of Definitions are still" in note.message)
+    assert left.excerpt.startswith("- **Resale**")
+    seen = visit(policies, form=form_of(policies, document=half), policy_id="tickets")
+    assert f"{len(notes)} warnings of what is to mend" in page(edit_pages.compare(seen), seen)
 
 
 def test_what_cannot_be_read_is_said_at_its_line(policies):

@@ -275,8 +275,9 @@ def test_what_was_typed_is_kept_where_its_form_cannot_be_shown(client):
 @pytest.mark.parametrize(
     "address",
     ["/now?dyas=7", "/posts?polcy=spam", "/posts/rows?x=1", "/posts/count?x=1", "/review?quue=all",
-     "/review/agreement?x=1", "/policies?x=1", "/runs?x=1", "/compare?rnu=a", "/run-parts/compared?a=x", "/changes?who=ada",
-     "/changes.csv?x=1", "/dead-letters?resaon=x", "/dead-letters/letters?x=1"],
+     "/review/agreement?x=1", "/policies?x=1", "/runs?x=1", "/compare?rnu=a", "/changes?who=ada",
+     "/run-parts/compared?a=x", "/changes.csv?x=1", "/dead-letters?resaon=x",
+     "/dead-letters/letters?x=1"],
 )  # fmt: skip
 def test_every_page_that_filters_refuses_a_filter_that_it_does_not_have(address):
     app = web.application(Setup(NOWHERE, ADA))
