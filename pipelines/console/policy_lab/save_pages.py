@@ -63,7 +63,10 @@ def save(visit: Visit) -> Moved | Shown:
         except ConflictError as error:
             return conflict(typed, error.now)
         row.store(before_of(entry))
-    return Moved(address(f"/policies/{row.policy_id}"), _SAID[typed.then])
+    said = _SAID[typed.then]
+    if typed.then == KEPT and edit.policy and edit.policy.status is Status.RETIRED:
+        said = "Saved. It stays retired: no job judges it."
+    return Moved(address(f"/policies/{row.policy_id}"), said)
 
 
 def discard(visit: Visit) -> Moved:

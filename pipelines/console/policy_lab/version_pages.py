@@ -4,7 +4,8 @@ from itertools import pairwise
 from typing import Any
 
 from weir.pipelines.console.people import Role
-from weir.pipelines.console.policy_lab.folder import Folder
+from weir.pipelines.console.policy_lab.folder import Folder, status_of
+from weir.pipelines.console.policy_lab.typed import opened
 from weir.pipelines.console.visit import Page, Shown, Visit
 from weir.pipelines.word_changes import changed_words
 
@@ -27,8 +28,13 @@ def show(visit: Visit) -> Shown:
     """Return the versions, each with what it changed, and who changed what here."""
     entry = Folder.of(visit.setup).find(visit.path["policy_id"])
     found = visit.rows(_VERSIONS, policy_id=entry.policy_id)
+    document, examples = opened(entry, drafted=False)
     values = {
         "entry": entry,
+        "status": status_of(entry),
+        "document": document,
+        "examples": examples,
+        "known": {row["policy_version"] for row in found},
         "in_force": entry.policy.version if entry.policy else None,
         "versions": list(zip(found, _changed(found), strict=True)),
         "changes": visit.rows(_CHANGES, policy_id=entry.policy_id, now=visit.now),

@@ -14,18 +14,18 @@ import pytest
 from tests.integration.analyst_views.cases import drawn, store
 from tests.integration.bigquery.cases import write
 from tests.integration.stored import put
-from tests.rows import NOON, screening, verdict
+from tests.rows import NOON, human_label, screening, verdict
 from weir.pipelines.bigquery.dataset import open_dataset
 from weir.pipelines.bigquery.folding import fold_days, open_days
 from weir.pipelines.bigquery.labels import labels_of
 from weir.pipelines.bigquery.tables import create_tables
 from weir.pipelines.console.access import OnLoopback
 from weir.pipelines.console.people import Person, Role
-from weir.pipelines.console.posts import pages, search
+from weir.pipelines.console.posts import pages, post_pages, search
 from weir.pipelines.console.posts.filters import read_filter
 from weir.pipelines.console.setup import Setup
 from weir.pipelines.console.templates import fill
-from weir.pipelines.console.visit import RefusedError, Visit
+from weir.pipelines.console.visit import RefusedError, Shown, Visit
 from weir.transforms.records import CHANGE
 
 NEWEST_FIRST = "created_at DESC, topic, `partition`, `offset`, policy_id"
@@ -302,6 +302,22 @@ def test_what_a_post_says_is_shown_as_text_alone(settings, run):
     assert "<script>alert" not in html
     assert not {"\u202e", "\x07"} & set(html)
     assert len(html) < 10_000
+
+
+def test_beside_what_a_person_said_stands_whose_the_other_columns_are(settings, run):
+    put(settings, "verdicts", [verdict(run, 1, "spam", "violates", text="x")])
+    put(settings, "human_labels", [human_label(run, 1, "spam", "safe", reviewer="ann")])
+    seen = visit(settings, run=run)
+    answer = pages.show_rows(seen)
+    html = fill(answer.template, answer.values, bare=False, visit=seen, rooms=(), said="")
+    assert "machine: violates" in html
+    assert "Judge's probability" in html
+    way = post_pages.show(
+        visit(settings, f"run={run}&day=2026-03-04", decision_id=f"{run}-spam-v1-1")
+    )
+    assert isinstance(way, Shown)
+    html = fill(way.template, way.values, bare=False, visit=seen, rooms=(), said="")
+    assert "(ann); the machine said violates" in html
 
 
 def test_a_text_that_is_not_stored_is_said_to_be_not_stored(settings, run):

@@ -1,6 +1,7 @@
 """Edits are written as files, never over somebody else's, each with a reason."""
 
 import errno
+import re
 import threading
 from dataclasses import replace
 
@@ -9,10 +10,11 @@ from typer.testing import CliRunner
 
 from tests.unit.console.policy_forms import document, edited, files, form_of, save
 from tests.unit.console.visits import page, visit
+from tests.written_policy import written
 from weir.pipelines.bigquery.errors import TablesError
 from weir.pipelines.commands.cli import app
 from weir.pipelines.console.people import Person, Role
-from weir.pipelines.console.policy_lab import edit_pages, pages, save_pages
+from weir.pipelines.console.policy_lab import edit_pages, pages, save_pages, version_pages
 from weir.pipelines.console.policy_lab.folder import Folder
 from weir.pipelines.console.policy_lab.front_matter import with_status, with_version
 from weir.pipelines.console.visit import Moved, RefusedError, Shown
@@ -53,6 +55,43 @@ def test_nothing_is_saved_without_a_reason(policies, stored):
     with pytest.raises(RefusedError, match="reason"):
         save(policies, stored, document=edited(policies), why="  ")
     assert (files(policies), stored.actions) == (before, [])
+
+
+def retire(policies, stored):
+    """Retire the policy of the folder, which has another then: no job starts without any."""
+    (policies / "noise").mkdir()
+    (policies / "noise/policy.md").write_text(written("noise")[0])
+    save(policies, stored, then="retired")
+
+
+def said_of(sent):
+    """Return what the page says that comes after an edit was saved."""
+    moved = save_pages.save(sent)
+    assert isinstance(moved, Moved)
+    return moved.said
+
+
+def test_a_retired_policy_that_no_run_has_decided_by_has_a_way_back(policies, stored):
+    retire(policies, stored)
+    seen = visit(policies, stored, policy_id="tickets")
+    html = page(version_pages.show(seen), seen)
+    assert "no run has decided by it yet" in html
+    assert "what jobs read now" not in html
+    stamp = re.findall(r'name="stamp" value="(\w+)"', html)[0]
+    assert 'name="then" value="active">Put in force again' in html
+    form = form_of(policies, then="active") | {"stamp": stamp}
+    again = visit(policies, stored, form=form, policy_id="tickets")
+    assert "It cannot be saved" not in page(edit_pages.compare(again), again)
+    assert said_of(again).startswith("In force")
+    assert load_policies(policies)["tickets"].status is Status.ACTIVE
+
+
+def test_who_edits_a_retired_policy_is_told_that_no_job_judges_it(policies, stored):
+    retire(policies, stored)
+    form = form_of(policies, document=edited(policies))
+    seen = visit(policies, stored, form=form, policy_id="tickets")
+    assert "It stays retired" in page(edit_pages.compare(seen), seen)
+    assert said_of(seen) == "Saved. It stays retired: no job judges it."
 
 
 def test_a_draft_leaves_what_is_in_force_until_it_is_saved_otherwise(policies, stored):

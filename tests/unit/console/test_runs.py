@@ -228,6 +228,7 @@ def test_a_job_of_this_dataset_or_of_none_that_it_says_is_no_others(here, said):
     assert "old numbers" in shown
     assert "of other datasets" not in shown
     assert "that write to this dataset" in shown
+    assert ("does not say where its rows go" in shown) == (not said.get("dataset"))
 
 
 @pytest.mark.parametrize("name", ["\x00", "a\nb", "..", "n" * 1000])
