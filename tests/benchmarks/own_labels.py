@@ -31,7 +31,7 @@ from weir.transforms.screen.second_stage.encoder import Encoder, Vectors
 from weir.transforms.screen.second_stage.screen import ReadingScreen
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet, public_sets
-from weir.transforms.screen.training.reader_fit import read_once
+from weir.transforms.screen.training.readings import read_once
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train
 from weir.transforms.text.normalise import normalise

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +19,8 @@ from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.model import STARTER, Screen
 from weir.transforms.screen.second_stage.encoder import (
     DIMENSIONS,
+    PART,
     Encoder,
-    Vectors,
-    add_highest,
-    split_layers,
 )
 from weir.transforms.screen.training.fit import (
     WEAK_WEIGHT,
@@ -33,10 +31,10 @@ from weir.transforms.screen.training.fit import (
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.reader_fit import (
     READ_SHARE,
-    fit_layers,
-    read_once,
+    fit_reading,
     sum_stages,
 )
+from weir.transforms.screen.training.readings import Readings
 from weir.transforms.text import features
 from weir.transforms.text.normalise import normalise
 
@@ -110,9 +108,9 @@ class Posts:
         return features.matrix(self.texts)
 
     @cached_property
-    def parts(self) -> tuple[Vectors, npt.NDArray[np.intp]]:
-        """Return the parts that the encoder reads, and where each post's begin."""
-        return read_once(self.texts.to_pylist(), Encoder.load(), self.cache)
+    def readings(self) -> Readings:
+        """Return what the encoder makes of the posts."""
+        return Readings.of_texts(self.texts.to_pylist(), Encoder.load(), self.cache)
 
     def taught(self, head: int, train: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
         """Return the rows that a head learns from, which of them violate, and their weights."""
@@ -122,6 +120,11 @@ class Posts:
         weights = np.where(self.weak[used, head], WEAK_WEIGHT, 1.0)
         weights = np.where(likely[used] > 0, likely[used], weights)
         return used, (self.labels[used, head] == 1) | (likely[used] > 0), weights
+
+    def suspected(self, head: int, train: Mask) -> npt.NDArray[np.intp]:
+        """Return the rows that break some rule of which nobody said whether it is the head's."""
+        unknown = np.isnan(self.labels[:, head]) & ~self.weak[:, head]
+        return np.flatnonzero(train & unknown & (self.likely > 0).any(axis=1))
 
 
 def _number(text: str) -> int:
@@ -205,15 +208,15 @@ class Embedding:
         """Fit the regressions, and score before the logistic function."""
         from sklearn.linear_model import LogisticRegression
 
-        def fit(vectors: Vectors, violates: Mask, weights: Floats) -> tuple[Floats, float]:
-            model = LogisticRegression(class_weight="balanced", max_iter=300, tol=1e-3)
-            model.fit(vectors, violates, sample_weight=weights)
-            return model.coef_[0], float(model.intercept_[0])
-
-        parts, begins = posts.parts
-        vectors = parts[begins, :DIMENSIONS]
-        coefficients, biases = _fitted(posts, train, fit, vectors)
-        return np.asarray(vectors @ coefficients.T + biases)
+        vectors = posts.readings.vectors[posts.readings.begins, :DIMENSIONS]
+        found = np.zeros(posts.labels.shape)
+        for head in range(len(posts.policy_ids)):
+            used, violates, weights = posts.taught(head, train)
+            if violates.any():
+                model = LogisticRegression(class_weight="balanced", max_iter=300, tol=1e-3)
+                model.fit(vectors[used], violates, sample_weight=weights)
+                found[:, head] = model.decision_function(vectors)
+        return found
 
 
 class SecondStage:
@@ -223,27 +226,13 @@ class SecondStage:
 
     def scores(self, posts: Posts, train: Mask) -> Floats:
         """Fit the heads, and score before the logistic function."""
-        parts, begins = posts.parts
-
-        def fit(vectors: Vectors, violates: Mask, weights: Floats) -> tuple[Floats, float]:
-            return fit_layers(vectors, violates, weights), 0.0
-
-        coefficients, _ = _fitted(posts, train, fit, parts[begins])
-        layers = zip(split_layers(parts), split_layers(coefficients), strict=True)
-        return add_highest((of_layer @ own.T for of_layer, own in layers), begins)
-
-
-def _fitted(
-    posts: Posts, train: Mask, fit: Callable[..., tuple[Floats, float]], vectors: Vectors
-) -> tuple[Floats, Floats]:
-    """Return the coefficients and biases of all heads, by regressions on (posts, ...) vectors."""
-    coefficients = np.zeros((len(posts.policy_ids), vectors.shape[1]))
-    biases = np.zeros(len(posts.policy_ids))
-    for head in range(len(posts.policy_ids)):
-        used, violates, weights = posts.taught(head, train)
-        if violates.any():
-            coefficients[head], biases[head] = fit(vectors[used], violates, weights)
-    return coefficients, biases
+        coefficients = np.zeros((len(posts.policy_ids), PART))
+        for head in range(len(posts.policy_ids)):
+            used, violates, weights = posts.taught(head, train)
+            suspected = posts.suspected(head, train)
+            if violates.any():
+                coefficients[head] = fit_reading(posts.readings, used, violates, weights, suspected)
+        return posts.readings.highest(coefficients)
 
 
 class BothStages:

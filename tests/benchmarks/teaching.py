@@ -61,7 +61,7 @@ from weir.transforms.screen.training.labelled import (
     ordinary_streams,
     public_sets,
 )
-from weir.transforms.screen.training.reader_fit import AlreadyRead
+from weir.transforms.screen.training.readings import AlreadyRead
 from weir.transforms.screen.training.refit import refit
 
 # Stream, labelled set, and what else comes from the same places: none of it teaches the base.

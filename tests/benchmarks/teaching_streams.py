@@ -13,8 +13,8 @@ from weir.transforms.screen.model import Scored, Screen, score_all
 from weir.transforms.screen.second_stage.encoder import Encoder
 from weir.transforms.screen.second_stage.scorer import READER_FILE, Reader, first_stage
 from weir.transforms.screen.second_stage.screen import ReadingScreen
-from weir.transforms.screen.training.cross_fit import Readings
 from weir.transforms.screen.training.labelled import LabelledSet
+from weir.transforms.screen.training.readings import Readings
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import train
 from weir.transforms.text.normalise import normalise

@@ -13,11 +13,19 @@ import pytest
 from tests.screen_posts import labelled, posts
 from weir.transforms.screen import ScreenSource
 from weir.transforms.screen.certificate import certified_threshold, misses_allowed
-from weir.transforms.screen.second_stage.encoder import DIMENSIONS, LAYERS, Encoder, Vectors
+from weir.transforms.screen.second_stage.encoder import (
+    DIMENSIONS,
+    LAYERS,
+    PART,
+    Encoder,
+    Vectors,
+)
 from weir.transforms.screen.second_stage.scorer import READER_FILE, Reader
 from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource
+from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.labelled import LabelledPost, LabelledSet
-from weir.transforms.screen.training.reader_fit import read_once
+from weir.transforms.screen.training.reader_fit import fit_reading
+from weir.transforms.screen.training.readings import Readings, read_once
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.screen.training.train import Trained, train
 
@@ -160,3 +168,40 @@ def test_what_another_encoder_read_is_read_again(tmp_path: Path) -> None:
     new = Meanings("new")
     read_once(["one"], cast(Encoder, new), cache)
     assert new.read == ["one"]
+
+
+def directions(*meanings: int) -> Readings:
+    """Return posts of one part each, which says so many of some first meanings."""
+    vectors = np.zeros((len(meanings), PART), np.float32)
+    for row, meaning in enumerate(meanings):
+        vectors[row, [meaning, DIMENSIONS + meaning]] = 1
+    begins = np.arange(len(meanings))
+    return Readings(begins, vectors, begins, np.zeros(len(meanings), bool))
+
+
+def test_suspected_posts_that_rank_highest_teach_as_violating_ones() -> None:
+    known, safe, new, other = 0, 1, 2, 3
+    readings = directions(*[known] * 20, *[safe] * 20, *[new] * 2, *[other] * 18)
+    readings.vectors[40:42, known] = 1  # much like what violates, and something of its own
+    used, violates = np.arange(40), np.arange(40) < 20
+    nobody, suspected = np.arange(0), np.arange(40, 60)
+    said = [fit_reading(readings, used, violates, np.ones(40), s) for s in (nobody, suspected)]
+    plain, taught = (readings.highest(each[None])[:, 0] for each in said)
+    new_alone = directions(new)
+    before, after = (float(new_alone.highest(each[None])[0, 0]) for each in said)
+    assert after > before
+    assert np.argsort(-taught[40:], kind="stable")[0] in (0, 1)
+    assert taught[42] == pytest.approx(plain[42], abs=0.2)
+
+
+def test_what_no_head_knows_of_and_somebody_suspects_is_suspected() -> None:
+    rumour = LabelledPost("one rumour", {"rude": True}, frozenset({"spam"}), {"hate": 0.05})
+    plain = LabelledPost("nothing at all", {"rude": False})
+    corpus = Corpus.of([labelled(rumour, plain)], ["rude", "spam", "hate", "violence"])
+    row = corpus.texts.to_pylist().index("one rumour")
+    assert [np.flatnonzero(corpus.suspected(head)).tolist() for head in range(4)] == [
+        [],  # labelled
+        [],  # presumed to be respected
+        [row],
+        [row],
+    ]

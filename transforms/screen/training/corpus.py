@@ -112,6 +112,11 @@ class Corpus:
         safe = (self.labels[:, head] == 0) | self.weak[:, head]
         return np.asarray(safe & self.calibrates, bool)
 
+    def suspected(self, head: int) -> Mask:
+        """Return the posts that break some rule of which nobody said whether it is this head's."""
+        unknown = np.isnan(self.labels[:, head]) & ~self.weak[:, head]
+        return np.asarray(unknown & (self.likely > 0).any(axis=1), bool)
+
     def languages_of(self, head: int) -> list[int]:
         """Return the languages of a head's violating posts, as codes; those of a few are left out.
 

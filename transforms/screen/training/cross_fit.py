@@ -5,8 +5,7 @@ fitted to the other folds, score each. Only the draw decides, never a score or a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,7 @@ import numpy.typing as npt
 
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.model import Screen, Weights
-from weir.transforms.screen.second_stage.encoder import (
-    CHARACTERS,
-    PART,
-    Encoder,
-    Vectors,
-    add_highest,
-    split_layers,
-)
+from weir.transforms.screen.second_stage.encoder import PART
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.fit import (
     WEAK_WEIGHT,
@@ -30,57 +22,14 @@ from weir.transforms.screen.training.fit import (
     round_weights,
     scale_counts,
 )
-from weir.transforms.screen.training.reader_fit import fit_layers, read_once
+from weir.transforms.screen.training.reader_fit import fit_reading
+from weir.transforms.screen.training.readings import Readings
 from weir.transforms.text import features
 
 # With half as many, a certified recall escalates 3 to 4 % more safe posts where 80 posts violate:
 # twins that learned from fewer posts score lower those that they calibrate with. A large corpus has
 # posts enough for half of them.
 _FOLDS, _FOLDS_OF_MANY, _MANY = 10, 5, 20_000
-
-
-@dataclass(frozen=True, eq=False)
-class Readings:
-    """What the encoder makes of some posts of a corpus, as live screening reads them."""
-
-    rows: npt.NDArray[np.intp]  # of the posts, ascending
-    vectors: Vectors  # (parts, PART), those of a post one after another
-    begins: npt.NDArray[np.intp]  # (posts,), the first part of each
-    beyond: Mask  # (posts,): longer than what is read of a post
-
-    @classmethod
-    def of(cls, corpus: Corpus, encoder: Encoder, cache: Path | None = None) -> "Readings":
-        """Return what the encoder makes of the posts that are to be read; see `read_once`."""
-        rows = np.flatnonzero(corpus.to_read)
-        column: Any = corpus.texts
-        read = cls.of_texts(column.take(rows).to_pylist(), encoder, cache)
-        return replace(read, rows=rows)
-
-    @classmethod
-    def of_texts(
-        cls, texts: Sequence[str], encoder: Encoder, cache: Path | None = None
-    ) -> "Readings":
-        """Return what the encoder makes of all of these normalised texts; see `read_once`."""
-        vectors, begins = read_once(texts, encoder, cache)
-        beyond = np.array([len(text) > CHARACTERS for text in texts], bool)
-        return cls(np.arange(len(texts)), vectors, begins, beyond)
-
-    def highest(self, coefficients: Floats) -> Floats:
-        """Return (posts, heads) second scores by (heads, PART) coefficients."""
-        layers = zip(split_layers(self.vectors), split_layers(coefficients), strict=True)
-        return add_highest((parts @ own.T for parts, own in layers), self.begins)
-
-    def outstanding(self, coefficients: Floats) -> Vectors:
-        """Return (posts, PART), in each layer the part that (PART,) coefficients rank highest."""
-        counts = np.diff(self.begins, append=len(self.vectors))
-        post = np.repeat(np.arange(len(counts)), counts)
-        found = []
-        layers = zip(split_layers(self.vectors), split_layers(coefficients[None]), strict=True)
-        for parts, own in layers:
-            products = parts @ own[0].astype(np.float32)
-            rows = np.flatnonzero(products == np.maximum.reduceat(products, self.begins)[post])
-            found.append(parts[rows[np.searchsorted(post[rows], np.arange(len(counts)))]])
-        return np.concatenate(found, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,13 +132,14 @@ def _scoring(
 def fit_second(corpus: Corpus, heads: Sequence[int], learned: Mask, readings: Readings) -> Floats:
     """Return (heads, PART) coefficients fitted to those of the posts that were read."""
     place = np.full(len(learned), -1)
-    place[readings.rows] = readings.begins
+    place[readings.rows] = np.arange(len(readings.rows))
+    there = learned & (place >= 0)
     coefficients = np.zeros((len(heads), PART))
     for row, head in enumerate(heads):
-        used, violates, importance = _taught(corpus, head, learned & (place >= 0))
+        used, violates, importance = _taught(corpus, head, there)
+        suspected = place[there & corpus.suspected(head)]
         if 0 < violates.sum() < len(violates):
-            vectors = readings.vectors[place[used]]
-            coefficients[row] = fit_layers(vectors, violates, importance)
+            coefficients[row] = fit_reading(readings, place[used], violates, importance, suspected)
     return coefficients
 
 

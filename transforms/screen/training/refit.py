@@ -34,9 +34,9 @@ from weir.transforms.screen.second_stage.scorer import Reader, first_stage
 from weir.transforms.screen.second_stage.screen import ReadingScreen, reading_heads
 from weir.transforms.screen.selectivity import SHARES, Selectivity
 from weir.transforms.screen.teaching.lessons import Lessons
-from weir.transforms.screen.training.cross_fit import Readings
 from weir.transforms.screen.training.fit import inverse_frequencies, round_weights
 from weir.transforms.screen.training.reader_fit import PRESUMED, READ_SHARE, Spread
+from weir.transforms.screen.training.readings import Readings
 from weir.transforms.screen.training.verdict_fit import fit_verdicts
 from weir.transforms.text import features
 from weir.transforms.text.languages import GROUPS

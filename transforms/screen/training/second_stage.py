@@ -12,13 +12,14 @@ from weir.transforms.screen.second_stage.scorer import Reader, first_stage
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.screen.training.calibrate import positives
 from weir.transforms.screen.training.corpus import Corpus
-from weir.transforms.screen.training.cross_fit import CrossFitted, Readings
+from weir.transforms.screen.training.cross_fit import CrossFitted
 from weir.transforms.screen.training.reader_fit import (
     PRESUMED,
     READ_SHARE,
     READING_WEIGHT,
     Spread,
 )
+from weir.transforms.screen.training.readings import Readings
 from weir.transforms.screen.training.settings import TrainingSettings
 
 # Misses that a promise allows, before one of them is given for a gate. One of four or five had 29

@@ -19,12 +19,12 @@ from weir.transforms.screen.training.card import Stage, card
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.cross_fit import (
     CrossFitted,
-    Readings,
     can_learn,
     cross_fitted,
     known,
 )
 from weir.transforms.screen.training.labelled import LabelledSet, LabelsError
+from weir.transforms.screen.training.readings import Readings
 from weir.transforms.screen.training.second_stage import Gates, Sum
 from weir.transforms.screen.training.settings import TrainingSettings
 from weir.transforms.text.languages import GROUPS
