@@ -35,7 +35,7 @@ class Workload:
     posts_per_second: float
     post_bytes: float = 200
     policies: int = 8
-    requests_per_1000: float = 336
+    requests_per_1000: float = 304
     second_stage: float = 1.0
     screen_ms: float | None = None
     model: str = "gpt-oss-safeguard-20b"

@@ -143,7 +143,7 @@ def day_of(
     *,
     text: float = 200,
     policies: int = 8,
-    requests_per_1000: float = 336,
+    requests_per_1000: float = 304,
     record_cleared: float = 1.0,
     days_kept: int = 30,
     copies: float = 1.004,

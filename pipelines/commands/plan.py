@@ -52,7 +52,7 @@ def plan_stream(
     ] = None,
     asked_per_1000: Annotated[
         float | None,
-        typer.Option(help="What the screen asks of the judge for 1,000 posts.", show_default="336"),
+        typer.Option(help="What the screen asks of the judge for 1,000 posts.", show_default="304"),
     ] = None,
     second_stage: Annotated[
         float | None,
