@@ -83,7 +83,8 @@ class RedriveReport:
             (self.unsendable, "left: the letter holds no whole message"),
         ]
         told = "; ".join(f"{count} {what}" for count, what in parts if count)
-        return f"{self.read} dead letters read" + (f": {told}" if told else "")
+        letters = "1 dead letter" if self.read == 1 else f"{self.read} dead letters"
+        return f"{letters} read" + (f": {told}" if told else "")
 
 
 def redrive(

@@ -21,6 +21,14 @@ class Room:
     pages: tuple[Page, ...]
     key: str = ""  # that goes there, after g
 
+    def has(self, address: str) -> bool:
+        """Return whether an address, path and query, is that of a page in here."""
+        return _place(address) in {_place(page.path) for page in self.pages if not page.changes}
+
+
+def _place(address: str) -> str:
+    return address.partition("?")[0].split("/")[1]
+
 
 ROOMS = (
     Room("Now", "/now", now.PAGES, "n"),

@@ -154,6 +154,10 @@ def _status(error: WeirError) -> HTTPStatus:
     )
 
 
+def _as_sentence(message: str) -> str:
+    return message if message.endswith((".", "?", "!")) else f"{message}."
+
+
 def _refused(page: Page, visit: Visit, error: WeirError) -> Shown:
     """Return the page of the form again, where it has one to be mended, or one that says why."""
     message, status = str(error), _status(error)
@@ -162,7 +166,7 @@ def _refused(page: Page, visit: Visit, error: WeirError) -> Shown:
         with suppress(WeirError):
             again = page.form(visit)
             if isinstance(again, Shown):
-                said = {"refused": message.rstrip("."), "refused_ways": ways}
+                said = {"refused": _as_sentence(message), "refused_ways": ways}
                 return Shown(again.template, {**again.values, **said}, status)
     refusal = _refusal(visit, message, status, ways)
     asked = {name: said for name, said in visit.query.items() if said}
@@ -176,7 +180,7 @@ def _refusal(
 ) -> Shown:
     """Return a page that says what is wrong, and holds whatever was typed, to be sent again."""
     values = {
-        "message": message.rstrip("."),
+        "message": _as_sentence(message),
         "unknown": status is HTTPStatus.UNAUTHORIZED,
         "typed": visit.form,
         "ways": ways or {},

@@ -41,7 +41,7 @@ def test_every_page_of_a_policy_is_accessible_in_every_look(page):
 def test_findings_appear_as_one_types_and_lead_to_their_line_in_every_look(page, begun):
     page.goto(f"/policies/{begun}")
     text = page.locator("#document")
-    text.fill(text.input_value().replace("- **Copy**", "- usually **Copy**"))
+    text.fill(text.input_value().replace("**Copy**", "usually **Copy**"))
     page.get_by_text("'usually' is vague").wait_for()
     for look in looks(page):
         assert_accessible(page, look)
@@ -68,7 +68,7 @@ def test_a_new_policy_is_in_shadow_by_keyboard_alone(page, setup):
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowRight")
     page.keyboard.type("\n\nVIOLATES is whatever is loud.")
-    page.get_by_text("Nothing to mend").wait_for()
+    page.get_by_text("lines of Definitions are still the template's").wait_for()
     page.keyboard.press("Escape")
     page.keyboard.press("h")
     page.get_by_role("heading", name="what changes").wait_for()

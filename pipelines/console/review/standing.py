@@ -45,6 +45,14 @@ LEFT JOIN `{{dataset}}.labels` AS l
   ON l.topic = m.topic AND l.`partition` = m.`partition` AND l.`offset` = m.`offset`
   AND l.run = @run AND l.created_at = @at AND l.policy_id = @policy
 """  # noqa: S608 - our names
+# The text of a post is with each of its verdicts, whichever policy it is by.
+_TEXT = """
+SELECT text, attributes
+FROM `{dataset}.verdicts`
+WHERE run = @run AND created_at = @at AND topic = @topic AND `partition` = @partition
+  AND `offset` = @offset AND text IS NOT NULL
+ORDER BY judged_at LIMIT 1
+"""
 _REVIEWS = """
 SELECT
   topic, `partition`, `offset`, policy_version, human_verdict, reviewer, reviewed_at, note
@@ -153,6 +161,9 @@ def look_up(visit: Visit, reference: Reference) -> Standing:
         )
     made = rows[0]
     at = _position(made)
+    if made["verdict"] is None:
+        place = dict(zip(("topic", "partition", "offset"), at, strict=True))
+        made |= next(iter(visit.rows(_TEXT, run=visit.run, at=reference.created_at, **place)), {})
     return Standing(
         reference,
         made,

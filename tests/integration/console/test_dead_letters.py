@@ -209,7 +209,7 @@ def test_letters_that_were_sent_before_the_record_failed_are_found_when_sent_aga
     asked = visit(form=DAY | {"form": form}, chosen=ids, **of)
     assert sending.sent_before(asked)[ids[0]].ended is False
     assert (
-        "2 of these letters are back; 1 dead letters read: 1 sent" in pages.send_chosen(asked).said
+        "2 of these letters are back; 1 dead letter read: 1 sent" in pages.send_chosen(asked).said
     )
     assert len(read(kafka_settings, topics[0], 4)) == 3
     assert sending.sent_before(asked).keys() >= set(ids)
@@ -263,7 +263,7 @@ def test_a_topic_that_is_gone_leaves_its_letters_in_doubt_and_the_others_are_sen
     )
     assert f"of 1 nobody can tell: gone-{run}/3 is gone" in html(pages.check(asked), asked)
     said = pages.send_chosen(asked).said
-    assert "1 dead letters read: 1 sent back" in said
+    assert "1 dead letter read: 1 sent back" in said
     assert f"gone-{run}/3" in said
 
 

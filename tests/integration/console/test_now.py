@@ -175,7 +175,9 @@ def test_each_part_is_filled_and_says_what_the_commands_say(bigquery, run, visit
 
 def test_a_policy_is_in_force_as_policies_says(visit):
     with_folder = replace(visit, setup=replace(visit.setup, policies=str(LIBRARY)))
-    assert '<span class="tag">in force</span>' in page(pages.show_decides(with_folder), with_folder)
+    assert '<span class="tag safe">in force</span>' in page(
+        pages.show_decides(with_folder), with_folder
+    )
 
 
 def test_what_changed_is_told_from_all_who_changed_it_the_latest_first(bigquery, run, visit):

@@ -174,7 +174,19 @@ def test_a_cleared_post_is_reviewed_by_the_version_in_force(bigquery, run, revie
     micros = int(NOON.timestamp() * 1_000_000)
     post = f"{run}-screen-s1-5~spam~{micros}"
     page = ann.open(f"/review/post?queue=all&since={DAY}&post={post}")
-    assert "the screen cleared it" in page
+    assert "The screen cleared it. The screen: " in " ".join(page.split())
+    assert "no policy's judge read this post" in page
     ann.press(page, "v")
     (row,) = stored(bigquery, run)
     assert (row["offset"], row["policy_version"]) == (5, "v1")
+
+
+def test_a_cleared_post_is_shown_with_the_text_that_another_policys_verdict_has(
+    bigquery, run, reviewer
+):
+    put(bigquery, "screenings", [screening(run, 5, spam="clear", hate="escalate")])
+    put(bigquery, "verdicts", [verdict(run, 5, "hate", "safe", text="post number 5.")])
+    post = f"{run}-screen-s1-5~spam~{int(NOON.timestamp() * 1_000_000)}"
+    page = reviewer().open(f"/review/post?queue=all&since={DAY}&post={post}")
+    assert number(page) == 5
+    assert "The screen cleared it." in page

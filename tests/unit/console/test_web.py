@@ -285,3 +285,16 @@ def test_every_page_that_filters_refuses_a_filter_that_it_does_not_have(address)
     answer = browser.get(address)
     assert answer.status_code == 400
     assert "This page has no filter" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "room"),
+    [("/compare?run=a", "Runs"), ("/replay", "Runs"), ("/dead-letters/deferred", "Dead letters"),
+     ("/policies/spam/try", "Policies"), ("/now?days=7", "Now"), ("/sign-in", None)],
+)  # fmt: skip
+def test_the_room_of_a_page_is_told_among_the_links(address, room):
+    assert [each.title for each in ROOMS if each.has(address)] == ([room] if room else [])
+
+
+def test_a_question_ends_in_its_own_mark(client):
+    assert "did you mean policy?<" in client().get("/filtered?polcy=spam").text
