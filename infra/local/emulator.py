@@ -8,7 +8,15 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Set
+from collections import OrderedDict
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    MutableMapping,
+    Set,
+)
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import lru_cache, partial
@@ -20,6 +28,7 @@ from duckdb_extensions import import_extension
 
 _MOST_STREAMS = 512
 _REMEMBERED = 512  # statements
+_MOST_TREES = 256
 _LOCAL = {b"127.0.0.1", b"localhost", b"[::1]"}
 _HOST = "--rest-host="
 _SEALED = (
@@ -48,7 +57,7 @@ def main() -> None:
     from bqemulator.cli import main as start
     from bqemulator.grpc_api import write_servicer
     from bqemulator.jobs import ddl_result, executor
-    from bqemulator.sql import inner_query
+    from bqemulator.sql import inner_query, translator
     from bqemulator.sql.translator import SQLTranslator
     from bqemulator.storage.engine import DuckDBEngine
     from bqemulator.versioning.snapshots import SnapshotManager
@@ -114,35 +123,106 @@ def main() -> None:
     threads = ThreadPoolExecutor(_MOST_STREAMS)
     grpc.aio.server = partial(grpc.aio.server, migration_thread_pool=threads)
     # It parses every statement a dozen times: most of what a new dataset cost.
-    Dialect.parse = parse_once(Dialect.parse)  # type: ignore[method-assign]  # on purpose
+    trees = Trees(Dialect.parse, Dialect.generate)
+    Dialect.parse = trees.parse  # type: ignore[assignment,method-assign]  # on purpose
+    Dialect.generate = trees.generate  # type: ignore[assignment,method-assign]  # on purpose
     core.deepcopy = copy_flat  # type: ignore[assignment,attr-defined]  # on purpose
     unnests = of_joined_tables(Parser._implicit_unnests_to_explicit)
     Parser._implicit_unnests_to_explicit = unnests  # type: ignore[assignment,method-assign]  # on purpose
-    # And it translates anew what it was asked a moment ago: most of what a page of the console
-    # cost. Each of these goes by the text of a statement, and nobody changes what it gives.
-    for owner, names in (
-        (SQLTranslator, ["translate"]),
-        (executor, ["_parse_script_or_raise", "classify_statement_type"]),
-        (executor, ["detect_drop_routine", "rewrite_table_refs"]),
+    borrowers = (
+        (executor, ["rewrite_table_refs"]),
+        (SQLTranslator, ["_apply_rules"]),
+        (translator, [name for name in vars(translator) if name.startswith("rewrite_")]),
+    )
+    readers = (
+        (executor, ["classify_statement_type", "detect_drop_routine"]),
         (ddl_result, ["_parse_statement"]),
         (ddl_sync, [name for name in vars(ddl_sync) if name.startswith("_detect_")]),
+    )
+    # And it translates anew what it was asked a moment ago: most of what a page of the console
+    # cost. Each of these goes by the text of a statement, and nobody changes what it gives.
+    remembered = (
+        *readers,
+        (executor, ["_parse_script_or_raise", "rewrite_table_refs"]),
+        (SQLTranslator, ["translate"]),
+    )
+    for changed, places in (
+        (trees.lent_to, borrowers),
+        (trees.shown_to, readers),
+        (lru_cache(_REMEMBERED), remembered),
     ):
-        for name in names:
-            setattr(owner, name, lru_cache(_REMEMBERED)(getattr(owner, name)))
+        for owner, names in places:
+            for name in names:
+                setattr(owner, name, changed(getattr(owner, name)))
     # A parsed statement is thousands of objects, for which the collector would look at all others.
     gc.freeze()
     gc.set_threshold(50_000)
     start(["start", *sys.argv[1:]])
 
 
-def parse_once(parse: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    """Return the method of a dialect that remembers what it parsed last; callers get copies."""
-    parsed = lru_cache(maxsize=256)(parse)
+class Trees:
+    """The statements that were parsed last, and how a dialect parses and writes with them.
 
-    def copied(dialect: Any, sql: str, **options: Any) -> list[Any]:
-        return [tree and tree.copy() for tree in parsed(dialect, sql, **options)]
+    To copy a tree is a third of what parsing costs, and few of those who ask for one change it. So
+    who only reads it is shown it, and who may change it is lent it; all others get copies.
+    """
 
-    return copied
+    def __init__(self, parse: Callable[..., list[Any]], generate: Callable[..., str]) -> None:
+        def parsed(dialect: Any, sql: str, **options: Any) -> list[Any]:
+            key = (dialect, sql, *sorted(options.items()))
+            with self._lock:
+                trees = self._known.pop(key, None) or parse(dialect, sql, **options)
+                if self._lent is not None:
+                    self._lent.append((key, trees))
+                    return trees
+                self._keep(key, trees)
+                return trees if self._shown else [tree and tree.copy() for tree in trees]
+
+        def written(dialect: Any, tree: Any, copy: bool = True, **options: Any) -> str:
+            # Writing changes a tree, and is the last that is done with one that is lent.
+            is_lent = any(tree is each for _, trees in self._lent or () for each in trees)
+            return generate(dialect, tree, copy=copy and not is_lent, **options)
+
+        self.parse, self.generate = parsed, written
+        self._known: OrderedDict[Hashable, list[Any]] = OrderedDict()
+        self._lock = threading.RLock()
+        self._shown = False
+        self._lent: list[tuple[Hashable, list[Any]]] | None = None
+
+    def shown_to(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that changes no tree."""
+
+        def reading(*args: Any, **named: Any) -> Any:
+            with self._lock:
+                before, self._shown = self._shown, True
+                try:
+                    return function(*args, **named)
+                finally:
+                    self._shown = before
+
+        return reading
+
+    def lent_to(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function of a statement, which returns it as it is where it changed no tree."""
+
+        def borrowing(*args: Any, **named: Any) -> Any:
+            with self._lock:
+                before, self._lent = self._lent, []
+                try:
+                    result = function(*args, **named)
+                    if any(result is each for each in args):
+                        for key, trees in self._lent:
+                            self._keep(key, trees)
+                    return result
+                finally:
+                    self._lent = before
+
+        return borrowing
+
+    def _keep(self, key: Hashable, trees: list[Any]) -> None:
+        self._known[key] = trees
+        if len(self._known) > _MOST_TREES:
+            self._known.popitem(last=False)
 
 
 def of_joined_tables(to_explicit: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -5,23 +5,73 @@ import sqlglot
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.parser import Parser
 
-from weir.infra.local.emulator import copy_flat, of_joined_tables, parse_once
+from weir.infra.local.emulator import Trees, copy_flat, of_joined_tables
+
+STATEMENT = "SELECT a FROM b"
 
 
-def test_a_statement_is_parsed_once_and_every_caller_may_change_its_tree():
-    parsed = []
+@pytest.fixture
+def trees(monkeypatch):
+    """Trees of sqlglot's own dialects, and the statements that were parsed for them."""
+    parsed, parse, generate = [], Dialect.parse, Dialect.generate
 
-    def parse(dialect, sql):
+    def counted(dialect, sql, **options):
         parsed.append(sql)
-        return sqlglot.parse(sql, dialect=dialect)
+        return parse(dialect, sql, **options)
 
-    known = parse_once(parse)
-    dialect = Dialect.get_or_raise("bigquery")
-    (first,) = known(dialect, "SELECT a FROM b")
-    first.find(sqlglot.exp.Column).replace(sqlglot.exp.null())
-    (second,) = known(dialect, "SELECT a FROM b")
-    assert second.sql() == "SELECT a FROM b"
-    assert parsed == ["SELECT a FROM b"]
+    trees = Trees(counted, generate)
+    monkeypatch.setattr(Dialect, "parse", trees.parse)
+    monkeypatch.setattr(Dialect, "generate", trees.generate)
+    return trees, parsed
+
+
+def tree_of(sql):
+    return sqlglot.parse_one(sql, read="bigquery")
+
+
+def without_columns(sql):
+    """Return a statement that selects nothing, the very same where it selected nothing before."""
+    tree = tree_of(sql)
+    columns = list(tree.find_all(sqlglot.exp.Column))
+    for column in columns:
+        column.replace(sqlglot.exp.null())
+    return tree.sql("bigquery") if columns else sql
+
+
+def test_a_statement_is_parsed_once_and_every_caller_may_change_its_tree(trees):
+    _, parsed = trees
+    assert without_columns(STATEMENT) == "SELECT NULL FROM b"
+    assert tree_of(STATEMENT).sql() == STATEMENT
+    assert parsed == [STATEMENT]
+
+
+def test_who_reads_is_shown_the_one_tree(trees):
+    trees, parsed = trees
+    show = trees.shown_to(tree_of)
+    assert show(STATEMENT) is show(STATEMENT)
+    assert tree_of(STATEMENT) is not show(STATEMENT)
+    assert parsed == [STATEMENT]
+
+
+def test_a_tree_that_was_lent_is_forgotten_once_it_was_changed(trees):
+    trees, _ = trees
+    assert trees.lent_to(without_columns)(STATEMENT) == "SELECT NULL FROM b"
+    assert tree_of(STATEMENT).sql() == STATEMENT
+
+
+def test_a_tree_that_came_back_as_it_was_is_shown_again(trees):
+    trees, parsed = trees
+    sql = "SELECT 1 FROM b"
+    shown = trees.shown_to(tree_of)(sql)
+    assert trees.lent_to(without_columns)(sql) is sql
+    assert trees.shown_to(tree_of)(sql) is shown
+    assert parsed == [sql]
+
+
+def test_a_tree_that_is_lent_is_written_without_a_copy_of_it(trees, monkeypatch):
+    trees, _ = trees
+    monkeypatch.setattr(sqlglot.exp.Select, "copy", None)
+    assert trees.lent_to(without_columns)(STATEMENT) == "SELECT NULL FROM b"
 
 
 def test_where_a_name_stood_in_a_statement_is_copied_with_it():
