@@ -205,3 +205,15 @@ def test_the_card_counts_what_may_violate_apart_from_what_is_labelled() -> None:
     sets = [labelled(*posts(100, 40, seed=2)), labelled(*rumours, name="rumours")]
     (head,) = train(sets, ["bad"], SETTINGS).card["heads"]
     assert (head["violating"], head["safe"], head["likely_violating"]) == (40, 60, 30)
+
+
+def test_the_card_counts_posts_that_break_some_rule_for_each_head_that_nobody_excepted() -> None:
+    rules = {"bad": 0.5}
+    rumours = [LabelledPost(f"{p.text} rumour", {}, likely=rules) for p in posts(30, 0)]
+    excepted = frozenset({"good"})
+    others = [LabelledPost(f"{p.text} hearsay", {}, excepted, rules) for p in posts(20, 0)]
+    known = [LabelledPost(p.text, dict(p.labels) | {"good": n % 2 == 0})
+             for n, p in enumerate(posts(100, 40, seed=2))]  # fmt: skip
+    sets = [labelled(*known), labelled(*rumours, *others, name="rumours")]
+    bad, good = train(sets, ["bad", "good"], SETTINGS).card["heads"]
+    assert (bad["suspected"], good["suspected"]) == (50, 30)

@@ -150,6 +150,7 @@ def _head(corpus: Corpus, head: int, sets: Sequence[LabelledSet]) -> dict[str, A
         "safe": int((labels == 0).sum()),
         "presumed_safe": int(corpus.weak[:, head].sum()),
         "likely_violating": int((corpus.likely[:, head] > 0).sum()),
+        "suspected": int((corpus.suspected(head) & corpus.to_read).sum()),
         "measured_on": calibration_set(sets, policy_id),
         "measured_posts": int(measured.sum()),
         "measured_prevalence": _share(labels[measured] == 1),
