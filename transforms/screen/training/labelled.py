@@ -76,7 +76,8 @@ UNCOVERED = frozenset({"spam", "online-fraud", "game-cheating"})
 # What a toxic post teaches where nobody says which rule it breaks. As harassment it is nearly
 # always right (.5 finds as much). As hate it is seldom, but there are ten of them for each labelled
 # one: of Davidson's set, which taught nothing, 300 requests then find .81 instead of .72, and .83
-# with .1, which finds less of OpenAI's. As violence, with .02 to .1, it finds less or the same.
+# with .1, which finds less of OpenAI's. Of other policies, and of hate beside, it teaches what a head
+# ranks highest, see `reader_fit.SUSPECTED`; all of them as violence, with .02 to .1, find no more.
 _TOXIC_HATE = {"hate": 0.05}
 _TOXIC = {"harassment": 1.0, **_TOXIC_HATE}
 
@@ -226,7 +227,7 @@ def public_sets(folder: Path) -> list[LabelledSet]:
 
     A category of the 2022 set of OpenAI and its graver form (S and S3, H and H2, V and V2) are
     one policy here. Davidson's offensive tweets say nothing about harassment; a toxic post teaches
-    it, and hate a little, and measures nothing.
+    it, hate a little, and a few of them what else they break, and measures nothing.
     """
     sets = []
     for name, file, source, licence, read in _SETS:
