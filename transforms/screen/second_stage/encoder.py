@@ -28,8 +28,8 @@ MODULES = (PACKAGE, "numkong", "safetensors", "tokenizers")  # that reading need
 _ARITHMETIC = b"8-bit integers, a scale for each row"
 DIMENSIONS = 384
 # Heads look at two layers: what a sentence means is in the last one, and which words say it is
-# plainer in the fourth. With the last alone a mean recall of .87 takes 472 requests, with a regression
-# on each 392, and with one on both at once 560 (8,000 posts).
+# plainer in the fourth. With the last alone a mean recall of .87 takes 472 requests, with a
+# regression on each 392, and with one on both at once 560 (8,000 posts).
 LAYERS = 2
 PART = (
     LAYERS * DIMENSIONS

@@ -76,8 +76,9 @@ UNCOVERED = frozenset({"spam", "online-fraud", "game-cheating"})
 # What a toxic post teaches where nobody says which rule it breaks. As harassment it is nearly
 # always right (.5 finds as much). As hate it is seldom, but there are ten of them for each labelled
 # one: of Davidson's set, which taught nothing, 300 requests then find .81 instead of .72, and .83
-# with .1, which finds less of OpenAI's. Of other policies, and of hate beside, it teaches what a head
-# ranks highest, see `reader_fit.SUSPECTED`; all of them as violence, with .02 to .1, find no more.
+# with .1, which finds less of OpenAI's. Of other policies, and of hate beside, those teach that a
+# head ranks highest, see `reader_fit.SUSPECTED`; all of them as violence, with .02 to .1, find no
+# more.
 _TOXIC_HATE = {"hate": 0.05}
 _TOXIC = {"harassment": 1.0, **_TOXIC_HATE}
 
