@@ -150,6 +150,17 @@ def test_the_card_says_which_prevalence_and_posts_the_figures_speak_of(trained: 
     assert head["measured_prevalence"] == 0.4
 
 
+def test_the_card_names_the_sets_that_label_what_was_measured() -> None:
+    street = [LabelledPost(p.text, {}, frozenset({"bad"})) for p in posts(100, 0, seed=3)]
+    told = [LabelledPost(p.text.upper(), p.labels) for p in posts(100, 40)]
+    sets = [labelled(*street, name="street"), labelled(*told, calibrates=False, name="examples")]
+    (head,) = train(sets, ["bad"], SETTINGS).card["heads"]
+    assert (head["measured_on"], head["measured_posts"]) == ("examples", 100)
+    safe = labelled(*posts(50, 0, seed=6), name="safe")
+    (head,) = train([safe, labelled(*posts(500, 300))], ["bad"], SETTINGS).card["heads"]
+    assert (head["measured_on"], head["measured_posts"]) == ("safe, posts", 550)
+
+
 def test_the_card_has_what_is_escalated_of_ordinary_posts_beside_that_of_safe_ones() -> None:
     near = [LabelledPost(post.text, {"bad": False}) for post in posts(100, 30, seed=2)]
     street = [LabelledPost(p.text, {}, frozenset({"bad"})) for p in posts(300, 0, seed=3)]

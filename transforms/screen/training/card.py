@@ -1,11 +1,13 @@
 """The card beside a screen: what it was made from, and how well it does on posts new to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 from sklearn.metrics import average_precision_score
 
 from weir.transforms.arrays import Floats
@@ -13,11 +15,12 @@ from weir.transforms.screen.archive import FORMAT
 from weir.transforms.screen.certificate import Certificate
 from weir.transforms.screen.model import Screen
 from weir.transforms.screen.precision import PrecisionCertificate
-from weir.transforms.screen.training.calibrate import Calibrated, calibration_set
+from weir.transforms.screen.training.calibrate import Calibrated
 from weir.transforms.screen.training.corpus import Corpus
 from weir.transforms.screen.training.cross_fit import count_folds
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.text import features
+from weir.transforms.text.normalise import normalise
 
 _CAUTION = (
     "A certificate holds for posts that come as its calibration set did, and for no other traffic. "
@@ -151,10 +154,18 @@ def _head(corpus: Corpus, head: int, sets: Sequence[LabelledSet]) -> dict[str, A
         "presumed_safe": int(corpus.weak[:, head].sum()),
         "likely_violating": int((corpus.likely[:, head] > 0).sum()),
         "suspected": int((corpus.suspected(head) & corpus.to_read).sum()),
-        "measured_on": calibration_set(sets, policy_id),
+        "measured_on": ", ".join(_labelling(sets, policy_id, corpus.texts.filter(measured))),
         "measured_posts": int(measured.sum()),
         "measured_prevalence": _share(labels[measured] == 1),
     }
+
+
+def _labelling(sets: Sequence[LabelledSet], policy_id: str, texts: pa.StringArray) -> Iterator[str]:
+    """Yield the names of the sets that label any of these normalised texts for a policy."""
+    for labelled in sets:
+        known = [post.text for post in labelled.posts if policy_id in post.labels]
+        if pc.any(pc.is_in(normalise(pa.array(known, pa.string())), texts)).as_py():
+            yield labelled.name
 
 
 def _stages(corpus: Corpus, column: int, head: int, stages: Sequence[Stage]) -> dict[str, Any]:
