@@ -84,18 +84,20 @@ async def _serve(setup: Setup, page: Page, request: Request) -> Response:
         return ask_who(setup, request)
     visit = _visit(setup, person or _NOBODY, request)
     try:
-        if page.changes:
-            sent = await read_form(request)
-            visit = replace(visit, form=sent.fields, chosen=sent.chosen)
-        _require_may(setup, person, page)
-        _require_known(page, visit)
-        answer = await run_in_threadpool(_answer, page, visit)
-        return await run_in_threadpool(_response, visit, answer, request)
-    except WeirError as error:
-        refused = await run_in_threadpool(_refused, page, visit, error)
+        try:
+            if page.changes:
+                sent = await read_form(request)
+                visit = replace(visit, form=sent.fields, chosen=sent.chosen)
+            _require_may(setup, person, page)
+            _require_known(page, visit)
+            answer = await run_in_threadpool(_answer, page, visit)
+            return await run_in_threadpool(_response, visit, answer, request)
+        except WeirError as error:
+            refused = await run_in_threadpool(_refused, page, visit, error)
+            return await run_in_threadpool(_response, visit, refused, request)
     except Exception as error:  # noqa: BLE001 - a defect: it ends this visit, and not what was typed
-        refused = _refusal(visit, log_defect(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    return await run_in_threadpool(_response, visit, refused, request)
+        defect = _refusal(visit, log_defect(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return await run_in_threadpool(_response, visit, defect, request)
 
 
 def _answer(page: Page, visit: Visit) -> Answer:

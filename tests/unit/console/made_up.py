@@ -73,6 +73,13 @@ PAGES = (
     Page(
         "/torn", raises(RefusedError("no such word")), changes=True, form=raises(TablesError("x."))
     ),
+    Page("/lost", raises(RefusedError("no such word")), changes=True, form=raises(KeyError("x"))),
+    Page(
+        "/blank",
+        raises(RefusedError("no such word")),
+        changes=True,
+        form=lambda _: Shown("layout/plain.html.j2", {}),
+    ),
     Page("/file", lambda _: Saved("a b.csv", "text/csv", [b"a", b"b"])),
     Page("/nothing", lambda _: Saved("a.csv", "text/csv", [])),
     Page("/unbegun", lambda _: Saved("a.csv", "text/csv", unbegun())),

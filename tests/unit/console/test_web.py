@@ -272,6 +272,15 @@ def test_what_was_typed_is_kept_where_its_form_cannot_be_shown(client):
     assert "at length</textarea>" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/lost", "/blank"])
+def test_a_defect_of_a_form_that_is_shown_again_is_logged_and_loses_nothing(client, caplog, path):
+    answer = client().post(path, data={"word": TYPED}, headers=HERE)
+    assert answer.status_code == 500
+    assert "defect" in answer.text
+    assert "at length</textarea>" in answer.text
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
 @pytest.mark.parametrize(
     "address",
     ["/now?dyas=7", "/posts?polcy=spam", "/posts/rows?x=1", "/posts/count?x=1", "/review?quue=all",
