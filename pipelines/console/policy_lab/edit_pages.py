@@ -72,6 +72,7 @@ def compare(visit: Visit) -> Shown:
         "entry": entry,
         "typed": typed,
         "before": before_of(entry),
+        "status": status_of(entry),
         "passages": passages(before, (edit.document, edit.examples)),
         "refusal": refusal,
     }
