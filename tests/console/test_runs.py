@@ -55,12 +55,18 @@ def test_a_box_for_a_run_offers_those_that_there_are(page):
     assert {"demo", "demo-edited"} <= {each.get_attribute("value") for each in offered.all()}
 
 
-def test_a_replay_is_forecast_started_watched_and_stopped_by_keyboard(page, one_policy):
+def test_a_replay_is_forecast_started_watched_and_stopped_by_keyboard(page, open_page, one_policy):
     page.goto("/runs")
     page.keyboard.press("r")
     page.wait_for_url("**/replay")
     page.get_by_label("Name of the run").fill("browsed replay")
     page.get_by_label("Folder of policies").fill(one_policy)
+    page.get_by_label("Share of the posts").fill("lots")
+    page.keyboard.press("Enter")
+    page.get_by_text("give a share of the posts such as 1%").wait_for()
+    open_page.watched.faults.clear()  # which a status of 400 is for Chromium
+    assert_accessible(page)
+    assert page.get_by_label("Name of the run").input_value() == "browsed replay"
     page.get_by_label("Share of the posts").fill("10%")
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs/browsed%20replay")

@@ -53,19 +53,12 @@
 
   // data-keep: what is typed in such a form stays until it was sent and answered without an error, or is
   // dropped; it is put back where the console still shows the text that the typing began from.
-  // The page that asks to mend a form has another address, and the same form.
-  const nameOf = (form) => `typed ${new URL(form.action).pathname} ${form.id}`;
-  function dropWhatWasSent() {
-    try {
-      if (document.querySelector(".said-so")) sessionStorage.removeItem(sessionStorage.getItem("typed and sent"));
-      document.addEventListener("submit", (event) => sessionStorage.setItem("typed and sent", nameOf(event.target)));
-    } catch { /* a browser that stores nothing */ }
-  }
-
   function keep(form) {
-    const name = nameOf(form);
+    // The page that asks to mend it has another address, and the same form.
+    const name = `typed ${new URL(form.action).pathname} ${form.id}`;
     const fields = () => [...form.elements].filter((each) => each.matches("textarea, input[type=text], input:not([type])"));
     try {
+      if (document.querySelector(".said-so") && sessionStorage.getItem("typed and sent") === name) sessionStorage.removeItem(name);
       const kept = JSON.parse(sessionStorage.getItem(name) || "{}");
       // What was sent and comes back to be mended began from what it began from then.
       const began = (each) => (kept[each.name]?.typed === each.defaultValue ? kept[each.name].from : each.defaultValue);
@@ -76,6 +69,7 @@
       const again = fields().filter((each) => kept[each.name]?.from === each.value && kept[each.name].typed !== each.value);
       again.forEach((each) => { each.value = kept[each.name].typed; });
       form.addEventListener("input", store);
+      form.addEventListener("submit", () => sessionStorage.setItem("typed and sent", name));
       if (again.length) offerToDrop(form, again);
     } catch { /* a browser that stores nothing */ }
   }
@@ -170,7 +164,6 @@
 
   const button = document.getElementById("keys-button");
   if (button) { button.hidden = false; button.addEventListener("click", showKeys); }
-  dropWhatWasSent();
   prepare(document);
   // Only a part that was opened alone says as it opens that more of it is to come.
   if (document.querySelector("[data-soon]")) watch(document.querySelector("main"));

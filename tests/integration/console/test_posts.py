@@ -317,7 +317,7 @@ def test_beside_what_a_person_said_stands_whose_the_other_columns_are(settings, 
     )
     assert isinstance(way, Shown)
     html = fill(way.template, way.values, bare=False, visit=seen, rooms=(), said="")
-    assert "(ann); the machine said violates" in html
+    assert "(ann); the machine, whose score, route and verdict follow, said violates" in html
 
 
 def test_a_text_that_is_not_stored_is_said_to_be_not_stored(settings, run):

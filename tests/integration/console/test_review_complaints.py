@@ -159,6 +159,7 @@ def test_who_comes_second_is_shown_the_post_again_with_why_and_the_way_on(
     assert "what I thought</textarea>" in refused.page
     assert number(refused.page) == 0
     assert 'name="verdict"' not in refused.page
+    assert "yours is a second decision" not in refused.page
     assert number(reviewer("bea").press(refused.page, "k")) == 1
 
 
