@@ -28,7 +28,7 @@ from duckdb_extensions import import_extension
 
 _MOST_STREAMS = 512
 _REMEMBERED = 512  # statements
-_MOST_TREES = 256
+_MOST_TREES = 16  # while a statement is on its way; more are only more for the collector to visit
 _LOCAL = {b"127.0.0.1", b"localhost", b"[::1]"}
 _HOST = "--rest-host="
 _SEALED = (
