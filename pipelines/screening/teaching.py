@@ -79,8 +79,8 @@ def begin_with_base(teaching: Teaching) -> bool:
 def look(teaching: Teaching) -> Look:
     """Do what is to be done now, and store a row for each thing done.
 
-    TablesError, SourceError, ScreenError or OSError: then nothing has changed that has no row, or
-    the next look does it again.
+    TablesError, SourceError, ScreenError or OSError: what was done has its rows, but for the last
+    thing, which may have been done to the folder without one.
     """
     ledger = _Ledger(teaching)
     with explain_errors(teaching.bigquery):
@@ -95,10 +95,17 @@ def look(teaching: Teaching) -> Look:
 
 
 def put_back(teaching: Teaching) -> Look:
-    """Let the screen in shadow decide, as whoever calls it wants; as ``look``."""
+    """Let the screen in shadow decide, as whoever calls it wants; as ``look``.
+
+    Where none is, because a swap ended half-way or the screen was withdrawn, the one decides that
+    decided before the last swap.
+    """
     ledger, folder = _Ledger(teaching), teaching.folder
     with explain_errors(teaching.bigquery):
-        live, shadow = folder.live().version, folder.shadow().version
+        live = folder.live().version
+        if live == folder.shadow().version:
+            folder.bring_back()
+        shadow = folder.shadow().version
         if live == shadow:
             raise ScreenError(f"There is no screen in shadow in {folder.path} to put back.")
         folder.swap()

@@ -196,3 +196,16 @@ def test_a_source_finds_both_stages_and_notices_another(
     reader("a", gate=0.7).save(tmp_path)
     assert source.stamp() != before
     assert source.renew().version != source.version
+
+
+def test_both_stages_are_saved_together_and_neither_is_changed_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Encoder, "load", encoder)
+    both = ReadingScreen.over(screen("a"), reader("a"), encoder())
+    both.save(tmp_path, {})
+    assert ReadingSource.of(tmp_path).version == both.version
+    with pytest.raises(TypeError, match="both stages"):
+        both.with_thresholds(both.thresholds)
+    with pytest.raises(TypeError, match="both stages"):
+        both.with_selectivity(both.selectivity)

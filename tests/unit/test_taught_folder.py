@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests import cold_posts
+from tests.reading import encoder, reader, screen
+from weir.policies import storage
+from weir.transforms.screen import ScreenError
 from weir.transforms.screen.model import Screen, ScreenSource
+from weir.transforms.screen.second_stage.encoder import Encoder
+from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource
 from weir.transforms.screen.teaching.folder import TaughtFolder
 
 
@@ -44,6 +49,49 @@ def test_screens_swap_their_places_and_their_cards(folder) -> None:
     assert versions(folder) == (other().version, base)
     assert '"policy_id": "other"' in folder.live().card()
     assert folder.began_with() == base
+
+
+def test_a_swap_that_ends_half_way_leaves_what_decided_to_be_brought_back(
+    folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, write = cold_posts.base().version, storage.write
+    folder.put_in_shadow(other(), {})
+
+    def ended(path: str, content: bytes) -> None:
+        if path.startswith(folder.shadow_path):
+            raise OSError("the disk is gone")
+        write(path, content)
+
+    monkeypatch.setattr(storage, "write", ended)
+    with pytest.raises(OSError, match="the disk is gone"):
+        folder.swap()
+    monkeypatch.undo()
+    assert versions(folder) == (other().version, other().version)
+    folder.bring_back()
+    assert versions(folder) == (other().version, base)
+
+
+def test_nothing_is_brought_back_of_what_began_with_another_screen(folder, tmp_path: Path) -> None:
+    folder.put_in_shadow(other(), {})
+    folder.swap()
+    other().save(tmp_path / "another", {})
+    folder.begin(ScreenSource.of(tmp_path / "another"))
+    folder.bring_back()
+    assert versions(folder) == (other().version, other().version)
+
+
+def test_a_reader_beside_a_screen_of_another_version_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Encoder, "load", encoder)
+    both = ReadingScreen.over(screen("a"), reader("a"), encoder())
+    both.save(tmp_path / "base", {})
+    folder = TaughtFolder(str(tmp_path / "taught"), reads=True)
+    folder.begin(ReadingSource.of(tmp_path / "base"))
+    assert versions(folder) == (both.version, both.version)
+    reader("a", gate=0.7).save(folder.path)
+    with pytest.raises(ScreenError, match="of two versions"):
+        folder.live()
 
 
 def test_nothing_is_compared_once_the_shadow_is_empty(folder) -> None:

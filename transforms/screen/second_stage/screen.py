@@ -29,6 +29,7 @@ from weir.transforms.screen.second_stage.scorer import (
     first_stage,
 )
 
+TAUGHT_FROM = "taught_from"  # on the card: the version of the screen that its teaching began with
 _Promise = TypeVar("_Promise", Certificate, PrecisionCertificate)
 
 
@@ -81,6 +82,19 @@ class ReadingScreen(Screen):
         )
         own = {field.name: getattr(screen, field.name) for field in fields(Screen)}
         return cls(**own | changed, reader=reader, encoder=encoder, columns=columns)
+
+    def save(self, path: str | Path, card: Mapping[str, Any]) -> None:
+        """Write both stages and their card into a folder; equal screens, equal bytes."""
+        self.reader.save(path)
+        super().save(path, card)
+
+    def with_thresholds(self, *_: Any, **__: Any) -> Screen:
+        """Raise TypeError: thresholds of a first stage alone are another screen's."""
+        raise TypeError("The thresholds of both stages are the reader's: Reader.with_thresholds")
+
+    def with_selectivity(self, *_: Any, **__: Any) -> Screen:
+        """Raise TypeError: what a first stage alone selects is another screen's."""
+        raise TypeError("What both stages select is the reader's: Reader.with_recall")
 
     def opened(self, policy_ids: Collection[str]) -> Screen:
         """Return the same heads, of which certified ones of these clear nothing, in no stage."""
@@ -137,12 +151,17 @@ class ReadingSource(ScreenSource):
 
     def card(self) -> str:
         """Return the screen's card with the version of the two stages, and what these promise."""
-        try:
-            fields = json.loads(super().card())
-        except ValueError:
-            fields = {}
-        known = fields if isinstance(fields, dict) else {}
-        return json.dumps(with_promises(known, self.screen()), ensure_ascii=False)
+        told = with_promises(fields_of(super().card()), self.screen())
+        return json.dumps(told, ensure_ascii=False)
+
+
+def fields_of(card: str) -> dict[str, Any]:
+    """Return what a card says; nothing where it is none."""
+    try:
+        fields = json.loads(card)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def with_promises(card: Mapping[str, Any], screen: Screen) -> dict[str, Any]:
@@ -186,7 +205,16 @@ def _both(path: str | Path) -> ReadingScreen:
             f"The second stage in {path} was fitted to another screen than the one beside it; "
             "remove it, train both again, or run without it: --reading=off."
         )
-    return ReadingScreen.over(screen, reader, Encoder.load())
+    both = ReadingScreen.over(screen, reader, Encoder.load())
+    told = fields_of(ScreenSource(str(path), screen.version).card())
+    # What is taught keeps its first stage: a reader of another version beside it would fit it.
+    if TAUGHT_FROM in told and told.get("screen_version") != both.version:
+        raise ScreenError(
+            f"The files of the screen in {path} are of two versions: whoever taught it ended "
+            "between them. Copy a whole screen over it, such as what decided before from former, "
+            "or remove the folder to begin anew."
+        )
+    return both
 
 
 @lru_cache(maxsize=2)

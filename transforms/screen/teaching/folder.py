@@ -2,19 +2,22 @@
 
 Both are always there, so that a running job can read them again: until there is something to
 compare, the one in shadow is a copy of the other. Writing is not atomic over the files of a screen,
-and need not be: two stages that do not belong together are refused, and read again.
+and need not be: two stages of different versions are refused, as the card between them says which
+it is, and read again. What decides is put aside in ``former`` before another takes its place.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from weir.policies import storage
 from weir.transforms.screen.model import MODEL_FILE, STARTER, Screen, ScreenSource
-from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource, with_promises
-
-_BASE = "taught_from"  # on the card: the version of the screen that it all began with
+from weir.transforms.screen.second_stage.screen import (
+    TAUGHT_FROM,
+    ReadingSource,
+    fields_of,
+    with_promises,
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class TaughtFolder:
         """Return where the screen in shadow is."""
         return f"{self.path.rstrip('/')}/shadow"
 
+    @property
+    def former_path(self) -> str:
+        """Return where the screen is that decided before the last swap, once there was one."""
+        return f"{self.path.rstrip('/')}/former"
+
     def live(self) -> ScreenSource:
         """Return the screen that decides; ScreenError where there is no sound one."""
         return self._source(self.path)
@@ -45,51 +53,54 @@ class TaughtFolder:
         """Return the version of the screen that teaching began with; None where it has not."""
         if not storage.exists(f"{self.path.rstrip('/')}/{MODEL_FILE}"):
             return None
-        return _told(self.live()).get(_BASE)
+        return _told(self.live()).get(TAUGHT_FROM)
 
     def begin(self, base: ScreenSource) -> None:
         """Let a screen decide as it is, with nothing in shadow."""
-        card = _told(base) | {_BASE: base.version}
+        card = _told(base) | {TAUGHT_FROM: base.version}
         for path in (self.shadow_path, self.path):
-            _save(base.screen(), path, card)
+            base.screen().save(path, card)
 
     def put_in_shadow(self, screen: Screen, card: Mapping[str, Any]) -> None:
         """Let a screen be compared with what decides."""
-        known = _told(self.live()).get(_BASE)
-        _save(screen, self.shadow_path, dict(card) | {_BASE: known})
+        known = _told(self.live()).get(TAUGHT_FROM)
+        screen.save(self.shadow_path, dict(card) | {TAUGHT_FROM: known})
 
     def empty_shadow(self) -> None:
         """Compare no more."""
         live = self.live()
-        _save(live.screen(), self.shadow_path, _told(live))
+        live.screen().save(self.shadow_path, _told(live))
 
     def swap(self) -> None:
-        """Let the screen in shadow decide, and the other be in shadow."""
+        """Let the screen in shadow decide, and the other be in shadow.
+
+        Ended in between it leaves what decided in ``former``, see ``bring_back``.
+        """
         live, shadow = self.live(), self.shadow()
         former, card = live.screen(), _told(live)
-        _save(shadow.screen(), self.path, _told(shadow))
-        _save(former, self.shadow_path, card)
+        candidate, of_candidate = shadow.screen(), _told(shadow)
+        former.save(self.former_path, card)
+        candidate.save(self.path, of_candidate)
+        former.save(self.shadow_path, card)
+
+    def bring_back(self) -> None:
+        """Put in shadow what decided before the last swap, where it began with the same screen."""
+        if not storage.exists(f"{self.former_path}/{MODEL_FILE}"):
+            return
+        former = self._source(self.former_path)
+        told = _told(former)
+        if told.get(TAUGHT_FROM) == self.began_with():
+            former.screen().save(self.shadow_path, told)
 
     def replace_live(self, screen: Screen) -> None:
         """Let another screen decide, and nothing be in shadow."""
         card = with_promises(_told(self.live()), screen)
         for path in (self.shadow_path, self.path):
-            _save(screen, path, card)
+            screen.save(path, card)
 
     def _source(self, path: str) -> ScreenSource:
         return (ReadingSource if self.reads else ScreenSource).of(path)
 
 
 def _told(source: ScreenSource) -> dict[str, Any]:
-    """Return what a card says; nothing where it is none."""
-    try:
-        card = json.loads(source.card())
-    except ValueError:
-        return {}
-    return card if isinstance(card, dict) else {}
-
-
-def _save(screen: Screen, path: str, card: Mapping[str, Any]) -> None:
-    if isinstance(screen, ReadingScreen):
-        screen.reader.save(path)
-    screen.save(path, card)
+    return fields_of(source.card())
