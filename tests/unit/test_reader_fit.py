@@ -152,8 +152,10 @@ def test_training_without_an_encoder_leaves_no_older_second_stage_beside_it(
     assert not (tmp_path / READER_FILE).exists()
 
 
-def test_a_post_that_is_kept_is_not_read_again(tmp_path: Path) -> None:
-    cache = tmp_path / "kept.npz"
+@pytest.mark.parametrize("name", ["kept.npz", "kept"])
+def test_a_post_that_is_kept_is_not_read_again(tmp_path: Path, name: str) -> None:
+    cache = tmp_path / name
+    read_once([], cast(Encoder, Meanings()), cache)
     first, second = Meanings(), Meanings()
     read_once(["one", "two"], cast(Encoder, first), cache)
     found, begins = read_once(["two", "three"], cast(Encoder, second), cache)

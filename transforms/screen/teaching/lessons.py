@@ -20,7 +20,7 @@ from weir.transforms.text import features
 from weir.transforms.text.near_duplicates import clusters
 from weir.transforms.text.normalise import normalise
 
-# Of one policy: an encoder reads some fifty posts a second.
+# Of one policy: an encoder reads a hundred posts a second.
 MOST = 2_000
 LEAST = 10  # of each kind, before a head learns: fewer are outweighed by a judge's errors
 FEW = 3  # the same, where what is learned is fitted with a judge's errors in mind
@@ -47,9 +47,9 @@ class JudgedPost:
     def sampled(self) -> bool:
         """Return whether it belongs to a sample of the stream in which all posts have one chance.
 
-        Where all posts had to go it does. Of others, whatever was sent more often than the run
-        audits, by its score, for a screen in shadow or for its language, a part belongs: a hash
-        of the text draws as many as that rate takes.
+        Where all posts had to go it does, and counts whole beside later ones. Of others, whatever
+        was sent more often than the run audits, by its score, for a screen in shadow or for its
+        language, a part belongs: a hash of the text draws as many as that rate takes.
         """
         if self.route == Route.FORCED:
             return True

@@ -32,7 +32,7 @@ _PRECISION_CAUTION = (
 )
 _FOLDS = (
     " folds by clusters of near-duplicates and a hash of their text: every figure is of "
-    "scores by twins of the heads that learned from the other folds; the heads learn from all"
+    "scores by twins of the heads that learned from the other folds; the heads are their means"
 )
 
 

@@ -20,7 +20,7 @@ from weir.transforms.text.normalise import normalise
 # Violating posts in a language from which on a head has seen it, and their share of all of them: a
 # language is told wrongly of one post in a hundred and fifty.
 _LEAST_SEEN, _LEAST_SEEN_SHARE = 5, 0.02
-MOST_READ = 3000  # posts of a set: an encoder reads some fifty a second
+MOST_READ = 3000  # posts of a set: an encoder reads a hundred a second
 _LEAST_ORDINARY = 200  # posts presumed to violate nothing, before they stand for ordinary traffic
 
 Labels = npt.NDArray[np.float64]

@@ -48,7 +48,7 @@ def fit_head(
     strength: float = STRENGTH,
     smoothing: float = SMOOTHING,
 ) -> tuple[Weights, float]:
-    """Return the weights and the bias of one head, over rows of `scaled`.
+    """Return the weights and the bias of one head, over rows of `scale_counts`.
 
     Every n-gram is first multiplied by its log-count ratio between violating and safe posts, as in
     Wang and Manning (2012), "Baselines and bigrams"; that folds into the weights, so scoring costs

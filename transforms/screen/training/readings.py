@@ -1,4 +1,4 @@
-"""What the encoder makes of posts, which the second stage is fitted to; no post is read twice."""
+"""What the encoder makes of posts, which the second stage is fitted to; see `read_once`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -111,20 +111,21 @@ class AlreadyRead:
         if not file.exists():
             return
         with np.load(file, allow_pickle=False) as kept:
-            if str(kept["encoder"]) == self.version and "windows" in kept:
+            if str(kept["encoder"]) == self.version and len(kept["keys"]):
                 split = np.split(kept["vectors"], np.cumsum(kept["windows"])[:-1])
                 self._parts |= zip(kept["keys"].tolist(), split, strict=True)
 
     def keep(self, file: Path) -> None:
         """Keep all that was read, and loaded."""
         parts = [np.empty((0, PART), np.float32), *self._parts.values()]
-        np.savez(
-            file,
-            keys=np.array(list(self._parts), np.uint64),
-            windows=np.array([len(each) for each in parts[1:]], np.intp),
-            vectors=np.concatenate(parts),
-            encoder=np.array(self.version),
-        )
+        with file.open("wb") as out:  # to a name numpy adds its own ending
+            np.savez(
+                out,
+                keys=np.array(list(self._parts), np.uint64),
+                windows=np.array([len(each) for each in parts[1:]], np.intp),
+                vectors=np.concatenate(parts),
+                encoder=np.array(self.version),
+            )
 
 
 def _keys(texts: Sequence[str]) -> list[int]:
