@@ -127,7 +127,7 @@ def test_an_answer_that_drips_is_given_up(server):
         thread.start()
         server.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with pytest.raises(AwayError, match="too long"):
-            _client(server, timeout=0.4).schema(1)
+            _client(server, timeout=1.5).schema(1)
         thread.join()
 
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import resource
+import threading
 import time
 import zlib
 
@@ -35,6 +36,7 @@ from tests.unit.endpoint.cases import (
 )
 from weir.transforms.judge.endpoint.check import check_endpoint
 from weir.transforms.judge.endpoint.failures import failure_of
+from weir.transforms.judge.endpoint.pace import Pace
 from weir.transforms.judge.endpoint.settings import (
     EndpointError,
     EndpointSettings,
@@ -169,6 +171,8 @@ def test_a_server_that_never_answers_fails_the_request_in_time(server, engine_of
     server.then = HANGS
     engine = engine_of(timeout=0.2, retries=1)
     assert failure(engine).reason == "timeout"
+    for _ in range(2):  # the server may come to read it only now
+        assert server.arrived.acquire(timeout=240)
     assert len(server.questions) == 2
 
 
@@ -189,14 +193,18 @@ def test_a_server_that_drips_its_answer_for_ever_is_given_up_too(server, engine_
         dripping.close()
 
 
-def test_retry_after_holds_every_request_back(server, engine_of):
+def test_retry_after_holds_every_request_back(server, engine_of, monkeypatch):
+    told, record = threading.Event(), Pace.record_refusal
+
+    def recorded(*refusal):
+        record(*refusal)
+        told.set()
+
+    monkeypatch.setattr(Pace, "record_refusal", recorded)
     engine = engine_of()
     server.script = [error(429, headers={"Retry-After": "1"})]
     first = engine.submit(requests())[0]
-    assert server.arrived.acquire(timeout=240)
-    while server.in_flight:
-        time.sleep(0.01)
-    time.sleep(0.1)  # for the answer to be read
+    assert told.wait(240)
     second = engine.submit(requests())[0]
     assert first.result(30).final == second.result(30).final == SAFE
     refused, *later = server.questions
