@@ -1,9 +1,12 @@
 """Scores by heads that saw neither a post nor its copies, so that every label calibrates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.reading import encoder
 from tests.screen_posts import labelled, posts
 from weir.transforms.screen.training import cross_fit
 from weir.transforms.screen.training.corpus import Corpus
@@ -12,9 +15,11 @@ from weir.transforms.screen.training.cross_fit import (
     count_folds,
     cross_fitted,
     fit_first,
+    fit_second,
     folds_of,
 )
 from weir.transforms.screen.training.labelled import LabelledPost
+from weir.transforms.screen.training.readings import Readings
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +91,23 @@ def test_a_head_that_cannot_learn_without_a_fold_has_no_scores_there() -> None:
     found = cross_fitted(one, [0], None).first[:, 0]
     assert np.isnan(found[one.labels[:, 0] == 1]).all()
     assert not np.isnan(found).all()
+
+
+def test_a_second_stage_that_cannot_learn_without_a_fold_has_no_scores_there(
+    corpus: Corpus,
+) -> None:
+    fold, violates = folds_of(corpus), corpus.labels[:, 0] == 1
+    alone = int(fold[violates][0])
+    few = replace(corpus, to_read=~violates | (fold == alone))
+    readings = Readings.of(few, encoder())
+    found = cross_fitted(few, [0], readings)
+    assert found.meanings is not None
+    here = fold[readings.rows] == alone
+    assert np.isnan(found.meanings[here]).all()
+    assert not np.isnan(found.meanings[~here]).any()
+    others = [n for n in range(count_folds(few)) if n != alone]
+    twins = [fit_second(few, [0], fold != number, readings) for number in others]
+    assert found.coefficients == pytest.approx(np.mean(twins, axis=0))
 
 
 def test_draws_are_spread_evenly() -> None:

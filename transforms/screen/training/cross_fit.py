@@ -57,7 +57,7 @@ def cross_fitted(corpus: Corpus, heads: Sequence[int], readings: Readings | None
     weights = np.zeros((features.BUCKETS, len(heads)))
     bias, twins = np.zeros((2, len(heads)))
     meanings = None if readings is None else np.full((len(readings.rows), len(heads)), np.nan)
-    coefficients = np.zeros((len(heads), PART))
+    coefficients, reading_twins = np.zeros((len(heads), PART)), np.zeros(len(heads))
     column: Any = corpus.texts
     for number in range(count_folds(corpus)):
         held, learned = fold == number, fold != number
@@ -74,11 +74,12 @@ def cross_fitted(corpus: Corpus, heads: Sequence[int], readings: Readings | None
             of_fold = fold[readings.rows] == number
             vectors = fit_second(corpus, learning, learned, readings)
             meanings[np.ix_(of_fold, able)] = readings.highest(vectors)[of_fold]
-            coefficients[able] += vectors
+            coefficients[able] += np.nan_to_num(vectors)
+            reading_twins[able] += ~np.isnan(vectors).any(axis=1)
     inverse = inverse_frequencies(corpus.counts)
     return CrossFitted(
         _scoring(corpus, heads, (weights / twins).astype(np.float32), inverse, bias / twins),
-        None if readings is None else coefficients / twins[:, None],
+        None if readings is None else coefficients / np.maximum(reading_twins, 1)[:, None],
         first,
         meanings,
     )
@@ -130,11 +131,14 @@ def _scoring(
 
 
 def fit_second(corpus: Corpus, heads: Sequence[int], learned: Mask, readings: Readings) -> Floats:
-    """Return (heads, PART) coefficients fitted to those of the posts that were read."""
+    """Return (heads, PART) coefficients fitted to those of the posts that were read.
+
+    NaN for a head of which these posts are of one kind.
+    """
     place = np.full(len(learned), -1)
     place[readings.rows] = np.arange(len(readings.rows))
     there = learned & (place >= 0)
-    coefficients = np.zeros((len(heads), PART))
+    coefficients = np.full((len(heads), PART), np.nan)
     for row, head in enumerate(heads):
         used, violates, importance = _taught(corpus, head, there)
         suspected = place[there & corpus.suspected(head)]
