@@ -36,15 +36,6 @@ def test_a_cut_lets_its_share_of_the_posts_pass(
     assert passed.max() < share + 0.002 + 2 * most
 
 
-@given(st.integers(0, 2000))
-def test_two_parts_of_a_stream_add_up_to_the_whole(where: int) -> None:
-    scores = drawn([(0, 1)], 2000)
-    whole, first = sketch_of(scores), sketch_of(scores[:where])
-    first.merge(sketch_of(scores[where:]))
-    assert np.array_equal(first.counts, whole.counts)
-    assert first.seen == whole.seen
-
-
 def test_the_first_post_of_a_stream_is_above_the_cut() -> None:
     assert sketch_of(np.array([[0.3]])).cuts(np.array([0.01])) == [-np.inf]
     assert Sketch(1).cuts(np.array([0.01])) == [-np.inf]

@@ -31,8 +31,8 @@ class Stream:
     def __init__(
         self, shares: np.ndarray = SHARE, careful: float = np.inf, *, follows: bool = True
     ) -> None:
-        of_heads = np.full(len(shares), careful)
-        self.group, self.now = Group(shares, 0.0, careful=of_heads, follows=follows), 0.0
+        self.careful = np.full(len(shares), careful)
+        self.group, self.now = Group(shares, 0.0, follows=follows), 0.0
         self.moves: list[Move] = []
 
     def give(self, scores: np.ndarray, seconds: float = 0.0, fresh: bool = True) -> np.ndarray:
@@ -40,7 +40,7 @@ class Stream:
         self.now += seconds
         known = np.full(len(scores), fresh)
         places = logits(scores)
-        self.moves += self.group.learn(places, known, self.now)
+        self.moves += self.group.learn(places, known, self.now, self.careful)
         above = places >= self.group.cuts
         return above.astype(int) + self.group.over(places, known)
 

@@ -77,11 +77,6 @@ class Lessons:
     labels: Floats
     policy_ids: tuple[str, ...]
 
-    @property
-    def verdicts(self) -> int:
-        """Return how many verdicts there are."""
-        return int((~np.isnan(self.labels)).sum())
-
     def taught(self, reading: Collection[str] = ()) -> tuple[str, ...]:
         """Return the policies with enough verdicts of both kinds.
 

@@ -63,17 +63,14 @@ def bounds(shares: Floats) -> Floats:
 class Group:
     """The thresholds of all heads for one language. Not for several threads.
 
-    ``shares`` is (heads,), what each is asked to be open for, and ``careful`` the logits that no
-    threshold is above while the group is young, as they are known by now; inf where nothing is.
-    With ``follows`` false thresholds stay where the posts of the first call put them.
+    ``shares`` is (heads,), what each is asked to be open for. With ``follows`` false
+    thresholds stay where the posts of the first call put them.
     """
 
-    def __init__(
-        self, shares: Floats, now: float, *, careful: Floats | None = None, follows: bool = True
-    ) -> None:
+    def __init__(self, shares: Floats, now: float, *, follows: bool = True) -> None:
         heads = len(shares)
         self.shares, self.follows = shares, follows
-        self.careful = np.full(heads, np.inf) if careful is None else careful
+        self._careful = np.full(heads, np.inf)
         self.cuts = np.full(heads, -np.inf)  # as they are applied
         self._cuts = self.cuts.copy()  # as they would be, if every small step were one
         self._sketch = Sketch(heads)
@@ -101,11 +98,17 @@ class Group:
         self._cuts[known] = self._cuts[known].clip(low, high)
         self.cuts[known] = self._cuts[known]
 
-    def learn(self, places: Floats, fresh: Mask, now: float) -> list[Move]:
+    def learn(
+        self, places: Floats, fresh: Mask, now: float, careful: Floats | None = None
+    ) -> list[Move]:
         """Take in (posts, heads) logits and return the thresholds that are others since.
 
         ``fresh`` (posts,) says which are no copy of a late one: a copy raises no threshold.
+        ``careful`` (heads,) are the logits that no threshold is above while the group is young, as
+        they are known by now; inf where nothing is.
         """
+        if careful is not None:
+            self._careful = careful
         first = not self.posts
         if not first and not self.follows:
             return []
@@ -139,7 +142,7 @@ class Group:
             return np.zeros(places.shape, bool)
         asking = (places >= self.cuts) & fresh[:, None]
         if self.posts < YOUNG:  # careful thresholds decide on few posts, whatever the share
-            asking &= self.careful == np.inf
+            asking &= self._careful == np.inf
         wanted = asking.sum(axis=0)
         result = np.zeros(places.shape, bool)
         for head in np.flatnonzero(wanted > self._credit):
@@ -160,7 +163,7 @@ class Group:
         self._settled = self.posts
         self._cuts = self._sketch.cuts(self.shares)
         if self.posts < YOUNG:
-            self._cuts = np.minimum(self._cuts, self.careful)
+            self._cuts = np.minimum(self._cuts, self._careful)
         self.cuts = self._cuts.copy()
         return _differ(before, self.cuts)
 

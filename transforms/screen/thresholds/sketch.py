@@ -1,8 +1,8 @@
 """How the scores of each head are distributed over the latest posts of a stream, in little memory.
 
 A histogram of the scores' logits, 64 bins to a unit: what share of the posts lies at a threshold or
-above is known to within a bin, however the scores are spread, and two histograms add up to
-that of both streams. What is older counts less: the whole never weighs more than ``MEMORY`` posts.
+above is known to within a bin, however the scores are spread. What is older counts
+less: the whole never weighs more than ``MEMORY`` posts.
 
 Many posts may have the very same score, such as all that a head knows nothing of. A lot decides
 among the posts of a bin that is too many whole: ``places`` puts each where its lot says in it.
@@ -57,12 +57,6 @@ class Sketch:
         added = place.ravel() if counted is None else place[counted]
         self.counts += np.bincount(added, minlength=heads * BINS).reshape(heads, BINS)
         self.seen += posts
-        self._forget()
-
-    def merge(self, other: "Sketch") -> None:
-        """Add the posts that another sketch of the same heads has seen."""
-        self.counts += other.counts
-        self.seen += other.seen
         self._forget()
 
     def cuts(self, shares: Floats) -> Floats:

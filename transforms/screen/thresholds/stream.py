@@ -101,9 +101,8 @@ class StreamThresholds:
             for code in np.unique(languages).tolist():
                 rows = np.flatnonzero(languages == code)
                 group = self._group(code, now)
-                if group.posts < YOUNG:
-                    group.careful = self._careful_cuts(code)
-                moves = group.learn(found[rows], fresh[rows], now)
+                careful = self._careful_cuts(code) if group.posts < YOUNG else None
+                moves = group.learn(found[rows], fresh[rows], now, careful)
                 now_standing = self._stand(code, group, moves)
                 above[rows] = found[rows] >= group.cuts
                 over[rows] = group.over(found[rows], fresh[rows])
@@ -128,11 +127,6 @@ class StreamThresholds:
                         cuts[:, place[each.policy_id]] = each.cut, each.within
                 group.begin(*cuts)
                 self._stand(code, group, [group.standing(head) for head in range(len(policy_ids))])
-
-    def standing(self) -> dict[str, Standing]:
-        """Return all thresholds as they are, by version."""
-        with self._lock:
-            return {each.version: each for each in self._standing.values()}
 
     def surges(self) -> int:
         """Return of how many heads and languages too many posts are above the threshold."""
