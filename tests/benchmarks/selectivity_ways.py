@@ -208,7 +208,7 @@ class Embedding:
         """Fit the regressions, and score before the logistic function."""
         from sklearn.linear_model import LogisticRegression
 
-        vectors = posts.readings.vectors[posts.readings.begins, :DIMENSIONS]
+        vectors = posts.readings.firsts[:, :DIMENSIONS]
         found = np.zeros(posts.labels.shape)
         for head in range(len(posts.policy_ids)):
             used, violates, weights = posts.taught(head, train)

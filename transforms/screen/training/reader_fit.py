@@ -70,15 +70,14 @@ def fit_reading(
     own: the SUSPECTED share of them teach it, in a second fit, as violating posts (self-training,
     as Yarowsky (1995) had it).
     """
-    parts = readings.vectors[readings.begins]
-    found = fit_layers(parts[used], violates, weights)
+    found = fit_layers(readings.firsts[used], violates, weights)
     if not len(suspected):
         return found
     ranked = readings.highest(found[None])[suspected, 0]
     highest = suspected[np.argsort(-ranked, kind="stable")[: ceil(SUSPECTED * len(suspected))]]
     others = ~np.isin(used, highest)
     return fit_layers(
-        parts[np.concatenate([used[others], highest])],
+        readings.firsts[np.concatenate([used[others], highest])],
         np.append(violates[others], np.ones(len(highest), bool)),
         np.append(weights[others], np.ones(len(highest))),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ class Readings:
         vectors, begins = read_once(texts, encoder, cache)
         beyond = np.array([len(text) > CHARACTERS for text in texts], bool)
         return cls(np.arange(len(texts)), vectors, begins, beyond)
+
+    @cached_property
+    def firsts(self) -> Vectors:
+        """Return (posts, PART), the first part of each post."""
+        return self.vectors[self.begins]
 
     def highest(self, coefficients: Floats) -> Floats:
         """Return (posts, heads) second scores by (heads, PART) coefficients."""

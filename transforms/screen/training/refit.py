@@ -82,10 +82,12 @@ def refit(base: Screen, lessons: Lessons, ordinary: Sequence[str]) -> Screen:
     hashed = _by_policy(screen.policy_ids, log_odds(live)) | unseen
     scores = _by_policy(screen.policy_ids, live)
     seconds = {p: _second(base.reader, posts, readings, p, hashed[p], scores[p]) for p in taught}
-    reader = _opened(_reader(base, screen, seconds), screen, seconds, live, readings, posts)
-    final = reader.meanings(readings.vectors, readings.begins)
-    columns = [screen.policy_ids.index(policy_id) for policy_id in reader.policy_ids]
-    final += reader.slopes * log_odds(live[:, columns]) + reader.offsets
+    reader = _reader(base, screen, seconds)
+    meanings = reader.meanings(readings.vectors, readings.begins)
+    first = live[:, [screen.policy_ids.index(policy_id) for policy_id in reader.policy_ids]]
+    finished = reader.finished(first, meanings, readings.beyond)[posts.background]
+    reader = _opened(reader, seconds, finished)
+    final = meanings + (reader.slopes * log_odds(first) + reader.offsets)
     unseen = {policy_id: each.unseen for policy_id, each in seconds.items()}
     said = hashed | _by_policy(reader.policy_ids, final) | unseen
     told = _with_expected(screen, posts, said)
@@ -280,7 +282,7 @@ def _second(
     said = readings.highest(old[None])[:, 0] + first
     spread = Spread.of(said[posts.stream, None])
     standard = spread.standardise(said[:, None])[:, 0]
-    whole = readings.vectors[readings.begins]
+    whole = readings.firsts
     middle = whole[posts.stream].mean(axis=0)
 
     def fit(among: Mask) -> tuple[Floats, float, float]:
@@ -380,20 +382,13 @@ def _reader(base: ReadingScreen, screen: Screen, heads: Mapping[str, _Second]) -
     )
 
 
-def _opened(
-    reader: Reader,
-    screen: Screen,
-    heads: Collection[str],
-    live: Floats,
-    readings: Readings,
-    posts: _Posts,
-) -> Reader:
-    """Return the second stage in which ``heads`` are open for their share of the background."""
-    columns = [screen.policy_ids.index(policy_id) for policy_id in reader.policy_ids]
-    meanings = reader.meanings(readings.vectors, readings.begins)
-    final = reader.finished(live[:, columns], meanings, readings.beyond)[posts.background]
+def _opened(reader: Reader, heads: Collection[str], background: Floats) -> Reader:
+    """Return the second stage in which ``heads`` are open for their share of a background.
+
+    ``background`` are the (posts, heads) scores of both stages of it.
+    """
     thresholds = [
-        open_threshold(final[:, n], OPEN_SHARE) if policy_id in heads else reader.thresholds[n]
+        open_threshold(background[:, n], OPEN_SHARE) if policy_id in heads else reader.thresholds[n]
         for n, policy_id in enumerate(reader.policy_ids)
     ]
     return reader.with_thresholds(np.array(thresholds), reader.certificates, reader.provisional)
