@@ -22,8 +22,9 @@ from weir.transforms.screen.second_stage.encoder import (
     PART,
     Encoder,
 )
+from weir.transforms.screen.training.corpus import suspected
+from weir.transforms.screen.training.cross_fit import taught
 from weir.transforms.screen.training.fit import (
-    WEAK_WEIGHT,
     fit_head,
     inverse_frequencies,
     scale_counts,
@@ -31,8 +32,9 @@ from weir.transforms.screen.training.fit import (
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.reader_fit import (
     READ_SHARE,
+    READING_WEIGHT,
+    Spread,
     fit_reading,
-    sum_stages,
 )
 from weir.transforms.screen.training.readings import Readings
 from weir.transforms.text import features
@@ -114,17 +116,13 @@ class Posts:
 
     def taught(self, head: int, train: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
         """Return the rows that a head learns from, which of them violate, and their weights."""
-        likely = self.likely[:, head]
-        known = ~np.isnan(self.labels[:, head]) | self.weak[:, head]
-        used = np.flatnonzero(train & (known | (likely > 0)))
-        weights = np.where(self.weak[used, head], WEAK_WEIGHT, 1.0)
-        weights = np.where(likely[used] > 0, likely[used], weights)
-        return used, (self.labels[used, head] == 1) | (likely[used] > 0), weights
+        return taught(self.labels[:, head], self.weak[:, head], self.likely[:, head], train)
 
     def suspected(self, head: int, train: Mask) -> npt.NDArray[np.intp]:
         """Return the rows that break some rule of which nobody said whether it is the head's."""
-        unknown = np.isnan(self.labels[:, head]) & ~self.weak[:, head]
-        return np.flatnonzero(train & unknown & (self.likely > 0).any(axis=1))
+        return np.flatnonzero(
+            train & suspected(self.labels[:, head], self.weak[:, head], self.likely)
+        )
 
 
 def _number(text: str) -> int:
@@ -255,6 +253,12 @@ class BothStages:
         read = np.any(first >= gates, axis=1)
         self.read.append(float(read[ordinary & ~train].mean()))
         return np.where(read[:, None], 2 + expit(both), expit(first))
+
+
+def sum_stages(first: Floats, second: Floats, ordinary: Mask) -> Floats:
+    """Return the sum of both stages' (posts, heads) scores, each by its spread."""
+    one, two = Spread.of(first[ordinary]), Spread.of(second[ordinary])
+    return one.standardise(first) + READING_WEIGHT * two.standardise(second)
 
 
 class Kept:

@@ -113,9 +113,8 @@ class Corpus:
         return np.asarray(safe & self.calibrates, bool)
 
     def suspected(self, head: int) -> Mask:
-        """Return the posts that break some rule of which nobody said whether it is this head's."""
-        unknown = np.isnan(self.labels[:, head]) & ~self.weak[:, head]
-        return np.asarray(unknown & (self.likely > 0).any(axis=1), bool)
+        """Return the posts that break some rule, nobody said whether this head's; (posts,)."""
+        return suspected(self.labels[:, head], self.weak[:, head], self.likely)
 
     def languages_of(self, head: int) -> list[int]:
         """Return the languages of a head's violating posts, as codes; those of a few are left out.
@@ -125,6 +124,14 @@ class Corpus:
         violating = np.bincount(self.languages[self.labels[:, head] == 1], minlength=len(GROUPS))
         least = max(_LEAST_SEEN, _LEAST_SEEN_SHARE * violating.sum())
         return [int(code) for code in np.flatnonzero(violating >= least)]
+
+
+def suspected(labels: Labels, weak: Mask, likely: Labels) -> Mask:
+    """Return (posts,) which posts break some rule of which nobody said whether it is a policy's.
+
+    ``labels`` and ``weak`` are (posts,) of the policy, ``likely`` is (posts, policies) of all.
+    """
+    return np.asarray(np.isnan(labels) & ~weak & (likely > 0).any(axis=1), bool)
 
 
 def _drawn(texts: Sequence[str], sets: Sequence[LabelledSet]) -> Iterator[str]:

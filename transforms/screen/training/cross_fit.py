@@ -147,10 +147,19 @@ def fit_second(corpus: Corpus, heads: Sequence[int], learned: Mask, readings: Re
     return coefficients
 
 
-def _taught(corpus: Corpus, head: int, learned: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
-    """Return the rows that a head learns from, which of them violate, and what each weighs."""
-    likely = corpus.likely[:, head]
-    used = np.flatnonzero(learned & (known(corpus, head) | (likely > 0)))
-    importance = np.where(corpus.weak[used, head], WEAK_WEIGHT, 1.0)
+def taught(
+    labels: Floats, weak: Mask, likely: Floats, learned: Mask
+) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
+    """Return the rows that a head learns from, which of them violate, and what each weighs.
+
+    All are (posts,): what a `Corpus` knows of the policy, and which posts teach.
+    """
+    used = np.flatnonzero(learned & (~np.isnan(labels) | weak | (likely > 0)))
+    importance = np.where(weak[used], WEAK_WEIGHT, 1.0)
     importance = np.where(likely[used] > 0, likely[used], importance)
-    return used, (corpus.labels[used, head] == 1) | (likely[used] > 0), importance
+    return used, (labels[used] == 1) | (likely[used] > 0), importance
+
+
+def _taught(corpus: Corpus, head: int, learned: Mask) -> tuple[npt.NDArray[np.intp], Mask, Floats]:
+    known = corpus.labels[:, head], corpus.weak[:, head], corpus.likely[:, head]
+    return taught(*known, learned)

@@ -1,4 +1,4 @@
-"""Fit the screen's second stage: regressions on sentence embeddings, and how both scores add up."""
+"""Fit the screen's second stage: regressions on sentence embeddings, and the spread of scores."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -100,9 +100,3 @@ class Spread:
     def standardise(self, scores: Floats) -> Floats:
         """Return scores in spreads from the middle."""
         return np.asarray((scores - self.middle) / self.spread, np.float64)
-
-
-def sum_stages(first: Floats, second: Floats, ordinary: Mask) -> Floats:
-    """Return the sum of both stages' (posts, heads) scores, each by its spread."""
-    one, two = Spread.of(first[ordinary]), Spread.of(second[ordinary])
-    return one.standardise(first) + READING_WEIGHT * two.standardise(second)
