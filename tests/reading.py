@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from weir.transforms.screen.model import Screen
 from weir.transforms.screen.second_stage.encoder import DIMENSIONS, PART, Encoder, Vectors
-from weir.transforms.screen.second_stage.scorer import Reader, first_stage
+from weir.transforms.screen.second_stage.scorer import Reader, first_stage_digest
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.text.features import BUCKETS
 
@@ -70,6 +70,6 @@ def reader(*policy_ids: str, gate: float = 0.5, version: str = "words") -> Reade
         np.full(heads, gate),
         np.full(heads, 0.9),
         np.full((heads, len(SHARES)), np.nan),
-        first_stage(screen(*policy_ids)),
+        first_stage_digest(screen(*policy_ids)),
         version,
     )

@@ -107,8 +107,8 @@ Handler = Callable[[Visit], Answer]
 class Page:
     """An address, who may go there, and what happens; one that ``changes`` something is a POST.
 
-    ``path`` is as Starlette has it, such as ``/posts/{decision_id}``. ``names`` are all that the
-    address of a page may ask for that is filtered by it: a misspelled one would show everything.
+    ``path`` is as Starlette has it, such as ``/posts/{decision_id}``. ``names`` are the filters
+    that its address may have, None where nobody looks: a misspelled one would show everything.
     ``form`` shows a form again whose sending was refused, with what the visit says was typed.
     """
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.model import Scored, Screen, score_all
 from weir.transforms.screen.second_stage.encoder import Encoder
-from weir.transforms.screen.second_stage.scorer import READER_FILE, Reader, first_stage
+from weir.transforms.screen.second_stage.scorer import READER_FILE, Reader, first_stage_digest
 from weir.transforms.screen.second_stage.screen import ReadingScreen
 from weir.transforms.screen.training.labelled import LabelledSet
 from weir.transforms.screen.training.readings import Readings
@@ -44,24 +44,26 @@ class Known:
     """
 
     first: Scored
-    stage: str  # `first_stage` of it
+    stage: str  # `first_stage_digest` of it
     readings: Readings | None
 
     @classmethod
     def of(cls, base: Screen, texts: Sequence[str]) -> "Known":
         """Return it for all posts that streams are drawn of."""
         if not isinstance(base, ReadingScreen):
-            return cls(score_all([base], pa.array(texts, pa.string())), first_stage(base), None)
+            return cls(
+                score_all([base], pa.array(texts, pa.string())), first_stage_digest(base), None
+            )
         column = pa.array(texts, pa.string())
         readings = Readings.of_texts(normalise(column).to_pylist(), base.encoder)
-        return cls(score_all([base.first()], column), first_stage(base.first()), readings)
+        return cls(score_all([base.first()], column), first_stage_digest(base.first()), readings)
 
     def read(self, screen: Screen, posts: Posts) -> Scored:
         """Return what a screen makes of posts that were drawn."""
         first = self.first
         if isinstance(screen, ReadingScreen) and self.readings is not None:
             scores = self._final(screen, self.readings)
-        elif first_stage(screen) == self.stage:
+        elif first_stage_digest(screen) == self.stage:
             scores = first.scores[0]
         else:
             return score_all([screen], pa.array(posts.texts, pa.string()))
@@ -69,7 +71,7 @@ class Known:
         return Scored([scores[rows]], first.empty[rows], first.languages[rows])
 
     def _final(self, screen: ReadingScreen, readings: Readings) -> Floats:
-        if first_stage(screen.first()) != self.stage:
+        if first_stage_digest(screen.first()) != self.stage:
             raise ValueError("the screen has another first stage")
         scores, reader = self.first.scores[0].copy(), screen.reader
         of_heads = scores[:, screen.columns]

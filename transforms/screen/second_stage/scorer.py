@@ -45,10 +45,7 @@ READER_FILE = "reading.npz"
 _MOST_FILE = 4 << 20
 _MOST_HEADS = 256
 # Arrays with a row for each head.
-_OF_HEADS = (
-    *("vectors", "slopes", "offsets", "presumed"),
-    *("gates", "thresholds", "recall"),
-)
+_OF_HEADS = ("vectors", "slopes", "offsets", "presumed", "gates", "thresholds", "recall")
 READ_FROM = 0.5  # final scores of posts that were read are above it, those of others below
 
 Stages = npt.NDArray[np.int8]
@@ -74,7 +71,7 @@ class Reader:
     recall: Floats  # (heads, len(SHARES)) of both stages, see Selectivity; NaN: nobody measured it
     certificates: tuple[Certificate, ...]  # of both stages, as a Screen has them of the first
     provisional: tuple[PrecisionCertificate, ...]
-    first: str  # `first_stage` of the screen that it was fitted to
+    first: str  # `first_stage_digest` of the screen that it was fitted to
     encoder_version: str
     version: str  # 16 hex digits of the SHA-256 of `file`
     file: bytes
@@ -243,7 +240,7 @@ class Reader:
         )
 
 
-def first_stage(screen: Screen) -> str:
+def first_stage_digest(screen: Screen) -> str:
     """Return 16 hex digits that stand for the scores of linear heads, whatever their thresholds."""
     digest = hashlib.sha256("\n".join(screen.policy_ids).encode())
     for array in (screen.weights, screen.scale, screen.bias):

@@ -26,7 +26,7 @@ from weir.transforms.screen.second_stage.scorer import (
     READER_FILE,
     Reader,
     Stages,
-    first_stage,
+    first_stage_digest,
 )
 
 TAUGHT_FROM = "taught_from"  # on the card: the version of the screen that its teaching began with
@@ -200,7 +200,7 @@ def _folder(path: str | Path) -> tuple[str, str]:
 
 def _both(path: str | Path) -> ReadingScreen:
     screen, reader = Screen.load(path), Reader.load(path)
-    if reader.first != first_stage(screen):
+    if reader.first != first_stage_digest(screen):
         raise ScreenError(
             f"The second stage in {path} was fitted to another screen than the one beside it; "
             "remove it, train both again, or run without it: --reading=off."

@@ -30,7 +30,7 @@ from weir.transforms.screen.cold.extra_heads import norms
 from weir.transforms.screen.cold.fit import regression
 from weir.transforms.screen.model import Screen, Weights, log_odds
 from weir.transforms.screen.second_stage.encoder import PART, Vectors
-from weir.transforms.screen.second_stage.scorer import Reader, first_stage
+from weir.transforms.screen.second_stage.scorer import Reader, first_stage_digest
 from weir.transforms.screen.second_stage.screen import ReadingScreen, reading_heads
 from weir.transforms.screen.selectivity import SHARES, Selectivity
 from weir.transforms.screen.teaching.lessons import Lessons
@@ -375,7 +375,7 @@ def _reader(base: ReadingScreen, screen: Screen, heads: Mapping[str, _Second]) -
         np.append(own.gates[kept], [each.gate for each in new]),
         np.append(own.thresholds[kept], np.zeros(len(new))),
         np.vstack([own.recall[kept], np.full((len(new), len(SHARES)), np.nan)]),
-        first_stage(screen),
+        first_stage_digest(screen),
         base.encoder.version,
         [each for each in own.certificates if each.policy_id not in heads],
         [each for each in own.provisional if each.policy_id not in heads],

@@ -8,7 +8,7 @@ import numpy as np
 from weir.transforms.arrays import Floats, Mask
 from weir.transforms.screen.certificate import misses_allowed, open_threshold
 from weir.transforms.screen.model import Screen, log_odds
-from weir.transforms.screen.second_stage.scorer import Reader, first_stage
+from weir.transforms.screen.second_stage.scorer import Reader, first_stage_digest
 from weir.transforms.screen.selectivity import SHARES
 from weir.transforms.screen.training.calibrate import positives
 from weir.transforms.screen.training.corpus import Corpus
@@ -76,7 +76,7 @@ class Sum:
             self.gates,
             np.zeros(heads),
             np.full((heads, len(SHARES)), np.nan),
-            first_stage(screen),
+            first_stage_digest(screen),
             encoder_version,
         )
 
