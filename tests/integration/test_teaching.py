@@ -257,6 +257,15 @@ def test_a_person_puts_a_screen_back_by_hand(teaching) -> None:
     assert (row.step, row.screen_version, row.reason) == ("put back", shadow, "by hand")
 
 
+def test_what_decided_before_a_swap_is_put_back_where_nothing_is_in_shadow(teaching) -> None:
+    live, shadow = taught(teaching)
+    teaching.folder.swap()
+    teaching.folder.empty_shadow()
+    (row,) = put_back(teaching).rows
+    assert (row.screen_version, row.other_version) == (live, shadow)
+    assert teaching.folder.live().version == live
+
+
 def test_with_nothing_in_shadow_there_is_nothing_to_put_back(teaching) -> None:
     look(teaching)
     with pytest.raises(ScreenError, match="no screen in shadow"):
