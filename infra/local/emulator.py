@@ -136,13 +136,16 @@ def main() -> None:
     )
     readers = (
         (executor, ["classify_statement_type", "detect_drop_routine"]),
-        (ddl_result, ["_parse_statement"]),
-        (ddl_sync, [name for name in vars(ddl_sync) if name.startswith("_detect_")]),
+        (ddl_sync, ["_detect_create_schema"]),
     )
     # And it translates anew what it was asked a moment ago: most of what a page of the console
-    # cost. Each of these goes by the text of a statement, and nobody changes what it gives.
+    # cost. Each of these goes by the text of a statement, and nobody changes what it gives. What is
+    # parts of a tree is of a copy: it is read after others changed theirs.
+    parts = ["_detect_catalog_drop", "_detect_plain_create_table", "_detect_plain_create_view"]
     remembered = (
         *readers,
+        (ddl_result, ["_parse_statement"]),
+        (ddl_sync, parts),
         (executor, ["_parse_script_or_raise", "rewrite_table_refs"]),
         (SQLTranslator, ["translate"]),
     )
@@ -190,7 +193,10 @@ class Trees:
         self._lent: list[tuple[Hashable, list[Any]]] | None = None
 
     def shown_to(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that changes no tree."""
+        """Return a function that changes no tree and gives out no part of one.
+
+        Whoever held a part of one would see what another, who is lent it later, changes in it.
+        """
 
         def reading(*args: Any, **named: Any) -> Any:
             with self._lock:

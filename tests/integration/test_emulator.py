@@ -74,3 +74,14 @@ def test_a_web_page_is_refused(emulator):
 @pytest.mark.parametrize("host", ["example.com:80", "127.0.0.1.example.com:80", "127.0.0.1", ""])
 def test_a_name_that_somebody_else_gave_this_machine_is_refused(emulator, host):
     assert run_query(emulator, "SELECT 1", Host=host)[0] == 403
+
+
+def test_a_table_made_of_a_query_has_the_columns_that_it_declares(emulator, bigquery):
+    # One step of the emulator takes the columns out of the statement, before another reads them.
+    declared = f"CREATE TABLE `{bigquery.dataset}.declared` (a FLOAT64 NOT NULL, b STRING)"
+    _, answer = run_query(emulator, f"{declared} AS SELECT 1.5 AS a, 'x' AS b")
+    fields = json.loads(answer)["schema"]["fields"]
+    assert [(each["name"], each["type"], each["mode"]) for each in fields] == [
+        ("a", "FLOAT", "REQUIRED"),
+        ("b", "STRING", "NULLABLE"),
+    ]
