@@ -47,11 +47,13 @@ def show(visit: Visit) -> Shown:
 def show_letters(visit: Visit) -> Shown:
     """Return a page of the letters of a filter."""
     shown = _shown(visit)
-    letters = letters_of(visit, shown, Place.of(visit.query.get("after", "")))
+    after = (visit.form or visit.query).get("after", "")
+    letters = letters_of(visit, shown, Place.of(after))
     last = letters[PAGE - 1] if len(letters) > PAGE else None
     values = {
         "shown": shown,
         "letters": letters[:PAGE],
+        "after": after,
         "next": str(Place(last["died_at"], last["decision_id"])) if last else "",
         "sent": sent_before(visit),
     }
