@@ -28,10 +28,12 @@ def show(visit: Visit) -> Shown:
     """Return the versions, each with what it changed, and who changed what here."""
     entry = Folder.of(visit.setup).find(visit.path["policy_id"])
     found = visit.rows(_VERSIONS, policy_id=entry.policy_id)
-    document, examples = opened(entry, drafted=False)
+    status = status_of(entry)
+    # Only the form that brings back what is retired sends them.
+    document, examples = opened(entry, drafted=False) if status == "retired" else ("", None)
     values = {
         "entry": entry,
-        "status": status_of(entry),
+        "status": status,
         "document": document,
         "examples": examples,
         "known": {row["policy_version"] for row in found},

@@ -86,6 +86,13 @@ def test_a_retired_policy_that_no_run_has_decided_by_has_a_way_back(policies, st
     assert load_policies(policies)["tickets"].status is Status.ACTIVE
 
 
+def test_a_policy_too_long_for_the_editor_still_shows_its_versions(policies, stored):
+    with (policies / "tickets/policy.md").open("a") as file:
+        file.write("word " * 210_000)
+    seen = visit(policies, stored, policy_id="tickets")
+    assert "Changed through the console" in page(version_pages.show(seen), seen)
+
+
 def test_who_edits_a_retired_policy_is_told_that_no_job_judges_it(policies, stored):
     retire(policies, stored)
     form = form_of(policies, document=edited(policies))
