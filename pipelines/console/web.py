@@ -164,7 +164,7 @@ def _refused(page: Page, visit: Visit, error: WeirError) -> Shown:
     """Return the page of the form again, where it has one to be mended, or one that says why."""
     message, status = str(error), _status(error)
     ways = error.ways if isinstance(error, RefusedError) else {}
-    if page.form and visit.form and status in _TO_MEND:
+    if page.form and status in _TO_MEND:
         with suppress(WeirError):
             again = page.form(visit)
             if isinstance(again, Shown):

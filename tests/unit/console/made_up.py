@@ -70,6 +70,7 @@ PAGES = (
         changes=True,
         form=again,
     ),
+    Page("/pressed", raises(RefusedError("nobody is there")), changes=True, form=hello),
     Page(
         "/torn", raises(RefusedError("no such word")), changes=True, form=raises(TablesError("x."))
     ),

@@ -258,12 +258,26 @@ def test_a_filter_that_is_refused_is_there_to_be_mended(client):
     assert 'name="run" value="live"' in answer.text
 
 
+def test_a_part_of_a_page_that_is_refused_has_no_form_of_its_own(client):
+    answer = client().get("/filtered?policy=no&run=live", headers={web.FRAGMENT: "1"})
+    assert "That is no policy" in answer.text
+    assert "<form" not in answer.text
+
+
 def test_a_form_that_is_refused_comes_back_with_why_and_with_what_was_typed(client):
     answer = client().post("/mended", data={"word": TYPED}, headers=HERE)
     assert answer.status_code == 400
     assert "That did not work: no such word." in answer.text
     assert "the form with what was typed &lt;b&gt;\nat length" in answer.text
     assert '<a href="/on">A way</a>' in answer.text
+
+
+def test_a_form_of_a_button_alone_that_is_refused_comes_back_with_why(client):
+    nothing = {"content-type": "application/x-www-form-urlencoded"}
+    answer = client().post("/pressed", content=b"", headers=HERE | nothing)
+    assert answer.status_code == 400
+    assert "That did not work: nobody is there." in answer.text
+    assert "hello ada" in answer.text
 
 
 def test_what_was_typed_is_kept_where_its_form_cannot_be_shown(client):
