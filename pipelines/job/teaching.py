@@ -24,8 +24,8 @@ _NICE = 10  # a look must not take the cores from the job
 def with_taught_screens(settings: ModerationSettings) -> ModerationSettings:
     """Return the settings whose screens are those of the folder that is taught.
 
-    Where it cannot be written nothing is taught, and stderr says so; ScreenError where what is
-    there is unsound.
+    Where it cannot be written nothing is taught, and stderr says so; ScreenError where the screen
+    to begin with is unsound.
     """
     teaching = settings.teaching
     if teaching is None:

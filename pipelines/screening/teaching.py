@@ -7,6 +7,7 @@ test. Nothing here runs in a worker: workers read the folder again.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -67,11 +68,13 @@ class Look:
 def begin_with_base(teaching: Teaching) -> bool:
     """Begin with the base, where the folder holds nothing that came of it; return whether it did.
 
-    Whoever names another screen wants that one. ScreenError where a screen is unsound, OSError
-    where the folder cannot be written.
+    Whoever names another screen wants that one. What was left half written is made whole.
+    ScreenError where the base is unsound, OSError where the folder cannot be written.
     """
     if teaching.folder.began_with() == teaching.base.version:
-        return False
+        with suppress(ScreenError):
+            teaching.folder.mend()
+            return False
     teaching.folder.begin(teaching.base)
     return True
 
@@ -97,11 +100,14 @@ def look(teaching: Teaching) -> Look:
 def put_back(teaching: Teaching) -> Look:
     """Let the screen in shadow decide, as whoever calls it wants; as ``look``.
 
-    Where none is, because a swap ended half-way or the screen was withdrawn, the one decides that
-    decided before the last swap.
+    Where there is none, as it was withdrawn or a swap ended half-way, the one decides that decided
+    before the last swap; so it does where a swap ended within what decides.
     """
     ledger, folder = _Ledger(teaching), teaching.folder
     with explain_errors(teaching.bigquery):
+        if folder.mend():
+            ledger.record("put back", folder.live().version, "by hand")
+            return Look(tuple(ledger.rows), tuple(ledger.said))
         live = folder.live().version
         if live == folder.shadow().version:
             folder.bring_back()

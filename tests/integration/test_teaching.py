@@ -4,6 +4,7 @@ import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tests.unit.test_open_gate import certified
 from weir.pipelines.bigquery.rows import insert
 from weir.pipelines.commands.cli import app
 from weir.pipelines.demo import Stack, query
-from weir.pipelines.screening.teaching import look, put_back
+from weir.pipelines.screening.teaching import begin_with_base, look, put_back
 from weir.pipelines.settings.taught_screen import Teaching
 from weir.policies.loading import load_policies
 from weir.transforms.decode import DecodeSettings
@@ -263,6 +264,32 @@ def test_what_decided_before_a_swap_is_put_back_where_nothing_is_in_shadow(teach
     teaching.folder.empty_shadow()
     (row,) = put_back(teaching).rows
     assert (row.screen_version, row.other_version) == (live, shadow)
+    assert teaching.folder.live().version == live
+
+
+@pytest.mark.parametrize("lost", ["screen.npz", "shadow/screen.npz"])
+def test_a_folder_without_a_whole_screen_is_made_whole_by_a_look(teaching, lost) -> None:
+    live, shadow = taught(teaching)
+    (Path(teaching.folder.path) / lost).write_bytes(b"half")
+    assert look(teaching).rows == ()
+    assert teaching.folder.live().version == live
+    assert teaching.folder.shadow().version == (live if "shadow" in lost else shadow)
+
+
+def test_where_nothing_whole_is_left_teaching_begins_anew(teaching) -> None:
+    taught(teaching)
+    for kept in ("screen.npz", "former/screen.npz"):
+        (Path(teaching.folder.path) / kept).write_bytes(b"half")
+    assert begin_with_base(teaching)
+    assert teaching.folder.live().version == teaching.base.version
+
+
+def test_what_decided_before_a_swap_that_ended_within_it_is_put_back_by_hand(teaching) -> None:
+    live, _ = taught(teaching)
+    teaching.folder.swap()
+    (Path(teaching.folder.path) / "screen.npz").write_bytes(b"half")
+    (row,) = put_back(teaching).rows
+    assert (row.step, row.screen_version, row.other_version) == ("put back", live, None)
     assert teaching.folder.live().version == live
 
 

@@ -1,5 +1,6 @@
 """Where a screen that is taught lies, and when it is another."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,21 +52,25 @@ def test_screens_swap_their_places_and_their_cards(folder) -> None:
     assert folder.began_with() == base
 
 
-def test_a_swap_that_ends_half_way_leaves_what_decided_to_be_brought_back(
-    folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    base, write = cold_posts.base().version, storage.write
-    folder.put_in_shadow(other(), {})
+def ends_at(path: str, change: Callable[[], None]) -> None:
+    """Make a change of the folder that ends as it comes to one of its files."""
+    write = storage.write
 
-    def ended(path: str, content: bytes) -> None:
-        if path.startswith(folder.shadow_path):
+    def ended(to: str, content: bytes) -> None:
+        if to == path:
             raise OSError("the disk is gone")
-        write(path, content)
+        write(to, content)
 
-    monkeypatch.setattr(storage, "write", ended)
-    with pytest.raises(OSError, match="the disk is gone"):
-        folder.swap()
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "write", ended)
+        with pytest.raises(OSError, match="the disk is gone"):
+            change()
+
+
+def test_a_swap_that_ends_half_way_leaves_what_decided_to_be_brought_back(folder) -> None:
+    base = cold_posts.base().version
+    folder.put_in_shadow(other(), {})
+    ends_at(f"{folder.shadow_path}/card.json", folder.swap)
     assert versions(folder) == (other().version, other().version)
     folder.bring_back()
     assert versions(folder) == (other().version, base)
@@ -83,15 +88,73 @@ def test_nothing_is_brought_back_of_what_began_with_another_screen(folder, tmp_p
 def test_a_reader_beside_a_screen_of_another_version_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Encoder, "load", encoder)
-    both = ReadingScreen.over(screen("a"), reader("a"), encoder())
-    both.save(tmp_path / "base", {})
-    folder = TaughtFolder(str(tmp_path / "taught"), reads=True)
-    folder.begin(ReadingSource.of(tmp_path / "base"))
-    assert versions(folder) == (both.version, both.version)
+    folder, base = reading(tmp_path, monkeypatch)
+    assert versions(folder) == (base.version, base.version)
     reader("a", gate=0.7).save(folder.path)
     with pytest.raises(ScreenError, match="of two versions"):
         folder.live()
+
+
+def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[TaughtFolder, ReadingSource]:
+    """Return a folder of screens that read, and what it began with."""
+    monkeypatch.setattr(Encoder, "load", encoder)
+    both(0.5).save(tmp_path / "base", {"screen_version": screen("a").version})
+    folder, base = TaughtFolder(str(tmp_path / "taught"), True), ReadingSource.of(tmp_path / "base")
+    folder.begin(base)
+    return folder, base
+
+
+def both(gate: float) -> ReadingScreen:
+    return ReadingScreen.over(screen("a"), reader("a", gate=gate), encoder())
+
+
+def test_a_folder_whose_second_stage_was_off_for_a_while_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, base = reading(tmp_path, monkeypatch)
+    first = ScreenSource.of(base.path)
+    TaughtFolder(folder.path, reads=False).begin(first)
+    assert folder.began_with() == first.version
+    folder.begin(base)
+    assert versions(folder) == (base.version, base.version)
+
+
+def test_where_a_swap_ends_within_what_decides_mending_takes_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, base = reading(tmp_path, monkeypatch)
+    folder.put_in_shadow(both(0.7), {"screen_version": both(0.7).version})
+    ends_at(f"{folder.path}/card.json", folder.swap)
+    with pytest.raises(ScreenError):
+        folder.live()
+    assert folder.mend()
+    assert versions(folder) == (base.version, both(0.7).version)
+
+
+def test_a_screen_in_shadow_that_is_half_written_is_compared_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, base = reading(tmp_path, monkeypatch)
+    ends_at(f"{folder.shadow_path}/card.json", lambda: folder.put_in_shadow(both(0.7), {}))
+    with pytest.raises(ScreenError):
+        folder.shadow()
+    assert not folder.mend()
+    assert versions(folder) == (base.version, base.version)
+
+
+def test_what_is_whole_is_left_as_it_is(folder) -> None:
+    folder.put_in_shadow(other(), {})
+    assert not folder.mend()
+    assert versions(folder) == (cold_posts.base().version, other().version)
+
+
+def test_what_audits_opened_does_not_come_back_closed(folder) -> None:
+    folder.put_in_shadow(other(), {})
+    folder.swap()
+    opened = cold_posts.base().with_thresholds(cold_posts.base().thresholds / 3)
+    folder.replace_live(opened)
+    folder.bring_back()
+    assert versions(folder) == (opened.version, opened.version)
 
 
 def test_nothing_is_compared_once_the_shadow_is_empty(folder) -> None:

@@ -210,9 +210,8 @@ def _both(path: str | Path) -> ReadingScreen:
     # What is taught keeps its first stage: a reader of another version beside it would fit it.
     if TAUGHT_FROM in told and told.get("screen_version") != both.version:
         raise ScreenError(
-            f"The files of the screen in {path} are of two versions: whoever taught it ended "
-            "between them. Copy a whole screen over it, such as what decided before from former, "
-            "or remove the folder to begin anew."
+            f"The files of the screen in {path} are of two versions, as where teaching it ended "
+            "between them. The job that it is taught for and `weir screen teach` make it whole."
         )
     return both
 

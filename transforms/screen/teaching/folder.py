@@ -3,7 +3,8 @@
 Both are always there, so that a running job can read them again: until there is something to
 compare, the one in shadow is a copy of the other. Writing is not atomic over the files of a screen,
 and need not be: two stages of different versions are refused, as the card between them says which
-it is, and read again. What decides is put aside in ``former`` before another takes its place.
+it is, and read again. Whatever is written over what decides, ``former`` has before it a whole
+screen that may: what decided until a swap, or what is to decide from now on.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weir.policies import storage
+from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.model import MODEL_FILE, STARTER, Screen, ScreenSource
 from weir.transforms.screen.second_stage.screen import (
     TAUGHT_FROM,
@@ -38,7 +40,7 @@ class TaughtFolder:
 
     @property
     def former_path(self) -> str:
-        """Return where the screen is that decided before the last swap, once there was one."""
+        """Return where the screen is that decided before the last swap; else what decides."""
         return f"{self.path.rstrip('/')}/former"
 
     def live(self) -> ScreenSource:
@@ -51,15 +53,25 @@ class TaughtFolder:
 
     def began_with(self) -> str | None:
         """Return the version of the screen that teaching began with; None where it has not."""
-        if not storage.exists(f"{self.path.rstrip('/')}/{MODEL_FILE}"):
-            return None
-        return _told(self.live()).get(TAUGHT_FROM)
+        return fields_of(ScreenSource(self.path, "").card()).get(TAUGHT_FROM)
 
     def begin(self, base: ScreenSource) -> None:
         """Let a screen decide as it is, with nothing in shadow."""
         card = _told(base) | {TAUGHT_FROM: base.version}
-        for path in (self.shadow_path, self.path):
+        for path in (self.former_path, self.shadow_path, self.path):
             base.screen().save(path, card)
+
+    def mend(self) -> bool:
+        """Make whole what was left half written; return whether ``former`` decides again.
+
+        ScreenError where neither what decides nor ``former`` is sound.
+        """
+        decides = self._is_sound(self.path)
+        if not decides:
+            self._copy(self.former_path, self.path)
+        if not self._is_sound(self.shadow_path):
+            self.empty_shadow()
+        return not decides
 
     def put_in_shadow(self, screen: Screen, card: Mapping[str, Any]) -> None:
         """Let a screen be compared with what decides."""
@@ -68,13 +80,12 @@ class TaughtFolder:
 
     def empty_shadow(self) -> None:
         """Compare no more."""
-        live = self.live()
-        live.screen().save(self.shadow_path, _told(live))
+        self._copy(self.path, self.shadow_path)
 
     def swap(self) -> None:
         """Let the screen in shadow decide, and the other be in shadow.
 
-        Ended in between it leaves what decided in ``former``, see ``bring_back``.
+        Ended in between it leaves what decided in ``former``, see ``mend`` and ``bring_back``.
         """
         live, shadow = self.live(), self.shadow()
         former, card = live.screen(), _told(live)
@@ -84,19 +95,26 @@ class TaughtFolder:
         former.save(self.shadow_path, card)
 
     def bring_back(self) -> None:
-        """Put in shadow what decided before the last swap, where it began with the same screen."""
-        if not storage.exists(f"{self.former_path}/{MODEL_FILE}"):
-            return
-        former = self._source(self.former_path)
-        told = _told(former)
-        if told.get(TAUGHT_FROM) == self.began_with():
-            former.screen().save(self.shadow_path, told)
+        """Put in shadow what decided before the last swap, where it is kept."""
+        if storage.exists(f"{self.former_path}/{MODEL_FILE}"):
+            self._copy(self.former_path, self.shadow_path)
 
     def replace_live(self, screen: Screen) -> None:
         """Let another screen decide, and nothing be in shadow."""
         card = with_promises(_told(self.live()), screen)
-        for path in (self.shadow_path, self.path):
+        for path in (self.former_path, self.shadow_path, self.path):
             screen.save(path, card)
+
+    def _is_sound(self, path: str) -> bool:
+        try:
+            self._source(path)
+        except ScreenError:
+            return False
+        return True
+
+    def _copy(self, path: str, to: str) -> None:
+        source = self._source(path)
+        source.screen().save(to, _told(source))
 
     def _source(self, path: str) -> ScreenSource:
         return (ReadingSource if self.reads else ScreenSource).of(path)
