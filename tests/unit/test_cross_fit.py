@@ -110,6 +110,15 @@ def test_a_second_stage_that_cannot_learn_without_a_fold_has_no_scores_there(
     assert found.coefficients == pytest.approx(np.mean(twins, axis=0))
 
 
+def test_a_second_stage_that_no_twin_can_learn_adds_nothing(corpus: Corpus) -> None:
+    violating = replace(corpus, to_read=corpus.labels[:, 0] == 1)
+    found = cross_fitted(violating, [0], Readings.of(violating, encoder()))
+    assert found.meanings is not None
+    assert not found.meanings.any()
+    assert found.coefficients is not None
+    assert not found.coefficients.any()
+
+
 def test_draws_are_spread_evenly() -> None:
     counts, _ = np.histogram(Corpus.of([labelled(*posts(1000, 400))], ["bad"]).draw, 10, (0, 1))
     assert counts.min() > 60

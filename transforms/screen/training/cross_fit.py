@@ -37,7 +37,8 @@ class CrossFitted:
     """Heads, and scores of all posts by twins that learned from no post of their fold.
 
     ``first`` is (posts, heads) in [0, 1]; ``meanings`` is (read posts, heads), what the second
-    stage makes of those that were read, before both are added. NaN: no twin could learn. The heads
+    stage makes of those that were read, before both are added. NaN: the twin could not learn; 0
+    where none of a head's could learn the second stage. The heads
     are the means of their twins, so that what they say of a new post is the mean of what the twins
     say, as one of them said it of each post that calibrates. Heads fitted to all posts would differ
     from the twins in more than chance: their weights are larger, and a violating post that they
@@ -76,6 +77,10 @@ def cross_fitted(corpus: Corpus, heads: Sequence[int], readings: Readings | None
             meanings[np.ix_(of_fold, able)] = readings.highest(vectors)[of_fold]
             coefficients[able] += np.nan_to_num(vectors)
             reading_twins[able] += ~np.isnan(vectors).any(axis=1)
+    if readings is not None and meanings is not None:
+        # Where no twin learned to read, all of them and the head agree: it adds nothing.
+        unread = np.flatnonzero(reading_twins == 0)
+        meanings[:, unread] = 0.0 * first[np.ix_(readings.rows, unread)]
     inverse = inverse_frequencies(corpus.counts)
     return CrossFitted(
         _scoring(corpus, heads, (weights / twins).astype(np.float32), inverse, bias / twins),
