@@ -164,6 +164,26 @@ def test_a_post_that_is_kept_is_not_read_again(tmp_path: Path, name: str) -> Non
     assert begins.tolist() == [0, 1]
 
 
+def test_what_was_read_is_kept_where_keeping_more_ends_half_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "kept.npz"
+    read_once(["one"], cast(Encoder, Meanings()), cache)
+
+    def ended(out, **_):
+        out.write(b"half")
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", ended)
+        with pytest.raises(OSError, match="disk is full"):
+            read_once(["two"], cast(Encoder, Meanings()), cache)
+    assert list(tmp_path.iterdir()) == [cache]
+    again = Meanings()
+    read_once(["one"], cast(Encoder, again), cache)
+    assert again.read == []
+
+
 def test_what_another_encoder_read_is_read_again(tmp_path: Path) -> None:
     cache = tmp_path / "kept.npz"
     read_once(["one"], cast(Encoder, Meanings("old")), cache)

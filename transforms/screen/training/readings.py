@@ -1,5 +1,6 @@
 """What the encoder makes of posts, which the second stage is fitted to; see `read_once`."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -124,14 +125,19 @@ class AlreadyRead:
     def keep(self, file: Path) -> None:
         """Keep all that was read, and loaded."""
         parts = [np.empty((0, PART), np.float32), *self._parts.values()]
-        with file.open("wb") as out:  # to a name numpy adds its own ending
-            np.savez(
-                out,
-                keys=np.array(list(self._parts), np.uint64),
-                windows=np.array([len(each) for each in parts[1:]], np.intp),
-                vectors=np.concatenate(parts),
-                encoder=np.array(self.version),
-            )
+        beside = file.with_name(f".{file.name}.{os.getpid()}")  # what was kept outlives an end here
+        try:
+            with beside.open("wb") as out:  # to a name numpy adds its own ending
+                np.savez(
+                    out,
+                    keys=np.array(list(self._parts), np.uint64),
+                    windows=np.array([len(each) for each in parts[1:]], np.intp),
+                    vectors=np.concatenate(parts),
+                    encoder=np.array(self.version),
+                )
+            beside.replace(file)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def _keys(texts: Sequence[str]) -> list[int]:
