@@ -29,9 +29,15 @@ LIMIT {most}
 _CHANCES = """inclusion_probability, CAST(NULL AS FLOAT64) AS audit_rate
 FROM `{dataset}.distinct_verdicts`"""
 # A replay's own share is in every probability and says nothing of the screen. The lowest rate of a
-# day is that of a sample of all of its posts. Asked for where it counts: it reads a row a post.
+# day is that of a sample of all of its posts. Rows of earlier versions do not say it: the chance of
+# the seldomest audit is never below it. Asked for where it counts: it reads a row a post.
 _CHANCES_AND_RATES = """
-  LEAST(1.0, inclusion_probability / COALESCE(sample, 1)) AS inclusion_probability, audit_rate
+  LEAST(1.0, inclusion_probability / COALESCE(sample, 1)) AS inclusion_probability,
+  COALESCE(
+    audit_rate,
+    MIN(IF(route = 'audit', LEAST(1.0, inclusion_probability / COALESCE(sample, 1)), NULL))
+      OVER (PARTITION BY run, day)
+  ) AS audit_rate
 FROM `{dataset}.distinct_verdicts`
 LEFT JOIN (
   SELECT run, MIN(sample) AS sample FROM `{dataset}.replays` GROUP BY run

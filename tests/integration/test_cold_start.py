@@ -114,7 +114,7 @@ def test_without_a_cold_start_every_post_is_judged(
     assert said in capsys.readouterr().err
 
 
-def store(bigquery, run: str, policy, count: int, audit_rate: float = 0.5) -> None:
+def store(bigquery, run: str, policy, count: int, audit_rate: float | None = 0.5) -> None:
     """Store verdicts of a run that audits so often: half are audits at 0.5, half escalated."""
     texts = stream(count, seed=3)
     rows = [
@@ -182,6 +182,12 @@ def test_what_a_screen_in_shadow_had_audited_more_often_is_no_plain_sample(
     store(bigquery, policy.policy_id, policy, 400, audit_rate=0.1)
     sampled, _ = posts_from_verdicts(bigquery, [policy])
     assert 35 < len(sampled.posts) < 85  # a fifth of the audits, a tenth of what escalated
+
+
+def test_where_no_row_says_how_often_a_run_audits_its_audits_do(bigquery, policy) -> None:
+    store(bigquery, policy.policy_id, policy, 400, audit_rate=None)
+    sampled, _ = posts_from_verdicts(bigquery, [policy])
+    assert 270 < len(sampled.posts) < 330  # the audits at 0.5, and half of what escalated
 
 
 def train(bigquery, tmp_path, *more: str):
