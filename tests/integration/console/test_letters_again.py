@@ -7,7 +7,7 @@ from tests.integration.console.reviewing import DAY
 from tests.integration.stored import put
 from tests.rows import dead_letter
 from weir.pipelines.console.access import OnLoopback
-from weir.pipelines.console.dead_letters.pages import PAGE
+from weir.pipelines.console.dead_letters.letters import PAGE
 from weir.pipelines.console.server import console_beside
 from weir.pipelines.console.setup import Setup
 
