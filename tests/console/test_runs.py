@@ -79,3 +79,5 @@ def test_a_replay_is_forecast_started_watched_and_stopped_by_keyboard(page, open
     page.get_by_text("The replay was stopped by ada").wait_for(timeout=_PATIENT_MS)
     assert_accessible(page)
     picture(page, "runs-stopped")
+    page.goto("/replay")
+    assert page.get_by_label("Name of the run").input_value() == ""

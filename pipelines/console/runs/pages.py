@@ -119,7 +119,7 @@ def forecast(visit: Visit) -> Moved:
     arguments = (*arguments, DRY_RUN)
     asked = asked_of(visit, FORECAST, arguments, said)
     processes.start(visit.setup.bigquery, asked, os.environ)
-    return Moved(_at(run))
+    return Moved(_at(run), "The forecast was started.")
 
 
 def start(visit: Visit) -> Moved:

@@ -53,9 +53,18 @@
 
   // data-keep: what is typed in such a form stays until it was sent and answered without an error, or is
   // dropped; it is put back where the console still shows the text that the typing began from.
+  // The page that asks to mend it has another address, and the same form.
+  const typedIn = (form) => `typed ${new URL(form.action).pathname} ${form.id}`;
+  try {
+    // What comes of it may be another page.
+    if (document.querySelector(".said-so")) [sessionStorage.getItem("sent last"), "sent last"].forEach((name) => sessionStorage.removeItem(name));
+    document.addEventListener("submit", ({ target }) => {
+      sessionStorage.setItem("sent last", target.matches("[data-keep]") ? typedIn(target) : "");
+    });
+  } catch { /* a browser that stores nothing */ }
+
   function keep(form) {
-    // The page that asks to mend it has another address, and the same form.
-    const name = `typed ${new URL(form.action).pathname} ${form.id}`;
+    const name = typedIn(form);
     const fields = () => [...form.elements].filter((each) => each.matches("textarea, input[type=text], input:not([type])"));
     try {
       if (document.querySelector(".said-so") && sessionStorage.getItem("typed and sent") === name) sessionStorage.removeItem(name);
