@@ -24,8 +24,8 @@ _NICE = 10  # a look must not take the cores from the job
 def with_taught_screens(settings: ModerationSettings) -> ModerationSettings:
     """Return the settings whose screens are those of the folder that is taught.
 
-    Where it cannot be written nothing is taught, and stderr says so; ScreenError where the screen
-    to begin with is unsound.
+    Where it cannot be read and written nothing is taught, and stderr says so; ScreenError where the
+    screen to begin with is unsound.
     """
     teaching = settings.teaching
     if teaching is None:
@@ -34,7 +34,7 @@ def with_taught_screens(settings: ModerationSettings) -> ModerationSettings:
         begin_with_base(teaching)
     except OSError as error:
         sys.stderr.write(
-            f"weir: the screen learns nothing: {teaching.folder.path} cannot be written "
+            f"weir: the screen learns nothing: {teaching.folder.path} cannot be read and written "
             f"({error.strerror or type(error).__name__}); name another folder by --taught-screen\n"
         )
         return replace(settings, teaching=None)

@@ -1,5 +1,6 @@
 """Where a screen that is taught lies, and when it is another."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from tests import cold_posts
 from tests.reading import encoder, reader, screen
 from weir.policies import storage
 from weir.transforms.screen import ScreenError
-from weir.transforms.screen.model import Screen, ScreenSource
+from weir.transforms.screen.model import MODEL_FILE, Screen, ScreenSource
 from weir.transforms.screen.second_stage.encoder import Encoder
 from weir.transforms.screen.second_stage.screen import ReadingScreen, ReadingSource
 from weir.transforms.screen.teaching.folder import TaughtFolder
@@ -170,3 +171,34 @@ def test_the_screen_that_ships_with_weir_is_never_written_over() -> None:
 
 def test_a_file_is_whole_or_not_there(folder, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob(".*"))
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    read = storage.read
+
+    def failing(file: str, most_bytes: int) -> bytes:
+        if str(file).startswith(path):
+            raise OSError(errno.EIO, "it fails for a moment")
+        return read(file, most_bytes)
+
+    monkeypatch.setattr(storage, "read", failing)
+
+
+@pytest.mark.parametrize("place", ["path", "shadow_path"])
+def test_what_cannot_be_read_for_a_moment_is_not_mended(
+    folder: TaughtFolder, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    folder.put_in_shadow(other(), {})
+    with monkeypatch.context() as moment:
+        unreadable(moment, f"{getattr(folder, place)}/{MODEL_FILE}")
+        with pytest.raises(OSError, match="moment"):
+            folder.mend()
+    assert versions(folder) == (cold_posts.base().version, other().version)
+
+
+def test_where_the_card_cannot_be_read_nobody_says_that_teaching_has_not_begun(
+    folder: TaughtFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable(monkeypatch, folder.path)
+    with pytest.raises(OSError, match="moment"):
+        folder.began_with()

@@ -38,7 +38,7 @@ from weir.transforms.text.languages import Groups
 MODEL_FILE = "screen.npz"
 CARD_FILE = "card.json"
 _MOST_FILE = 256 << 20
-_MOST_CARD = 4 << 20
+MOST_CARD = 4 << 20
 _MOST_BIAS = 30.0  # beyond it a score is 0 or 1 whatever the post: fitted ones stay below 10
 STARTER = "starter"  # the screen that ships with Weir, wherever a worker has it installed
 
@@ -352,7 +352,7 @@ class ScreenSource:
     def card(self) -> str:
         """Return the card beside the screen, as JSON text; an empty object where there is none."""
         try:
-            return storage.read(file_of(self.path, CARD_FILE), _MOST_CARD).decode("utf-8")
+            return storage.read(file_of(self.path, CARD_FILE), MOST_CARD).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return "{}"
 

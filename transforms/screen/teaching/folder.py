@@ -13,7 +13,14 @@ from typing import Any
 
 from weir.policies import storage
 from weir.transforms.screen.archive import ScreenError
-from weir.transforms.screen.model import MODEL_FILE, STARTER, Screen, ScreenSource
+from weir.transforms.screen.model import (
+    CARD_FILE,
+    MODEL_FILE,
+    MOST_CARD,
+    STARTER,
+    Screen,
+    ScreenSource,
+)
 from weir.transforms.screen.second_stage.screen import (
     TAUGHT_FROM,
     ReadingSource,
@@ -52,8 +59,16 @@ class TaughtFolder:
         return self._source(self.shadow_path)
 
     def began_with(self) -> str | None:
-        """Return the version of the screen that teaching began with; None where it has not."""
-        return fields_of(ScreenSource(self.path, "").card()).get(TAUGHT_FROM)
+        """Return the version of the screen that teaching began with; None where it has not.
+
+        OSError where its card is there and cannot be read: whoever begins would lose what it has
+        learned.
+        """
+        card = f"{self.path.rstrip('/')}/{CARD_FILE}"
+        if not storage.exists(card):
+            return None
+        told = fields_of(storage.read(card, MOST_CARD).decode("utf-8", "replace"))
+        return told.get(TAUGHT_FROM)
 
     def begin(self, base: ScreenSource) -> None:
         """Let a screen decide as it is, with nothing in shadow."""
@@ -64,10 +79,13 @@ class TaughtFolder:
     def mend(self) -> bool:
         """Make whole what was left half written; return whether ``former`` decides again.
 
-        ScreenError where neither what decides nor ``former`` is sound.
+        ScreenError where neither what decides nor ``former`` is sound, OSError where any is there
+        and cannot be read.
         """
         decides = self._is_sound(self.path)
         if not decides:
+            if not self._is_sound(self.former_path):
+                raise ScreenError(f"There is no whole screen in {self.path}, nor in its former.")
             self._copy(self.former_path, self.path)
         if not self._is_sound(self.shadow_path):
             self.empty_shadow()
@@ -106,9 +124,13 @@ class TaughtFolder:
             screen.save(path, card)
 
     def _is_sound(self, path: str) -> bool:
+        """Return whether there is a whole screen; OSError where one may be that cannot be read."""
         try:
             self._source(path)
-        except ScreenError:
+        except ScreenError as error:
+            unread, there = error.__cause__, storage.exists(f"{path}/{MODEL_FILE}")
+            if there and isinstance(unread, OSError) and not isinstance(unread, FileNotFoundError):
+                raise unread from error
             return False
         return True
 
