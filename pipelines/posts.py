@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from weir.pipelines.errors import OptionError
+from weir.pipelines.errors import OptionError, nearest
 from weir.pipelines.text_fields import text_fields
 from weir.transforms.decode import DecodeSettings, decoder
-from weir.transforms.files import Fault, NoColumnError, Records, list_faults, read_file
+from weir.transforms.files import Fault, NoColumnError, Records, list_faults, no_column, read_file
 from weir.transforms.records import MESSAGE
 
 SAMPLE = Path(__file__).parent / "sample" / "posts.jsonl"
@@ -39,13 +39,15 @@ def read_posts(path: Path, decode: DecodeSettings) -> PostFile:
     """Return the messages of a file, and its posts as the decoder reads them.
 
     A line of JSON Lines is a message as it stands, and a row of a table an object of its columns.
-    FileError where a row is neither; OptionError where none is a post, or a column is missing.
+    FileError where a row is neither; OptionError where none is a post, or a table has no column
+    of the text's name or of another name that is not the default.
     """
     wanted = [".".join(names) for names in decode.paths]
     try:
         read = read_file(path, wanted).sound()
     except NoColumnError as error:
         raise OptionError(f"{error}; name the one that holds the text by --text-field") from error
+    _check_columns(read, decode)
     messages: list[tuple[bytes | None, bytes]] = []
     texts: list[str] = []
     unread: list[Fault] = []
@@ -56,6 +58,20 @@ def read_posts(path: Path, decode: DecodeSettings) -> PostFile:
     if not texts:
         raise OptionError(_why_not(read, unread, decode.text_name))
     return PostFile(read.name, tuple(messages), tuple(texts), tuple(unread), read.warnings)
+
+
+def _check_columns(read: Records, decode: DecodeSettings) -> None:
+    """Raise OptionError where a field that somebody named is no column of a table."""
+    for option, name, default, places in (
+        ("--id-field", decode.id_field, DecodeSettings.id_field, decode.places.id),
+        ("--time-field", decode.time_field, DecodeSettings.time_field, decode.places.time),
+    ):
+        # A column may hold an object, in which the rest of the path lies.
+        there = any({place[0], ".".join(place)} & {*read.columns} for place in places)
+        if read.columns and name != default and not there:
+            near = nearest(name, read.columns, "")
+            why = f"there is no column {name!r}: {near}" if near else no_column(name, read.columns)
+            raise OptionError(f"{option}: {read.name}: {why}")
 
 
 def _decoded(

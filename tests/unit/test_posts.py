@@ -3,6 +3,8 @@
 import gzip
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from weir.errors import WeirError
@@ -40,6 +42,31 @@ def test_a_post_is_found_by_the_names_that_the_job_reads_it_by(tmp_path):
     found = read(path, id_field="post.id", text_field="post.body")
     assert (found.messages[0][0], found.texts) == (b"7", ("hello",))
     assert json.loads(found.messages[0][1]) == {"post": {"id": "7", "body": "hello"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"id_field": "pots_id"}, "--id-field: posts.csv: there is no column 'pots_id': did you"),
+        ({"time_field": "wehn"}, "no column 'wehn': did you mean when?"),
+        ({"time_field": "zzz"}, "'zzz' in the first line; there are 'post_id', 'text', 'when'"),
+    ],
+)
+def test_a_named_field_that_a_table_lacks_is_refused(tmp_path, fields, said):
+    path = tmp_path / "posts.csv"
+    path.write_text("post_id,text,when\n1,hello,2025-01-02\n", "utf-8")
+    with pytest.raises(WeirError, match=r"posts\.csv") as refusal:
+        read(path, **fields)
+    assert said in str(refusal.value)
+
+
+def test_a_named_field_may_lie_in_a_column_or_in_some_messages_alone(tmp_path):
+    table = tmp_path / "posts.parquet"
+    pq.write_table(pa.table({"meta": [{"id": "b1"}], "text": ["hello"]}), table)
+    assert read(table, id_field="meta.id").messages[0][0] == b"b1"
+    lines = tmp_path / "posts.jsonl"
+    lines.write_bytes(b'{"id":"b1","text":"t"}')
+    assert read(lines, id_field="nope").texts == ("t",)
 
 
 @pytest.mark.parametrize(

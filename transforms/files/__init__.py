@@ -8,6 +8,7 @@ from weir.transforms.files.records import (
     Record,
     Records,
     list_faults,
+    no_column,
 )
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Record",
     "Records",
     "list_faults",
+    "no_column",
     "read_content",
     "read_file",
 ]

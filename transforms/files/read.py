@@ -19,7 +19,7 @@ from weir.transforms.files.records import (
     Records,
 )
 
-_Found = tuple[Sequence[Record], Sequence[Fault], Sequence[str], Sequence[Fault]]
+_Found = tuple[Sequence[Record], Sequence[Fault], Sequence[str], Sequence[Fault], Sequence[str]]
 # A table never begins as JSON does, but JSON may begin as a table: with a string.
 _JSON = re.compile(r"\.(json|jsonl|ndjson)(\.\w+)?$", re.IGNORECASE)
 _ENCODE = msgspec.json.Encoder(enc_hook=str).encode
@@ -37,29 +37,31 @@ def read_file(path: Path, wanted: Sequence[str]) -> Records:
 def read_content(content: bytes, name: str, wanted: Sequence[str]) -> Records:
     """Return every row of a file's content, as ``read_file`` does."""
     try:
-        records, faults, notes, doubts = _read(content, name, wanted)
+        records, faults, notes, doubts, columns = _read(content, name, wanted)
     except FileError as error:
         raise type(error)(f"{name}: {error}") from error
     digest = hashlib.sha256(content).hexdigest()
-    return Records(name, digest, tuple(records), tuple(faults), tuple(notes), tuple(doubts))
+    rows, faults, doubts = tuple(records), tuple(faults), tuple(doubts)
+    return Records(name, digest, rows, faults, tuple(notes), doubts, tuple(columns))
 
 
 def _read(content: bytes, name: str, wanted: Sequence[str]) -> _Found:
     if content.startswith(MAGIC):
         names, rows, notes = read_parquet(content, wanted)
         values = [_object(zip(names, row, strict=True), wanted) for row in rows]
-        return [Record(number, value) for number, value in enumerate(values, 1)], [], notes, []
+        records = [Record(number, value) for number, value in enumerate(values, 1)]
+        return records, [], notes, [], names
     plain, notes = contents.utf8(content)
     if plain.lstrip()[:1] in (b"{", b"[") or _JSON.search(name):
         records, faults, how = read_json(plain, wanted)
-        return records, faults, [*notes, *how], []
+        return records, faults, [*notes, *how], [], []
     text, notes = contents.text_of(content)
     sheet = read_csv(text, wanted)
     records = [
         Record(row.first, _object(zip(sheet.names, row.cells, strict=True), wanted))
         for row in sheet.rows
     ]
-    return records, sheet.faults, [*notes, *sheet.notes], sheet.doubts
+    return records, sheet.faults, [*notes, *sheet.notes], sheet.doubts, sheet.names
 
 
 def _object(columns: Iterable[tuple[str, Any]], wanted: Sequence[str]) -> bytes:

@@ -63,7 +63,8 @@ class Records:
     """The rows of a file: ``records`` and ``faults`` are all of them.
 
     ``notes`` say how the file was read where that is not plain, and ``doubts`` name records that
-    may be several, one sentence each.
+    may be several, one sentence each. ``columns`` are those of a table; none where a row has
+    fields of its own.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Records:
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
     doubts: tuple[Fault, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -121,10 +123,15 @@ def found_names(names: Iterable[str], wanted: Sequence[str]) -> tuple[dict[str, 
 def checked_names(names: Sequence[str], wanted: Sequence[str]) -> None:
     """Raise NoColumnError without the first wanted column, FileError where one stands twice."""
     if wanted[0] not in names:
-        said = f"; there are {', '.join(map(repr, names[:12]))}" if _look_like_names(names) else ""
-        raise NoColumnError(f"there is no column {wanted[0]!r} in the first line{said}")
+        raise NoColumnError(no_column(wanted[0], names))
     if twice := next((name for name in names if list(names).count(name) > 1), None):
         raise FileError(f"the column {twice!r} stands twice; keep one")
+
+
+def no_column(name: str, names: Sequence[str]) -> str:
+    """Return what to say of a column that is not in the first line, whose names are given."""
+    said = f"; there are {', '.join(map(repr, names[:12]))}" if _look_like_names(names) else ""
+    return f"there is no column {name!r} in the first line{said}"
 
 
 # Without a header the first line is a post, and a post is not for a message.
