@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.screen_posts import labelled, posts
-from weir.transforms.screen import ScreenSource
+from weir.transforms.screen import ScreenError, ScreenSource
 from weir.transforms.screen.certificate import certified_threshold, misses_allowed
 from weir.transforms.screen.second_stage.encoder import (
     DIMENSIONS,
@@ -190,6 +190,22 @@ def test_what_another_encoder_read_is_read_again(tmp_path: Path) -> None:
     new = Meanings("new")
     read_once(["one"], cast(Encoder, new), cache)
     assert new.read == ["one"]
+
+
+@pytest.mark.parametrize("content", [b"", b"text,bad\na post,1\n", b"PK\x03\x04 cut off", None])
+def test_a_cache_that_is_another_file_is_refused_and_left_alone(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "labels.csv"
+    if content is None:
+        with file.open("wb") as other:
+            np.savez(other, numbers=np.arange(3))
+    else:
+        file.write_bytes(content)
+    before = file.read_bytes()
+    with pytest.raises(ScreenError, match="does not hold what an encoder has read"):
+        read_once(["one post"], cast(Encoder, Meanings()), file)
+    assert file.read_bytes() == before
 
 
 def directions(*meanings: int) -> Readings:

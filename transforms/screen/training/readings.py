@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xxhash
 
 from weir.transforms.arrays import Floats, Mask
+from weir.transforms.screen.archive import ScreenError
 from weir.transforms.screen.second_stage.encoder import (
     CHARACTERS,
     PART,
@@ -114,13 +115,23 @@ class AlreadyRead:
         return whole.astype(np.float32, copy=False), np.cumsum(counts) - counts
 
     def load(self, file: Path) -> None:
-        """Take what ``keep`` wrote, where the file is there and of this encoder."""
+        """Take what ``keep`` wrote, where the file is there and of this encoder.
+
+        ScreenError where it is another file: it would be written over.
+        """
         if not file.exists():
             return
-        with np.load(file, allow_pickle=False) as kept:
-            if str(kept["encoder"]) == self.version and len(kept["keys"]):
-                split = np.split(kept["vectors"], np.cumsum(kept["windows"])[:-1])
-                self._parts |= zip(kept["keys"].tolist(), split, strict=True)
+        try:
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
+                version, keys, ends = str(kept["encoder"]), kept["keys"], kept["windows"].cumsum()
+                parts = np.split(kept["vectors"], ends[:-1]) if len(keys) else []
+        except Exception as error:  # another file makes numpy and zipfile raise almost anything
+            raise ScreenError(
+                f"{file} does not hold what an encoder has read ({type(error).__name__}); remove "
+                "it, or name another file by --cache."
+            ) from error
+        if version == self.version:
+            self._parts |= zip(keys.tolist(), parts, strict=True)
 
     def keep(self, file: Path) -> None:
         """Keep all that was read, and loaded."""
