@@ -7,8 +7,10 @@ import urllib.request
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from weir.infra.local.children import free_ports
+from weir.pipelines.commands.cli import app
 from weir.pipelines.errors import OptionError
 from weir.pipelines.monitoring import logs, status
 from weir.pipelines.monitoring import prometheus as metrics
@@ -77,6 +79,18 @@ def test_numbers_that_are_not_written_any_more_are_said_to_be_old(
     console = Console(file=file, width=100)
     console.print(status_view([listed]))
     assert ("OLD NUMBERS" in file.getvalue()) == bool(stale)
+
+
+@pytest.mark.parametrize("options", [[], ["--once"]])
+def test_without_a_terminal_the_status_is_a_whole_line_and_ends(tmp_path, monkeypatch, options):
+    def wait(_):
+        raise AssertionError("it waits, though nobody can see what it would draw")
+
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(time, "sleep", wait)
+    result = CliRunner().invoke(app, ["status", *options])
+    assert result.exit_code == 0
+    assert result.output == "no job runs on this machine, in process or on Prism\n"
 
 
 def test_what_a_killed_job_left_is_removed(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """How Weir connects to Kafka: one value, shared by the source, the sinks and the commands."""
 
+import logging
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
@@ -26,6 +27,16 @@ from weir.transforms.process.private_logs import withhold_content
 from weir.transforms.secret import Secret
 
 withhold_content("kafka")
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    # A client is closed beside its thread, which may just be reading from the connection, and finds
+    # no socket (kafka-python 3.0): nobody waits for what would have been read.
+    of: Any = record.args
+    return not (record.funcName == "_sock_recv" and of and of[0].is_closing())
+
+
+logging.getLogger("kafka.net.transport").addFilter(_worth_saying)
 
 
 @dataclass(frozen=True)
