@@ -26,7 +26,7 @@ from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.options.screening import ReadingOptions, ShareOptions
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.posts import read_posts
-from weir.pipelines.screening.measure import sample
+from weir.pipelines.screening.measure import drawn_posts
 from weir.pipelines.settings.bigquery import bigquery_settings
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.screens import screen_source
@@ -34,7 +34,7 @@ from weir.pipelines.settings.shares import shares_of
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen import STARTER
 
-_LEAST, _MOST = 100, 2_000
+_MOST = 2_000
 _AUDIT_RATE = 0.01
 
 
@@ -157,11 +157,8 @@ def _of_file(
 ) -> Stream:
     source, loaded = screen_source(screen, reading), load_policies(policies)
     open_for = shares_of(shares, _AUDIT_RATE, source, loaded)
-    texts = sample(read_posts(path, decode_settings(decoding)).texts, _MOST)
-    if len(texts) < _LEAST:
-        raise OptionError(
-            f"--posts-file {path} has {len(texts)} posts that can be read, and {_LEAST} are the "
-            "least that say anything; give more of them"
-        )
+    file = read_posts(path, decode_settings(decoding))
+    sys.stderr.write(f"weir: {file}\n")
+    texts = drawn_posts("--posts-file", file, _MOST)
     with typer.progressbar(length=len(texts), label="reading posts", file=sys.stderr) as bar:
         return of_posts(source.screen(), loaded, texts, open_for, _AUDIT_RATE, bar.update)

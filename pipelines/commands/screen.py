@@ -147,9 +147,10 @@ def _label_sets(files: list[Path], policy_ids: list[str], licence: str) -> list[
 
 
 def _ordinary(file: Path, policy_ids: list[str]) -> LabelledSet:
-    texts = read_posts(file, DecodeSettings()).texts
+    read = read_posts(file, DecodeSettings())
+    _warn(str(read))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return presumed_safe((file.stem, file.name, "unstated"), digest, texts, policy_ids)
+    return presumed_safe((file.stem, file.name, "unstated"), digest, read.texts, policy_ids)
 
 
 def _public(data: Path, policy_ids: list[str]) -> list[LabelledSet]:

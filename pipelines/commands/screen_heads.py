@@ -1,5 +1,6 @@
 """``weir screen add``: heads for policies that a trained screen has none for."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +12,9 @@ from weir.pipelines.commands.terminal import Policies
 from weir.pipelines.errors import OptionError, report_errors
 from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.options.source import KafkaOptions
+from weir.pipelines.posts import read_posts
 from weir.pipelines.screening.cold_start import fit, headless
-from weir.pipelines.screening.stream_sample import posts_of_file, posts_of_topics
+from weir.pipelines.screening.stream_sample import POSTS, posts_of_topics
 from weir.pipelines.settings.cold import ColdStart
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.kafka import kafka_settings
@@ -93,7 +95,9 @@ def _sample(
     """Return the text of posts of a file, or of topics."""
     decode = decode_settings(decoding)
     if posts is not None:
-        return posts_of_file(posts, decode)
+        file = read_posts(posts, decode)
+        sys.stderr.write(f"weir: {file}\n")
+        return list(file.texts[:POSTS])
     named = tuple(name.strip() for name in topics.split(",") if name.strip())
     if not (kafka.brokers and named):
         raise OptionError("No posts are named; give a file by --posts, or --brokers and --topics")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
 from weir.pipelines.errors import OptionError, report_errors
@@ -13,15 +14,13 @@ from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.options.screening import ReadingOptions, ShareOptions
 from weir.pipelines.posts import read_posts
 from weir.pipelines.replay.forecast import PUBLISHED_RATE
-from weir.pipelines.screening.measure import Part, measure_requests, sample
+from weir.pipelines.screening.measure import Part, drawn_posts, measure_requests
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.screens import screen_source
 from weir.pipelines.settings.shares import shares_of
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.screen import STARTER
 from weir.transforms.screen.second_stage.screen import ReadingSource
-
-_LEAST = 100
 
 
 def measure_screen(
@@ -53,13 +52,10 @@ def measure_screen(
             raise OptionError(f"--audit-rate is {audit_rate}; give a share from 0 to 1")
         source, loaded = screen_source(screen, reading), load_policies(policies)
         open_for = shares_of(shares, audit_rate, source, loaded)
-        every = read_posts(posts, decode_settings(decoding)).texts
-        texts = sample(every, most)
-        if len(texts) < _LEAST:
-            raise OptionError(
-                f"--posts {posts} has {len(texts)} posts that can be read, and {_LEAST} are the "
-                "least that say anything; give more of them"
-            )
+        file = read_posts(posts, decode_settings(decoding))
+        shown = Console(stderr=True) if as_json else console
+        shown.print(str(file), markup=False, highlight=False, soft_wrap=True)
+        texts = drawn_posts("--posts", file, most)
         progress = typer.progressbar(length=len(texts), label="reading posts", file=sys.stderr)
         with progress as bar:
             found = measure_requests(
@@ -70,7 +66,8 @@ def measure_screen(
         return
     console.print(str(found), markup=False, highlight=False, style="bold")
     stages = "both stages" if isinstance(source, ReadingSource) else "linear heads alone"
-    part = f"a sample of {len(texts):,} of the {len(every):,}" if most < len(every) else "all"
+    posts_read = len(file.texts)
+    part = f"a sample of {most:,} of the {posts_read:,}" if most < posts_read else "all"
     console.print(f"By {stages}, on {part} posts of the file.", markup=False, highlight=False)
     if found.nothing_to_read:
         console.print(f"{found.nothing_to_read:,} have nothing to read and are never judged")

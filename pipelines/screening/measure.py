@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from weir.pipelines.errors import OptionError
+from weir.pipelines.posts import PostFile
 from weir.pipelines.replay.forecast import PUBLISHED_RATE
 from weir.policies.policy import PolicySet
 from weir.transforms.screen.model import Scored, Screen, score_all
@@ -26,6 +28,7 @@ from weir.transforms.screen.thresholds.decide import (
 )
 from weir.transforms.text.languages import GROUPS
 
+LEAST = 100  # posts that say anything
 Rates = npt.NDArray[np.float64]
 _AT_ONCE = 200  # posts, between two signs of life: both stages take 10 ms a post
 
@@ -122,6 +125,18 @@ def measure_requests(
         ),
         languages=tuple(_by_language(group, requests, sent)),
     )
+
+
+def drawn_posts(option: str, file: PostFile, most: int) -> list[str]:
+    """Return ``sample`` of a file that an option named; OptionError for fewer than ``LEAST``."""
+    if most < LEAST:
+        raise OptionError(f"--most is {most}; give {LEAST} or more")
+    if len(file.texts) < LEAST:
+        raise OptionError(
+            f"{option} {file.name} has {len(file.texts)} posts that can be read, and {LEAST} are "
+            "the least that say anything; give more of them"
+        )
+    return sample(file.texts, most)
 
 
 def sample(texts: Sequence[str], most: int) -> list[str]:

@@ -1,18 +1,16 @@
-"""The last posts of a topic, or those of a file: a sample of what a screen will rank."""
+"""The last posts of a topic: a sample of what a screen will rank."""
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from weir.pipelines.posts import read_posts
 from weir.transforms.decode import DecodeSettings
 from weir.transforms.decode.formats import decoder
 from weir.transforms.kafka.partition_reader import PartitionReader
@@ -82,11 +80,6 @@ def values_of_topics(kafka: KafkaSettings, topics: tuple[str, ...], limit: int) 
     batches = (batch for each in slices for batch in _last(kafka, each, share, deadline))
     values: Iterator[Any] = (value for batch in batches for value in batch["value"].to_pylist())
     return [value for value in islice(values, limit) if value is not None]
-
-
-def posts_of_file(path: Path, decode: DecodeSettings, limit: int = POSTS) -> list[str]:
-    """Return the text of the first ``limit`` posts of a file, as ``weir demo`` reads files."""
-    return list(read_posts(path, decode).texts[:limit])
 
 
 def _spread(slices: Sequence[Slice]) -> Sequence[Slice]:

@@ -46,8 +46,11 @@ def weir(*arguments: str):
 def test_a_policy_without_a_head_gets_one_and_the_card_says_what_to_expect(tmp_path: Path) -> None:
     out = tmp_path / "out"
     policies, sample = library(tmp_path / "p"), posts(tmp_path)
+    with Path(sample).open("a", encoding="utf-8") as file:
+        file.write("\n[]")
     ran = weir("add", "--policies", policies, "--posts", sample, "--out", str(out))
     assert ran.exit_code == 0, ran.output
+    assert "; no posts are line " in ran.stderr
     assert "not promised" in " ".join(ran.output.split())
     screen = Screen.load(out)
     assert screen.policy_ids == (*Screen.load("starter").policy_ids, "cheats")

@@ -81,9 +81,12 @@ def test_show_has_what_is_escalated_of_ordinary_posts_beside_safe_ones_and_the_p
     street = tmp_path / "street.jsonl"
     street.write_text(
         "\n".join(json.dumps({"id": p.text, "text": p.text}) for p in posts(250, 0, seed=9))
+        + "\n[]"
     )
     options = ("--posts", street, "--no-examples", "--reading", "off")
-    assert weir("train", "--labels", labels, "--out", tmp_path / "out", *options).exit_code == 0
+    trained = weir("train", "--labels", labels, "--out", tmp_path / "out", *options)
+    assert trained.exit_code == 0
+    assert "street.jsonl: 251 rows, 250 posts; no posts are line 251: " in trained.stderr
     shown = " ".join(weir("show", tmp_path / "out").output.split())
     assert "escalates of safe and of ordinary posts" in shown
     assert "unknown" not in shown

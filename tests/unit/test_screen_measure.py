@@ -66,6 +66,20 @@ def test_copies_are_counted_each_and_that_is_said(posts: Path, tmp_path: Path) -
     assert "copies" not in measure("--posts", posts, "--reading", "off").stdout
 
 
+def test_rows_that_are_no_posts_are_named(posts: Path, tmp_path: Path) -> None:
+    lines = posts.read_text("utf-8").splitlines()[:120]
+    file = tmp_path / "broken.jsonl"
+    file.write_text("\n".join([*lines, "[]", '{"id": "1"}']), "utf-8")
+    named = "broken.jsonl: 122 rows, 120 posts; no posts are line 121: "
+    assert named in measure("--posts", file, "--reading", "off").stdout
+    as_json = measure("--posts", file, "--reading", "off", "--json")
+    assert json.loads(as_json.stdout)["posts"] == 120
+    assert named in as_json.stderr
+    planned = ["plan", "--posts-per-second", "1", "--posts-file", str(file), "--reading", "off"]
+    assert named in CliRunner().invoke(app, planned).stderr
+    assert named in measure("--posts", file, "--reading", "off", "--most", 99).output
+
+
 def test_languages_are_told_apart_the_largest_first(measured: dict) -> None:
     names = [each["name"] for each in measured["languages"]]
     assert names[0] == "en"
@@ -104,6 +118,7 @@ def test_a_person_reads_it_in_a_sentence(posts: Path) -> None:
         (["--budget-per-head", "0"], "--budget-per-head is 0.0; give a share"),
         (["--requests-per-1000", "10"], "take all of the 10 requests"),
         (["--audit-rate", "2"], "give a share from 0 to 1"),
+        (["--most", "0"], "--most is 0; give 100 or more"),
         (["--text-field", "body"], "fields that hold text are text, id"),
         (["--screen", "nowhere"], "cannot be read"),
     ],
