@@ -56,7 +56,7 @@ def read_posts(path: Path, decode: DecodeSettings) -> PostFile:
         texts += found
         unread += failed
     if not texts:
-        raise OptionError(_why_not(read, unread, decode.text_name))
+        raise OptionError(_why_not(read, unread, decode))
     return PostFile(read.name, tuple(messages), tuple(texts), tuple(unread), read.warnings)
 
 
@@ -112,10 +112,10 @@ def _batch(name: str, values: Sequence[bytes]) -> pa.RecordBatch:
     )
 
 
-def _why_not(read: Records, unread: Sequence[Fault], field: str) -> str:
+def _why_not(read: Records, unread: Sequence[Fault], decode: DecodeSettings) -> str:
+    said = f"{read.name}: none of its {len(read.records):,} rows is a post: {list_faults(unread)}"
+    if all(len(record.value) > decode.max_post_bytes for record in read.records):
+        return f"{said}. Cut them, or raise --max-post-bytes"
     found = text_fields(record.value for record in read.records[:_EXAMPLES])
     named = f"The fields that hold text are {', '.join(found)}; name one" if found else "Name it"
-    return (
-        f"{read.name}: none of its {len(read.records):,} rows is a post: {list_faults(unread)}. "
-        f"{named} by --text-field, which is {field}"
-    )
+    return f"{said}. {named} by --text-field, which is {decode.text_name}"

@@ -50,20 +50,22 @@ class Workload:
         """Raise PlanError where that is no stream, or the model does not fit the card."""
         for name in ("posts_per_second", "post_bytes", "policies", "days_kept"):
             if not 0 < getattr(self, name) < math.inf:
-                raise PlanError(f"{name} is {getattr(self, name)}; give a number above 0")
+                raise PlanError(f"{_option(name)} is {getattr(self, name)}; give a number above 0")
         for name in ("second_stage", "record_cleared"):
             if not 0 <= getattr(self, name) <= 1:
-                raise PlanError(f"{name} is {getattr(self, name)}; give a share from 0 to 1")
+                raise PlanError(
+                    f"{_option(name)} is {getattr(self, name)}; give a share from 0 to 1"
+                )
         if not 0 <= self.requests_per_1000 <= 1000 * self.policies:
             most = 1000 * self.policies
             raise PlanError(
-                f"requests_per_1000 is {self.requests_per_1000}; {self.policies} policies make "
+                f"--asked-per-1000 is {self.requests_per_1000}; {self.policies} policies make "
                 f"from 0 to {most:,} for 1,000 posts"
             )
         if self.bounded_posts is not None and not 0 < self.bounded_posts < math.inf:
-            raise PlanError(f"bounded_posts is {self.bounded_posts}; give a number above 0")
+            raise PlanError(f"--bounded-posts is {self.bounded_posts}; give a number above 0")
         if not 0 <= self.questions < math.inf:
-            raise PlanError(f"questions is {self.questions}; give a number from 0 on")
+            raise PlanError(f"--questions is {self.questions}; give a number from 0 on")
         if self.model != STAND_IN:
             model, card = _one_of(self.model, MODELS, "model"), _one_of(self.card, CARDS, "card")
             if model.memory_gb > card.memory_gb:
@@ -72,6 +74,10 @@ class Workload:
                     f"{self.model} needs {model.memory_gb:.0f} GB and the card {self.card} has "
                     f"{card.memory_gb:.0f}; these have as much: {', '.join(fit)}"
                 )
+
+
+def _option(name: str) -> str:
+    return "--policy-count" if name == "policies" else f"--{name.replace('_', '-')}"
 
 
 def _one_of(name: str, of: dict[str, Any], what: str) -> Any:

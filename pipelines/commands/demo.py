@@ -19,8 +19,11 @@ from weir.pipelines.commands.judging_progress import show_job
 from weir.pipelines.commands.screen_show import certificates_json
 from weir.pipelines.commands.terminal import AsJson, console, terminable
 from weir.pipelines.errors import OptionError, report_errors, require_extra
+from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.options.file import ConfigFile
-from weir.pipelines.options.job import JobOptions
+from weir.pipelines.options.job import JobOptions, read
+from weir.pipelines.options.runner_name import runner_class
+from weir.pipelines.runners import require_known
 from weir.policies.loading import LIBRARY, load_policies
 from weir.transforms.judge.engine import Engine
 from weir.transforms.judge.exemplar.engine import exemplar_engine
@@ -71,6 +74,7 @@ def demo(
         if as_json:
             _refuse_file(context.args)
         arguments = [*of_file, *said, *context.args]
+        _require_known(context, arguments)
         settings = demo_job.checked_settings(arguments)
         posts = demo_job.input_posts(input_file, settings.decode)
         if input_file:
@@ -108,6 +112,14 @@ def demo(
             ):
                 _wait_for_interrupt(shown)
     raise typer.Exit(1 if report.problems or report.counts.failed else 0)
+
+
+def _require_known(context: typer.Context, argv: Sequence[str]) -> None:
+    """Raise OptionError for what is no option of the demo, of a job or of Beam."""
+    arguments = Arguments.of(argv)
+    own = [flag for each in context.command.params for flag in each.opts]
+    runner = runner_class(arguments.value("--runner") or "")
+    require_known(read(arguments.argv)[1], runner, own, "weir demo --help and weir run --help")
 
 
 @contextmanager

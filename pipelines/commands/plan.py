@@ -134,7 +134,7 @@ def plan_stream(
             line = f"{name}: {bounded_line(made.bounded)}"
             console.print(line, markup=False, highlight=False)
     _print(*parts_table(plans))
-    _print(*limits_table(plans[0][1]))
+    _print(*limits_table(plans[0][1]), title="what each part bears")
     if constants:
         _print(*constants_table())
 
@@ -143,8 +143,8 @@ def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _print(head: Any, rows: Any) -> None:
-    print_table(None, head, [[escape(cell) for cell in row] for row in rows])
+def _print(head: Any, rows: Any, title: str | None = None) -> None:
+    print_table(title, head, [[escape(cell) for cell in row] for row in rows])
 
 
 def _of_file(

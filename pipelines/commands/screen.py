@@ -36,8 +36,8 @@ def train_screen(
     labels: Annotated[
         list[Path] | None,
         typer.Option(
-            help="CSV or Parquet file with a column `text` and one column per policy: 1 violates, "
-            "0 does not, empty is not known. More files may follow."
+            help="CSV, JSON, JSON Lines or Parquet, packed or not, with a column `text` and one "
+            "column per policy: 1 violates, 0 does not, empty is not known. More files may follow."
         ),
     ] = None,
     more: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", hidden=True)] = None,
@@ -84,8 +84,9 @@ def train_screen(
     posts: Annotated[
         Path | None,
         typer.Option(
-            help="Posts such as your stream has, unlabelled: CSV or JSON Lines. Heads learn what "
-            "is ordinary from them, and the card says how many of them each escalates."
+            help="Posts such as your stream has, unlabelled: CSV, JSON, JSON Lines or Parquet, "
+            "packed or not. Heads learn what is ordinary from them, and the card says how many of "
+            "them each escalates."
         ),
     ] = None,
     cache: Annotated[

@@ -33,8 +33,8 @@ ScreenPath = Annotated[str, typer.Option("--screen", help="Screen to start from.
 PostsFile = Annotated[
     Path | None,
     typer.Option(
-        help="File of posts such as the stream has: CSV or JSON Lines. Or give --brokers and "
-        "--topics."
+        help="File of posts such as the stream has: CSV, JSON, JSON Lines or Parquet, packed or "
+        "not. Or give --brokers and --topics."
     ),
 ]
 Topics = Annotated[str, typer.Option(help="Topics that have such posts, separated by commas.")]

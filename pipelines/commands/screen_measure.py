@@ -28,7 +28,10 @@ def measure_screen(
     reading: ReadingOptions,
     decoding: DecodeOptions,
     posts: Annotated[
-        Path, typer.Option(help="Posts such as your stream has: CSV or JSON Lines, gzipped or not.")
+        Path,
+        typer.Option(
+            help="Posts such as your stream has: CSV, JSON, JSON Lines or Parquet, packed or not."
+        ),
     ],
     screen: Annotated[str, typer.Option(help="Folder of a screen.")] = STARTER,
     policies: Policies = str(LIBRARY),

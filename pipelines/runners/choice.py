@@ -69,20 +69,26 @@ def require_suited(arguments: Arguments, runner: str) -> None:
         raise OptionError("--runner=portable needs --job-endpoint, the HOST:PORT of a job server")
 
 
-def require_known(others: Sequence[str], runner: str) -> None:
+def require_known(
+    others: Sequence[str],
+    runner: str,
+    own: Sequence[str] = (),
+    helps: str = "weir run --help",
+) -> None:
     """Raise OptionError where one of these is no option of Beam's either, or no value of one.
 
     Beam would leave out the one without a word, and print two hundred lines for the other. A
     cluster's runner may have options that only its job server knows, so there an unknown one is
-    refused only where it resembles one that is known.
+    refused only where it resembles one that is known. ``own`` are the flags that the command has
+    beside those of a job, and ``helps`` is what prints all of them.
     """
     parser = Parser(add_help=False, allow_abbrev=False)
     for concern in {str(each): each for each in PipelineOptions.__subclasses__()}.values():
         concern._add_argparse_args(parser)
     _, unknown = parser.parse_known_args(Arguments.of(others).for_beam)
-    ours = [each.flag for each in OPTIONS.values()]
+    ours = [*own, *(each.flag for each in OPTIONS.values())]
     beams = [each.replace("_", "-") for each in parser._option_string_actions]
-    way_out = "see weir run --help" if runner in (IN_PROCESS, "PrismRunner") else ""
+    way_out = f"see {helps}" if runner in (IN_PROCESS, "PrismRunner") else ""
     for flag in unknown:
         name = flag.split("=")[0].replace("_", "-")
         hint = nearest(name, ours, nearest(name, beams, way_out, alike=_BEAMS), alike=_OURS)

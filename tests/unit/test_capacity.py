@@ -76,12 +76,13 @@ def test_a_run_screens_the_posts_twice_from_which_its_thresholds_begin():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"posts_per_second": 0}, "posts_per_second is 0; give a number above 0"),
-        ({"posts_per_second": math.nan}, "posts_per_second is nan"),
+        ({"posts_per_second": 0}, "--posts-per-second is 0; give a number above 0"),
+        ({"posts_per_second": math.nan}, "--posts-per-second is nan"),
+        ({"policies": 0}, "--policy-count is 0"),
         ({"second_stage": 1.5}, "give a share from 0 to 1"),
-        ({"requests_per_1000": 9_000}, "8 policies make from 0 to 8,000"),
-        ({"bounded_posts": -1}, "bounded_posts is -1"),
-        ({"questions": math.inf}, "questions is inf"),
+        ({"requests_per_1000": 9_000}, "--asked-per-1000 is 9000; 8 policies make from 0 to 8,000"),
+        ({"bounded_posts": -1}, "--bounded-posts is -1"),
+        ({"questions": math.inf}, "--questions is inf"),
         ({"model": "gpt"}, "'gpt' is no model that a plan knows; there are: gpt-oss-safeguard-20b"),
         ({"card": "t4"}, "'t4' is no card that a plan knows; there are: h100"),
         ({"model": "gpt-oss-safeguard-120b", "card": "l4"}, "needs 80 GB and the card l4 has 24"),
@@ -138,6 +139,11 @@ def test_the_command_compares_a_plan_with_one_that_was_saved(tmp_path):
     told = json.loads(CliRunner().invoke(app, second).output)
     assert told["this plan"]["usd_month"] > told["small.json"]["usd_month"]
     assert told["this plan"]["dominates"] == "cards"
+
+
+def test_what_the_parts_bear_is_not_taken_for_what_breaks():
+    told = CliRunner().invoke(app, ["plan", "--posts-per-second", "10"]).stdout
+    assert told.index("what breaks") < told.index("what each part bears\n") < told.index("asked  ")
 
 
 def test_the_command_refuses_in_a_sentence():

@@ -60,6 +60,14 @@ def test_a_named_field_that_a_table_lacks_is_refused(tmp_path, fields, said):
     assert said in str(refusal.value)
 
 
+def test_posts_that_are_too_large_are_not_said_to_lack_a_text(tmp_path):
+    path = tmp_path / "posts.csv"
+    path.write_text("id,text\n1,much too long\n", "utf-8")
+    with pytest.raises(WeirError, match="--max-post-bytes") as refusal:
+        read(path, max_post_bytes=10)
+    assert "--text-field" not in str(refusal.value)
+
+
 def test_a_named_field_may_lie_in_a_column_or_in_some_messages_alone(tmp_path):
     table = tmp_path / "posts.parquet"
     pq.write_table(pa.table({"meta": [{"id": "b1"}], "text": ["hello"]}), table)
