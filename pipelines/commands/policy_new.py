@@ -8,6 +8,7 @@ import typer
 
 from weir.pipelines.errors import OptionError, report_errors
 from weir.policies.draft import begin
+from weir.policies.policy import is_policy_id
 
 
 def new_policy(
@@ -26,6 +27,8 @@ def new_policy(
     It is in shadow, so that nobody acts on its verdicts, until its status is active.
     """
     with report_errors():
+        if not is_policy_id(policy_id):
+            raise OptionError(f"{policy_id!r} is no id; use lower-case letters, digits and hyphens")
         folder = policies / policy_id
         text, examples = begin(policy_id, title)
         if folder.exists():

@@ -10,7 +10,7 @@ import typer
 
 from weir.pipelines.commands.screen_show import print_certificates
 from weir.pipelines.commands.terminal import Policies, console
-from weir.pipelines.errors import OptionError, report_errors
+from weir.pipelines.errors import OptionError, report_errors, require_folder
 from weir.pipelines.options.screening import ReadingOptions
 from weir.pipelines.options.sinks import BigQueryOptions
 from weir.pipelines.posts import read_posts
@@ -103,6 +103,7 @@ def train_screen(
     both stages are trained and certified together, and the first for runs without the second.
     """
     with report_errors():
+        require_folder("--out", out)
         from weir.transforms.screen.training.settings import TrainingSettings
         from weir.transforms.screen.training.train import train  # imports scikit-learn: seconds
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from weir.pipelines.commands.terminal import Policies
-from weir.pipelines.errors import OptionError, report_errors
+from weir.pipelines.errors import OptionError, report_errors, require_folder
 from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.options.source import KafkaOptions
 from weir.pipelines.posts import read_posts
@@ -63,6 +63,7 @@ def add_heads(
     What it misses is not certified. A run does the same by itself as it starts, for that run.
     """
     with report_errors():
+        require_folder("--out", out)
         start = ColdStart.of(budget, audit_rate, "teach" if teach else "off")
         base, source = Screen.load(screen), ScreenSource.of(screen)
         chosen = _chosen(load_policies(policies), policy or [], base)

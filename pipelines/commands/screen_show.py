@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table
+from weir.pipelines.commands.terminal import AsJson, Policies, console, print_table, quantity
 from weir.pipelines.errors import report_errors
 from weir.pipelines.options.screening import ReadingOptions
 from weir.pipelines.settings.screens import screen_source
@@ -38,7 +38,7 @@ def show_screen(
         told = certificates_json(loaded) | figures
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
-    typer.echo(f"screen {loaded.version}, {len(loaded.policy_ids)} heads")
+    typer.echo(f"screen {loaded.version}, {quantity(len(loaded.policy_ids), 'head', 'heads')}")
     print_certificates(loaded, source.card())
 
 

@@ -21,6 +21,7 @@ def _no_servers(monkeypatch):
         (["--posts", "nowhere.csv"], "nowhere.csv: there is no such file"),
         (["--policies", "nowhere"], "nowhere"),
         (["--no-such-option=1"], "--no-such-option is not an option"),
+        (["--export", __file__], "is a file; name a folder"),
         (["--post=x.csv"], "--post is not an option: did you mean --posts?"),
         (["--colour=red"], "not an option: see weir demo --help and weir run --help"),
         (["--audit-rate=2"], "audit"),

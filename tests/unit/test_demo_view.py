@@ -77,10 +77,17 @@ def test_a_sentence_that_changed_stands_with_the_verdicts_that_it_changed(printe
 
 def test_what_was_deferred_and_why_letters_died_are_on_the_screen(printed):
     counts = replace(
-        report().counts, deferred=188, dead_letters=3, reasons={"decode": {"missing_text": 3}}
+        report().counts,
+        deferred=188,
+        undated=60,
+        nothing_to_read=150,
+        dead_letters=3,
+        reasons={"decode": {"missing_text": 3}},
     )
     said = printed(report(counts=counts))
     assert "188 over the budget wait" in said
+    assert "60 posts without a time that is read: see --time-field" in said
+    assert "150 have nothing to read" in said
     assert "3 letters: missing_text (decode)" in said
 
 

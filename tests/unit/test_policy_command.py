@@ -115,7 +115,8 @@ def test_a_policy_that_is_there_is_not_written_over(tmp_path):
 
 @pytest.mark.parametrize("policy_id", ["../up", "Upper", "a b", ""])
 def test_an_id_that_no_policy_may_have_leaves_nothing_behind(tmp_path, policy_id):
-    assert policy("new", policy_id, "--policies", tmp_path / "mine").exit_code == 2
+    refused = policy("new", policy_id, "--policies", tmp_path / "mine")
+    assert (refused.exit_code, refused.stderr.split(" is no id")[0]) == (2, f"weir: {policy_id!r}")
     assert not (tmp_path / "mine").exists()
 
 

@@ -65,6 +65,23 @@ def test_training_again_gives_the_same_bytes(trained: tuple[Path, Result], tmp_p
         assert (tmp_path / name).read_bytes() == (again / name).read_bytes()
 
 
+@pytest.mark.parametrize("command", ["train", "add"])
+def test_a_file_in_the_way_of_the_screen_is_refused_before_the_work(
+    tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "out").touch()
+    refused = weir(command, "--out", tmp_path / "out", "--policies", tmp_path / "nowhere")
+    assert refused.exit_code == 2
+    assert "is a file; name a folder" in refused.stderr
+
+
+def test_one_head_is_one(tmp_path: Path) -> None:
+    labels = write(tmp_path / "spam.csv", "spam", 200, 40)
+    out = tmp_path / "out"
+    weir("train", "--labels", labels, "--no-examples", "--reading", "off", "--out", out)
+    assert ", 1 head\n" in weir("show", out).output
+
+
 def test_show_prints_the_certificates(trained: tuple[Path, Result]) -> None:
     out, _ = trained
     assert "12 of 400" in weir("show", out).output
