@@ -14,7 +14,8 @@ from weir.pipelines.options.content import DecodeOptions
 from weir.pipelines.options.screening import ReadingOptions, ShareOptions
 from weir.pipelines.posts import read_posts
 from weir.pipelines.replay.forecast import PUBLISHED_RATE
-from weir.pipelines.screening.measure import Part, drawn_posts, measure_requests
+from weir.pipelines.screening.measure import Measured, Part, drawn_posts, measure_requests
+from weir.pipelines.screening.remarks import remarks
 from weir.pipelines.settings.decoding import decode_settings
 from weir.pipelines.settings.screens import screen_source
 from weir.pipelines.settings.shares import shares_of
@@ -60,18 +61,23 @@ def measure_screen(
         shown.print(str(file), markup=False, highlight=False, soft_wrap=True)
         texts = drawn_posts("--posts", file, most)
         progress = typer.progressbar(length=len(texts), label="reading posts", file=sys.stderr)
+        measured = source.screen()
         with progress as bar:
-            found = measure_requests(
-                source.screen(), loaded, texts, open_for, audit_rate, bar.update
-            )
+            found = measure_requests(measured, loaded, texts, open_for, audit_rate, bar.update)
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
-        return
+    else:
+        stages = "both stages" if isinstance(source, ReadingSource) else "linear heads alone"
+        posts_read = len(file.texts)
+        part = f"a sample of {most:,} of the {posts_read:,}" if most < posts_read else "all"
+        _show(found, f"By {stages}, on {part} posts of the file.")
+    for remark in remarks(found, measured, loaded, open_for):
+        shown.print(remark, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show(found: Measured, by: str) -> None:
     console.print(str(found), markup=False, highlight=False, style="bold")
-    stages = "both stages" if isinstance(source, ReadingSource) else "linear heads alone"
-    posts_read = len(file.texts)
-    part = f"a sample of {most:,} of the {posts_read:,}" if most < posts_read else "all"
-    console.print(f"By {stages}, on {part} posts of the file.", markup=False, highlight=False)
+    console.print(by, markup=False, highlight=False)
     if found.nothing_to_read:
         console.print(f"{found.nothing_to_read:,} have nothing to read and are never judged")
     if found.copies:

@@ -191,6 +191,38 @@ def test_of_a_few_posts_it_is_said_what_their_stream_costs_and_not_its_beginning
     assert json.loads(result.stdout)["requests_per_1000"] == pytest.approx(300, abs=150)
 
 
+def test_of_a_policy_without_a_head_it_is_said_what_a_run_does(known: tuple[Path, Path]) -> None:
+    folder, posts = known
+    result = measure("--posts", posts, "--screen", folder / "screen", "--most", 300)
+    assert "violence: no head in this screen, so each post is counted here. A run " in result.stdout
+    assert "spam: no head" not in result.stdout
+    policies = ("--policies", folder / "policies")
+    result = measure("--posts", posts, "--screen", folder / "screen", "--most", 300, *policies)
+    assert "no head" not in result.stdout
+
+
+def test_languages_that_no_head_has_seen_are_named(posts: Path) -> None:
+    said = measure("--posts", posts, "--reading", "off").stdout
+    assert "Heads that learned from no violating posts of a language: " in said
+    assert "8 of 8 of de" in said
+    assert " of en" not in said.split("What they find")[0]
+
+
+def test_what_asks_for_more_than_was_set_says_why(
+    posts: Path, known: tuple[Path, Path], tmp_path: Path
+) -> None:
+    lines = posts.read_text("utf-8").splitlines()
+    file = tmp_path / "german.jsonl"
+    file.write_text("\n".join(lines[800:900]), "utf-8")
+    result = measure("--posts", file, "--reading", "off", "--requests-per-1000", 304)
+    few = "More than the 304 that were asked for, by fewer than 200 posts of de"
+    assert few in result.stdout
+    assert "twice the audits in languages that heads have not seen" in result.stdout
+    folder, posts = known
+    options = ("--screen", folder / "screen", "--policies", folder / "policies", "--most", 3000)
+    assert "More than" not in measure("--posts", posts, *options).stdout
+
+
 def _curves(folder: Path) -> list[tuple[float, ...]]:
     return [each.recall or () for each in Screen.load(folder / "screen").selectivity]
 

@@ -172,7 +172,8 @@ def test_the_card_has_what_is_escalated_of_ordinary_posts_beside_that_of_safe_on
 def test_a_policy_without_labels_gets_no_head_and_a_warning(trained: Trained) -> None:
     assert trained.screen.policy_ids == ("bad",)
     assert trained.warnings == (
-        "1 policy has no labels (new): no head, and all of its posts go to the judge.",
+        "1 policy has no labels (new): no head. A run fits a cold one as it starts; with "
+        "--cold-start off, or where its examples fit none, all of its posts go to the judge.",
     )
 
 

@@ -41,7 +41,7 @@ class Asked:
         heads = len(curves)
         if not heads:
             return np.zeros(0)
-        total = self._total(heads)
+        total = self.total(heads)
         if audit_rate >= 1:
             return np.full(heads, total / heads)
         # Of what is not escalated the sample takes its rate: s + rate (1 - s) is asked in all.
@@ -50,7 +50,7 @@ class Asked:
 
     def problem(self, heads: int, audit_rate: float) -> str | None:
         """Return why that many heads could escalate nothing; None where they can."""
-        total = self._total(heads)
+        total = self.total(heads)
         if not heads or not total <= heads * audit_rate < heads:
             return None
         return (
@@ -58,7 +58,8 @@ class Asked:
             f"{total * 1000:g} requests for 1,000 posts; raise them, or lower --audit-rate."
         )
 
-    def _total(self, heads: int) -> float:
+    def total(self, heads: int) -> float:
+        """Return the requests for a post that so many heads may make together, audits included."""
         total = heads * self.per_head if self.per_1000 is None else self.per_1000 / 1000
         return min(total, float(heads))
 

@@ -50,6 +50,12 @@ class Trained:
             self.reader.save(path)
 
 
+_WITHOUT = (
+    "A run fits a cold one as it starts; with --cold-start off, or where its examples fit none, "
+    "all of its posts go to the judge."
+)
+
+
 def train(
     sets: Sequence[LabelledSet],
     policy_ids: Sequence[str],
@@ -139,7 +145,7 @@ def _lacking(corpus: Corpus, head: int) -> str:
     missing = " and no ".join(kind for kind, there in kinds if not there.any())
     return (
         f"The policy {corpus.policy_ids[head]} has no {missing} posts to learn "
-        "from, so it gets no head, and all of its posts go to the judge."
+        f"from, so it gets no head. {_WITHOUT}"
     )
 
 
@@ -149,7 +155,7 @@ def _label_warnings(
     if without := [p for p in policy_ids if p not in corpus.policy_ids]:
         yield (
             f"{len(without)} {'policy has' if len(without) == 1 else 'policies have'} no labels "
-            f"({', '.join(without)}): no head, and all of its posts go to the judge."
+            f"({', '.join(without)}): no head. {_WITHOUT}"
         )
     if unknown := sorted(
         {p for labelled in sets for post in labelled.posts for p in post.labels}.difference(
