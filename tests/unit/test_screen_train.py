@@ -191,6 +191,12 @@ def test_labels_that_teach_no_head_are_refused(rows: list[LabelledPost]) -> None
         train([labelled(*rows)], ["bad"], SETTINGS)
 
 
+def test_examples_are_not_counted_as_posts_that_somebody_gave() -> None:
+    examples = replace(labelled(*posts(300, 0)), calibrates=False)
+    with pytest.raises(LabelsError, match=r"\(2 distinct posts, policies' examples aside\)"):
+        train([labelled(*posts(2, 0, seed=1)), examples], ["bad"], SETTINGS)
+
+
 def test_labels_that_contradict_each_other_are_counted_in_a_warning() -> None:
     rows = posts(200, 100)
     doubted = [LabelledPost(post.text.upper(), {"bad": False}) for post in rows[:3]]

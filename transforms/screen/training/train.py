@@ -76,9 +76,10 @@ def train(
     warnings = list(_label_warnings(sets, policy_ids, corpus))
     warnings.extend(_lacking(corpus, head) for head, learns in enumerate(able) if not learns)
     if not heads:
+        given = {post.text for each in sets if each.calibrates for post in each.posts}
         raise LabelsError(
-            f"No policy has both violating and safe posts to learn from ({len(corpus.texts):,} "
-            "distinct posts); label more of them."
+            f"No policy has both violating and safe posts to learn from ({len(given):,} distinct "
+            "posts, policies' examples aside); label more of them."
         )
     readings = None if encoder is None else Readings.of(corpus, encoder, cache)
     fitted = cross_fitted(corpus, heads, readings)
