@@ -13,8 +13,8 @@ from weir.pipelines.errors import report_errors
 from weir.pipelines.options.screening import ReadingOptions
 from weir.pipelines.settings.screens import screen_source
 from weir.policies.loading import LIBRARY, load_policies
-from weir.transforms.screen import STARTER, Screen
-from weir.transforms.screen.second_stage.screen import ReadingScreen
+from weir.transforms.screen import STARTER, Screen, ScreenSource
+from weir.transforms.screen.second_stage.screen import ReadingScreen, fields_of
 
 _SHOWN = (0.01, 0.02, 0.05, 0.1, 0.2)  # shares of ordinary posts that a head may be open for
 
@@ -33,6 +33,9 @@ def show_screen(
         known = [policy.policy_id for policy in load_policies(policies).policies]
     if ignored := loaded.gone_heads(known):
         sys.stderr.write(f"weir: {ignored}\n")
+    if not fields_of(ScreenSource.of(screen).card()).get("heads"):
+        lost = "its card.json is missing or damaged, so what it knows of the heads is left out"
+        sys.stderr.write(f"weir: {screen}: {lost}\n")
     if as_json:
         figures = {"figures": heads_of(source.card(), loaded)}
         told = certificates_json(loaded) | figures
@@ -90,6 +93,8 @@ def print_certificates(screen: Screen, card: str = "{}") -> None:
     for name in sorted({each.calibration_set for each in certified}):
         promised = [each.policy_id for each in certified if each.calibration_set == name]
         _say(f"{', '.join(promised)}: on posts that come as those of {name} did, and on no others.")
+    if len(certified) < len(screen.certificates):
+        _say("Of violating posts that are near-duplicates one counts.")
     for precise in screen.provisional:
         _say(f"provisional flags of {precise}")
 
@@ -111,7 +116,8 @@ def _promise(screen: Screen, policy_id: str) -> Sequence[str]:
     if certificate is None:
         return "none: never calibrated", ""
     if not certificate.certified:
-        return f"none: label {certificate.labels_needed} more that violate", ""
+        needed = certificate.labels_needed
+        return f"none: {certificate.positives} that violate count, label {needed} more", ""
     return (
         f"recall {certificate.recall:g}, confidence {certificate.confidence:g}",
         f"{certificate.misses_allowed} of {certificate.positives}",

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,35 @@ def test_training_says_what_is_certified_and_how_much_is_missing(
 ) -> None:
     _, result = trained
     assert "recall 0.95, confidence 0.95" in result.output
-    assert "more that violate" in result.output
+    assert "that violate count, label" in " ".join(result.output.split())
     assert "6 policies have no labels" in result.output
+
+
+def test_violating_rows_that_are_near_duplicates_count_once_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    labels = write(tmp_path / "hate.csv", "hate", 200, 40)
+    rows = labels.read_text("utf-8").splitlines()
+    labels.write_text("\n".join([*rows, *(f"{row[:-2]}!,1" for row in rows if row[-1] == "1")]))
+    result = weir("train", "--labels", labels, "--out", tmp_path / "s", "--reading", "off")
+    assert "none: 40 that violate count, label 19 more" in " ".join(result.output.split())
+    shown = " ".join(weir("show", tmp_path / "s").output.split())
+    assert "Of violating posts that are near-duplicates one counts." in shown
+    assert "one counts" not in weir("show").output
+
+
+@pytest.mark.parametrize("card", [None, "[]", '{"heads": [', "{}"])
+def test_show_says_of_a_card_that_is_none_that_its_figures_are_left_out(
+    trained: tuple[Path, Result], tmp_path: Path, card: str | None
+) -> None:
+    folder = tmp_path / "s"
+    shutil.copytree(trained[0], folder)
+    said = "its card.json is missing or damaged, so what it knows of the heads is left out"
+    assert said not in weir("show", folder).output
+    (folder / "card.json").unlink()
+    if card is not None:
+        (folder / "card.json").write_text(card, "utf-8")
+    assert said in " ".join(weir("show", folder).stderr.split())
 
 
 def test_training_again_gives_the_same_bytes(trained: tuple[Path, Result], tmp_path: Path) -> None:
