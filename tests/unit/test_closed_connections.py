@@ -1,5 +1,6 @@
 """What kafka-python says of a connection that Weir itself has closed: nothing."""
 
+import logging
 import socket
 
 import pytest
@@ -27,3 +28,11 @@ def test_a_read_from_a_connection_that_was_closed_is_no_error(connection, caplog
 def test_a_read_that_fails_on_an_open_connection_is_said(connection, caplog):
     connection._sock_recv()
     assert "Error receiving network data" in caplog.text
+
+
+@pytest.mark.parametrize("args", [(), ("no transport",), ({"a": "mapping"},)])
+def test_what_another_version_of_the_client_says_there_is_said(args, caplog):
+    logger = logging.getLogger("kafka.net.transport")
+    record = logger.makeRecord(logger.name, logging.ERROR, "", 1, "%s", args, None, "_sock_recv")
+    logger.handle(record)
+    assert caplog.records == [record]

@@ -38,11 +38,10 @@ class CrossFitted:
 
     ``first`` is (posts, heads) in [0, 1]; ``meanings`` is (read posts, heads), what the second
     stage makes of those that were read, before both are added. NaN: the twin could not learn; 0
-    where none of a head's could learn the second stage. The heads
-    are the means of their twins, so that what they say of a new post is the mean of what the twins
-    say, as one of them said it of each post that calibrates. Heads fitted to all posts would differ
-    from the twins in more than chance: their weights are larger, and a violating post that they
-    take for safe is further below.
+    where none of a head's could learn the second stage. The heads are the means of their twins, so
+    that what they say of a new post is the mean of what the twins say, as one of them said it of
+    each post that calibrates. Heads fitted to all posts would differ from the twins in more than
+    chance: their weights are larger, and a violating post that they take for safe is further below.
     """
 
     screen: Screen  # to score with; it is not stored
